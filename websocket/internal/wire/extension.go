@@ -1,7 +1,5 @@
 package wire
 
-import "strings"
-
 // parameter is one extension parameter; quotes and escapes are already gone.
 type parameter struct {
 	name, value string
@@ -74,30 +72,24 @@ func (s *scanner) parameters(param func(parameter)) bool {
 	return true
 }
 
-// value reads a token, or a quoted string whose content is a token.
+// value reads a token, or a quoted string whose content is a token once the
+// backslashes of its quoted pairs (RFC 9110 section 5.6.4) are gone.
 func (s *scanner) value() (string, bool) {
 	if !s.accept('"') {
 		v := s.token()
 		return v, v != ""
 	}
-	start := s.pos
-	for s.pos < len(s.line) && s.line[s.pos] != '"' {
-		if s.line[s.pos] == '\\' {
-			s.pos++
+	var v []byte
+	for !s.accept('"') {
+		s.accept('\\')
+		if s.pos == len(s.line) || !isTokenByte(s.line[s.pos]) {
+			return "", false
 		}
+		v = append(v, s.line[s.pos])
 		s.pos++
 	}
-	if s.pos >= len(s.line) {
-		return "", false
-	}
-	v := unescape(s.line[start:s.pos])
-	s.pos++
-	return v, isToken(v)
+	return string(v), len(v) > 0
 }
-
-// unescape removes the backslash of each quoted pair, RFC 9110 section 5.6.4.
-// A backslash is no tchar, so one that is itself escaped need not survive.
-func unescape(s string) string { return strings.ReplaceAll(s, `\`, "") }
 
 func (s *scanner) token() string {
 	start := s.pos

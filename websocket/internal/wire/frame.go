@@ -55,8 +55,14 @@ type Header struct {
 	Length           int64 // payload in bytes, never negative
 }
 
-// definedOpcodes has bit n set if opcode n is defined.
-const definedOpcodes = 1<<OpContinuation | 1<<OpText | 1<<OpBinary | 1<<OpClose | 1<<OpPing | 1<<OpPong
+// legalFirst holds the first bytes that a frame can begin with: fragments and
+// whole messages, compressed or not, their continuations, and whole control
+// frames. firstByteError says what is wrong with the others.
+var legalFirst = [256]bool{
+	0x00: true, 0x01: true, 0x02: true, 0x41: true, 0x42: true,
+	0x80: true, 0x81: true, 0x82: true, 0xC1: true, 0xC2: true,
+	0x88: true, 0x89: true, 0x8A: true,
+}
 
 // ParseHeader reads the header at the start of b and says how many bytes it
 // took. It returns n == 0 and no error if more bytes are needed, and an *Error
@@ -69,20 +75,13 @@ const definedOpcodes = 1<<OpContinuation | 1<<OpText | 1<<OpBinary | 1<<OpClose 
 // in their shortest form. Masking, RSV1 on messages, the order of fragments and
 // the size limit are the caller's to check.
 func ParseHeader(b []byte) (h Header, n int, err error) {
-	if len(b) == 0 {
-		return h, 0, nil
+	if len(b) < 2 || !legalFirst[b[0]] {
+		return h, 0, firstByteError(b)
 	}
-	b0 := b[0]
-	if err := checkFirstByte(b0); err != nil {
-		return h, 0, err
-	}
-	if len(b) == 1 {
-		return h, 0, nil
-	}
-	op, b1 := Opcode(b0&opMask), b[1]
+	b0, b1 := b[0], b[1]
 	length, n := int64(b1&lenMask), 2
 	if length > MaxControlPayload {
-		if op.IsControl() {
+		if Opcode(b0 & opMask).IsControl() {
 			return h, 0, ErrLongControl
 		}
 		if length, n, err = extendedLength(b); n == 0 {
@@ -97,26 +96,24 @@ func ParseHeader(b []byte) (h Header, n int, err error) {
 		n += 4
 	}
 	h.Fin, h.Rsv1 = b0&finBit != 0, b0&rsv1Bit != 0
-	h.Op, h.Length = op, length
+	h.Op, h.Length = Opcode(b0&opMask), length
 	return h, n, nil
 }
 
-// checkFirstByte refuses a first byte that no frame of ours begins with.
-func checkFirstByte(b0 byte) error {
-	op := Opcode(b0 & opMask)
-	switch {
-	case definedOpcodes>>op&1 == 0:
-		return ErrReservedOpcode
-	case b0&(rsv2Bit|rsv3Bit) != 0:
-		return ErrReservedBits
-	case op == OpContinuation && b0&rsv1Bit != 0:
-		return ErrReservedBits
-	case op.IsControl() && b0&rsv1Bit != 0:
-		return ErrReservedBits
-	case op.IsControl() && b0&finBit == 0:
-		return ErrFragmentedControl
+// firstByteError returns why no frame begins like b, or nil if one does or if b
+// is empty.
+func firstByteError(b []byte) error {
+	if len(b) == 0 || legalFirst[b[0]] {
+		return nil
 	}
-	return nil
+	op := Opcode(b[0] & opMask)
+	switch {
+	case op > OpPong || op > OpBinary && op < OpClose:
+		return ErrReservedOpcode
+	case b[0]&(rsv1Bit|rsv2Bit|rsv3Bit) != 0:
+		return ErrReservedBits
+	}
+	return ErrFragmentedControl
 }
 
 // extendedLength reads the 16- or 64-bit length that follows b[1], and returns

@@ -27,9 +27,13 @@ func Mask(key [4]byte, pos int, b []byte) {
 		le.PutUint64(b, le.Uint64(b)^k)
 		b = b[8:]
 	}
+	if len(b) >= 4 {
+		le.PutUint32(b, le.Uint32(b)^k32)
+		b = b[4:]
+	}
 	for i := range b {
-		b[i] ^= byte(k)
-		k >>= 8
+		b[i] ^= byte(k32)
+		k32 >>= 8
 	}
 }
 
