@@ -9,9 +9,10 @@ import (
 )
 
 const (
-	defaultLevel = 1  // the fastest one that still finds repetitions
-	maxBits      = 15 // a window of 32 KiB, the largest DEFLATE knows (RFC 1951 section 2)
-	minBits      = 8  // RFC 7692 section 7.1.2.1
+	minLevel     = flate.HuffmanOnly // -2
+	defaultLevel = 1                 // the fastest one that still finds repetitions
+	maxBits      = 15                // a window of 32 KiB, the largest DEFLATE knows (RFC 1951 section 2)
+	minBits      = 8                 // RFC 7692 section 7.1.2.1
 )
 
 // tail ends every sync flush and is left out on the wire: RFC 7692 section 7.2.1.
@@ -34,7 +35,7 @@ func checkLevel(level int) int {
 	if level == 0 {
 		return defaultLevel
 	}
-	if level < flate.HuffmanOnly || level > flate.BestCompression {
+	if level < minLevel || level > flate.BestCompression {
 		panic(fmt.Sprintf("deflate: level %d: use -2 to 9", level))
 	}
 	return level
@@ -54,7 +55,7 @@ func compress(dst, message, dict []byte, level, bits int) []byte {
 	if len(message) == 0 {
 		return append(dst, 0x00)
 	}
-	pool := &levels[level-flate.HuffmanOnly]
+	pool := &levels[level-minLevel]
 	if level > 0 || level == flate.DefaultCompression {
 		if bits < maxBits && len(dict)+len(message) > 1<<bits {
 			pool = &windows[bits-minBits]
@@ -94,10 +95,10 @@ var (
 )
 
 func levelPools() []sync.Pool {
-	pools := make([]sync.Pool, flate.BestCompression-flate.HuffmanOnly+1)
+	pools := make([]sync.Pool, flate.BestCompression-minLevel+1)
 	for i := range pools {
 		pools[i].New = func() any {
-			return newWriter(flate.NewWriter(nil, i+flate.HuffmanOnly))
+			return newWriter(flate.NewWriter(nil, i+minLevel))
 		}
 	}
 	return pools

@@ -1,13 +1,18 @@
 package deflate
 
-// dictBits is the size of the window that a Compressor refers to: 8 KiB.
-const dictBits = 13
+// dictBits is the size of the window that a Compressor refers to: 4 KiB.
+// BenchmarkCompressor shows why: chat messages of 512 bytes become 62 % of their
+// size without takeover that they have without; all of the 32 KiB would save
+// 1 % more at twice the time or more, and a kept flate.Writer as much at
+// 800 KiB for each socket.
+const dictBits = 12
 
 // Compressor compresses the messages of one socket with context takeover: each
 // may refer to the ones before it (RFC 7692 section 7.2.3.2). Between messages
-// it keeps no more than the last 8 KiB of them. It is not safe for use by
-// several goroutines at once: messages must be sent in the order in which they
-// were compressed.
+// it keeps no more than the last 4 KiB of them. Every message must reach the
+// peer in the form and in the order in which it was compressed; one that is
+// sent as it is must not be compressed here. It is not safe for use by several
+// goroutines at once.
 type Compressor struct {
 	level, bits int
 	window      Window

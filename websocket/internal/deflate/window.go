@@ -31,6 +31,9 @@ func (w *Window) grow(n, size int) {
 	w.buf = append(buf, w.buf...)
 }
 
+// Reset empties the window and keeps its memory.
+func (w *Window) Reset() { w.buf = w.buf[:0] }
+
 // Bytes returns the window's content, oldest byte first. It is borrowed until
 // the next Append.
 func (w *Window) Bytes() []byte { return w.buf }
