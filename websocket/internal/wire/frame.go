@@ -45,14 +45,16 @@ const (
 	len64   = 127
 )
 
-// Header is a frame's header, RFC 6455 section 5.2.
+// Header is a frame's header, RFC 6455 section 5.2. RSV2 and RSV3 have no place
+// in it because no extension of ours gives them a meaning. Its 16 bytes are one
+// register's worth to copy; hand it on by pointer where time counts.
 type Header struct {
-	Fin              bool
-	Rsv1, Rsv2, Rsv3 bool
-	Op               Opcode
-	Masked           bool
-	Mask             [4]byte
-	Length           int64 // payload in bytes, never negative
+	Fin    bool
+	Rsv1   bool // compressed, RFC 7692 section 6
+	Op     Opcode
+	Masked bool
+	Mask   [4]byte
+	Length int64 // payload in bytes, never negative
 }
 
 // legalFirst holds the first bytes that a frame can begin with: fragments and
@@ -69,35 +71,42 @@ var legalFirst = [256]bool{
 // as soon as the bytes at hand can not begin a legal header, whatever follows.
 //
 // It refuses what needs no knowledge of the connection: reserved opcodes, RSV2
-// and RSV3 (no extension of ours defines them), RSV1 where permessage-deflate
-// forbids it (control and continuation frames, RFC 7692 section 6.1),
-// fragmented or long control frames, and lengths that are out of range or not
-// in their shortest form. Masking, RSV1 on messages, the order of fragments and
-// the size limit are the caller's to check.
+// and RSV3, RSV1 where permessage-deflate forbids it (control and continuation
+// frames, RFC 7692 section 6.1), fragmented or long control frames, and lengths
+// that are out of range or not in their shortest form. Masking, RSV1 on
+// messages, the order of fragments and the size limit are the caller's to check.
 func ParseHeader(b []byte) (h Header, n int, err error) {
+	n, err = h.Parse(b)
+	return h, n, err
+}
+
+// Parse is ParseHeader into h, which it changes only if n > 0. It spares the
+// copies, which take longer than the parsing.
+func (h *Header) Parse(b []byte) (n int, err error) {
 	if len(b) < 2 || !legalFirst[b[0]] {
-		return h, 0, firstByteError(b)
+		return 0, firstByteError(b)
 	}
 	b0, b1 := b[0], b[1]
 	length, n := int64(b1&lenMask), 2
 	if length > MaxControlPayload {
 		if Opcode(b0 & opMask).IsControl() {
-			return h, 0, ErrLongControl
+			return 0, ErrLongControl
 		}
 		if length, n, err = extendedLength(b); n == 0 {
-			return h, 0, err
+			return 0, err
 		}
 	}
-	if b1&maskBit != 0 {
+	masked, key := b1&maskBit != 0, [4]byte{}
+	if masked {
 		if len(b) < n+4 {
-			return h, 0, nil
+			return 0, nil
 		}
-		h.Masked, h.Mask = true, [4]byte(b[n:])
+		key = [4]byte(b[n:])
 		n += 4
 	}
-	h.Fin, h.Rsv1 = b0&finBit != 0, b0&rsv1Bit != 0
-	h.Op, h.Length = Opcode(b0&opMask), length
-	return h, n, nil
+	h.Fin, h.Rsv1, h.Op = b0&finBit != 0, b0&rsv1Bit != 0, Opcode(b0&opMask)
+	h.Masked, h.Mask, h.Length = masked, key, length
+	return n, nil
 }
 
 // firstByteError returns why no frame begins like b, or nil if one does or if b
@@ -154,7 +163,7 @@ func length64(b []byte) (int64, int, error) {
 // AppendHeader appends h to dst with its length in the shortest form, and the
 // key if h is masked. It checks nothing, so that tests can write illegal frames.
 func AppendHeader(dst []byte, h Header) []byte {
-	b0 := byte(h.Op) | bit(h.Fin, finBit) | bit(h.Rsv1, rsv1Bit) | bit(h.Rsv2, rsv2Bit) | bit(h.Rsv3, rsv3Bit)
+	b0 := byte(h.Op) | bit(h.Fin, finBit) | bit(h.Rsv1, rsv1Bit)
 	dst = appendLength(append(dst, b0), bit(h.Masked, maskBit), h.Length)
 	if h.Masked {
 		dst = append(dst, h.Mask[:]...)

@@ -158,7 +158,7 @@ func TestAppendHeaderWritesIllegalFramesToo(t *testing.T) {
 		h    Header
 		want string
 	}{
-		{"reserved bits", Header{Rsv1: true, Rsv2: true, Rsv3: true, Op: OpText}, "0 111 0001 0 0000000"},
+		{"compressed continuation", Header{Rsv1: true}, "0 100 0000 0 0000000"},
 		{"fragmented ping", Header{Op: OpPing}, "0 000 1001 0 0000000"},
 		{"long pong", Header{Fin: true, Op: OpPong, Length: 126}, "1 000 1010 0 1111110 0x00 0x7e"},
 	}
@@ -250,6 +250,20 @@ func FuzzParseHeader(f *testing.F) {
 	})
 }
 
+func TestParseLeavesTheHeaderAloneUntilItHasRead(t *testing.T) {
+	before := Header{Fin: true, Rsv1: true, Op: OpBinary, Masked: true, Mask: [4]byte{1, 2, 3, 4}, Length: 7}
+	for _, wire := range []string{"", "0 000 0001", "0 000 0001 1 0000101 0x37 0xfa", "0 000 0011", "0 000 0001 1 1111111 0x80"} {
+		h := before
+		if n, _ := h.Parse(wireBytes(t, wire)); n != 0 || h != before {
+			t.Errorf("%q: %d, %+v", wire, n, h)
+		}
+	}
+	h := before
+	if n, err := h.Parse(wireBytes(t, "0 000 0001 0 0000101")); h != (Header{Op: OpText, Length: 5}) || n != 2 || err != nil {
+		t.Errorf("got %+v, %d, %v", h, n, err)
+	}
+}
+
 func BenchmarkParseHeader(b *testing.B) {
 	for name, h := range map[string]Header{
 		"masked/128":   {Fin: true, Op: OpText, Masked: true, Length: 128},
@@ -259,8 +273,9 @@ func BenchmarkParseHeader(b *testing.B) {
 	} {
 		b.Run(name, func(b *testing.B) {
 			in := AppendHeader(nil, h)
+			var h Header
 			for b.Loop() {
-				if _, n, _ := ParseHeader(in); n == 0 {
+				if n, _ := h.Parse(in); n == 0 {
 					b.Fatal("not parsed")
 				}
 			}
