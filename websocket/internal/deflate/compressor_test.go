@@ -36,12 +36,26 @@ func TestCompressorGainsFromEarlierMessages(t *testing.T) {
 }
 
 func TestCompressorKeepsOnlyItsWindow(t *testing.T) {
-	c := NewCompressor(9, 15)
-	for i := range 100 {
-		c.Compress(nil, chat(i, 3000))
+	for bits, want := range map[int]int{8: 1 << 8, 15: 1 << dictBits} {
+		c := NewCompressor(1, bits)
+		for i := range 100 {
+			c.Compress(nil, chat(i, 3000))
+		}
+		if n := cap(c.window.Bytes()); n > want {
+			t.Errorf("%d bits: %d bytes kept for each socket, want %d at most", bits, n, want)
+		}
 	}
-	if n := cap(c.window.Bytes()); n > 1<<dictBits {
-		t.Errorf("%d bytes kept for each socket, want %d at most", n, 1<<dictBits)
+}
+
+func TestCompressorStaysInsideTheWindowOverMessages(t *testing.T) {
+	m := chat(1, 400)[:200]
+	for _, level := range []int{-1, 1, 9} {
+		c := NewCompressor(level, 8)
+		for i, p := range [][]byte{m, noise(150), m} {
+			if d := reach(t, c.Compress(nil, p)); d > 256 {
+				t.Errorf("level %d, message %d: refers %d bytes back in a window of 256", level, i, d)
+			}
+		}
 	}
 }
 

@@ -47,7 +47,7 @@ func TestDecompressReadsFinalBlocksInside(t *testing.T) {
 	whole := chat(5, 200_000)
 	for _, size := range []int{1, 500, 33_000, 70_000} {
 		for _, dict := range [][]byte{nil, chat(6, 40_000)} {
-			m := whole[:min(len(whole), 500*size)]
+			m := whole[:min(len(whole), 60*size)]
 			out, err := Decompress([]byte("before"), finals(t, m, dict, size), dict, int64(len(m)))
 			if err != nil || string(out) != "before"+string(m) {
 				t.Errorf("pieces of %d, dictionary of %d: %d bytes, %v", size, len(dict), len(out), err)
@@ -149,6 +149,10 @@ func TestDecompressTakesNoMoreThanTwiceItsOutput(t *testing.T) {
 		if err != nil || cap(out) > 2*len(m) {
 			t.Errorf("%s: capacity %d for %d bytes, %v", name, cap(out), len(m), err)
 		}
+		out, err = Decompress(nil, Compress(nil, m, 1, 15), nil, int64(len(m)))
+		if err != nil || cap(out) > len(m) {
+			t.Errorf("%s: capacity %d with limit %d, %v", name, cap(out), len(m), err)
+		}
 	}
 }
 
@@ -187,6 +191,36 @@ func TestDecompressNeverShowsAnotherMessage(t *testing.T) {
 	}
 	if out, err := r.decompress(nil, back, nil, 1<<20, nil); err != nil || bytes.Contains(out, []byte("secret")) {
 		t.Errorf("the next message: %v", err)
+	}
+}
+
+func TestFinalBlocksDoNotOpenAnOlderWindow(t *testing.T) {
+	r := newReader()
+	// An empty final block, then a reference to 32,700 bytes before.
+	in := append([]byte{0x03, 0x00}, farReference(t)...)
+	secret := bytes.Repeat([]byte("secret"), 10_000)
+	if _, err := r.decompress(nil, in, secret, 100, nil); err != nil {
+		t.Fatalf("with the window that it refers to: %v", err)
+	}
+	if out, err := r.decompress(nil, in, []byte("own"), 100, nil); err == nil {
+		t.Errorf("with a window of 3 bytes: %q", out)
+	}
+}
+
+// farReference returns a message that repeats what was 32,700 bytes before it.
+func farReference(t *testing.T) []byte {
+	t.Helper()
+	dict := noise(32_700)
+	return stdCompress(t, dict[:60], dict, 9)
+}
+
+func TestLargeInputBuffersAreNotKept(t *testing.T) {
+	r, m := newReader(), noise(1<<20)
+	if _, err := r.decompress(nil, Compress(nil, m, 1, 15), nil, 1<<20, nil); err != nil {
+		t.Fatal(err)
+	}
+	if cap(r.buf) > maxKept {
+		t.Errorf("%d bytes stay in the pool", cap(r.buf))
 	}
 }
 
@@ -241,7 +275,7 @@ func TestDecompressAllocatesNothing(t *testing.T) {
 
 func FuzzDecompress(f *testing.F) {
 	for _, m := range messages {
-		f.Add(Compress(nil, m[:min(len(m), 4096)], 9, 15), []byte("Hello"), 4096)
+		f.Add(Compress(nil, m[:min(len(m), 300)], 9, 15), []byte("Hello"), 4096)
 	}
 	f.Add([]byte("\xf2\x00\x11\x00\x00"), []byte("Hello"), 5)
 	f.Add([]byte("\xf3\x48\xcd\xc9\xc9\x07\x00\xf2\x00\x11\x00\x00"), []byte{}, 10)
