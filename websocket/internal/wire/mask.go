@@ -36,10 +36,3 @@ func Mask(key [4]byte, pos int, b []byte) {
 		k32 >>= 8
 	}
 }
-
-// maskPlain is RFC 6455 section 5.3 word for word, the twin of Mask in tests.
-func maskPlain(key [4]byte, pos int, b []byte) {
-	for i := range b {
-		b[i] ^= key[(pos+i)%4]
-	}
-}

@@ -1,0 +1,248 @@
+package websocket
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/nextrush/nextrush/websocket/internal/wire"
+)
+
+// DialOptions configures a client. The zero value and nil are complete.
+type DialOptions struct {
+	Header    http.Header // sent with the handshake: cookies, authorization, origin
+	Protocols []string    // subprotocols offered, in order of preference
+	TLSConfig *tls.Config // for wss; nil: the system's roots
+	// NetDial opens the transport; nil: net.Dialer. For wss, TLS runs over it.
+	NetDial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Options are those of the socket; what only a server does is ignored.
+	Options Options
+	// Handler, like a server's, runs before the first message is read and before
+	// Dial returns: the place to register callbacks. Its error ends the dialing.
+	Handler func(*Socket) error
+}
+
+// Dial opens a client socket to a ws or wss URL (RFC 6455 §4.1). The socket
+// reads from then on; a message waits, and reading with it, until there is a
+// consumer for it: OnMessage, On, Receive. The context bounds the handshake
+// only, together with Options.HandshakeTimeout. An answer that is no upgrade
+// is a *HandshakeError.
+func Dial(ctx context.Context, rawURL string, opts *DialOptions) (*Socket, error) {
+	if opts == nil {
+		opts = &DialOptions{}
+	}
+	u, err := parseURL(rawURL)
+	if err != nil {
+		return nil, err
+	}
+	o := opts.Options
+	o.MaxConnections, o.MaxConnectionsPerIP, o.AllowOrigins = 0, 0, nil
+	if o, err = o.withDefaults(); err != nil {
+		return nil, err
+	}
+	if o.HandshakeTimeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, o.HandshakeTimeout)
+		defer cancel()
+	}
+	conn, err := dialTransport(ctx, u, opts)
+	if err != nil {
+		return nil, fmt.Errorf("websocket: dial: %w", err)
+	}
+	s, err := shake(ctx, conn, u, opts, o)
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func parseURL(rawURL string) (*url.URL, error) {
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		return nil, fmt.Errorf("websocket: dial: %w", err)
+	}
+	switch u.Scheme {
+	case "ws", "http":
+		u.Scheme = "ws"
+	case "wss", "https":
+		u.Scheme = "wss"
+	default:
+		return nil, fmt.Errorf("websocket: dial: scheme of %q must be ws or wss", rawURL)
+	}
+	if u.Host == "" || u.Fragment != "" { // RFC 6455 §3
+		return nil, fmt.Errorf("websocket: dial: %q must have a host and no fragment", rawURL)
+	}
+	return u, nil
+}
+
+func dialTransport(ctx context.Context, u *url.URL, opts *DialOptions) (net.Conn, error) {
+	address := u.Host
+	if u.Port() == "" {
+		address = net.JoinHostPort(u.Hostname(), defaultPort(u.Scheme))
+	}
+	dial := opts.NetDial
+	if dial == nil {
+		dial = new(net.Dialer).DialContext
+	}
+	conn, err := dial(ctx, "tcp", address)
+	if err != nil || u.Scheme == "ws" {
+		return conn, err
+	}
+	config := opts.TLSConfig.Clone()
+	if config == nil {
+		config = new(tls.Config)
+	}
+	if config.ServerName == "" {
+		config.ServerName = u.Hostname()
+	}
+	config.NextProtos = []string{"http/1.1"}
+	secure := tls.Client(conn, config)
+	if err := secure.HandshakeContext(ctx); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return secure, nil
+}
+
+// shake performs the opening handshake on conn.
+func shake(ctx context.Context, conn net.Conn, u *url.URL, opts *DialOptions, o Options) (*Socket, error) {
+	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+	nonce := make([]byte, 16)
+	rand.Read(nonce)
+	key := base64.StdEncoding.EncodeToString(nonce)
+	req := request(u, key, opts, o)
+	if err := req.Write(conn); err != nil {
+		return nil, dialError(ctx, err)
+	}
+	r := bufio.NewReader(conn)
+	resp, err := http.ReadResponse(r, req)
+	if err != nil {
+		return nil, dialError(ctx, err)
+	}
+	deflate, err := checkAnswer(resp, key, opts, o)
+	if err != nil {
+		return nil, err
+	}
+	early, err := buffered(r)
+	if err != nil {
+		return nil, dialError(ctx, err)
+	}
+	if !stop() {
+		return nil, dialError(ctx, ctx.Err())
+	}
+	conn.SetDeadline(time.Time{})
+	return newClient(conn, early, u, resp, deflate, opts, o)
+}
+
+func dialError(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	return fmt.Errorf("websocket: dial: %w", err)
+}
+
+func request(u *url.URL, key string, opts *DialOptions, o Options) *http.Request {
+	target := *u
+	target.Scheme = strings.Replace(u.Scheme, "ws", "http", 1)
+	h := opts.Header.Clone()
+	if h == nil {
+		h = make(http.Header)
+	}
+	h.Set("Connection", "Upgrade")
+	h.Set("Upgrade", "websocket")
+	h.Set("Sec-WebSocket-Version", "13")
+	h.Set("Sec-WebSocket-Key", key)
+	if len(opts.Protocols) > 0 {
+		h.Set("Sec-WebSocket-Protocol", strings.Join(opts.Protocols, ", "))
+	}
+	if o.Compression.Enabled {
+		h.Set("Sec-WebSocket-Extensions", wire.OfferDeflate(o.Compression.ContextTakeover))
+	}
+	if u.User != nil && h.Get("Authorization") == "" {
+		password, _ := u.User.Password()
+		h.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(u.User.Username()+":"+password)))
+	}
+	return &http.Request{Method: http.MethodGet, URL: &target, Host: cmpHost(h, u.Host), Header: h, ProtoMajor: 1, ProtoMinor: 1}
+}
+
+func cmpHost(h http.Header, host string) string {
+	if given := h.Get("Host"); given != "" {
+		return given
+	}
+	return host
+}
+
+// checkAnswer applies RFC 6455 §4.1 to the server's answer.
+func checkAnswer(resp *http.Response, key string, opts *DialOptions, o Options) (*wire.Deflate, error) {
+	refused := &HandshakeError{Status: resp.StatusCode, Header: resp.Header}
+	h := resp.Header
+	protocol := h.Get("Sec-WebSocket-Protocol")
+	switch {
+	case resp.StatusCode != http.StatusSwitchingProtocols:
+		refused.Message = http.StatusText(resp.StatusCode)
+		refused.Body, _ = io.ReadAll(io.LimitReader(resp.Body, 4<<10))
+		return nil, refused
+	case !wire.TokenListContains(h["Upgrade"], "websocket") || !wire.TokenListContains(h["Connection"], "upgrade"):
+		refused.Message = "answer does not upgrade to WebSocket"
+		return nil, refused
+	case h.Get("Sec-WebSocket-Accept") != wire.AcceptKey(key):
+		refused.Message = "answer has a wrong Sec-WebSocket-Accept"
+		return nil, refused
+	case len(h["Sec-Websocket-Protocol"]) > 1 || protocol != "" && choose(opts.Protocols, []string{protocol}) == "":
+		refused.Message = "answer has a subprotocol that was not offered"
+		return nil, refused
+	}
+	extensions := h["Sec-Websocket-Extensions"]
+	if len(extensions) == 0 {
+		return nil, nil
+	}
+	if !o.Compression.Enabled {
+		refused.Message = "answer has an extension that was not offered"
+		return nil, refused
+	}
+	d, ok, err := wire.AcceptDeflate(extensions, o.Compression.ContextTakeover)
+	if err != nil {
+		refused.Message, refused.Err = "answer has a wrong extension", err
+		return nil, refused
+	}
+	if !ok {
+		return nil, nil
+	}
+	return &d, nil
+}
+
+func newClient(conn net.Conn, early []byte, u *url.URL, resp *http.Response, d *wire.Deflate, opts *DialOptions, o Options) (*Socket, error) {
+	srv := NewServer(o)
+	s := &Socket{srv: srv, id: newID(), client: true, base: context.Background(), opened: time.Now().UnixMilli()}
+	s.info = &info{ip: host(conn.RemoteAddr().String()), path: u.Path, protocol: resp.Header.Get("Sec-WebSocket-Protocol")}
+	if d != nil {
+		s.codec = newCodec(*d, o.Compression.Level, true)
+	}
+	s.inbox = &inbox{wake: make(chan struct{}, 1), wait: true}
+	srv.admitted++
+	ready := make(chan error, 1)
+	s.start(conn, early, nil, func(s *Socket) (err error) {
+		defer func() { ready <- err }()
+		if opts.Handler != nil {
+			err = opts.Handler(s)
+		}
+		return err
+	})
+	var end *CloseError
+	if err := <-ready; err != nil && !errors.As(err, &end) {
+		return nil, err
+	}
+	return s, nil
+}

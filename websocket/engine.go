@@ -1,0 +1,281 @@
+package websocket
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	maxIdleWorkers  = 64                   // kept warm for the next socket that has bytes
+	readBufferSize  = 16 << 10             // bytes of one read
+	monitorInterval = 2 * time.Millisecond // after which a callback counts as slow
+	monitorRounds   = 25                   // idle rounds before the monitor sleeps
+)
+
+// engine runs sockets: workers that process what has arrived, a monitor that
+// flushes for callbacks that take long, and the heartbeat wheel. Its
+// goroutines exist only while it has sockets.
+type engine struct {
+	wheel  wheel
+	active atomic.Int64 // batches being processed that are not known to be slow
+
+	mu      sync.Mutex // guards the fields below
+	sockets int
+	idle    []*worker // last in, first out: the warmest stack first
+	workers map[*worker]struct{}
+
+	monitoring atomic.Bool
+	flusher    flusher
+}
+
+func newEngine() *engine {
+	e := &engine{workers: make(map[*worker]struct{})}
+	e.wheel.init()
+	return e
+}
+
+// add counts a socket in; remove, which must follow once, counts it out.
+func (e *engine) add() {
+	e.mu.Lock()
+	e.sockets++
+	e.mu.Unlock()
+}
+
+func (e *engine) remove() {
+	e.mu.Lock()
+	e.sockets--
+	var stop []*worker
+	if e.sockets == 0 {
+		stop, e.idle = e.idle, nil
+	}
+	e.mu.Unlock()
+	for _, w := range stop {
+		close(w.task)
+	}
+}
+
+// run gives f to a warm worker, or to a new one.
+func (e *engine) run(f task) {
+	e.mu.Lock()
+	if n := len(e.idle); n > 0 {
+		w := e.idle[n-1]
+		e.idle = e.idle[:n-1]
+		e.mu.Unlock()
+		w.task <- f
+		return
+	}
+	w := &worker{eng: e, task: make(chan task, 1)}
+	e.workers[w] = struct{}{}
+	e.mu.Unlock()
+	go w.loop(f)
+}
+
+// park puts w among the idle and reports whether it may wait for work.
+func (e *engine) park(w *worker) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.sockets == 0 || len(e.idle) >= maxIdleWorkers {
+		delete(e.workers, w)
+		return false
+	}
+	e.idle = append(e.idle, w)
+	return true
+}
+
+func (e *engine) forget(w *worker) {
+	e.mu.Lock()
+	delete(e.workers, w)
+	e.mu.Unlock()
+}
+
+// task is what a worker does next: a function on a socket.
+type task struct {
+	s *Socket
+	f func(*worker, *Socket)
+}
+
+// worker is a goroutine that has grown its stack and read buffer, and lends
+// both to one socket at a time.
+type worker struct {
+	eng  *engine
+	task chan task
+	io   readOp
+
+	mu    sync.Mutex // guards the fields below
+	cur   *Socket    // whose batch is running
+	slow  bool       // the batch was found slow: nothing is held back any more
+	since int64      // when the batch began, on the monitor's count of rounds
+	dirty []*Socket  // receivers of this batch's broadcasts, not flushed yet
+}
+
+func (w *worker) loop(t task) {
+	for {
+		t.f(w, t.s)
+		if !w.eng.park(w) {
+			return
+		}
+		var ok bool
+		if t, ok = <-w.task; !ok {
+			w.eng.forget(w)
+			return
+		}
+	}
+}
+
+// begin opens a batch of s: what its callbacks send is held back until end.
+func (w *worker) begin(s *Socket) {
+	w.eng.active.Add(1)
+	w.mu.Lock()
+	w.cur, w.slow, w.since = s, false, 0
+	w.mu.Unlock()
+	if !w.eng.monitoring.Load() {
+		w.eng.startMonitor()
+	}
+}
+
+// end closes the batch and flushes the receivers of its broadcasts. The
+// socket's own queue is flushed by the caller.
+func (w *worker) end() {
+	w.mu.Lock()
+	slow := w.slow
+	w.cur = nil
+	dirty := w.takeDirty()
+	w.mu.Unlock()
+	if !slow {
+		w.eng.active.Add(-1)
+	}
+	w.flushAll(dirty)
+}
+
+// hold takes receivers to flush when the batch of s ends, and reports false
+// if that batch does not run here or is slow.
+func (w *worker) hold(s *Socket, receivers []*Socket) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.cur != s || w.slow {
+		return false
+	}
+	w.dirty = append(w.dirty, receivers...)
+	return true
+}
+
+func (w *worker) takeDirty() []*Socket {
+	dirty := w.dirty
+	w.dirty = nil
+	return dirty
+}
+
+func (w *worker) flushAll(dirty []*Socket) {
+	if dirty == nil {
+		return
+	}
+	for i, r := range dirty {
+		r.flush()
+		dirty[i] = nil
+	}
+	w.mu.Lock()
+	if w.dirty == nil && cap(dirty) <= 1<<14 {
+		w.dirty = dirty[:0]
+	}
+	w.mu.Unlock()
+}
+
+// startMonitor wakes the monitor: a goroutine that looks every two
+// milliseconds for batches that have not ended, as long as there are any.
+func (e *engine) startMonitor() {
+	if e.monitoring.CompareAndSwap(false, true) {
+		go e.monitor()
+	}
+}
+
+func (e *engine) monitor() {
+	tick := time.NewTicker(monitorInterval)
+	defer tick.Stop()
+	for idle := 0; idle < monitorRounds; {
+		<-tick.C
+		if e.active.Load() == 0 {
+			idle++
+			if e.empty() {
+				break
+			}
+			continue
+		}
+		idle = 0
+		e.relieve()
+	}
+	e.monitoring.Store(false)
+	if e.active.Load() > 0 {
+		e.startMonitor()
+	}
+}
+
+func (e *engine) empty() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.sockets == 0
+}
+
+// relieve flushes for every batch that was there a round ago already.
+func (e *engine) relieve() {
+	e.mu.Lock()
+	all := make([]*worker, 0, len(e.workers))
+	for w := range e.workers {
+		all = append(all, w)
+	}
+	e.mu.Unlock()
+	for _, w := range all {
+		w.relieve()
+	}
+}
+
+func (w *worker) relieve() {
+	w.mu.Lock()
+	w.since++
+	if w.cur == nil || w.slow || w.since < 2 {
+		w.mu.Unlock()
+		return
+	}
+	w.slow = true
+	s, dirty := w.cur, w.takeDirty()
+	w.mu.Unlock()
+	w.eng.active.Add(-1)
+	s.stopBatch()
+	w.flushAll(dirty)
+}
+
+// flusher writes for broadcasts that have no socket of origin. On a busy
+// processor it runs when the batch that produced them yields, so that several
+// of them leave together.
+type flusher struct {
+	mu      sync.Mutex // guards the fields below
+	waiting []*Socket
+	running bool
+}
+
+func (f *flusher) add(receivers []*Socket) {
+	f.mu.Lock()
+	f.waiting = append(f.waiting, receivers...)
+	start := !f.running
+	f.running = true
+	f.mu.Unlock()
+	if start {
+		go f.loop()
+	}
+}
+
+func (f *flusher) loop() {
+	for {
+		f.mu.Lock()
+		list := f.waiting
+		f.waiting = nil
+		f.running = len(list) > 0
+		f.mu.Unlock()
+		if len(list) == 0 {
+			return
+		}
+		for _, s := range list {
+			s.flush()
+		}
+	}
+}

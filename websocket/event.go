@@ -1,0 +1,420 @@
+package websocket
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+)
+
+const (
+	maxRequests    = 1024 // replies awaited at once by one socket
+	maxEventID     = 128  // bytes of an id that a peer chose
+	internalError  = "internal error"
+	envelopeEvent  = "event"
+	envelopeAck    = "ack"
+	envelopeError  = "error"
+	unknownEventID = "unknown event"
+)
+
+// envelope is an event on the wire.
+type envelope struct {
+	Type      string          `json:"type"`
+	Event     string          `json:"event,omitempty"`
+	ID        json.RawMessage `json:"id,omitempty"`
+	Data      json.RawMessage `json:"data,omitempty"`
+	Message   string          `json:"message,omitempty"`
+	Errors    any             `json:"errors,omitempty"`
+	Timestamp int64           `json:"timestamp,omitempty"` // Unix milliseconds
+}
+
+// Event is an event from the peer, or its reply to a Request. It owns its
+// bytes.
+type Event struct {
+	Name   string
+	Socket *Socket
+	args   []json.RawMessage
+	id     json.RawMessage
+}
+
+// Args are the event's arguments as JSON.
+func (e *Event) Args() []json.RawMessage { return e.args }
+
+// Bind decodes argument i into v. A missing argument is an error.
+func (e *Event) Bind(i int, v any) error {
+	if i < 0 || i >= len(e.args) {
+		return &EventError{Message: fmt.Sprintf("argument %d is missing", i)}
+	}
+	if err := json.Unmarshal(e.args[i], v); err != nil {
+		return &EventError{Message: fmt.Sprintf("argument %d: %s", i, jsonProblem(err))}
+	}
+	return nil
+}
+
+// WantsReply reports whether the peer waits for a reply.
+func (e *Event) WantsReply() bool { return len(e.id) > 0 }
+
+// Reply answers an event that wants a reply; it does nothing for another.
+func (e *Event) Reply(args ...any) error {
+	if !e.WantsReply() {
+		return nil
+	}
+	data, err := encodeArgs(args)
+	if err != nil {
+		return err
+	}
+	return e.Socket.SendJSON(envelope{Type: envelopeAck, ID: e.id, Data: data})
+}
+
+// EventError is an error whose text is meant for the peer.
+type EventError struct {
+	Message string
+	Errors  any // details, such as what was wrong with each field
+}
+
+func (e *EventError) Error() string { return "websocket: event: " + e.Message }
+
+// EventReply is what an error reply carries.
+func (e *EventError) EventReply() (message string, errors any) { return e.Message, e.Errors }
+
+// jsonProblem tells what is wrong with JSON without naming Go types.
+func jsonProblem(err error) string {
+	var t *json.UnmarshalTypeError
+	if errors.As(err, &t) {
+		if t.Field != "" {
+			return fmt.Sprintf("%s must not be a JSON %s", t.Field, t.Value)
+		}
+		return "must not be a JSON " + t.Value
+	}
+	return "malformed JSON"
+}
+
+// events is a socket's handlers and awaited replies, guarded by its mu.
+type events struct {
+	handlers map[string][]handler
+	next     uint64
+	replies  map[string]chan reply
+}
+
+type handler struct {
+	f    func(*Event) error
+	once bool
+}
+
+type reply struct {
+	event *Event
+	err   error
+}
+
+func (s *Socket) eventsLocked() *events {
+	if s.events == nil {
+		s.events = &events{handlers: make(map[string][]handler), replies: make(map[string]chan reply)}
+	}
+	return s.events
+}
+
+// On has f called for each event of that name. Events are text messages in the
+// form of Emit; a socket with handlers answers an unknown event with an error
+// reply where one is wanted.
+func (s *Socket) On(event string, f func(*Event)) { s.on(event, plainHandler(f), false) }
+
+// Once has f called for the next event of that name.
+func (s *Socket) Once(event string, f func(*Event)) { s.on(event, plainHandler(f), true) }
+
+func plainHandler(f func(*Event)) func(*Event) error {
+	return func(e *Event) error {
+		f(e)
+		return nil
+	}
+}
+
+func (s *Socket) on(event string, f func(*Event) error, once bool) {
+	s.mu.Lock()
+	e := s.eventsLocked()
+	e.handlers[event] = append(e.handlers[event], handler{f, once})
+	s.mu.Unlock()
+	s.consume()
+}
+
+// Off removes all handlers of an event.
+func (s *Socket) Off(event string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.events != nil {
+		delete(s.events.handlers, event)
+	}
+}
+
+// On has h called for each event of that name, with its first argument decoded
+// and validated. An error is answered with an error reply: with its own text
+// where it is an *EventError (or has its EventReply method), as "internal
+// error" otherwise; a *CloseError closes the socket.
+func On[In any](s *Socket, event string, h func(*Socket, In) error) {
+	s.on(event, func(e *Event) error {
+		in, err := argument[In](e)
+		if err != nil {
+			return err
+		}
+		return h(s, in)
+	}, false)
+}
+
+// Handle is On for events that want a reply: what h returns is the reply. The
+// context ends with the socket.
+func Handle[In, Out any](s *Socket, event string, h func(context.Context, *Socket, In) (Out, error)) {
+	s.on(event, func(e *Event) error {
+		in, err := argument[In](e)
+		if err != nil {
+			return err
+		}
+		out, err := h(s.Context(), s, in)
+		if err != nil {
+			return err
+		}
+		return e.Reply(out)
+	}, false)
+}
+
+// argument decodes and validates the first argument. A missing one is the zero
+// value, for the validator to judge.
+func argument[In any](e *Event) (in In, err error) {
+	if len(e.args) > 0 {
+		if err := e.Bind(0, &in); err != nil {
+			return in, err
+		}
+	}
+	if check := e.Socket.srv.opts.Validate; check != nil {
+		err = check(&in)
+	}
+	return in, err
+}
+
+// Emit sends an event:
+//
+//	{"type":"event","event":"chat","data":[…],"timestamp":1700000000000}
+func (s *Socket) Emit(event string, args ...any) error {
+	data, err := encodeEvent(event, args, nil)
+	if err != nil {
+		return err
+	}
+	return s.send(Text, data)
+}
+
+// Request sends an event and waits for the peer's reply. Its errors are
+// ctx.Err(), a *CloseError when the socket ends, an *EventError when the peer
+// answers with one, ErrTooManyRequests. Do not call it from a callback of the
+// same socket: the reply could not be read.
+func (s *Socket) Request(ctx context.Context, event string, args ...any) (*Event, error) {
+	id, wait, err := s.await()
+	if err != nil {
+		return nil, err
+	}
+	defer s.forget(id)
+	data, err := encodeEvent(event, args, []byte(id))
+	if err != nil {
+		return nil, err
+	}
+	if err := s.send(Text, data); err != nil {
+		return nil, err
+	}
+	s.begin()
+	s.consume()
+	select {
+	case r := <-wait:
+		return r.event, r.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (s *Socket) await() (id string, wait chan reply, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state >= StateClosing {
+		return "", nil, s.closing.err()
+	}
+	e := s.eventsLocked()
+	if len(e.replies) >= maxRequests {
+		return "", nil, ErrTooManyRequests
+	}
+	e.next++
+	id = strconv.FormatUint(e.next, 10)
+	wait = make(chan reply, 1)
+	e.replies[id] = wait
+	return id, wait, nil
+}
+
+func (s *Socket) forget(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.events.replies, id)
+}
+
+// failRequests ends the waiting for replies.
+func (s *Socket) failRequests() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.events == nil {
+		return
+	}
+	for id, wait := range s.events.replies {
+		delete(s.events.replies, id)
+		wait <- reply{err: s.closing.err()}
+	}
+}
+
+func encodeEvent(event string, args []any, id []byte) ([]byte, error) {
+	data, err := encodeArgs(args)
+	if err != nil {
+		return nil, err
+	}
+	return encodeJSON(envelope{
+		Type: envelopeEvent, Event: event, ID: id, Data: data, Timestamp: time.Now().UnixMilli(),
+	})
+}
+
+func encodeArgs(args []any) (json.RawMessage, error) {
+	if len(args) == 0 {
+		return json.RawMessage("[]"), nil
+	}
+	return encodeJSON(args)
+}
+
+// dispatch reports whether the message was an event, a reply, or an error that
+// answers a request.
+func (s *Socket) dispatch(m Message) bool {
+	text := bytes.TrimLeft(m.data, " \t\r\n")
+	if len(text) == 0 || text[0] != '{' {
+		return false
+	}
+	var env struct {
+		Type    string          `json:"type"`
+		Event   json.RawMessage `json:"event"`
+		ID      json.RawMessage `json:"id"`
+		Data    json.RawMessage `json:"data"`
+		Message json.RawMessage `json:"message"`
+		Errors  json.RawMessage `json:"errors"`
+	}
+	if json.Unmarshal(text, &env) != nil {
+		return false
+	}
+	switch env.Type {
+	case envelopeEvent:
+		return s.eventArrived(env.Event, env.ID, env.Data)
+	case envelopeAck:
+		return s.answered(env.ID, reply{event: &Event{Socket: s, args: splitArgs(env.Data)}})
+	case envelopeError:
+		e := &EventError{}
+		if json.Unmarshal(env.Message, &e.Message) != nil {
+			e.Message = internalError
+		}
+		if len(env.Errors) > 0 {
+			e.Errors = env.Errors
+		}
+		return s.answered(env.ID, reply{err: e})
+	}
+	return false
+}
+
+// answered hands a reply to the request that waits for it.
+func (s *Socket) answered(id json.RawMessage, r reply) bool {
+	key := string(bytes.Trim(id, `"`))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	wait, ok := s.events.replies[key]
+	if ok {
+		delete(s.events.replies, key)
+		wait <- r
+	}
+	return ok
+}
+
+// splitArgs takes an array apart; anything else is one argument.
+func splitArgs(data json.RawMessage) []json.RawMessage {
+	if len(data) == 0 || string(data) == "null" {
+		return nil
+	}
+	var args []json.RawMessage
+	if json.Unmarshal(data, &args) == nil {
+		return args
+	}
+	return []json.RawMessage{data}
+}
+
+// eventArrived runs the handlers of an event.
+func (s *Socket) eventArrived(name, id, data json.RawMessage) bool {
+	e := &Event{Socket: s, args: splitArgs(data)}
+	if validID(id) {
+		e.id = id
+	}
+	if json.Unmarshal(name, &e.Name) != nil || e.Name == "" {
+		s.refuse(e, &EventError{Message: "event must be a name"})
+		return true
+	}
+	handlers, any := s.handlersOf(e.Name)
+	if len(handlers) == 0 {
+		if !any || s.onMessage.Load() != nil && !e.WantsReply() {
+			return false
+		}
+		s.refuse(e, &EventError{Message: unknownEventID})
+		return true
+	}
+	for _, h := range handlers {
+		s.protect(func() {
+			if err := h.f(e); err != nil {
+				s.eventFailed(e, err)
+			}
+		})
+	}
+	return true
+}
+
+// validID takes strings and numbers of a reasonable length for an id.
+func validID(id json.RawMessage) bool {
+	return len(id) > 0 && len(id) <= maxEventID && (id[0] == '"' || id[0] == '-' || id[0] >= '0' && id[0] <= '9')
+}
+
+// handlersOf takes the handlers of an event, and tells whether any event has one.
+func (s *Socket) handlersOf(name string) (list []handler, any bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e := s.events
+	list = e.handlers[name]
+	var keep []handler
+	for _, h := range list {
+		if !h.once {
+			keep = append(keep, h)
+		}
+	}
+	if len(keep) < len(list) {
+		e.handlers[name] = keep
+	}
+	return list, len(e.handlers) > 0
+}
+
+func (s *Socket) eventFailed(e *Event, err error) {
+	var end *CloseError
+	if errors.As(err, &end) {
+		s.Close(end.Code, end.Reason)
+		return
+	}
+	var public interface{ EventReply() (string, any) }
+	if !errors.As(err, &public) {
+		s.report(fmt.Errorf("websocket: event %q: %w", e.Name, err))
+	}
+	s.refuse(e, err)
+}
+
+// refuse sends an error reply. An error that is not meant for the peer is
+// called internal.
+func (s *Socket) refuse(e *Event, err error) {
+	env := envelope{Type: envelopeError, ID: e.id, Event: e.Name, Message: internalError}
+	var public interface{ EventReply() (string, any) }
+	if errors.As(err, &public) {
+		env.Message, env.Errors = public.EventReply()
+	}
+	s.SendJSON(env)
+}

@@ -1,0 +1,400 @@
+package websocket
+
+import (
+	"bufio"
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/nextrush/nextrush/websocket/internal/wire"
+)
+
+const maxProtocols = 64 // subprotocols that an offer may list
+
+// HandshakeError is an upgrade that was refused, or, from Dial, a server's
+// answer that is no upgrade.
+type HandshakeError struct {
+	Status  int
+	Message string
+	Header  http.Header // to be sent, or as received; may be nil
+	Body    []byte      // as received, up to 4 KiB
+	Err     error
+}
+
+func (e *HandshakeError) Error() string {
+	text := fmt.Sprintf("websocket: handshake: %d %s", e.Status, e.Message)
+	if e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
+	return text
+}
+
+func (e *HandshakeError) Unwrap() error { return e.Err }
+
+func refusal(status int, message string, header ...string) *HandshakeError {
+	e := &HandshakeError{Status: status, Message: message}
+	for i := 0; i+1 < len(header); i += 2 {
+		if e.Header == nil {
+			e.Header = make(http.Header)
+		}
+		e.Header.Set(header[i], header[i+1])
+	}
+	return e
+}
+
+// checkRequest applies RFC 6455 §4.2.1.
+func checkRequest(r *http.Request) *HandshakeError {
+	h := r.Header
+	switch {
+	case r.ProtoMajor != 1 || r.ProtoMinor < 1:
+		return refusal(http.StatusNotImplemented, "WebSocket needs HTTP/1.1")
+	case r.Method != http.MethodGet:
+		return refusal(http.StatusMethodNotAllowed, "WebSocket needs GET", "Allow", "GET")
+	case !wire.TokenListContains(h["Connection"], "upgrade") || !wire.TokenListContains(h["Upgrade"], "websocket"):
+		return refusal(http.StatusUpgradeRequired, "this is a WebSocket", "Upgrade", "websocket", "Connection", "Upgrade")
+	case len(h["Sec-Websocket-Version"]) != 1 || strings.TrimSpace(h["Sec-Websocket-Version"][0]) != "13":
+		return refusal(http.StatusUpgradeRequired, "WebSocket version must be 13",
+			"Sec-WebSocket-Version", "13", "Upgrade", "websocket", "Connection", "Upgrade")
+	case len(h["Sec-Websocket-Key"]) != 1 || !wire.ValidKey(strings.TrimSpace(h["Sec-Websocket-Key"][0])):
+		return refusal(http.StatusBadRequest, "Sec-WebSocket-Key must be 16 bytes in base64")
+	case r.Host == "":
+		return refusal(http.StatusBadRequest, "Host is missing")
+	case r.ContentLength > 0 || len(r.TransferEncoding) > 0:
+		return refusal(http.StatusBadRequest, "a WebSocket request has no body")
+	}
+	return nil
+}
+
+// pending is what a connecting socket needs for its 101.
+type pendingUpgrade struct {
+	w        http.ResponseWriter
+	key      string
+	protocol string
+	deflate  string // the answer's extension
+}
+
+// Accept checks a request and the limits and returns a connecting socket, for
+// Open or Refuse to be called on. It writes nothing; its error is a
+// *HandshakeError, for the caller to answer.
+func (srv *Server) Accept(w http.ResponseWriter, r *http.Request) (*Socket, error) {
+	s, refused := srv.accept(w, r)
+	if refused != nil {
+		return nil, refused
+	}
+	return s, nil
+}
+
+func (srv *Server) accept(w http.ResponseWriter, r *http.Request) (*Socket, *HandshakeError) {
+	if e := checkRequest(r); e != nil {
+		srv.stats.reject("request")
+		return nil, e
+	}
+	protocols, ok := wire.ParseTokens(r.Header["Sec-Websocket-Protocol"])
+	if !ok || len(protocols) > maxProtocols {
+		srv.stats.reject("request")
+		return nil, refusal(http.StatusBadRequest, "malformed Sec-WebSocket-Protocol")
+	}
+	ip := srv.clientIP(r)
+	if e := srv.admit(ip); e != nil {
+		return nil, e
+	}
+	if e := srv.verify(r); e != nil {
+		srv.dismiss(ip)
+		return nil, e
+	}
+	return srv.connecting(w, r, ip, protocols), nil
+}
+
+func (srv *Server) clientIP(r *http.Request) string {
+	if srv.opts.ClientIP != nil {
+		return srv.opts.ClientIP(r)
+	}
+	return remoteIP(r)
+}
+
+// verify checks the origin and asks VerifyClient.
+func (srv *Server) verify(r *http.Request) *HandshakeError {
+	own := ownOrigin
+	if srv.opts.SameOrigin != nil {
+		own = srv.opts.SameOrigin
+	}
+	if err := srv.origins.allow(r.Header["Origin"], own(r)); err != nil {
+		srv.stats.reject("origin")
+		return &HandshakeError{Status: http.StatusForbidden, Message: err.Error()}
+	}
+	if srv.opts.VerifyClient == nil {
+		return nil
+	}
+	err := srv.verifyClient(r)
+	if err == nil {
+		return nil
+	}
+	srv.stats.reject("client")
+	var e *HandshakeError
+	if errors.As(err, &e) {
+		return e
+	}
+	return &HandshakeError{Status: http.StatusForbidden, Message: "refused", Err: err}
+}
+
+func (srv *Server) verifyClient(r *http.Request) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			srv.opts.Logger.Error("websocket: panic in VerifyClient", "panic", v)
+			err = refusal(http.StatusInternalServerError, "internal error")
+		}
+	}()
+	return srv.opts.VerifyClient(r)
+}
+
+// connecting makes the socket, with what was negotiated.
+func (srv *Server) connecting(w http.ResponseWriter, r *http.Request, ip string, protocols []string) *Socket {
+	u := &pendingUpgrade{w: w, key: strings.TrimSpace(r.Header.Get("Sec-Websocket-Key"))}
+	u.protocol = choose(srv.opts.Protocols, protocols)
+	s := &Socket{srv: srv, id: newID(), base: r.Context(), opened: time.Now().UnixMilli(), upgrade: u}
+	s.info = &info{ip: ip, path: r.URL.Path, userAgent: r.UserAgent(), origin: r.Header.Get("Origin"), protocol: u.protocol}
+	if c := srv.opts.Compression; c.Enabled {
+		if d, answer, ok := wire.NegotiateDeflate(r.Header["Sec-Websocket-Extensions"], c.ContextTakeover); ok {
+			u.deflate = answer
+			s.codec = newCodec(d, c.Level, false)
+		}
+	}
+	if again := r.URL.Query().Get("reconnect"); again != "" && again != "0" {
+		srv.stats.reconnections.Add(1)
+	}
+	return s
+}
+
+func choose(ours, theirs []string) string {
+	for _, p := range ours {
+		for _, q := range theirs {
+			if p == q {
+				return p
+			}
+		}
+	}
+	return ""
+}
+
+// Refuse gives up a connecting socket; the caller answers the request.
+func (s *Socket) Refuse() {
+	s.mu.Lock()
+	refused := s.state == StateConnecting && s.upgrade != nil
+	if refused {
+		s.abandon()
+	}
+	s.mu.Unlock()
+	if refused {
+		s.srv.stats.reject("refused")
+		s.srv.dismiss(s.info.ip)
+	}
+}
+
+// abandon ends a socket that never opened; s.mu is held.
+func (s *Socket) abandon() {
+	s.state = StateClosed
+	s.closing.told = true
+	s.closing.code = StatusAbnormalClosure
+	s.upgrade = nil
+	s.rooms = nil
+	if s.out != nil {
+		s.out.release()
+		s.out = nil
+	}
+	if s.cancel != nil {
+		s.cancel(s.closing.err())
+	}
+}
+
+// Open sends the 101 and what was queued, takes the connection away from
+// net/http, and runs handler in a goroutine of its own; a nil handler does
+// nothing. When it fails the socket is refused; with a *HandshakeError nothing
+// was written, and the caller answers.
+func (s *Socket) Open(handler func(*Socket) error) error {
+	s.mu.Lock()
+	u := s.upgrade
+	code, reason := s.closing.code, s.closing.reason
+	closed := s.mute
+	s.mute = false
+	s.mu.Unlock()
+	if u == nil {
+		return &HandshakeError{Status: http.StatusInternalServerError, Message: "socket is not connecting"}
+	}
+	conn, early, err := s.hijack(u)
+	if err != nil {
+		s.Refuse()
+		return err
+	}
+	answer := s.answer(u)
+	if !s.start(conn, early, answer, handler) {
+		conn.Close()
+		return ErrServerClosed
+	}
+	if closed {
+		s.Close(code, reason)
+	}
+	return nil
+}
+
+func (s *Socket) hijack(u *pendingUpgrade) (net.Conn, []byte, error) {
+	conn, rw, err := http.NewResponseController(u.w).Hijack()
+	if err != nil {
+		return nil, nil, &HandshakeError{Status: http.StatusInternalServerError,
+			Message: "the connection can not be upgraded", Err: err}
+	}
+	early, err := buffered(rw.Reader)
+	if err == nil {
+		err = conn.SetDeadline(time.Time{})
+	}
+	if err != nil {
+		conn.Close()
+		return nil, nil, fmt.Errorf("websocket: handshake: %w", err)
+	}
+	return conn, early, nil
+}
+
+// buffered takes the bytes that came behind the request.
+func buffered(r *bufio.Reader) ([]byte, error) {
+	n := r.Buffered()
+	if n == 0 {
+		return nil, nil
+	}
+	b, err := r.Peek(n)
+	return append([]byte(nil), b...), err
+}
+
+// answer is the 101 (RFC 6455 §4.2.2) with the headers that were set on the
+// ResponseWriter, such as cookies.
+func (s *Socket) answer(u *pendingUpgrade) []byte {
+	var b strings.Builder
+	b.WriteString("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ")
+	b.WriteString(wire.AcceptKey(u.key))
+	if u.protocol != "" {
+		b.WriteString("\r\nSec-WebSocket-Protocol: ")
+		b.WriteString(u.protocol)
+	}
+	if u.deflate != "" {
+		b.WriteString("\r\nSec-WebSocket-Extensions: ")
+		b.WriteString(u.deflate)
+	}
+	b.WriteString("\r\n")
+	if h := u.w.Header(); len(h) > 0 {
+		h.WriteSubset(&b, notInAnswer)
+	}
+	b.WriteString("\r\n")
+	return []byte(b.String())
+}
+
+// notInAnswer are headers that have no meaning in a 101, or are ours.
+var notInAnswer = map[string]bool{
+	"Connection": true, "Upgrade": true, "Content-Length": true, "Content-Type": true, "Transfer-Encoding": true,
+	"Sec-Websocket-Accept": true, "Sec-Websocket-Protocol": true, "Sec-Websocket-Extensions": true,
+}
+
+// start opens the socket on a connection. It reports false where the server is
+// shutting down.
+func (s *Socket) start(conn net.Conn, early, answer []byte, handler func(*Socket) error) bool {
+	s.link = newLink(s, conn)
+	s.info.early = early
+	if !s.srv.register(s) {
+		s.mu.Lock()
+		s.abandon()
+		s.mu.Unlock()
+		s.srv.dismiss(s.info.ip)
+		return false
+	}
+	s.mu.Lock()
+	s.upgrade = nil
+	s.state = StateOpen
+	s.handling = true
+	s.joinNoted()
+	if len(answer) > 0 {
+		if s.out == nil {
+			s.out = borrowOutbox()
+		}
+		s.out.prepend(answer)
+		s.srv.stats.bytesSent.Add(-int64(len(answer)))
+	}
+	s.mu.Unlock()
+	s.watch()
+	if s.srv.opts.Debug {
+		s.log().Debug("websocket open", "path", s.info.path, "ip", s.info.ip)
+	}
+	s.srv.engine.run(task{s, func(_ *worker, s *Socket) { s.handle(handler) }})
+	return true
+}
+
+// handle runs OnConnection and the handler, and then begins to read.
+func (s *Socket) handle(handler func(*Socket) error) {
+	s.flush()
+	if f := s.srv.opts.OnConnection; f != nil {
+		s.protect(func() { f(s) })
+	}
+	if handler != nil {
+		s.protect(func() {
+			if err := handler(s); err != nil {
+				s.handlerFailed(err)
+			}
+		})
+	}
+	s.mu.Lock()
+	s.handling = false
+	waiting := s.pending != 0
+	s.mu.Unlock()
+	s.flush()
+	if waiting {
+		s.schedule(0)
+	}
+	s.begin()
+}
+
+// handlerFailed closes with the error's own code, or 1011. The end of the
+// socket itself is no failure of the handler.
+func (s *Socket) handlerFailed(err error) {
+	var end *CloseError
+	switch {
+	case s.State() == StateClosed, errors.Is(err, ErrClosed) && !errors.As(err, &end):
+		return
+	case errors.As(err, &end):
+		s.Close(end.Code, end.Reason)
+		return
+	case errors.Is(err, context.Canceled) && s.State() != StateOpen:
+		return
+	}
+	s.log().Error("websocket: handler failed", "error", err)
+	s.report(err)
+	s.abort(StatusInternalError, "internal error")
+}
+
+// Upgrade upgrades a request on any net/http router and runs handler after the
+// 101 in a goroutine of its own; it returns when the 101 is on its way. When
+// the request is refused, it has been answered, and the error says why. What
+// handler returns closes the socket: nil leaves it open, a *CloseError gives
+// the code, any other error is 1011.
+func (srv *Server) Upgrade(w http.ResponseWriter, r *http.Request, handler func(*Socket) error) error {
+	s, err := srv.Accept(w, r)
+	if err == nil {
+		err = s.Open(handler)
+	}
+	var refused *HandshakeError
+	if errors.As(err, &refused) {
+		for k, v := range refused.Header {
+			w.Header()[k] = v
+		}
+		http.Error(w, refused.Message, refused.Status)
+	}
+	return err
+}
+
+func parseID(id string) (key [16]byte, ok bool) {
+	b, err := base64.RawURLEncoding.DecodeString(id)
+	if err != nil || len(b) != len(key) {
+		return key, false
+	}
+	return [16]byte(b), true
+}

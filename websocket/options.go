@@ -1,0 +1,145 @@
+package websocket
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+)
+
+// Options configures a Server. The zero value is safe and complete; each field
+// says what its zero means. A negative duration turns that timer off.
+type Options struct {
+	MaxConnections      int // sockets at once, refused with 503; 0: no limit
+	MaxConnectionsPerIP int // sockets at once from one address, refused with 429; 0: no limit
+
+	MaxMessageSize    int64 // bytes of one message over all fragments, after decompression; 0: 1 MiB
+	MaxRooms          int   // rooms that exist at once; 0: no limit
+	MaxRoomsPerSocket int   // 0: 100
+
+	PingInterval     time.Duration // quiet time before a ping, ±20 %; 0: 25 s
+	PongTimeout      time.Duration // time for anything to arrive after a ping; 0: 10 s
+	HandshakeTimeout time.Duration // time for the 101 to be written, and for Dial; 0: 5 s
+	WriteTimeout     time.Duration // time a peer may take no bytes while some wait; 0: 10 s
+	CloseTimeout     time.Duration // wait for the peer's half of the close handshake; 0: 5 s
+	// DrainWindow is the time over which Shutdown spreads its closes.
+	// 0: 10 ms for each socket, at most 10 s.
+	DrainWindow time.Duration
+
+	// AllowOrigins lists the origins that browsers may connect from besides the
+	// same origin: "https://a.example", "https://*.a.example", "*" for all.
+	AllowOrigins []string
+	// VerifyClient refuses an upgrade by returning an error: a *HandshakeError
+	// with its own status, any other with 403.
+	VerifyClient func(*http.Request) error
+	Protocols    []string // subprotocols, in order of preference (RFC 6455 §1.9)
+
+	Compression  Compression
+	SendQueue    int // bytes that may wait in one socket's queue; 0: 1 MiB
+	SlowConsumer SlowConsumer
+	RateLimit    RateLimit
+
+	OnConnection func(*Socket)
+	OnDisconnect func(*Socket, StatusCode, string)
+	OnError      func(*Socket, error)
+	Logger       *slog.Logger // nil: slog.Default()
+	Debug        bool         // log every connection and frame; overwrite borrowed buffers after use
+
+	// Validate checks the payload of a typed event; nil: no check.
+	Validate func(v any) error
+	// ClientIP gives the client's address behind trusted proxies; nil: the
+	// host of the request's RemoteAddr.
+	ClientIP func(*http.Request) string
+	// SameOrigin gives the origin a request was sent to, "https://a.example";
+	// nil: derived from the request's TLS state and Host.
+	SameOrigin func(*http.Request) string
+}
+
+// Compression configures permessage-deflate (RFC 7692).
+type Compression struct {
+	Enabled         bool
+	ContextTakeover bool // keep the window between messages: smaller messages, 10 to 50 times the memory
+	Level           int  // 1 (fastest) to 9; 0: 1
+	Threshold       int  // bytes; smaller messages are sent as they are; 0: 512
+}
+
+// SlowConsumer says what happens to a message that does not fit in the send
+// queue of a socket.
+type SlowConsumer uint8
+
+const (
+	CloseSlow  SlowConsumer = iota // close the socket with 1013 "slow consumer"
+	DropNewest                     // drop the message
+	DropOldest                     // drop the messages that have waited longest
+)
+
+// RateLimit bounds what one socket may send us, as token buckets. A peer over
+// it is closed with 1008.
+type RateLimit struct {
+	Messages int // a second; 0: no limit
+	Bytes    int // of payload a second; 0: no limit
+	Burst    int // messages at once; 0: one second's worth
+}
+
+const (
+	defaultMaxMessage   = 1 << 20
+	defaultRooms        = 100
+	defaultPingInterval = 25 * time.Second
+	defaultPongTimeout  = 10 * time.Second
+	defaultHandshake    = 5 * time.Second
+	defaultWrite        = 10 * time.Second
+	defaultClose        = 5 * time.Second
+	maxDrainWindow      = 10 * time.Second
+	defaultThreshold    = 512
+	defaultSendQueue    = 1 << 20
+)
+
+// withDefaults fills zero fields and reports the first mistake.
+func (o Options) withDefaults() (Options, error) {
+	setInt64(&o.MaxMessageSize, defaultMaxMessage)
+	setInt(&o.MaxRoomsPerSocket, defaultRooms)
+	setInt(&o.SendQueue, defaultSendQueue)
+	setInt(&o.Compression.Level, 1)
+	setInt(&o.Compression.Threshold, defaultThreshold)
+	setDuration(&o.PingInterval, defaultPingInterval)
+	setDuration(&o.PongTimeout, defaultPongTimeout)
+	setDuration(&o.HandshakeTimeout, defaultHandshake)
+	setDuration(&o.WriteTimeout, defaultWrite)
+	setDuration(&o.CloseTimeout, defaultClose)
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	return o, o.check()
+}
+
+func (o *Options) check() error {
+	switch {
+	case o.MaxMessageSize < 0 || o.SendQueue < 0 || o.MaxRoomsPerSocket < 0:
+		return fmt.Errorf("websocket: MaxMessageSize, SendQueue and MaxRoomsPerSocket must not be negative")
+	case o.Compression.Level < 1 || o.Compression.Level > 9:
+		return fmt.Errorf("websocket: Compression.Level is %d, use 1 to 9", o.Compression.Level)
+	case o.SlowConsumer > DropOldest:
+		return fmt.Errorf("websocket: SlowConsumer is %d, use CloseSlow, DropNewest or DropOldest", o.SlowConsumer)
+	case o.RateLimit.Messages < 0 || o.RateLimit.Bytes < 0 || o.RateLimit.Burst < 0:
+		return fmt.Errorf("websocket: RateLimit must not be negative")
+	}
+	return nil
+}
+
+func setInt(p *int, v int) {
+	if *p == 0 {
+		*p = v
+	}
+}
+
+func setInt64(p *int64, v int64) {
+	if *p == 0 {
+		*p = v
+	}
+}
+
+func setDuration(p *time.Duration, v time.Duration) {
+	if *p == 0 {
+		*p = v
+	}
+}

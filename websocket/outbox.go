@@ -1,0 +1,213 @@
+package websocket
+
+import (
+	"sync"
+
+	"github.com/nextrush/nextrush/websocket/internal/wire"
+)
+
+const (
+	outboxSize    = 4 << 10  // bytes of a fresh arena
+	outboxMax     = 64 << 10 // bytes of the largest arena that is kept
+	inlineShared  = 1 << 10  // a shared frame up to this size is copied behind others
+	flushAt       = 64 << 10 // bytes at which a batch is written before its end
+	maxWritePiece = 64       // pieces of one gathered write
+)
+
+// outbox is what a socket has queued: pieces in order, each a run of whole
+// frames. It is borrowed while something waits. Small frames are copied one
+// behind the other into an arena, large frames that are shared with other
+// sockets are only referred to.
+type outbox struct {
+	pieces []piece
+	off    int // bytes of pieces[0] that are written
+	busy   int // pieces that a write in progress refers to
+	bytes  int // waiting in all
+	arena  []byte
+	op     writeOp
+}
+
+// piece is a run of bytes. open tells that it ends where the arena ends, so
+// that the next frame can lengthen it.
+type piece struct {
+	b        []byte
+	messages int32
+	open     bool
+}
+
+var outboxes = sync.Pool{New: func() any {
+	return &outbox{pieces: make([]piece, 0, 8), arena: make([]byte, 0, outboxSize)}
+}}
+
+func borrowOutbox() *outbox { return outboxes.Get().(*outbox) }
+
+// release gives a drained outbox back.
+func (o *outbox) release() {
+	clear(o.pieces)
+	o.pieces = o.pieces[:0]
+	o.off, o.busy, o.bytes = 0, 0, 0
+	if cap(o.arena) > outboxMax {
+		o.arena = make([]byte, 0, outboxSize)
+	}
+	o.arena = o.arena[:0]
+	outboxes.Put(o)
+}
+
+// reserve makes room for n bytes in the arena. Older pieces keep the arena
+// they were written to.
+func (o *outbox) reserve(n int) {
+	if cap(o.arena)-len(o.arena) >= n {
+		return
+	}
+	o.closeTail()
+	size := min(2*cap(o.arena), outboxMax)
+	o.arena = make([]byte, 0, max(size, n))
+}
+
+func (o *outbox) closeTail() {
+	if n := len(o.pieces); n > 0 {
+		o.pieces[n-1].open = false
+	}
+}
+
+// commit takes the bytes appended to the arena since start as one more frame.
+func (o *outbox) commit(start int, messages int32, merge bool) {
+	n := len(o.arena) - start
+	o.bytes += n
+	if k := len(o.pieces); merge && k > 0 && o.pieces[k-1].open {
+		last := &o.pieces[k-1]
+		last.b = last.b[:len(last.b)+n]
+		last.messages += messages
+		return
+	}
+	o.closeTail()
+	o.pieces = append(o.pieces, piece{b: o.arena[start:len(o.arena):cap(o.arena)], messages: messages, open: merge})
+}
+
+// frame queues a frame, masked if key is not nil (RFC 6455 §5.3).
+func (o *outbox) frame(h wire.Header, payload []byte, merge bool) {
+	o.reserve(wire.MaxHeaderSize + len(payload))
+	start := len(o.arena)
+	o.arena = wire.AppendHeader(o.arena, h)
+	body := len(o.arena)
+	o.arena = append(o.arena, payload...)
+	if h.Masked {
+		wire.Mask(h.Mask, 0, o.arena[body:])
+	}
+	o.commit(start, messageCount(h.Op), merge)
+}
+
+func messageCount(op wire.Opcode) int32 {
+	if op.IsControl() {
+		return 0
+	}
+	return 1
+}
+
+// shared queues a whole frame that other sockets have too.
+func (o *outbox) shared(frame []byte, merge bool) {
+	if merge && len(o.pieces) > 0 && len(frame) <= inlineShared {
+		o.reserve(len(frame))
+		start := len(o.arena)
+		o.arena = append(o.arena, frame...)
+		o.commit(start, 1, true)
+		return
+	}
+	o.closeTail()
+	o.pieces = append(o.pieces, piece{b: frame, messages: 1})
+	o.bytes += len(frame)
+}
+
+// prepend puts bytes before everything that waits.
+func (o *outbox) prepend(b []byte) {
+	o.pieces = append([]piece{{b: b}}, o.pieces...)
+	o.bytes += len(b)
+}
+
+// urgent puts a control frame before the messages that wait, behind the piece
+// that is being written.
+func (o *outbox) urgent(b []byte) {
+	at := o.busy
+	if o.off > 0 && at == 0 {
+		at = 1
+	}
+	if at >= len(o.pieces) {
+		o.closeTail()
+	}
+	o.pieces = append(o.pieces, piece{})
+	copy(o.pieces[at+1:], o.pieces[at:])
+	o.pieces[at] = piece{b: b}
+	if at > 0 {
+		o.pieces[at-1].open = false
+	}
+	o.bytes += len(b)
+}
+
+// dropOldest drops messages that no write has begun until need bytes fit in
+// limit; it returns how many it dropped and whether they fit now.
+func (o *outbox) dropOldest(need, limit int) (dropped int, ok bool) {
+	first := o.busy
+	if o.off > 0 && first == 0 {
+		first = 1
+	}
+	keep := o.pieces[:first]
+	rest := o.pieces[first:]
+	for i := 0; i < len(rest); i++ {
+		if o.bytes+need > limit && rest[i].messages > 0 {
+			o.bytes -= len(rest[i].b)
+			dropped += int(rest[i].messages)
+			continue
+		}
+		keep = append(keep, rest[i])
+	}
+	clear(o.pieces[len(keep):])
+	o.pieces = keep
+	return dropped, o.bytes+need <= limit
+}
+
+// clear drops everything but the piece that a write has begun. A begun frame
+// must be finished, or the peer would read what follows as its payload.
+func (o *outbox) dropUnwritten() {
+	first := o.busy
+	if o.off > 0 && first == 0 {
+		first = 1
+	}
+	for _, p := range o.pieces[first:] {
+		o.bytes -= len(p.b)
+	}
+	clear(o.pieces[first:])
+	o.pieces = o.pieces[:first]
+	o.closeTail()
+}
+
+// gather lists what to write next.
+func (o *outbox) gather() [][]byte {
+	n := min(len(o.pieces), maxWritePiece)
+	o.busy = n
+	o.op.pieces = o.op.pieces[:0]
+	for _, p := range o.pieces[:n] {
+		o.op.pieces = append(o.op.pieces, p.b)
+	}
+	o.op.pieces[0] = o.op.pieces[0][o.off:]
+	return o.op.pieces
+}
+
+// wrote takes n written bytes off the front and counts the messages that are
+// wholly written.
+func (o *outbox) wrote(n int) (messages int32) {
+	o.bytes -= n
+	o.busy = 0
+	n += o.off
+	done := 0
+	for done < len(o.pieces) && n >= len(o.pieces[done].b) {
+		n -= len(o.pieces[done].b)
+		messages += o.pieces[done].messages
+		done++
+	}
+	o.off = n
+	clear(o.op.pieces)
+	left := copy(o.pieces, o.pieces[done:])
+	clear(o.pieces[left:])
+	o.pieces = o.pieces[:left]
+	return messages
+}

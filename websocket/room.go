@@ -1,0 +1,224 @@
+package websocket
+
+import (
+	"fmt"
+	"hash/maphash"
+	"sync"
+	"sync/atomic"
+)
+
+const (
+	roomShards  = 32
+	maxRoomName = 256 // bytes
+)
+
+// hub holds the rooms of a server, in shards so that joins to different rooms
+// do not wait for each other. No lock of it is held while anything is sent.
+type hub struct {
+	seed   maphash.Seed
+	rooms  atomic.Int64
+	all    room // every open socket
+	allMu  sync.Mutex
+	shards [roomShards]hubShard
+}
+
+type hubShard struct {
+	mu    sync.Mutex // guards rooms and what is in them
+	rooms map[string]*room
+}
+
+// room is a set of sockets. list is made when somebody sends to the room and
+// kept until somebody joins or leaves; it is never changed.
+type room struct {
+	name    string
+	members []*membership
+	list    []*Socket
+}
+
+// membership is a socket's place in a room; at is guarded as the room is.
+type membership struct {
+	s    *Socket
+	room *room
+	at   int
+}
+
+func (r *room) add(m *membership) {
+	m.room, m.at = r, len(r.members)
+	r.members = append(r.members, m)
+	r.list = nil
+}
+
+func (r *room) remove(m *membership) {
+	last := len(r.members) - 1
+	moved := r.members[last]
+	r.members[m.at], moved.at = moved, m.at
+	r.members[last] = nil
+	r.members = r.members[:last]
+	r.list = nil
+}
+
+func (r *room) sockets() []*Socket {
+	if r.list == nil {
+		r.list = make([]*Socket, len(r.members))
+		for i, m := range r.members {
+			r.list[i] = m.s
+		}
+	}
+	return r.list
+}
+
+func (h *hub) init() {
+	h.seed = maphash.MakeSeed()
+	for i := range h.shards {
+		h.shards[i].rooms = make(map[string]*room)
+	}
+}
+
+func (h *hub) shard(name string) *hubShard {
+	return &h.shards[maphash.String(h.seed, name)%roomShards]
+}
+
+// join adds m to the room, and reports false if that would be one room too many.
+func (h *hub) join(name string, m *membership, limit int) bool {
+	sh := h.shard(name)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	r := sh.rooms[name]
+	if r == nil {
+		if n := h.rooms.Add(1); limit > 0 && n > int64(limit) {
+			h.rooms.Add(-1)
+			return false
+		}
+		r = &room{name: name}
+		sh.rooms[name] = r
+	}
+	r.add(m)
+	return true
+}
+
+func (h *hub) leave(m *membership) {
+	sh := h.shard(m.room.name)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	m.room.remove(m)
+	if len(m.room.members) == 0 {
+		delete(sh.rooms, m.room.name)
+		h.rooms.Add(-1)
+	}
+}
+
+// sockets lists who is in a room; the list is shared and not to be changed.
+func (h *hub) sockets(name string) []*Socket {
+	sh := h.shard(name)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if r := sh.rooms[name]; r != nil {
+		return r.sockets()
+	}
+	return nil
+}
+
+func (h *hub) everyone() []*Socket {
+	h.allMu.Lock()
+	defer h.allMu.Unlock()
+	return h.all.sockets()
+}
+
+func (h *hub) names() []string {
+	var names []string
+	for i := range h.shards {
+		sh := &h.shards[i]
+		sh.mu.Lock()
+		for name := range sh.rooms {
+			names = append(names, name)
+		}
+		sh.mu.Unlock()
+	}
+	return names
+}
+
+// Join puts the socket into a room; being there already is no error. Before
+// the 101 the join is noted and takes effect on it. Errors: ErrRoomName,
+// ErrRoomLimit, ErrClosed.
+func (s *Socket) Join(name string) error {
+	if name == "" || len(name) > maxRoomName {
+		return fmt.Errorf("%w, not %d", ErrRoomName, len(name))
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state >= StateClosing {
+		return ErrClosed
+	}
+	if s.membership(name) >= 0 {
+		return nil
+	}
+	if len(s.rooms) >= s.srv.opts.MaxRoomsPerSocket {
+		return fmt.Errorf("%w: a socket may be in %d", ErrRoomLimit, s.srv.opts.MaxRoomsPerSocket)
+	}
+	m := &membership{s: s, room: &room{name: name}}
+	if s.state == StateOpen && !s.srv.hub.join(name, m, s.srv.opts.MaxRooms) {
+		return fmt.Errorf("%w: there may be %d", ErrRoomLimit, s.srv.opts.MaxRooms)
+	}
+	s.rooms = append(s.rooms, m)
+	return nil
+}
+
+// joinNoted makes the joins from before the 101 take effect; s.mu is held.
+func (s *Socket) joinNoted() {
+	kept := s.rooms[:0]
+	for _, m := range s.rooms {
+		if s.srv.hub.join(m.room.name, m, s.srv.opts.MaxRooms) {
+			kept = append(kept, m)
+		}
+	}
+	s.rooms = kept
+}
+
+func (s *Socket) membership(name string) int {
+	for i, m := range s.rooms {
+		if m.room.name == name {
+			return i
+		}
+	}
+	return -1
+}
+
+// Leave takes the socket out of a room; not being there is no error.
+func (s *Socket) Leave(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := s.membership(name)
+	if i < 0 {
+		return
+	}
+	m := s.rooms[i]
+	last := len(s.rooms) - 1
+	s.rooms[i], s.rooms[last] = s.rooms[last], nil
+	s.rooms = s.rooms[:last]
+	if s.state != StateConnecting {
+		s.srv.hub.leave(m)
+	}
+}
+
+// LeaveAll takes the socket out of all its rooms.
+func (s *Socket) LeaveAll() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state != StateConnecting {
+		for _, m := range s.rooms {
+			s.srv.hub.leave(m)
+		}
+	}
+	s.rooms = nil
+}
+
+// Rooms lists the rooms that the socket is in.
+func (s *Socket) Rooms() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	names := make([]string, len(s.rooms))
+	for i, m := range s.rooms {
+		names[i] = m.room.name
+	}
+	return names
+}

@@ -1,0 +1,241 @@
+package websocket
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	mrand "math/rand/v2"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// Server accepts sockets on any net/http router and knows all of them. Its
+// methods are safe from any goroutine.
+type Server struct {
+	opts    Options
+	origins origins
+	engine  *engine
+	hub     hub
+	stats   counters
+	started time.Time
+
+	mu       sync.Mutex // guards the fields below
+	byID     map[[16]byte]*Socket
+	byIP     map[string]int
+	admitted int // sockets and upgrades under way
+	live     int // sockets whose end has not been told
+	draining bool
+	idle     chan struct{} // closed when live reaches 0 while draining
+}
+
+// NewServer makes a server. It panics on a mistake in the options; the text
+// says which.
+func NewServer(opts Options) *Server {
+	opts, err := opts.withDefaults()
+	if err != nil {
+		panic(err)
+	}
+	allowed, err := parseOrigins(opts.AllowOrigins)
+	if err != nil {
+		panic(err)
+	}
+	srv := &Server{
+		opts:    opts,
+		origins: allowed,
+		engine:  newEngine(),
+		started: time.Now(),
+		byID:    make(map[[16]byte]*Socket),
+		byIP:    make(map[string]int),
+	}
+	srv.hub.init()
+	return srv
+}
+
+// Sockets lists the open sockets.
+func (srv *Server) Sockets() []*Socket {
+	return append([]*Socket(nil), srv.hub.everyone()...)
+}
+
+// Socket returns the open socket with that id, or nil.
+func (srv *Server) Socket(id string) *Socket {
+	key, ok := parseID(id)
+	if !ok {
+		return nil
+	}
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	return srv.byID[key]
+}
+
+// Rooms lists the rooms that have somebody in them.
+func (srv *Server) Rooms() []string { return srv.hub.names() }
+
+// InRoom lists the sockets in a room.
+func (srv *Server) InRoom(room string) []*Socket {
+	return append([]*Socket(nil), srv.hub.sockets(room)...)
+}
+
+// admit counts an upgrade in, or says why not.
+func (srv *Server) admit(ip string) *HandshakeError {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	o := &srv.opts
+	switch {
+	case srv.draining:
+		srv.stats.reject("shutdown")
+		return &HandshakeError{Status: http.StatusServiceUnavailable, Message: "server is shutting down",
+			Header: http.Header{"Retry-After": {"5"}}, Err: ErrServerClosed}
+	case o.MaxConnections > 0 && srv.admitted >= o.MaxConnections:
+		srv.stats.reject("connections")
+		return &HandshakeError{Status: http.StatusServiceUnavailable, Message: "too many connections",
+			Header: http.Header{"Retry-After": {"5"}}}
+	case o.MaxConnectionsPerIP > 0 && srv.byIP[ip] >= o.MaxConnectionsPerIP:
+		srv.stats.reject("connectionsPerIP")
+		return &HandshakeError{Status: http.StatusTooManyRequests, Message: "too many connections from this address",
+			Header: http.Header{"Retry-After": {"5"}}}
+	}
+	srv.admitted++
+	if o.MaxConnectionsPerIP > 0 {
+		srv.byIP[ip]++
+	}
+	return nil
+}
+
+func (srv *Server) dismiss(ip string) {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	srv.admitted--
+	if srv.opts.MaxConnectionsPerIP > 0 {
+		if srv.byIP[ip]--; srv.byIP[ip] <= 0 {
+			delete(srv.byIP, ip)
+		}
+	}
+}
+
+// register makes an open socket known, unless the server is shutting down.
+func (srv *Server) register(s *Socket) bool {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	if srv.draining {
+		return false
+	}
+	srv.byID[s.id] = s
+	srv.live++
+	srv.engine.add()
+	c := &srv.stats
+	c.total.Add(1)
+	c.peak.Store(max(c.peak.Load(), int64(len(srv.byID))))
+	srv.hub.allMu.Lock()
+	s.everyone = membership{s: s}
+	srv.hub.all.add(&s.everyone)
+	srv.hub.allMu.Unlock()
+	return true
+}
+
+func (srv *Server) unregister(s *Socket) {
+	srv.hub.allMu.Lock()
+	srv.hub.all.remove(&s.everyone)
+	srv.hub.allMu.Unlock()
+	srv.mu.Lock()
+	delete(srv.byID, s.id)
+	srv.mu.Unlock()
+	srv.dismiss(s.info.ip)
+}
+
+// gone counts out a socket that has ended and told so.
+func (srv *Server) gone() {
+	srv.mu.Lock()
+	srv.live--
+	if srv.live == 0 && srv.idle != nil {
+		close(srv.idle)
+	}
+	srv.mu.Unlock()
+	srv.engine.remove()
+}
+
+func newID() (id [16]byte) {
+	rand.Read(id[:])
+	return id
+}
+
+// Shutdown refuses new upgrades with 503, closes all sockets with 1001, spread
+// over DrainWindow so that their clients do not all come back at once, and
+// waits until they have ended and their handlers have returned. When ctx ends
+// first, the rest is cut and counted, and the error says how many.
+func (srv *Server) Shutdown(ctx context.Context) error {
+	sockets, idle := srv.drain()
+	srv.closeSpread(ctx, sockets)
+	select {
+	case <-idle:
+		return nil
+	case <-ctx.Done():
+	}
+	left := srv.Sockets()
+	for _, s := range left {
+		s.kill(context.Cause(ctx))
+	}
+	srv.stats.forced.Add(int64(len(left)))
+	if len(left) == 0 {
+		return fmt.Errorf("websocket: shutdown: handlers still run: %w", ctx.Err())
+	}
+	return fmt.Errorf("websocket: shutdown: %d sockets were cut: %w", len(left), ctx.Err())
+}
+
+// drain refuses newcomers and lists who is there.
+func (srv *Server) drain() ([]*Socket, chan struct{}) {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	srv.draining = true
+	if srv.idle == nil {
+		srv.idle = make(chan struct{})
+		if srv.live == 0 {
+			close(srv.idle)
+		}
+	}
+	sockets := make([]*Socket, 0, len(srv.byID))
+	for _, s := range srv.byID {
+		sockets = append(sockets, s)
+	}
+	return sockets, srv.idle
+}
+
+// closeSpread closes the sockets in random order, at even and jittered
+// distances over the window.
+func (srv *Server) closeSpread(ctx context.Context, sockets []*Socket) {
+	mrand.Shuffle(len(sockets), func(i, j int) { sockets[i], sockets[j] = sockets[j], sockets[i] })
+	window := srv.window(ctx, len(sockets))
+	start := time.Now()
+	for i, s := range sockets {
+		at := time.Duration((float64(i) + mrand.Float64()) / float64(len(sockets)) * float64(window))
+		if wait := at - time.Since(start); wait > time.Millisecond {
+			select {
+			case <-time.After(wait):
+			case <-ctx.Done():
+			}
+		}
+		s.Close(StatusGoingAway, "server is shutting down")
+	}
+}
+
+// window is the time to spread closes over, leaving half of what the deadline
+// allows for the closing handshakes.
+func (srv *Server) window(ctx context.Context, n int) time.Duration {
+	window := srv.opts.DrainWindow
+	if window == 0 {
+		window = min(time.Duration(n)*10*time.Millisecond, maxDrainWindow)
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		window = min(window, time.Until(deadline)/2)
+	}
+	return max(window, 0)
+}
+
+// Close cuts all sockets without a handshake.
+func (srv *Server) Close() error {
+	sockets, _ := srv.drain()
+	for _, s := range sockets {
+		s.kill(ErrServerClosed)
+	}
+	return nil
+}

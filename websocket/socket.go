@@ -1,0 +1,327 @@
+package websocket
+
+import (
+	"context"
+	"encoding/base64"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// State is the stage of a socket's life.
+type State uint8
+
+const (
+	StateConnecting State = iota // before the 101
+	StateOpen
+	StateClosing // a close frame was sent or received
+	StateClosed
+)
+
+func (s State) String() string {
+	return [...]string{"connecting", "open", "closing", "closed"}[s]
+}
+
+// Socket is one WebSocket connection, of a server or of a client. All methods
+// are safe from any goroutine. Sends before the 101 are queued, joins take
+// effect on it.
+type Socket struct {
+	srv    *Server
+	link   link
+	id     [16]byte
+	info   *info
+	base   context.Context // the request's values
+	opened int64           // Unix milliseconds
+	client bool
+
+	activity atomic.Int64 // when bytes arrived last, on the wheel's clock
+	wheel    wheelNode
+	everyone membership // guarded by the hub
+	ends     atomic.Int32
+
+	mu       sync.Mutex // guards the fields below
+	state    State
+	pending  work // for the next run
+	running  bool // a worker is processing this socket
+	batching bool // what callbacks send is held back for the end of the batch
+	dirty    bool // in a list of sockets to be flushed
+	reading  bool // reading has begun
+	paused   bool // a run has stopped before all was read
+	handling bool // the handler has not returned
+	worker   *worker
+	closing  closing
+	writer
+	timers
+	inbox   *inbox
+	rooms   []*membership
+	values  map[string]any
+	ctx     context.Context
+	cancel  context.CancelCauseFunc
+	codec   *codec // permessage-deflate; nil where it was not agreed on
+	events  *events
+	extra   *extra
+	upgrade *pendingUpgrade // until the 101
+
+	onMessage atomic.Pointer[func(Message)]
+
+	read *reader // of the goroutine that runs the socket; nil between messages
+}
+
+// info is what the handshake told.
+type info struct {
+	ip, path, userAgent, origin, protocol string
+	early                                 []byte // bytes that came with the handshake
+}
+
+// extra holds callbacks that few sockets have.
+type extra struct {
+	close []func(StatusCode, string)
+	err   []func(error)
+	ping  []func([]byte)
+	pong  []func([]byte)
+	drain []func()
+}
+
+// work is a set of reasons to run a socket.
+type work uint8
+
+const (
+	workRead   work = 1 << iota // bytes may be there
+	workInbox                   // a consumer has come for what waits
+	workDrain                   // the queue has emptied
+	workClosed                  // the end is to be told
+)
+
+// ID is 128 random bits in base64url, 22 characters.
+func (s *Socket) ID() string { return base64.RawURLEncoding.EncodeToString(s.id[:]) }
+
+// IP is the client's address without port; see Options.ClientIP.
+func (s *Socket) IP() string { return s.info.ip }
+
+// UserAgent is the header of that name in the handshake.
+func (s *Socket) UserAgent() string { return s.info.userAgent }
+
+// Origin is the header of that name in the handshake; empty from a client that
+// is no browser.
+func (s *Socket) Origin() string { return s.info.origin }
+
+// Protocol is the subprotocol agreed on, or empty.
+func (s *Socket) Protocol() string { return s.info.protocol }
+
+// Path is the path of the request.
+func (s *Socket) Path() string { return s.info.path }
+
+// State tells the stage of the socket's life.
+func (s *Socket) State() State {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state
+}
+
+// ConnectedAt is when the handshake arrived.
+func (s *Socket) ConnectedAt() time.Time { return time.UnixMilli(s.opened) }
+
+// LastActivity is when bytes arrived last.
+func (s *Socket) LastActivity() time.Time {
+	return s.srv.engine.wheel.start.Add(time.Duration(s.activity.Load()))
+}
+
+// RTT is the time between the last ping of the heartbeat and its pong; 0
+// before the first.
+func (s *Socket) RTT() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return time.Duration(s.rtt)
+}
+
+// Buffered is the number of bytes that wait to be written.
+func (s *Socket) Buffered() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.out == nil {
+		return 0
+	}
+	return s.out.bytes
+}
+
+// Set keeps a value with the socket.
+func (s *Socket) Set(key string, value any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.values == nil {
+		s.values = make(map[string]any, 1)
+	}
+	s.values[key] = value
+}
+
+// Get returns the value that Set kept, or nil.
+func (s *Socket) Get(key string) any {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.values[key]
+}
+
+// Context ends with the socket; its cause is the *CloseError. It carries the
+// request's values, not the request's cancellation.
+func (s *Socket) Context() context.Context {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ctx == nil {
+		s.ctx, s.cancel = context.WithCancelCause(context.WithoutCancel(s.base))
+		if s.state == StateClosed {
+			s.cancel(s.closing.err())
+		}
+	}
+	return s.ctx
+}
+
+// OnMessage has f called with every message that is no event. Set nil to stop.
+// The message is borrowed until f returns.
+func (s *Socket) OnMessage(f func(Message)) {
+	if f == nil {
+		s.onMessage.Store(nil)
+		return
+	}
+	s.onMessage.Store(&f)
+	s.consume()
+}
+
+// OnClose has f called once when the socket has ended, after the handler
+// returned and all messages were handled: with the peer's code where it closed
+// first, with ours where we did, with 1006 where the connection was lost.
+func (s *Socket) OnClose(f func(code StatusCode, reason string)) {
+	s.mu.Lock()
+	late := s.closing.told
+	if !late {
+		x := s.extras()
+		x.close = append(x.close, f)
+	}
+	code, reason := s.closing.code, s.closing.reason
+	s.mu.Unlock()
+	if late {
+		s.protect(func() { f(code, reason) })
+	}
+}
+
+// OnError has f called with failures of this socket: lost connections,
+// protocol errors of the peer, panics and errors of handlers.
+func (s *Socket) OnError(f func(error)) { s.with(func(x *extra) { x.err = append(x.err, f) }) }
+
+// OnPing has f called with the payload of every ping; the pong is sent anyway.
+func (s *Socket) OnPing(f func([]byte)) { s.with(func(x *extra) { x.ping = append(x.ping, f) }) }
+
+// OnPong has f called with the payload of every pong.
+func (s *Socket) OnPong(f func([]byte)) { s.with(func(x *extra) { x.pong = append(x.pong, f) }) }
+
+// OnDrain has f called when the send queue has emptied after the peer had been
+// too slow to take it at once.
+func (s *Socket) OnDrain(f func()) { s.with(func(x *extra) { x.drain = append(x.drain, f) }) }
+
+func (s *Socket) with(f func(*extra)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f(s.extras())
+}
+
+func (s *Socket) extras() *extra {
+	if s.extra == nil {
+		s.extra = new(extra)
+	}
+	return s.extra
+}
+
+func (s *Socket) log() *slog.Logger { return s.srv.opts.Logger.With("socket", s.ID()) }
+
+// schedule runs the socket for w, unless it is running: then that run sees it.
+func (s *Socket) schedule(w work) {
+	s.mu.Lock()
+	s.pending |= w
+	start := !s.running
+	s.running = true
+	s.mu.Unlock()
+	if start {
+		s.srv.engine.run(task{s, runSocket})
+	}
+}
+
+// readable is called by the driver when there is something to read.
+func (s *Socket) readable() { s.schedule(workRead) }
+
+// runSocket does what is pending until nothing is. Callbacks run here and
+// nowhere else, so they run one at a time.
+func runSocket(w *worker, s *Socket) {
+	for {
+		s.mu.Lock()
+		todo := s.pending
+		s.pending = 0
+		if todo == workClosed && s.handling {
+			s.pending, todo = workClosed, 0 // told when the handler has returned
+		}
+		if todo == 0 {
+			s.running = false
+			s.mu.Unlock()
+			return
+		}
+		s.batching, s.worker = true, w
+		s.mu.Unlock()
+		w.begin(s)
+		await := s.work(w, todo)
+		s.stopBatch()
+		w.end()
+		if await {
+			s.link.awaitRead()
+		}
+	}
+}
+
+// work reports whether the socket waits for more to read.
+func (s *Socket) work(w *worker, todo work) (await bool) {
+	if todo&workInbox != 0 {
+		s.drainInbox()
+	}
+	if todo&workRead != 0 {
+		await = s.readAll(w)
+	}
+	if todo&workDrain != 0 {
+		s.drained()
+	}
+	if todo&workClosed != 0 {
+		s.mu.Lock()
+		if s.handling {
+			s.pending |= workClosed
+			s.mu.Unlock()
+			return await
+		}
+		s.mu.Unlock()
+		s.tellClosed()
+	}
+	return await
+}
+
+// stopBatch ends the holding back of the socket's own sends.
+func (s *Socket) stopBatch() {
+	s.mu.Lock()
+	s.batching, s.worker = false, nil
+	s.mu.Unlock()
+	s.flush()
+}
+
+// protect runs a callback; a panic in it closes the socket with 1011.
+func (s *Socket) protect(f func()) {
+	defer func() {
+		if v := recover(); v != nil {
+			s.panicked(v)
+		}
+	}()
+	f()
+}
+
+// host strips the port of an address.
+func host(addr string) string {
+	if h, _, err := net.SplitHostPort(addr); err == nil {
+		return h
+	}
+	return addr
+}

@@ -1,0 +1,78 @@
+package websocket
+
+import (
+	"errors"
+	"fmt"
+)
+
+// StatusCode is a close code (RFC 6455 §7.4).
+type StatusCode uint16
+
+// Close codes of RFC 6455 §7.4.1 and the IANA registry.
+const (
+	StatusNormalClosure           StatusCode = 1000
+	StatusGoingAway               StatusCode = 1001
+	StatusProtocolError           StatusCode = 1002
+	StatusUnsupportedData         StatusCode = 1003
+	StatusNoStatusRcvd            StatusCode = 1005 // never on the wire
+	StatusAbnormalClosure         StatusCode = 1006 // never on the wire
+	StatusInvalidFramePayloadData StatusCode = 1007
+	StatusPolicyViolation         StatusCode = 1008
+	StatusMessageTooBig           StatusCode = 1009
+	StatusMandatoryExtension      StatusCode = 1010
+	StatusInternalError           StatusCode = 1011
+	StatusServiceRestart          StatusCode = 1012
+	StatusTryAgainLater           StatusCode = 1013
+	StatusBadGateway              StatusCode = 1014
+)
+
+// Errors that callers branch on.
+var (
+	// ErrClosed is returned by operations on a socket that is closing or closed.
+	ErrClosed = errors.New("websocket: socket is closed")
+	// ErrSlowConsumer is returned when a message did not fit in the send queue
+	// and the policy closed the socket.
+	ErrSlowConsumer = errors.New("websocket: slow consumer")
+	// ErrDropped is returned when DropNewest discarded the message.
+	ErrDropped = errors.New("websocket: message dropped, send queue is full")
+	// ErrRoomLimit is returned by Join when a limit on rooms is reached.
+	ErrRoomLimit = errors.New("websocket: room limit reached")
+	// ErrRoomName is returned by Join for an empty name or one over 256 bytes.
+	ErrRoomName = errors.New("websocket: room name must have 1 to 256 bytes")
+	// ErrTooManyRequests is returned by Request when 1,024 replies are awaited.
+	ErrTooManyRequests = errors.New("websocket: too many outstanding requests")
+	// ErrServerClosed is returned to upgrades after Shutdown or Close.
+	ErrServerClosed = errors.New("websocket: server is shutting down")
+)
+
+// CloseError tells how a socket ended. Returned from a handler, it closes the
+// socket with its code and reason.
+type CloseError struct {
+	Code   StatusCode
+	Reason string // at most 123 bytes reach the peer (RFC 6455 §5.5)
+	Remote bool   // the peer sent it
+	Err    error  // the failure behind an abnormal closure; may be nil
+}
+
+func (e *CloseError) Error() string {
+	by := "by us"
+	if e.Remote {
+		by = "by the peer"
+	}
+	text := fmt.Sprintf("websocket: closed %s with %d", by, e.Code)
+	if e.Reason != "" {
+		text += fmt.Sprintf(" %q", e.Reason)
+	}
+	if e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
+	return text
+}
+
+// Unwrap gives the failure behind it, and ErrClosed where there is none.
+func (e *CloseError) Unwrap() error {
+	if e.Err != nil {
+		return e.Err
+	}
+	return ErrClosed
+}
