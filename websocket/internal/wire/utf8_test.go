@@ -78,7 +78,7 @@ func TestUTF8AfterABadByteStaysBad(t *testing.T) {
 func TestUTF8AgreesWithItsTwinOnAllShortSequences(t *testing.T) {
 	edges := []byte{0x00, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xff}
 	for a := 0x7f; a <= 0xff; a++ {
-		for b := range 256 {
+		for b := 0x7f; b <= 0xc1; b++ {
 			checkUTF8(t, []byte{byte(a), byte(b)})
 		}
 		for _, b := range edges {
