@@ -7,20 +7,28 @@ import (
 	"testing"
 )
 
-var (
-	allLevels = []int{-2, -1, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9}
-	allBits   = []int{0, 8, 9, 10, 11, 12, 13, 14, 15}
-)
+type setting struct{ level, bits int }
+
+// settings holds every level with a large and a small window, and every window
+// with a fast and a thorough level.
+var settings = allSettings()
+
+func allSettings() (all []setting) {
+	for level := -2; level <= 9; level++ {
+		all = append(all, setting{level, 15}, setting{level, 9})
+	}
+	for _, bits := range []int{0, 8, 10, 11, 12, 13, 14} {
+		all = append(all, setting{1, bits}, setting{9, bits})
+	}
+	return all
+}
 
 func TestCompressIsReadByTheStandardLibrary(t *testing.T) {
 	for name, m := range messages {
-		for _, level := range allLevels {
-			for _, bits := range allBits {
-				c := Compress(nil, m, level, bits)
-				out, err := stdDecompress(c, nil, int64(len(m)))
-				if err != nil || !bytes.Equal(out, m) {
-					t.Errorf("%s, level %d, bits %d: %d bytes, %v", name, level, bits, len(out), err)
-				}
+		for _, s := range settings {
+			out, err := stdDecompress(Compress(nil, m, s.level, s.bits), nil, int64(len(m)))
+			if err != nil || !bytes.Equal(out, m) {
+				t.Errorf("%s, %+v: %d bytes, %v", name, s, len(out), err)
 			}
 		}
 	}
@@ -79,7 +87,7 @@ func TestCompressIsTheExampleOfTheRFC(t *testing.T) {
 
 func TestCompressMakesChatSmaller(t *testing.T) {
 	m := messages["chat"]
-	for _, level := range allLevels {
+	for level := -2; level <= 9; level++ {
 		if n := len(Compress(nil, m, level, 15)); n > len(m)*3/4 {
 			t.Errorf("level %d: %d bytes of %d", level, n, len(m))
 		}
@@ -87,7 +95,7 @@ func TestCompressMakesChatSmaller(t *testing.T) {
 }
 
 func TestSetUpMistakesPanic(t *testing.T) {
-	for _, c := range []struct{ level, bits int }{{-3, 15}, {10, 15}, {1, 7}, {1, 16}, {1, -1}, {math.MinInt, 15}} {
+	for _, c := range []setting{{-3, 15}, {10, 15}, {1, 7}, {1, 16}, {1, -1}, {math.MinInt, 15}} {
 		mustPanic(t, fmt.Sprintf("Compress, level %d, bits %d", c.level, c.bits), func() { Compress(nil, []byte("x"), c.level, c.bits) })
 		mustPanic(t, fmt.Sprintf("NewCompressor, level %d, bits %d", c.level, c.bits), func() { NewCompressor(c.level, c.bits) })
 	}

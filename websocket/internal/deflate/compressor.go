@@ -1,10 +1,10 @@
 package deflate
 
-// dictBits is the size of the window that a Compressor refers to: 4 KiB.
-// BenchmarkCompressor shows why: chat messages of 512 bytes become 62 % of their
-// size without takeover that they have without; all of the 32 KiB would save
-// 1 % more at twice the time or more, and a kept flate.Writer as much at
-// 800 KiB for each socket.
+// dictBits is the size of the window that a Compressor refers to: 4 KiB, by
+// BenchmarkCompressor. It makes chat messages of 512 bytes a third smaller than
+// they are without takeover. The full 32 KiB saves 1 % (level 1) to 8 % (level 6)
+// more, for three to five times the time; a flate.Writer kept for each socket
+// saves that without the time, but takes 800 KiB.
 const dictBits = 12
 
 // Compressor compresses the messages of one socket with context takeover: each

@@ -9,18 +9,15 @@ import (
 )
 
 func TestCompressorIsReadWithAWindow(t *testing.T) {
-	for _, level := range allLevels {
-		for _, bits := range allBits {
-			c, w := NewCompressor(level, bits), Window{Bits: bits}
-			for name, m := range messages {
-				for range 2 {
-					compressed := c.Compress(nil, m)
-					out, err := stdDecompress(compressed, w.Bytes(), int64(len(m)))
-					if err != nil || !bytes.Equal(out, m) {
-						t.Fatalf("%s, level %d, bits %d: %d bytes, %v", name, level, bits, len(out), err)
-					}
-					w.Append(m)
+	for _, s := range settings {
+		c, w := NewCompressor(s.level, s.bits), Window{Bits: s.bits}
+		for name, m := range messages {
+			for range 2 {
+				out, err := stdDecompress(c.Compress(nil, m), w.Bytes(), int64(len(m)))
+				if err != nil || !bytes.Equal(out, m) {
+					t.Fatalf("%s, %+v: %d bytes, %v", name, s, len(out), err)
 				}
+				w.Append(m)
 			}
 		}
 	}

@@ -14,7 +14,7 @@ import (
 func TestDecompressReadsTheStandardLibrary(t *testing.T) {
 	for name, m := range messages {
 		for level := -2; level <= 9; level++ {
-			for _, dict := range [][]byte{nil, messages["chat"], messages["long chat"]} {
+			for _, dict := range [][]byte{nil, messages["long chat"]} {
 				out, err := Decompress(nil, stdCompress(t, m, dict, level), dict, int64(len(m)))
 				if err != nil || !bytes.Equal(out, m) {
 					t.Errorf("%s, level %d, dictionary of %d: %d bytes, %v", name, level, len(dict), len(out), err)

@@ -54,7 +54,7 @@ var words = strings.Fields(`the room is quiet today and nobody knows why latency
 func chat(i, size int) []byte {
 	r := rand.New(rand.NewPCG(uint64(i), 7692))
 	var b bytes.Buffer
-	fmt.Fprintf(&b, `{"type":"event","event":"chat","timestamp":%d,"data":[`, 1700000000000+i*977+r.IntN(900))
+	fmt.Fprintf(&b, `{"type":"event","event":"chat","timestamp":%d,"data":[`, 1700000000000+int64(i)*977+r.Int64N(900))
 	for b.Len() < size-60 {
 		fmt.Fprintf(&b, `{"id":"%08x","user":"%s%d","text":"`, r.Uint32(), words[r.IntN(len(words))], r.IntN(50))
 		for range 5 + r.IntN(8) {
@@ -84,9 +84,9 @@ var messages = map[string][]byte{
 	"33 bytes":       []byte(strings.Repeat("abc", 11)),
 	"127 bytes":      chat(1, 200)[:127],
 	"chat":           chat(2, 512),
-	"long chat":      chat(3, 100_000),
-	"zeros":          make([]byte, 70_000),
-	"noise":          noise(70_000),
+	"long chat":      chat(3, 70_000),
+	"zeros":          make([]byte, 40_000),
+	"noise":          noise(40_000),
 	"distant repeat": append(append(noise(30_000), chat(4, 2_000)...), noise(30_000)...),
 }
 
