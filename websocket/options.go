@@ -70,7 +70,9 @@ type SlowConsumer uint8
 const (
 	CloseSlow  SlowConsumer = iota // close the socket with 1013 "slow consumer"
 	DropNewest                     // drop the message
-	DropOldest                     // drop the messages that have waited longest
+	// DropOldest drops the messages that have waited longest. With context
+	// takeover it is DropNewest, for later messages may refer to earlier ones.
+	DropOldest
 )
 
 // RateLimit bounds what one socket may send us, as token buckets. A peer over

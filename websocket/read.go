@@ -165,6 +165,7 @@ func (s *Socket) discarding(n int) bool {
 func (s *Socket) process(p []byte) error {
 	received := int64(0)
 	defer func() { s.srv.stats.received.Add(received) }()
+	var h wire.Header
 	for len(p) > 0 {
 		r := s.read
 		if r != nil && r.inFrame {
@@ -175,16 +176,16 @@ func (s *Socket) process(p []byte) error {
 			p = p[n:]
 			continue
 		}
-		h, n, err := s.header(p)
+		n, err := s.header(&h, p)
 		if err != nil || n == 0 {
 			return err
 		}
 		p = p[n:]
-		if err := s.admitFrame(h); err != nil {
+		if err := s.admitFrame(&h); err != nil {
 			return err
 		}
 		if int64(len(p)) < h.Length {
-			s.openFrame(h)
+			s.openFrame(&h)
 			continue
 		}
 		body := p[:h.Length]
@@ -192,7 +193,7 @@ func (s *Socket) process(p []byte) error {
 		if h.Masked {
 			wire.Mask(h.Mask, 0, body)
 		}
-		if done, err := s.whole(h, body, &received); err != nil || done {
+		if done, err := s.whole(&h, body, &received); err != nil || done {
 			return err
 		}
 	}
@@ -201,26 +202,26 @@ func (s *Socket) process(p []byte) error {
 
 // header parses a header that may have begun in an earlier read. n == 0: it
 // has not ended.
-func (s *Socket) header(p []byte) (h wire.Header, n int, err error) {
+func (s *Socket) header(h *wire.Header, p []byte) (n int, err error) {
 	if r := s.read; r != nil && r.headerN > 0 {
 		had := r.headerN
 		r.headerN += copy(r.header[had:], p)
-		h, n, err = wire.ParseHeader(r.header[:r.headerN])
+		n, err = h.Parse(r.header[:r.headerN])
 		if n > 0 {
 			r.headerN = 0
 			n -= had
 		}
-		return h, n, err
+		return n, err
 	}
-	h, n, err = wire.ParseHeader(p)
+	n, err = h.Parse(p)
 	if n == 0 && err == nil {
 		if len(p) > 1 && (p[1]&0x80 != 0) == s.client {
-			return h, 0, s.maskError()
+			return 0, s.maskError()
 		}
 		r := s.partial()
 		r.headerN = copy(r.header[:], p)
 	}
-	return h, n, err
+	return n, err
 }
 
 func (s *Socket) maskError() error {
@@ -231,7 +232,7 @@ func (s *Socket) maskError() error {
 }
 
 // admitFrame checks a header against the state of the connection.
-func (s *Socket) admitFrame(h wire.Header) error {
+func (s *Socket) admitFrame(h *wire.Header) error {
 	if h.Masked == s.client {
 		return s.maskError()
 	}
@@ -268,15 +269,15 @@ func (s *Socket) wireLimit(compressed bool) int64 {
 }
 
 // openFrame begins a frame whose payload has not all arrived.
-func (s *Socket) openFrame(h wire.Header) {
+func (s *Socket) openFrame(h *wire.Header) {
 	r := s.partial()
-	r.frame, r.inFrame, r.at = h, true, 0
+	r.frame, r.inFrame, r.at = *h, true, 0
 	if !h.Op.IsControl() {
 		s.openMessage(r, h)
 	}
 }
 
-func (s *Socket) openMessage(r *reader, h wire.Header) {
+func (s *Socket) openMessage(r *reader, h *wire.Header) {
 	if r.message {
 		return
 	}
@@ -318,7 +319,7 @@ func (s *Socket) payload(r *reader, p []byte, received *int64) (n int, done bool
 }
 
 // whole takes a frame whose payload is all there.
-func (s *Socket) whole(h wire.Header, body []byte, received *int64) (done bool, err error) {
+func (s *Socket) whole(h *wire.Header, body []byte, received *int64) (done bool, err error) {
 	if h.Op.IsControl() {
 		return s.controlFrame(h.Op, body)
 	}

@@ -81,7 +81,11 @@ func (s *Socket) sendCompressed(t MessageType, data []byte) error {
 		buf := borrowBuffer()
 		defer releaseBuffer(buf)
 		*buf = c.compressor.Compress((*buf)[:0], data)
-		return s.queue(h, *buf)
+		err := s.queue(h, *buf)
+		if err != nil {
+			c.compressor.Reset() // the peer's window will not have this message
+		}
+		return err
 	}
 	buf := borrowBuffer()
 	defer releaseBuffer(buf)
@@ -122,6 +126,10 @@ func (s *Socket) maskHeader(h *wire.Header, length int) {
 // flushed by the caller: with list, unless it is in a list for that already.
 func (s *Socket) enqueue(p *Prepared, volatile, list bool) (flush bool, err error) {
 	if s.client || s.codec != nil && s.codec.compressor != nil {
+		if volatile && s.Buffered() > volatileLimit {
+			s.srv.stats.dropped.Add(1)
+			return false, ErrDropped
+		}
 		return false, s.send(p.Type, p.payload())
 	}
 	frame := p.plain
@@ -196,7 +204,11 @@ func (s *Socket) readmit(n, limit int) error {
 
 // overflow applies the policy for slow consumers; s.mu is held.
 func (s *Socket) overflow(n, limit int) error {
-	switch s.srv.opts.SlowConsumer {
+	policy := s.srv.opts.SlowConsumer
+	if policy == DropOldest && s.codec != nil && s.codec.compressor != nil {
+		policy = DropNewest // what waits may refer to what would be dropped
+	}
+	switch policy {
 	case DropNewest:
 		s.srv.stats.dropped.Add(1)
 		return ErrDropped

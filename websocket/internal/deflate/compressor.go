@@ -36,3 +36,7 @@ func (c *Compressor) Compress(dst, message []byte) []byte {
 	c.window.Append(message)
 	return dst
 }
+
+// Reset forgets the messages so far: to be called when one that was compressed
+// is not sent after all.
+func (c *Compressor) Reset() { c.window.Reset() }
