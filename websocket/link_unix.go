@@ -50,9 +50,15 @@ func newFileLink(s *Socket, conn fileConn) link {
 func (l *fileLink) awaitRead() { go l.wait() }
 
 func (l *fileLink) wait() {
-	l.asked = false
-	l.raw.Read(l.ready) // an error shows again in the read that follows
+	l.block()
 	l.s.readable()
+}
+
+// block waits until there is something to read. An error shows again in the
+// read that follows.
+func (l *fileLink) block() {
+	l.asked = false
+	l.raw.Read(l.ready)
 }
 
 // isReady is called before the wait and after it. Readiness from before the

@@ -104,7 +104,7 @@ func (s *Socket) readAll(w *worker) (await bool) {
 		}
 		n, err := s.link.read(&w.io)
 		if n > 0 {
-			s.activity.Store(s.srv.engine.wheel.now())
+			s.active(s.srv.engine.wheel.now())
 			s.srv.stats.bytesReceived.Add(int64(n))
 			if !s.feed(w.io.buf[:n]) {
 				return false
@@ -120,6 +120,15 @@ func (s *Socket) readAll(w *worker) (await bool) {
 	}
 	s.schedule(workRead)
 	return false
+}
+
+// active notes that bytes have arrived.
+func (s *Socket) active(now int64) {
+	if now-s.activity.Swap(now) > int64(quickRead) {
+		s.streak = 0
+	} else if s.streak < lively {
+		s.streak++
+	}
 }
 
 // mayRead reports whether more may be read, and notes that reading has paused

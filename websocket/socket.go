@@ -66,7 +66,9 @@ type Socket struct {
 
 	onMessage atomic.Pointer[func(Message)]
 
-	read *reader // of the goroutine that runs the socket; nil between messages
+	// Of the goroutine that runs the socket:
+	read   *reader // nil between messages
+	streak uint8   // reads in quick succession
 }
 
 // info is what the handshake told.
@@ -252,28 +254,63 @@ func (s *Socket) readable() { s.schedule(workRead) }
 // runSocket does what is pending until nothing is. Callbacks run here and
 // nowhere else, so they run one at a time.
 func runSocket(w *worker, s *Socket) {
-	for {
-		s.mu.Lock()
-		todo := s.pending
-		s.pending = 0
-		if todo == workClosed && s.handling {
-			s.pending, todo = workClosed, 0 // told when the handler has returned
-		}
+	for await := false; ; {
+		todo := s.next(w)
 		if todo == 0 {
-			s.running = false
-			s.mu.Unlock()
-			return
+			if !await || !s.stay() {
+				return
+			}
+			await = false
+			continue
 		}
-		s.batching, s.worker = true, w
-		s.mu.Unlock()
 		w.begin(s)
-		await := s.work(w, todo)
+		more := s.work(w, todo)
 		s.stopBatch()
 		w.end()
-		if await {
+		await = await || more
+		if await && s.streak < lively {
 			s.link.awaitRead()
+			await = false
 		}
 	}
+}
+
+// next takes what is pending; with nothing, the socket is no longer running.
+func (s *Socket) next(w *worker) work {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	todo := s.pending
+	s.pending = 0
+	if todo == workClosed && s.handling {
+		s.pending, todo = workClosed, 0 // told when the handler has returned
+	}
+	s.running = todo != 0
+	if s.running {
+		s.batching, s.worker = true, w
+	}
+	return todo
+}
+
+const (
+	lively    = 3                    // reads in quick succession, after which a socket
+	quickRead = 5 * time.Millisecond // keeps its worker while it waits for the next
+)
+
+// stay waits for more to read in the worker's goroutine, which spares a lively
+// socket the way through another one. It reports whether this worker goes on.
+func (s *Socket) stay() bool {
+	l, ok := s.link.(interface{ block() })
+	if !ok {
+		s.link.awaitRead()
+		return false
+	}
+	l.block()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pending |= workRead
+	was := s.running
+	s.running = true
+	return !was
 }
 
 // work reports whether the socket waits for more to read.
