@@ -33,6 +33,7 @@ type piece struct {
 	b        []byte
 	messages int32
 	open     bool
+	urgent   bool // a control frame that went before messages
 }
 
 var outboxes = sync.Pool{New: func() any {
@@ -125,18 +126,21 @@ func (o *outbox) prepend(b []byte) {
 }
 
 // urgent puts a control frame before the messages that wait, behind the piece
-// that is being written.
+// that is being written and the control frames that came before it.
 func (o *outbox) urgent(b []byte) {
 	at := o.busy
 	if o.off > 0 && at == 0 {
 		at = 1
+	}
+	for at < len(o.pieces) && o.pieces[at].urgent {
+		at++
 	}
 	if at >= len(o.pieces) {
 		o.closeTail()
 	}
 	o.pieces = append(o.pieces, piece{})
 	copy(o.pieces[at+1:], o.pieces[at:])
-	o.pieces[at] = piece{b: b}
+	o.pieces[at] = piece{b: b, urgent: true}
 	if at > 0 {
 		o.pieces[at-1].open = false
 	}
