@@ -1,0 +1,379 @@
+package websocket
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nextrush/nextrush/websocket/internal/wire"
+)
+
+// patience is how long a test waits for what must happen. In a synctest bubble
+// it is fake time, longer than all the engine's own time-outs.
+const patience = time.Minute
+
+// network is one of the transports that the suites run on.
+type network struct {
+	name   string
+	listen func(testing.TB) (net.Listener, func() (net.Conn, error))
+}
+
+// run runs a test once over TCP and once over pipes in memory.
+func run(t *testing.T, f func(t *testing.T, n network)) {
+	for _, n := range []network{overTCP, inMemory} {
+		t.Run(n.name, func(t *testing.T) { f(t, n) })
+	}
+}
+
+var overTCP = network{"tcp", func(t testing.TB) (net.Listener, func() (net.Conn, error)) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l, func() (net.Conn, error) { return net.Dial("tcp", l.Addr().String()) }
+}}
+
+var inMemory = network{"memory", func(t testing.TB) (net.Listener, func() (net.Conn, error)) {
+	l := &pipeListener{conns: make(chan net.Conn), done: make(chan struct{})}
+	return l, l.dial
+}}
+
+// pipeListener accepts net.Pipe connections.
+type pipeListener struct {
+	conns chan net.Conn
+	done  chan struct{}
+	once  sync.Once
+}
+
+func (l *pipeListener) dial() (net.Conn, error) {
+	ours, theirs := net.Pipe()
+	select {
+	case l.conns <- theirs:
+		return ours, nil
+	case <-l.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *pipeListener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *pipeListener) Close() error {
+	l.once.Do(func() { close(l.done) })
+	return nil
+}
+
+func (l *pipeListener) Addr() net.Addr { return pipeAddr{} }
+
+type pipeAddr struct{}
+
+func (pipeAddr) Network() string { return "pipe" }
+func (pipeAddr) String() string  { return "pipe" }
+
+// site is a server under test, reached through its transport.
+type site struct {
+	srv  *Server
+	conn func() (net.Conn, error)
+	http *http.Server
+}
+
+// serve runs a server whose sockets are handled by h until the test ends.
+func (n network) serve(t testing.TB, opts Options, h func(*Socket) error) *site {
+	srv := NewServer(opts)
+	return n.serveHTTP(t, srv, func(w http.ResponseWriter, r *http.Request) { srv.Upgrade(w, r, h) })
+}
+
+func (n network) serveHTTP(t testing.TB, srv *Server, h http.HandlerFunc) *site {
+	l, conn := n.listen(t)
+	st := &site{srv: srv, conn: conn, http: &http.Server{Handler: h}}
+	served := make(chan struct{})
+	go func() {
+		st.http.Serve(l)
+		close(served)
+	}()
+	t.Cleanup(func() {
+		st.close()
+		<-served
+	})
+	return st
+}
+
+// close ends everything that the site has running.
+func (st *site) close() {
+	st.http.Close()
+	st.srv.Close()
+}
+
+// greeting is a handshake without blemish; lines are further headers.
+func greeting(lines ...string) string {
+	return "GET /chat HTTP/1.1\r\nHost: server.example\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n" +
+		strings.Join(append(lines, ""), "\r\n") + "\r\n"
+}
+
+// raw is a client that writes bits and reads frames, and checks nothing that
+// is not asked for.
+type raw struct {
+	t      testing.TB
+	conn   net.Conn
+	answer *http.Response
+	frames chan frame // closed when the server has ended the connection
+}
+
+// frame is a frame as read off the wire.
+type frame struct {
+	wire.Header
+	payload []byte
+}
+
+// raw connects and shakes hands.
+func (st *site) raw(t testing.TB, lines ...string) *raw {
+	t.Helper()
+	c := st.request(t, greeting(lines...))
+	if c.answer.StatusCode != http.StatusSwitchingProtocols {
+		t.Fatalf("handshake answered with %s", c.answer.Status)
+	}
+	return c
+}
+
+// request connects, writes bytes, and reads the answer to them and, if it is a
+// 101, the frames behind it.
+func (st *site) request(t testing.TB, text string) *raw {
+	t.Helper()
+	c := st.connect(t)
+	go io.WriteString(c.conn, text)
+	r := bufio.NewReader(c.conn)
+	answer, err := http.ReadResponse(r, nil)
+	if err != nil {
+		t.Fatalf("no answer to the handshake: %v", err)
+	}
+	c.answer = answer
+	if answer.StatusCode == http.StatusSwitchingProtocols {
+		go c.read(r)
+	}
+	return c
+}
+
+// connect opens a connection and says nothing on it.
+func (st *site) connect(t testing.TB) *raw {
+	t.Helper()
+	conn, err := st.conn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return &raw{t: t, conn: conn, frames: make(chan frame, 1<<12)}
+}
+
+func (c *raw) read(r *bufio.Reader) {
+	defer close(c.frames)
+	for {
+		f, err := readFrame(r)
+		if err != nil {
+			return
+		}
+		c.frames <- f
+	}
+}
+
+func readFrame(r *bufio.Reader) (f frame, err error) {
+	var b [wire.MaxHeaderSize]byte
+	for n := 1; ; n++ {
+		if b[n-1], err = r.ReadByte(); err != nil {
+			return f, err
+		}
+		h, used, err := wire.ParseHeader(b[:n])
+		if err != nil {
+			return f, err
+		}
+		if used > 0 {
+			f.Header = h
+			break
+		}
+	}
+	f.payload = make([]byte, f.Length)
+	_, err = io.ReadFull(r, f.payload)
+	if f.Masked {
+		wire.Mask(f.Mask, 0, f.payload)
+	}
+	return f, err
+}
+
+// write writes, and reports whether the server still took it.
+func (c *raw) write(parts ...[]byte) bool {
+	for _, p := range parts {
+		if _, err := c.conn.Write(p); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// next is the next frame, or ok is false where the connection has ended.
+func (c *raw) next() (f frame, ok bool) {
+	c.t.Helper()
+	select {
+	case f, ok = <-c.frames:
+	case <-time.After(patience):
+		c.t.Fatal("no frame came")
+	}
+	if ok && f.Masked {
+		c.t.Error("the server masked a frame (RFC 6455 5.1)")
+	}
+	return f, ok
+}
+
+// expect reads a frame and compares it.
+func (c *raw) expect(op wire.Opcode, payload string) {
+	c.t.Helper()
+	f, ok := c.next()
+	if !ok {
+		c.t.Fatalf("connection ended, want a frame of opcode %d", op)
+	}
+	if f.Op != op || string(f.payload) != payload {
+		c.t.Fatalf("frame is %d %.80q, want %d %.80q", f.Op, f.payload, op, payload)
+	}
+}
+
+// expectClose reads the close frame and the end of the connection after it.
+// Frames before it are skipped. A code of 1005 stands for an empty close
+// frame, 1006 for none at all.
+func (c *raw) expectClose(code StatusCode) (reason string) {
+	c.t.Helper()
+	got := StatusAbnormalClosure
+	for f, ok := c.next(); ok; f, ok = c.next() {
+		if got != StatusAbnormalClosure {
+			c.t.Errorf("frame of opcode %d after the close frame (RFC 6455 5.5.1)", f.Op)
+		}
+		if f.Op == wire.OpClose {
+			n, text, err := wire.ParseClose(f.payload)
+			if err != nil {
+				c.t.Errorf("close frame: %v", err)
+			}
+			got, reason = StatusCode(n), text
+			if c.answersClose() {
+				c.conn.Close()
+			}
+		}
+	}
+	if got != code {
+		c.t.Errorf("closed with %d %q, want %d", got, reason, code)
+	}
+	return reason
+}
+
+// answersClose shuts our half, as a peer does that has read the close frame,
+// and reports false where it still reads to the end itself.
+func (c *raw) answersClose() bool {
+	if half, ok := c.conn.(interface{ CloseWrite() error }); ok {
+		half.CloseWrite()
+	}
+	return false
+}
+
+// alive proves that the server still serves this socket.
+func (c *raw) alive() {
+	c.t.Helper()
+	if !c.write(client("1 000 1001", "alive?")) {
+		c.t.Fatal("connection ended")
+	}
+	c.expect(wire.OpPong, "alive?")
+}
+
+// bits are bytes in the notation of RFC 6455 section 5.2: zeros and ones,
+// spaces where they help.
+func bits(text string) (b []byte) {
+	var n int
+	var v byte
+	for _, c := range text {
+		switch c {
+		case '0', '1':
+			v = v<<1 | byte(c-'0')
+			if n++; n%8 == 0 {
+				b, v = append(b, v), 0
+			}
+		case ' ':
+		default:
+			panic(fmt.Sprintf("bits: %q", text))
+		}
+	}
+	if n%8 != 0 {
+		panic(fmt.Sprintf("bits: %q is not whole bytes", text))
+	}
+	return b
+}
+
+var testKey = [4]byte{0x37, 0xfa, 0x21, 0x3d} // of RFC 6455 section 5.7
+
+// client is a masked frame with the length in its shortest form; first is the
+// bits of its first byte: FIN, RSV1-3, opcode.
+func client(first, payload string) []byte {
+	b := append(bits(first), length(0x80, len(payload))...)
+	b = append(b, testKey[:]...)
+	body := []byte(payload)
+	wire.Mask(testKey, 0, body)
+	return append(b, body...)
+}
+
+// unmasked is a frame as a server sends it.
+func unmasked(first, payload string) []byte {
+	b := append(bits(first), length(0, len(payload))...)
+	return append(b, payload...)
+}
+
+func length(mask byte, n int) []byte {
+	switch {
+	case n < 126:
+		return []byte{mask | byte(n)}
+	case n < 1<<16:
+		return binary.BigEndian.AppendUint16([]byte{mask | 126}, uint16(n))
+	}
+	return binary.BigEndian.AppendUint64([]byte{mask | 127}, uint64(n))
+}
+
+// closing is a close payload.
+func closePayload(code int, reason string) string {
+	return string(binary.BigEndian.AppendUint16(nil, uint16(code))) + reason
+}
+
+func join(parts ...[]byte) (all []byte) {
+	for _, p := range parts {
+		all = append(all, p...)
+	}
+	return all
+}
+
+// wait fails the test when ch stays silent.
+func wait[T any](t testing.TB, ch <-chan T, what string) (v T) {
+	t.Helper()
+	select {
+	case v = <-ch:
+	case <-time.After(patience):
+		t.Fatalf("%s did not happen", what)
+	}
+	return v
+}
+
+// refusedBy reports the error of a dial as a HandshakeError.
+func refusedBy(t testing.TB, err error) *HandshakeError {
+	t.Helper()
+	var e *HandshakeError
+	if !errors.As(err, &e) {
+		t.Fatalf("error is %v, want a *HandshakeError", err)
+	}
+	return e
+}
