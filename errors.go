@@ -1,0 +1,241 @@
+package nextrush
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"html/template"
+	"net/http"
+	"runtime/debug"
+
+	"github.com/nextrush/nextrush/websocket"
+)
+
+// HTTPError is an error with an answer. Everything in it is sent to the client,
+// except the cause, which is logged.
+type HTTPError struct {
+	Status  int         // 400 to 599
+	Code    string      // for programs to branch on; may be empty
+	Message string      // for people; empty: the status text
+	Details any         // sent as the member "errors"; may be nil
+	Header  http.Header // sent with the answer; may be nil
+
+	cause error
+}
+
+// NewError makes an HTTPError. Without a message it says the status text.
+func NewError(status int, message ...string) *HTTPError {
+	e := &HTTPError{Status: status, Message: http.StatusText(status)}
+	if len(message) > 0 {
+		e.Message = message[0]
+	}
+	return e
+}
+
+// WithCause returns a copy that has err as its cause.
+func (e *HTTPError) WithCause(err error) *HTTPError {
+	clone := *e
+	clone.cause = err
+	return &clone
+}
+
+// WithDetails returns a copy that carries details.
+func (e *HTTPError) WithDetails(details any) *HTTPError {
+	clone := *e
+	clone.Details = details
+	return &clone
+}
+
+// WithCode returns a copy with a code.
+func (e *HTTPError) WithCode(code string) *HTTPError {
+	clone := *e
+	clone.Code = code
+	return &clone
+}
+
+func (e *HTTPError) Error() string {
+	text := fmt.Sprintf("%d %s", e.Status, e.Message)
+	if e.cause != nil {
+		text += ": " + e.cause.Error()
+	}
+	return text
+}
+
+// Unwrap returns the cause.
+func (e *HTTPError) Unwrap() error { return e.cause }
+
+// EventReply is what a WebSocket event is answered when its handler returns the
+// error; see [websocket.On].
+func (e *HTTPError) EventReply() (message string, details any) {
+	if e.Status >= 500 {
+		return "internal error", nil
+	}
+	return e.Message, e.Details
+}
+
+// PanicError is the error that a panic in a handler becomes.
+type PanicError struct {
+	Value any
+	Stack []byte
+}
+
+func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
+
+// Unwrap returns the value that was panicked with where it is an error.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}
+
+// AsHTTPError returns the HTTPError that answers err: the one it wraps, 413 for
+// a body over the limit, 500 for everything else.
+func AsHTTPError(err error) *HTTPError {
+	var he *HTTPError
+	if errors.As(err, &he) {
+		return he
+	}
+	var refused *websocket.HandshakeError
+	if errors.As(err, &refused) {
+		return &HTTPError{Status: refused.Status, Message: refused.Message, Header: refused.Header, cause: err}
+	}
+	var large *http.MaxBytesError
+	if errors.As(err, &large) {
+		return NewError(http.StatusRequestEntityTooLarge).WithCause(err)
+	}
+	return NewError(http.StatusInternalServerError).WithCause(err)
+}
+
+// StatusOf is the status that answers err; 200 for nil.
+func StatusOf(err error) int {
+	if err == nil {
+		return http.StatusOK
+	}
+	return AsHTTPError(err).Status
+}
+
+// HandleError answers err now, instead of when all middleware has returned.
+// What was answered is not answered again, whoever returns it afterwards.
+func (c *Context) HandleError(err error) {
+	if err == nil || c.failed {
+		return
+	}
+	c.failed = true
+	c.app.opts.ErrorHandler(c, err)
+}
+
+// DefaultErrorHandler logs failures of the server and answers with
+// application/problem+json (RFC 9457), or with HTML where the client prefers it.
+// A response that has begun is cut off, for its client must not take it for whole.
+func DefaultErrorHandler(c *Context, err error) {
+	he := AsHTTPError(err)
+	gone := errors.Is(err, context.Canceled) && c.req.Context().Err() != nil
+	if he.Status >= 500 && !gone {
+		logFailure(c, err)
+	}
+	if c.Written() {
+		if he.Status >= 500 && !c.rw.hijacked {
+			panic(http.ErrAbortHandler)
+		}
+		return
+	}
+	if err := c.problem(he); err != nil {
+		c.Log().Debug("error response not sent", "error", err)
+	}
+}
+
+func logFailure(c *Context, err error) {
+	var p *PanicError
+	if errors.As(err, &p) {
+		c.Log().Error("panic", "error", err, "stack", string(p.Stack))
+		return
+	}
+	c.Log().Error("request failed", "error", err)
+}
+
+// problem is the body of RFC 9457 §3.1, with "code" and "errors" as extensions.
+type problem struct {
+	Type   string `json:"type"`
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Detail string `json:"detail,omitempty"`
+	Code   string `json:"code,omitempty"`
+	Errors any    `json:"errors,omitempty"`
+	Cause  string `json:"cause,omitempty"` // with Debug only
+	Stack  string `json:"stack,omitempty"` // with Debug only
+}
+
+func (c *Context) problem(he *HTTPError) error {
+	p := problem{Type: "about:blank", Title: http.StatusText(he.Status), Status: he.Status, Code: he.Code, Errors: he.Details}
+	if he.Message != p.Title {
+		p.Detail = he.Message
+	}
+	if c.app.opts.Debug {
+		p.debug(he)
+	}
+	h := c.w.Header()
+	for k, v := range he.Header {
+		h[k] = v
+	}
+	for _, k := range []string{"Content-Encoding", "Content-Length", "Etag", "Last-Modified", "Cache-Control"} {
+		if _, own := he.Header[k]; !own {
+			h.Del(k)
+		}
+	}
+	c.code = he.Status
+	c.Vary("Accept")
+	h.Set("X-Content-Type-Options", "nosniff")
+	if c.Accepts("application/problem+json", "application/json", "text/html") == "text/html" {
+		return c.htmlProblem(p)
+	}
+	body, err := json.Marshal(p)
+	if err != nil {
+		p.Errors = nil
+		body, _ = json.Marshal(p)
+	}
+	return c.Blob("application/problem+json", body)
+}
+
+func (p *problem) debug(he *HTTPError) {
+	if he.cause == nil {
+		return
+	}
+	p.Cause = he.cause.Error()
+	var pe *PanicError
+	if errors.As(he.cause, &pe) {
+		p.Stack = string(pe.Stack)
+	}
+}
+
+var problemPage = template.Must(template.New("problem").Parse(`<!DOCTYPE html>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>{{.Status}} {{.Title}}</title>
+<h1>{{.Status}} {{.Title}}</h1>
+{{with .Detail}}<p>{{.}}</p>
+{{end}}{{with .Cause}}<pre>{{.}}</pre>
+{{end}}{{with .Stack}}<pre>{{.}}</pre>
+{{end}}`))
+
+func (c *Context) htmlProblem(p problem) error {
+	buf := getBuffer()
+	defer putBuffer(buf)
+	if err := problemPage.Execute(buf, p); err != nil {
+		return err
+	}
+	return c.Blob("text/html; charset=utf-8", buf.Bytes())
+}
+
+// protect runs the chain and turns a panic into an error.
+func (c *Context) protect() (err error) {
+	defer func() {
+		v := recover()
+		if v == nil {
+			return
+		}
+		if v == http.ErrAbortHandler {
+			panic(v)
+		}
+		err = &PanicError{Value: v, Stack: debug.Stack()}
+	}()
+	return c.Next()
+}
