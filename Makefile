@@ -1,0 +1,35 @@
+# make test runs everything and installs what it needs; see CONTRIBUTING.md.
+
+GO ?= go
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+MODULES = . ./benchmarks ./e2e
+TARGETS = darwin/arm64 windows/amd64 linux/arm64 linux/386
+
+.PHONY: test lint unit fuzz-seeds cross browser fuzz
+
+test: lint unit cross browser
+
+lint:
+	@test -z "$$(gofmt -l .)" || { echo "not gofmt'd:"; gofmt -l .; exit 1; }
+	@for m in $(MODULES); do (cd $$m && $(GO) vet ./... && $(GO) run $(STATICCHECK) ./...) || exit 1; done
+
+# The seeds of the fuzz targets run with the tests.
+unit:
+	$(GO) test -race -shuffle=on ./...
+	cd benchmarks && $(GO) test ./...
+
+cross:
+	@for t in $(TARGETS); do echo "build $$t"; GOOS=$${t%/*} GOARCH=$${t#*/} $(GO) build ./... || exit 1; done
+
+browser:
+	@command -v chromium >/dev/null || { apt-get update -q && apt-get install -qy chromium; }
+	cd e2e && $(GO) test -count=1 ./...
+
+# make fuzz FUZZTIME=10m runs every fuzz target that long.
+FUZZTIME ?= 10s
+fuzz:
+	@for p in $$($(GO) list ./...); do \
+		for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
+			echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$p || exit 1; \
+		done; \
+	done
