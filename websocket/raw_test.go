@@ -118,6 +118,16 @@ func (st *site) close() {
 	st.srv.Close()
 }
 
+// settle ends everything inside a synctest bubble, where time must pass before
+// the test does.
+func (st *site) settle(peers ...*raw) {
+	for _, c := range peers {
+		c.conn.Close()
+	}
+	st.close()
+	time.Sleep(time.Second) // fake time: the engine's monitor ends on its tick
+}
+
 // greeting is a handshake without blemish; lines are further headers.
 func greeting(lines ...string) string {
 	return "GET /chat HTTP/1.1\r\nHost: server.example\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
@@ -265,9 +275,7 @@ func (c *raw) expectClose(code StatusCode) (reason string) {
 				c.t.Errorf("close frame: %v", err)
 			}
 			got, reason = StatusCode(n), text
-			if c.answersClose() {
-				c.conn.Close()
-			}
+			c.hangUp(f.payload)
 		}
 	}
 	if got != code {
@@ -276,13 +284,14 @@ func (c *raw) expectClose(code StatusCode) (reason string) {
 	return reason
 }
 
-// answersClose shuts our half, as a peer does that has read the close frame,
-// and reports false where it still reads to the end itself.
-func (c *raw) answersClose() bool {
+// hangUp answers a close frame and, where the transport can, says that nothing
+// more comes.
+func (c *raw) hangUp(payload []byte) {
+	c.conn.SetWriteDeadline(time.Now().Add(patience))
+	c.write(client("1 000 1000", string(payload)))
 	if half, ok := c.conn.(interface{ CloseWrite() error }); ok {
 		half.CloseWrite()
 	}
-	return false
 }
 
 // alive proves that the server still serves this socket.
@@ -345,7 +354,7 @@ func length(mask byte, n int) []byte {
 	return binary.BigEndian.AppendUint64([]byte{mask | 127}, uint64(n))
 }
 
-// closing is a close payload.
+// closePayload is a close frame's code and reason.
 func closePayload(code int, reason string) string {
 	return string(binary.BigEndian.AppendUint16(nil, uint16(code))) + reason
 }

@@ -1,8 +1,12 @@
 package websocket
 
 import (
+	"context"
+	"errors"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/nextrush/nextrush/websocket/internal/wire"
 )
@@ -171,5 +175,143 @@ func TestCloseCodesOfPeers(t *testing.T) {
 				t.Fatalf("that was for %d", code)
 			}
 		}
+	})
+}
+
+// end is what OnClose was told.
+type end struct {
+	code   StatusCode
+	reason string
+}
+
+// ends has OnClose tell of the end on the channel.
+func ends(s *Socket) <-chan end {
+	ch := make(chan end, 8)
+	s.OnClose(func(code StatusCode, reason string) { ch <- end{code, reason} })
+	return ch
+}
+
+// meet serves one socket, and hands it out with what its OnClose tells.
+func meet(t testing.TB, n network, opts Options) (*site, *raw, *Socket, <-chan end) {
+	t.Helper()
+	sockets := make(chan *Socket, 1)
+	told := make(chan (<-chan end), 1)
+	st := n.serve(t, opts, func(s *Socket) error {
+		told <- ends(s)
+		sockets <- s
+		return nil
+	})
+	peer := st.raw(t)
+	return st, peer, wait(t, sockets, "the handler"), <-told
+}
+
+func TestCloseHandshake(t *testing.T) {
+	long := strings.Repeat("ä", 100)
+	for _, c := range []struct {
+		name       string
+		code       StatusCode
+		reason     string
+		wireCode   StatusCode
+		wireReason string
+	}{
+		{"7.1.2 with code and reason", 1000, "done", 1000, "done"},
+		{"7.4.2 with a code of the application", 4321, "", 4321, ""},
+		{"5.5.1 without a code", 1005, "", 1005, ""},
+		{"5.5.1 reason is cut between characters at 123 bytes", 1001, long, 1001, long[:122]},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			run(t, func(t *testing.T, n network) {
+				_, peer, s, told := meet(t, n, Options{})
+				if err := s.Close(c.code, c.reason); err != nil {
+					t.Fatal(err)
+				}
+				if err := s.Send("late"); !errors.Is(err, ErrClosed) {
+					t.Errorf("Send after Close: %v", err)
+				}
+				if reason := peer.expectClose(c.wireCode); reason != c.wireReason {
+					t.Errorf("reason is %q, want %q", reason, c.wireReason)
+				}
+				if got := wait(t, told, "OnClose"); got.code != c.code {
+					t.Errorf("OnClose got %v", got)
+				}
+			})
+		})
+	}
+}
+
+func TestCloseRefusesCodesThatMustNotBeSent(t *testing.T) {
+	_, peer, s, _ := meet(t, inMemory, Options{})
+	for _, code := range []StatusCode{1, 999, 1004, 1006, 1015, 1016, 2999, 5000} {
+		if err := s.Close(code, ""); err == nil {
+			t.Errorf("Close(%d) is no error", code)
+		}
+	}
+	peer.alive()
+}
+
+func TestSecondCloseChangesNothing(t *testing.T) {
+	run(t, func(t *testing.T, n network) {
+		_, peer, s, told := meet(t, n, Options{})
+		s.Close(4000, "first")
+		s.Close(4001, "second")
+		peer.expectClose(4000)
+		if got := wait(t, told, "OnClose"); got != (end{4000, "first"}) {
+			t.Errorf("OnClose got %v", got)
+		}
+	})
+}
+
+func TestCloseOfPeerIsTold(t *testing.T) {
+	run(t, func(t *testing.T, n network) {
+		_, peer, s, told := meet(t, n, Options{})
+		peer.write(client("1 000 1000", closePayload(4100, "tschüss")))
+		peer.expectClose(4100)
+		if got := wait(t, told, "OnClose"); got != (end{4100, "tschüss"}) {
+			t.Errorf("OnClose got %v", got)
+		}
+		var end *CloseError
+		if _, err := s.Receive(t.Context()); !errors.As(err, &end) || !end.Remote || end.Code != 4100 || !errors.Is(err, ErrClosed) {
+			t.Errorf("Receive says %v", err)
+		}
+		<-s.Context().Done()
+		if cause := context.Cause(s.Context()); !errors.As(cause, &end) {
+			t.Errorf("the context's cause is %v", cause)
+		}
+	})
+}
+
+func TestConnectionLostWithoutCloseIs1006(t *testing.T) {
+	run(t, func(t *testing.T, n network) {
+		_, peer, _, told := meet(t, n, Options{})
+		peer.conn.Close()
+		if got := wait(t, told, "OnClose"); got.code != StatusAbnormalClosure {
+			t.Errorf("OnClose got %v", got)
+		}
+	})
+}
+
+func TestDataBetweenTheTwoCloseFramesIsDropped(t *testing.T) {
+	run(t, func(t *testing.T, n network) {
+		_, peer, s, told := meet(t, n, Options{})
+		s.OnMessage(func(m Message) { t.Errorf("message %q after our close frame", m.Text()) })
+		s.Close(1000, "")
+		peer.write(client("1 000 0001", "late"), client("1 000 1001", "late"))
+		peer.expectClose(1000)
+		wait(t, told, "OnClose")
+	})
+}
+
+func TestPeerThatNeverAnswersTheCloseIsCut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st, peer, s, told := meet(t, inMemory, Options{CloseTimeout: 3 * time.Second})
+		start := time.Now()
+		s.Close(1000, "done")
+		if got := wait(t, told, "OnClose"); got != (end{1000, "done"}) {
+			t.Errorf("OnClose got %v", got)
+		}
+		if d := time.Since(start); d < 3*time.Second || d > 4*time.Second {
+			t.Errorf("cut after %v", d)
+		}
+		st.settle(peer)
 	})
 }
