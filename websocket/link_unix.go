@@ -117,10 +117,11 @@ func (l *fileLink) write(op *writeOp) (int, error) {
 	if err := l.raw.Write(op.raw); err != nil {
 		return 0, err
 	}
-	if op.err == errAgain {
-		go l.finish(op)
+	n, err := op.n, op.err
+	if err == errAgain {
+		go l.finish(op) // op is finish's from here on
 	}
-	return op.n, op.err
+	return n, err
 }
 
 // finish writes the rest, in the runtime's poller while the peer takes nothing.
