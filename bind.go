@@ -1,13 +1,11 @@
 package nextrush
 
 import (
-	"bytes"
 	"encoding"
 	"encoding/json"
 	"encoding/xml"
 	"errors"
 	"fmt"
-	"io"
 	"mime/multipart"
 	"net/http"
 	"reflect"
@@ -171,12 +169,8 @@ func (c *Context) decodeJSON(v any) error {
 	if err != nil {
 		return err
 	}
-	d := json.NewDecoder(bytes.NewReader(data))
-	if err := d.Decode(v); err != nil {
+	if err := json.Unmarshal(data, v); err != nil {
 		return malformedJSON(err)
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return NewError(http.StatusBadRequest, "malformed JSON: something follows the value")
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -23,7 +24,7 @@ type Context struct {
 	rw       response
 	route    *Route
 	params   httprouter.Params // by position; the names are the route's
-	space    [4]httprouter.Param
+	space    [2]httprouter.Param
 	handlers []Handler
 	next     int
 	code     int // for the next write; 0: 200
@@ -160,6 +161,16 @@ func (w *response) Write(b []byte) (int, error) {
 		w.status = http.StatusOK
 	}
 	n, err := w.ResponseWriter.Write(b)
+	w.size += int64(n)
+	return n, err
+}
+
+// WriteString is Write, without a copy where net/http offers that.
+func (w *response) WriteString(s string) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	n, err := io.WriteString(w.ResponseWriter, s)
 	w.size += int64(n)
 	return n, err
 }

@@ -15,7 +15,10 @@ import (
 	"strings"
 )
 
-const multipartMemory = 1 << 20 // bytes of a multipart body that are not put into files
+const (
+	multipartMemory = 1 << 20  // bytes of a multipart body that are not put into files
+	announcedBody   = 64 << 10 // bytes up to which a Content-Length is believed
+)
 
 // Param is the value of a path parameter, or empty. That of a catch-all has no
 // leading slash.
@@ -75,10 +78,21 @@ func (c *Context) Cookie(name string) string {
 // body over Options.BodyLimit is a 413.
 func (c *Context) Body() ([]byte, error) {
 	if c.body == nil {
-		data, err := io.ReadAll(c.req.Body)
+		data, err := readBody(c.req)
 		c.body = &requestBody{data, bodyError(err)}
 	}
 	return c.body.data, c.body.err
+}
+
+// readBody reads as much as was announced into one buffer, so long as that is
+// not much; a client can announce what it likes.
+func readBody(r *http.Request) ([]byte, error) {
+	if r.ContentLength <= 0 || r.ContentLength > announcedBody {
+		return io.ReadAll(r.Body)
+	}
+	data := make([]byte, r.ContentLength)
+	n, err := io.ReadFull(r.Body, data)
+	return data[:n], err
 }
 
 // bodyError gives a failed read of the body its status.
@@ -149,6 +163,9 @@ func (c *Context) mediaType() string {
 	header := c.req.Header.Get("Content-Type")
 	if header == "" {
 		return ""
+	}
+	if header == "application/json" {
+		return header
 	}
 	t, _, err := mime.ParseMediaType(header)
 	if err != nil {

@@ -110,6 +110,18 @@ var (
 // write sends a body with the status that was set; a Content-Type that a
 // handler set before is kept.
 func (c *Context) write(contentType []string, body []byte) error {
+	c.writeHead(contentType)
+	_, err := c.w.Write(body)
+	return err
+}
+
+func (c *Context) writeString(contentType []string, body string) error {
+	c.writeHead(contentType)
+	_, err := io.WriteString(c.w, body)
+	return err
+}
+
+func (c *Context) writeHead(contentType []string) {
 	h := c.w.Header()
 	if _, ok := h["Content-Type"]; !ok {
 		h["Content-Type"] = contentType
@@ -117,8 +129,6 @@ func (c *Context) write(contentType []string, body []byte) error {
 	if c.code != 0 {
 		c.w.WriteHeader(c.code)
 	}
-	_, err := c.w.Write(body)
-	return err
 }
 
 // JSON answers with v. It is encoded before the status is sent, so that an
@@ -133,10 +143,10 @@ func (c *Context) JSON(v any) error {
 }
 
 // Text answers with plain text.
-func (c *Context) Text(s string) error { return c.write(typeText, []byte(s)) }
+func (c *Context) Text(s string) error { return c.writeString(typeText, s) }
 
 // HTML answers with HTML, which is sent as it is.
-func (c *Context) HTML(s string) error { return c.write(typeHTML, []byte(s)) }
+func (c *Context) HTML(s string) error { return c.writeString(typeHTML, s) }
 
 // XML answers with v and an XML declaration.
 func (c *Context) XML(v any) error {

@@ -71,7 +71,7 @@ func moreSpecific(a, b *Route) int {
 			return len(y.text) - len(x.text)
 		}
 	}
-	return 0
+	return len(a.segments) - len(b.segments) // these never overlap; it keeps the order total
 }
 
 // overlap reports whether some path matches both.

@@ -45,7 +45,7 @@ func (v *validation) check(value any) error {
 	var err error
 	switch target.Kind() {
 	case reflect.Struct:
-		err = v.v.Struct(target.Interface())
+		err = v.v.Struct(value)
 	case reflect.Slice, reflect.Array, reflect.Map:
 		err = v.v.Var(target.Interface(), "dive")
 	}
