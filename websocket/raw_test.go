@@ -141,6 +141,7 @@ type raw struct {
 	t      testing.TB
 	conn   net.Conn
 	answer *http.Response
+	reader *bufio.Reader
 	frames chan frame // closed when the server has ended the connection
 }
 
@@ -165,17 +166,30 @@ func (st *site) raw(t testing.TB, lines ...string) *raw {
 func (st *site) request(t testing.TB, text string) *raw {
 	t.Helper()
 	c := st.connect(t)
-	go io.WriteString(c.conn, text)
-	r := bufio.NewReader(c.conn)
-	answer, err := http.ReadResponse(r, nil)
-	if err != nil {
-		t.Fatalf("no answer to the handshake: %v", err)
-	}
-	c.answer = answer
-	if answer.StatusCode == http.StatusSwitchingProtocols {
-		go c.read(r)
+	c.ask(text)
+	if c.answer.StatusCode == http.StatusSwitchingProtocols {
+		go c.read(c.reader)
 	}
 	return c
+}
+
+// ask writes bytes and reads the answer to them.
+func (c *raw) ask(text string) {
+	c.t.Helper()
+	go io.WriteString(c.conn, text)
+	answer, err := http.ReadResponse(c.reader, nil)
+	if err != nil {
+		c.t.Fatalf("no answer to the handshake: %v", err)
+	}
+	c.answer = answer
+}
+
+// shake shakes hands and reads nothing behind the answer.
+func (c *raw) shake(lines ...string) {
+	c.t.Helper()
+	if c.ask(greeting(lines...)); c.answer.StatusCode != http.StatusSwitchingProtocols {
+		c.t.Fatalf("handshake answered with %s", c.answer.Status)
+	}
 }
 
 // connect opens a connection and says nothing on it.
@@ -186,7 +200,7 @@ func (st *site) connect(t testing.TB) *raw {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	return &raw{t: t, conn: conn, frames: make(chan frame, 1<<12)}
+	return &raw{t: t, conn: conn, reader: bufio.NewReader(conn), frames: make(chan frame, 1<<12)}
 }
 
 func (c *raw) read(r *bufio.Reader) {
