@@ -79,7 +79,7 @@ func (o *Options) fill() {
 // App is a web application and an http.Handler. Routes are registered before
 // it serves; everything else is safe from any goroutine.
 type App struct {
-	Group // the root group: Get, Post, Group, With, WS, ...
+	root // Get, Post, Group, With, Use, WS and the other methods of Group
 
 	opts    Options
 	proxies []netip.Prefix
@@ -104,6 +104,10 @@ type App struct {
 	wsUse   []WSMiddleware    // guarded by mu
 }
 
+// root is the group that an App is, under a name that leaves the method Group
+// visible.
+type root = Group
+
 // New makes an App. It panics on a mistake in the options.
 func New(opts ...Options) *App {
 	a := &App{named: make(map[string]*Route), stopped: make(chan struct{})}
@@ -113,7 +117,7 @@ func New(opts ...Options) *App {
 	a.opts.fill()
 	a.proxies = parseProxies(a.opts.TrustedProxies)
 	a.valid = newValidation()
-	a.Group = Group{app: a}
+	a.root = root{app: a}
 	return a
 }
 

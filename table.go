@@ -141,7 +141,7 @@ func newTable(a *App) *table {
 		m.add(r)
 	}
 	slices.Sort(t.names)
-	global := a.Group.chain()
+	global := a.root.chain()
 	with := func(h Handler) []Handler { return append(slices.Clip(global), h) }
 	t.notFound = with(func(c *Context) error { return NewError(http.StatusNotFound) })
 	t.refused = with(func(c *Context) error { return NewError(http.StatusMethodNotAllowed) })
