@@ -1,0 +1,68 @@
+package middleware
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/nextrush/nextrush"
+)
+
+// LoggerOptions configures Logger. The zero value logs every request to the
+// App's logger.
+type LoggerOptions struct {
+	Logger *slog.Logger                 // nil: the App's
+	Skip   func(*nextrush.Context) bool // requests that are not logged; nil: none
+}
+
+// Logger logs each request when it has been answered: at info, from status 400
+// at warn, from 500 at error. A WebSocket is logged once, on its upgrade, with
+// 101. slog escapes what clients put into paths.
+func Logger(opts ...LoggerOptions) nextrush.Handler {
+	var o LoggerOptions
+	if len(opts) > 0 {
+		o = opts[0]
+	}
+	return func(c *nextrush.Context) error {
+		if o.Skip != nil && o.Skip(c) {
+			return c.Next()
+		}
+		start := time.Now()
+		err := c.Next()
+		logger := o.Logger
+		if logger == nil {
+			logger = c.App().Logger()
+		}
+		status := outcome(c, err)
+		logger.LogAttrs(context.WithoutCancel(c.Request().Context()), level(status), "request",
+			slog.String("method", c.Method()),
+			slog.String("path", c.Path()),
+			slog.String("route", c.Route()),
+			slog.Int("status", status),
+			slog.Int64("bytes", c.Size()),
+			slog.Duration("duration", time.Since(start)),
+			slog.String("ip", c.IP()),
+			slog.String("id", c.ID()),
+		)
+		return err
+	}
+}
+
+// outcome is the status that was sent, or that the error will be answered with.
+func outcome(c *nextrush.Context, err error) int {
+	if status := c.StatusCode(); status != 0 {
+		return status
+	}
+	return nextrush.StatusOf(err)
+}
+
+func level(status int) slog.Level {
+	switch {
+	case status >= http.StatusInternalServerError:
+		return slog.LevelError
+	case status >= http.StatusBadRequest:
+		return slog.LevelWarn
+	}
+	return slog.LevelInfo
+}
