@@ -11,7 +11,9 @@
 //		s.OnMessage(func(m websocket.Message) { s.SendMessage(m) })
 //		return nil
 //	})
-//	log.Fatal(app.Listen(":3000"))
+//	if err := app.Listen(":3000"); err != nil {
+//		log.Fatal(err)
+//	}
 //
 // A [Handler] returns an error, and one place answers all of them: see
 // [Options.ErrorHandler]. Middleware is a Handler that calls [Context.Next].

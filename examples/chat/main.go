@@ -115,5 +115,7 @@ func people(app *nextrush.App, room string) []person {
 func main() {
 	addr := flag.String("addr", ":3000", "address to listen on")
 	flag.Parse()
-	log.Fatal(newApp().Listen(*addr))
+	if err := newApp().Listen(*addr); err != nil {
+		log.Fatal(err)
+	}
 }

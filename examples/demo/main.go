@@ -77,5 +77,7 @@ func chat(s *websocket.Socket, c *nextrush.Context) error {
 }
 
 func main() {
-	log.Fatal(newApp().Listen(":3001"))
+	if err := newApp().Listen(":3001"); err != nil {
+		log.Fatal(err)
+	}
 }

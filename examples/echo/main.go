@@ -23,5 +23,7 @@ func newApp() *nextrush.App {
 }
 
 func main() {
-	log.Fatal(newApp().Listen(":3000"))
+	if err := newApp().Listen(":3000"); err != nil {
+		log.Fatal(err)
+	}
 }

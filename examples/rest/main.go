@@ -121,5 +121,7 @@ func (s *store) with(c *nextrush.Context, f func(Book) error) error {
 }
 
 func main() {
-	log.Fatal(newApp().Listen(":3000"))
+	if err := newApp().Listen(":3000"); err != nil {
+		log.Fatal(err)
+	}
 }
