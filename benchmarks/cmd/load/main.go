@@ -1,0 +1,85 @@
+// Command load puts one kind of load on a server and prints, as one line of
+// JSON, what was done and what it cost the server. It speaks WebSocket and HTTP
+// in raw bytes over TCP, so that no library's client is part of the measurement.
+//
+//	go run ./cmd/load -mode echo -addr 127.0.0.1:8080 -pid 4711 -conns 100 -inflight 16
+//
+// Modes: echo (-deflate to compress), fanout (every connection is in one room
+// and the first one speaks), idle (every connection talks once and stays),
+// handshake (connect, upgrade, leave), http (one request in flight each).
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"time"
+)
+
+// config is the command line.
+type config struct {
+	mode, addr, path string
+	pid              int // server whose CPU and memory are read; 0: none
+	conns            int
+	inflight         int // messages on their way per connection, or in the room
+	size             int // bytes of a message
+	binary, deflate  bool
+	warm, duration   time.Duration
+	settle           time.Duration // idle: from the last message to the reading
+	method, body     string        // http
+}
+
+// result is what is printed. Count is of messages echoed or delivered,
+// handshakes, requests or idle connections.
+type result struct {
+	Mode    string  `json:"mode"`
+	Count   int64   `json:"count"`
+	Seconds float64 `json:"seconds"`
+	CPU     float64 `json:"cpu_us,omitempty"`    // server's user+system time per count, µs
+	Memory  float64 `json:"rss_bytes,omitempty"` // server's RSS over its baseline, per connection
+	Body    string  `json:"body,omitempty"`      // http: the first answer
+}
+
+func main() {
+	var c config
+	flag.StringVar(&c.mode, "mode", "echo", "echo, fanout, idle, handshake or http")
+	flag.StringVar(&c.addr, "addr", "127.0.0.1:8080", "server's host:port")
+	flag.StringVar(&c.path, "path", "/echo", "request target")
+	flag.IntVar(&c.pid, "pid", 0, "server's process, to read what it uses")
+	flag.IntVar(&c.conns, "conns", 100, "connections")
+	flag.IntVar(&c.inflight, "inflight", 1, "messages in flight")
+	flag.IntVar(&c.size, "size", 128, "bytes per message")
+	flag.BoolVar(&c.binary, "binary", false, "binary messages instead of text")
+	flag.BoolVar(&c.deflate, "deflate", false, "echo: permessage-deflate without context takeover")
+	flag.DurationVar(&c.warm, "warm", 500*time.Millisecond, "load before the measurement")
+	flag.DurationVar(&c.duration, "duration", 3*time.Second, "measurement, at most 1m")
+	flag.DurationVar(&c.settle, "settle", 3*time.Second, "idle: wait before memory is read")
+	flag.StringVar(&c.method, "method", "GET", "http: method")
+	flag.StringVar(&c.body, "body", "", "http: JSON body")
+	flag.Parse()
+
+	r, err := run(c)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "load:", err)
+		os.Exit(1)
+	}
+	json.NewEncoder(os.Stdout).Encode(r)
+}
+
+func run(c config) (result, error) {
+	if c.conns < 1 || c.inflight < 1 || c.size < 0 || c.duration <= 0 || c.duration > time.Minute {
+		return result{}, errors.New("need -conns and -inflight of at least 1 and a -duration of at most 1m")
+	}
+	modes := map[string]func(config) (result, error){
+		"echo": echo, "fanout": fanout, "idle": idle, "handshake": handshakes, "http": requests,
+	}
+	f := modes[c.mode]
+	if f == nil {
+		return result{}, fmt.Errorf("unknown mode %q", c.mode)
+	}
+	r, err := f(c)
+	r.Mode = c.mode
+	return r, err
+}

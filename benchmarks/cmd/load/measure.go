@@ -1,0 +1,225 @@
+package main
+
+import (
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// meter counts what the connections do while it runs.
+type meter struct {
+	count atomic.Int64
+	over  atomic.Bool // the measurement has ended: stop, and errors no longer matter
+
+	mu  sync.Mutex // guards err
+	err error      // first failure
+}
+
+func (m *meter) fail(err error) {
+	if m.over.Load() {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.err == nil {
+		m.err = err
+	}
+}
+
+func (m *meter) failed() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.err
+}
+
+// measure lets n goroutines run work, takes the count and the server's CPU at
+// both ends of the time asked for, then calls stop and waits for them.
+func measure(c config, n int, m *meter, work func(i int) error, stop func()) (result, error) {
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() {
+			if err := work(i); err != nil {
+				m.fail(err)
+			}
+		})
+	}
+	r, err := window(c, m)
+	m.over.Store(true)
+	stop()
+	wg.Wait()
+	return r, errors.Join(err, m.failed())
+}
+
+func window(c config, m *meter) (result, error) {
+	time.Sleep(c.warm)
+	used, err := cpu(c.pid)
+	if err != nil {
+		return result{}, err
+	}
+	start, count := time.Now(), m.count.Load()
+	time.Sleep(c.duration)
+	after, err := cpu(c.pid)
+	took := time.Since(start)
+	count = m.count.Load() - count
+	if err != nil {
+		return result{}, err
+	}
+	if count == 0 {
+		return result{}, errors.Join(errors.New("nothing came back"), m.failed())
+	}
+	return result{
+		Count:   count,
+		Seconds: took.Seconds(),
+		CPU:     float64((after - used).Nanoseconds()) / 1e3 / float64(count),
+	}, nil
+}
+
+// limit is when a connection gives up, whatever happens.
+func (c config) limit() time.Time { return time.Now().Add(c.warm + c.duration + patience) }
+
+// echo keeps messages in flight on every connection; what has come back in one
+// read goes out again in one write.
+func echo(c config) (result, error) {
+	m, err := newMessage(c)
+	if err != nil {
+		return result{}, err
+	}
+	peers, err := connect(c)
+	if err != nil {
+		return result{}, err
+	}
+	batch := repeat(m, c.inflight)
+	var total meter
+	return measure(c, c.conns, &total, func(i int) error {
+		p := peers[i]
+		p.room(c.inflight, m)
+		p.SetDeadline(c.limit())
+		for n := c.inflight; !total.over.Load(); {
+			if _, err := p.Write(batch[:n*len(m.sent)]); err != nil {
+				return err
+			}
+			for n = 0; n == 0; {
+				if n, err = p.read(m); err != nil {
+					return err
+				}
+			}
+			total.count.Add(int64(n))
+		}
+		return nil
+	}, func() { closeAll(peers) })
+}
+
+// fanout counts deliveries: the first connection speaks, and everybody in the
+// room, itself included, hears it. A message is on its way until as many
+// deliveries as there are connections have followed it.
+func fanout(c config) (result, error) {
+	m, err := newMessage(c)
+	if err != nil {
+		return result{}, err
+	}
+	peers, err := connect(c)
+	if err != nil {
+		return result{}, err
+	}
+	var total meter
+	next := make(chan struct{}, 2*c.inflight)
+	for range c.inflight {
+		next <- struct{}{}
+	}
+	done := make(chan struct{})
+	speak := func() error {
+		for {
+			select {
+			case <-next:
+				if _, err := peers[0].Write(m.sent); err != nil {
+					return err
+				}
+			case <-done:
+				return nil
+			}
+		}
+	}
+	hear := func(p *peer) error {
+		p.room(c.inflight, m)
+		p.SetDeadline(c.limit())
+		for !total.over.Load() {
+			n, err := p.read(m)
+			if err != nil {
+				return err
+			}
+			now := total.count.Add(int64(n))
+			for range now/int64(c.conns) - (now-int64(n))/int64(c.conns) {
+				next <- struct{}{}
+			}
+		}
+		return nil
+	}
+	return measure(c, c.conns+1, &total, func(i int) error {
+		if i == c.conns {
+			return speak()
+		}
+		return hear(peers[i])
+	}, func() { close(done); closeAll(peers) })
+}
+
+// idle reads the server's memory before any connection and after the last one
+// has talked and rested.
+func idle(c config) (result, error) {
+	m, err := newMessage(c)
+	if err != nil {
+		return result{}, err
+	}
+	before, err := rss(c.pid)
+	if err != nil {
+		return result{}, err
+	}
+	start := time.Now()
+	peers, err := connect(c)
+	if err != nil {
+		return result{}, err
+	}
+	defer closeAll(peers)
+	if err := spread(c.conns, 8, func(i int) error { return talk(peers[i], m) }); err != nil {
+		return result{}, err
+	}
+	time.Sleep(c.settle)
+	after, err := rss(c.pid)
+	return result{
+		Count:   int64(c.conns),
+		Seconds: time.Since(start).Seconds(),
+		Memory:  float64(after-before) / float64(c.conns),
+	}, err
+}
+
+// talk sends one message, waits for its echo and keeps no buffer.
+func talk(p *peer, m message) error {
+	p.SetDeadline(time.Now().Add(patience))
+	if _, err := p.Write(m.sent); err != nil {
+		return err
+	}
+	p.room(1, m)
+	defer func() { p.buf = nil }()
+	for {
+		n, err := p.read(m)
+		if n > 0 || err != nil {
+			return err
+		}
+	}
+}
+
+// handshakes connects, upgrades and leaves, over and over.
+func handshakes(c config) (result, error) {
+	var total meter
+	return measure(c, c.conns, &total, func(i int) error {
+		for !total.over.Load() {
+			p, err := upgrade(c, i)
+			if err != nil {
+				return err
+			}
+			closeAll([]*peer{p})
+			total.count.Add(1)
+		}
+		return nil
+	}, func() {})
+}

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strconv"
+	"time"
+)
+
+// tick is the unit of times in /proc/PID/stat; USER_HZ is 100 on every Linux
+// that Go runs on, see proc(5).
+const tick = 10 * time.Millisecond
+
+// cpu is the user and system time that a process has used; 0 for no process.
+func cpu(pid int) (time.Duration, error) {
+	if pid == 0 {
+		return 0, nil
+	}
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, err
+	}
+	return parseStat(b)
+}
+
+// parseStat adds fields 14 and 15. The name, field 2, may hold spaces and
+// brackets: what follows it is counted from its last bracket.
+func parseStat(b []byte) (time.Duration, error) {
+	fields := bytes.Fields(b[bytes.LastIndexByte(b, ')')+1:])
+	if len(fields) < 13 {
+		return 0, fmt.Errorf("process status %q is too short", b)
+	}
+	user, err := strconv.ParseInt(string(fields[11]), 10, 64)
+	if err != nil {
+		return 0, err
+	}
+	system, err := strconv.ParseInt(string(fields[12]), 10, 64)
+	return time.Duration(user+system) * tick, err
+}
+
+// rss is the resident memory of a process in bytes; 0 for no process.
+func rss(pid int) (int64, error) {
+	if pid == 0 {
+		return 0, nil
+	}
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0, err
+	}
+	_, after, _ := bytes.Cut(b, []byte("\nVmRSS:"))
+	fields := bytes.Fields(after)
+	if len(fields) == 0 {
+		return 0, fmt.Errorf("process %d has no VmRSS", pid)
+	}
+	kilobytes, err := strconv.ParseInt(string(fields[0]), 10, 64)
+	return kilobytes << 10, err
+}

@@ -1,0 +1,40 @@
+package main
+
+import (
+	"net"
+
+	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/websocket"
+)
+
+func serveNextrush(l net.Listener) error {
+	return newNextrush(websocket.Options{}).Serve(l)
+}
+
+func serveNextrushCompressed(l net.Listener) error {
+	return newNextrush(websocket.Options{Compression: websocket.Compression{Enabled: true, Threshold: 1}}).Serve(l)
+}
+
+func newNextrush(opts websocket.Options) *nextrush.App {
+	app := nextrush.New()
+	app.EnableWebSocket(opts)
+	app.WS("/echo", func(s *websocket.Socket, c *nextrush.Context) error {
+		s.OnMessage(func(m websocket.Message) { s.SendMessage(m) })
+		return nil
+	})
+	app.WS("/room", func(s *websocket.Socket, c *nextrush.Context) error {
+		s.OnMessage(func(m websocket.Message) { app.WSTo("all").Send(m.Text()) })
+		return s.Join("all")
+	})
+	app.Get("/plain", func(c *nextrush.Context) error { return c.Text(hello) })
+	app.Get("/json", func(c *nextrush.Context) error { return c.JSON(message{hello}) })
+	app.Get("/users/:id", func(c *nextrush.Context) error { return c.Text(c.Param("id")) })
+	app.Post("/users", func(c *nextrush.Context) error {
+		var u user
+		if err := c.Bind(&u); err != nil {
+			return err
+		}
+		return c.JSON(u)
+	})
+	return app
+}

@@ -1,0 +1,181 @@
+package main
+
+import (
+	"net/http"
+	"sync"
+
+	coder "github.com/coder/websocket"
+	"github.com/gobwas/ws"
+	"github.com/gobwas/ws/wsutil"
+	gorilla "github.com/gorilla/websocket"
+	"github.com/lxzan/gws"
+	"github.com/olahol/melody"
+)
+
+// members is the room of a library that has none.
+type members[C comparable] struct {
+	mu  sync.RWMutex // guards all
+	all map[C]struct{}
+}
+
+func (m *members[C]) join(c C) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.all == nil {
+		m.all = make(map[C]struct{})
+	}
+	m.all[c] = struct{}{}
+}
+
+func (m *members[C]) leave(c C) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.all, c)
+}
+
+func (m *members[C]) each(f func(C)) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	for c := range m.all {
+		f(c)
+	}
+}
+
+type gwsHandler struct {
+	gws.BuiltinEventHandler
+	room *members[*gws.Conn] // nil: echo
+}
+
+func (h *gwsHandler) OnOpen(c *gws.Conn) {
+	if h.room != nil {
+		h.room.join(c)
+	}
+}
+
+func (h *gwsHandler) OnClose(c *gws.Conn, _ error) {
+	if h.room != nil {
+		h.room.leave(c)
+	}
+}
+
+func (h *gwsHandler) OnMessage(c *gws.Conn, m *gws.Message) {
+	defer m.Close()
+	if h.room == nil {
+		c.WriteMessage(m.Opcode, m.Bytes())
+		return
+	}
+	b := gws.NewBroadcaster(m.Opcode, m.Bytes())
+	defer b.Close()
+	h.room.each(func(c *gws.Conn) { b.Broadcast(c) })
+}
+
+func gwsUpgrade(h *gwsHandler, compress bool) http.HandlerFunc {
+	up := gws.NewUpgrader(h, &gws.ServerOption{
+		PermessageDeflate: gws.PermessageDeflate{Enabled: compress, Threshold: 1},
+	})
+	return func(w http.ResponseWriter, r *http.Request) {
+		if c, err := up.Upgrade(w, r); err == nil {
+			go c.ReadLoop()
+		}
+	}
+}
+
+func gwsEcho(compress bool) http.HandlerFunc { return gwsUpgrade(&gwsHandler{}, compress) }
+
+func gwsRoom() http.HandlerFunc {
+	return gwsUpgrade(&gwsHandler{room: new(members[*gws.Conn])}, false)
+}
+
+func gorillaEcho(w http.ResponseWriter, r *http.Request) {
+	var up gorilla.Upgrader
+	c, err := up.Upgrade(w, r, nil)
+	if err != nil {
+		return
+	}
+	defer c.Close()
+	for {
+		kind, b, err := c.ReadMessage()
+		if err != nil || c.WriteMessage(kind, b) != nil {
+			return
+		}
+	}
+}
+
+// gorillaClient has a queue and a writer, as in gorilla's chat example.
+type gorillaClient struct{ queue chan *gorilla.PreparedMessage }
+
+func gorillaRoom() http.HandlerFunc {
+	var up gorilla.Upgrader
+	var room members[*gorillaClient]
+	return func(w http.ResponseWriter, r *http.Request) {
+		conn, err := up.Upgrade(w, r, nil)
+		if err != nil {
+			return
+		}
+		c := &gorillaClient{make(chan *gorilla.PreparedMessage, 256)}
+		done := make(chan struct{})
+		room.join(c)
+		defer func() { room.leave(c); close(done); conn.Close() }()
+		go func() {
+			for {
+				select {
+				case p := <-c.queue:
+					conn.WritePreparedMessage(p)
+				case <-done:
+					return
+				}
+			}
+		}()
+		for {
+			kind, b, err := conn.ReadMessage()
+			if err != nil {
+				return
+			}
+			if p, err := gorilla.NewPreparedMessage(kind, b); err == nil {
+				room.each(func(c *gorillaClient) { c.queue <- p })
+			}
+		}
+	}
+}
+
+func coderEcho(w http.ResponseWriter, r *http.Request) {
+	c, err := coder.Accept(w, r, nil)
+	if err != nil {
+		return
+	}
+	defer c.CloseNow()
+	for {
+		kind, b, err := c.Read(r.Context())
+		if err != nil || c.Write(r.Context(), kind, b) != nil {
+			return
+		}
+	}
+}
+
+func gobwasEcho(w http.ResponseWriter, r *http.Request) {
+	conn, _, _, err := ws.UpgradeHTTP(r, w)
+	if err != nil {
+		return
+	}
+	go func() {
+		defer conn.Close()
+		for {
+			b, op, err := wsutil.ReadClientData(conn)
+			if err != nil || wsutil.WriteServerMessage(conn, op, b) != nil {
+				return
+			}
+		}
+	}()
+}
+
+func melodyEcho() http.HandlerFunc {
+	m := melody.New()
+	m.HandleMessage(func(s *melody.Session, b []byte) { s.Write(b) })
+	return func(w http.ResponseWriter, r *http.Request) { m.HandleRequest(w, r) }
+}
+
+func melodyRoom() http.HandlerFunc {
+	m := melody.New()
+	m.HandleMessage(func(_ *melody.Session, b []byte) { m.Broadcast(b) })
+	return func(w http.ResponseWriter, r *http.Request) { m.HandleRequest(w, r) }
+}
