@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -400,3 +401,6 @@ func refusedBy(t testing.TB, err error) *HandshakeError {
 	}
 	return e
 }
+
+// quiet is a logger for tests of what is logged as an error.
+var quiet = slog.New(slog.DiscardHandler)
