@@ -26,10 +26,12 @@ type wheel struct {
 	wake    chan struct{}
 }
 
+const wheelGone = -1
+
 // wheelNode is a socket's place in the wheel.
 type wheelNode struct {
 	next, prev *Socket
-	tick       int64 // 0: not in the wheel
+	tick       int64 // 0: not in the wheel; wheelGone: never again
 }
 
 func (w *wheel) init() {
@@ -50,7 +52,7 @@ func (w *wheel) schedule(s *Socket, due int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if s.wheel.tick != 0 {
-		if s.wheel.tick <= tick {
+		if s.wheel.tick <= tick { // or gone
 			return
 		}
 		w.unlink(s)
@@ -67,11 +69,13 @@ func (w *wheel) schedule(s *Socket, due int64) {
 	}
 }
 
+// remove takes s out for good: a visit under way may schedule it no more.
 func (w *wheel) remove(s *Socket) {
 	w.mu.Lock()
-	if s.wheel.tick != 0 {
+	if s.wheel.tick > 0 {
 		w.unlink(s)
 	}
+	s.wheel.tick = wheelGone
 	last := w.count == 0
 	w.mu.Unlock()
 	if last {
