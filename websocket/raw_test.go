@@ -126,7 +126,7 @@ func (st *site) settle(peers ...*raw) {
 		c.conn.Close()
 	}
 	st.close()
-	time.Sleep(time.Second) // fake time: the engine's monitor ends on its tick
+	time.Sleep(5 * time.Second) // fake time: what runs on ticks ends
 }
 
 // greeting is a handshake without blemish; lines are further headers.
