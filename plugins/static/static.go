@@ -1,0 +1,190 @@
+// Package static serves the files of a directory, or of an fs.FS such as an
+// embed.FS, under a prefix.
+//
+//	app.Register(static.New("/assets", "public"))
+//
+// There is no listing; names that begin with a dot, and links that leave the
+// directory, do not exist.
+package static
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"os"
+	"path"
+	"strings"
+
+	"github.com/nextrush/nextrush"
+)
+
+// Options configures a Plugin. The zero value is complete.
+type Options struct {
+	// SPA answers with the index of the root where there is no such file, the
+	// client accepts HTML by name, and the last segment has no extension.
+	SPA          bool
+	CacheControl string // of files; empty: "no-cache", that is, ask with the ETag
+	Index        string // of directories; empty: "index.html"
+}
+
+// Plugin serves files for GET and HEAD, with ranges and conditional requests
+// (RFC 9110 §13, §14). Routes of the App that are more specific come first.
+type Plugin struct {
+	prefix string
+	dir    string
+	root   *os.Root
+	fsys   fs.FS
+	opts   Options
+	tags   tags
+}
+
+// New serves a directory. Registering the plugin panics where it can not be
+// opened.
+func New(prefix, dir string, opts ...Options) *Plugin {
+	p := FS(prefix, nil, opts...)
+	p.dir = dir
+	return p
+}
+
+// FS serves a file system. What does not change while the modification time
+// and size stay the same is hashed once.
+func FS(prefix string, fsys fs.FS, opts ...Options) *Plugin {
+	p := &Plugin{prefix: "/" + strings.Trim(prefix, "/"), fsys: fsys}
+	if len(opts) > 0 {
+		p.opts = opts[0]
+	}
+	if p.opts.Index == "" {
+		p.opts.Index = "index.html"
+	}
+	if p.opts.CacheControl == "" {
+		p.opts.CacheControl = "no-cache"
+	}
+	return p
+}
+
+// Name tells plugins of different prefixes apart.
+func (p *Plugin) Name() string { return "static " + p.prefix }
+
+// Install opens the directory and registers the routes.
+func (p *Plugin) Install(app *nextrush.App) error {
+	if p.fsys == nil {
+		root, err := os.OpenRoot(p.dir)
+		if err != nil {
+			return err
+		}
+		p.root, p.fsys = root, root.FS()
+	}
+	app.Get(strings.TrimSuffix(p.prefix, "/")+"/*path", p.serve)
+	return nil
+}
+
+// Stop closes the directory.
+func (p *Plugin) Stop(context.Context) error {
+	if p.root == nil {
+		return nil
+	}
+	return p.root.Close()
+}
+
+func (p *Plugin) serve(c *nextrush.Context) error {
+	param := c.Param("path")
+	name := strings.TrimSuffix(param, "/")
+	if !visible(name) || strings.Contains(strings.ToLower(c.Request().URL.RawPath), "%2f") {
+		return nextrush.NewError(http.StatusNotFound)
+	}
+	if name == "" {
+		name = "."
+	}
+	info, err := fs.Stat(p.fsys, name)
+	switch {
+	case err != nil:
+		return p.fallback(c, name, err)
+	case !info.IsDir() && name != param:
+		return nextrush.NewError(http.StatusNotFound)
+	case !info.IsDir():
+		return p.file(c, name)
+	case name != "." && name == param:
+		return p.addSlash(c, name)
+	}
+	if err := p.file(c, path.Join(name, p.opts.Index)); err != nil {
+		return p.fallback(c, name, err)
+	}
+	return nil
+}
+
+// visible reports whether a client may ask for a name: no hidden or empty
+// segments, nothing that means more than a name to some system.
+func visible(name string) bool {
+	if name == "" {
+		return true
+	}
+	if strings.ContainsAny(name, "\\:\x00") || !fs.ValidPath(name) {
+		return false
+	}
+	for segment := range strings.SplitSeq(name, "/") {
+		if strings.HasPrefix(segment, ".") {
+			return false
+		}
+	}
+	return true
+}
+
+// addSlash sends the client from a directory's name to its path, so that
+// relative links of the index work. The location is relative: no other host.
+func (p *Plugin) addSlash(c *nextrush.Context, name string) error {
+	if _, err := fs.Stat(p.fsys, path.Join(name, p.opts.Index)); err != nil {
+		return p.fallback(c, name, err)
+	}
+	return c.Redirect("./"+url.PathEscape(path.Base(name))+"/", http.StatusMovedPermanently)
+}
+
+// fallback answers for a name that is not there.
+func (p *Plugin) fallback(c *nextrush.Context, name string, cause error) error {
+	wantsHTML := strings.Contains(strings.ToLower(c.Header("Accept")), "text/html")
+	if p.opts.SPA && wantsHTML && (name == "." || path.Ext(name) == "") {
+		c.Vary("Accept")
+		return p.file(c, p.opts.Index)
+	}
+	return nextrush.NewError(http.StatusNotFound).WithCause(cause)
+}
+
+// file answers with a regular file. It looks before it opens: opening a pipe
+// would wait for its other end.
+func (p *Plugin) file(c *nextrush.Context, name string) error {
+	info, err := fs.Stat(p.fsys, name)
+	if err == nil && !info.Mode().IsRegular() {
+		err = errors.New("static: not a regular file")
+	}
+	if err != nil {
+		return nextrush.NewError(http.StatusNotFound).WithCause(err)
+	}
+	f, err := p.fsys.Open(name)
+	if err != nil {
+		return nextrush.NewError(http.StatusNotFound).WithCause(err)
+	}
+	defer f.Close()
+	content, err := seekable(f)
+	if err != nil {
+		return err
+	}
+	tag, err := p.tags.of(name, info, content)
+	if err != nil {
+		return err
+	}
+	c.SetHeader("ETag", tag).SetHeader("Cache-Control", p.opts.CacheControl).SetHeader("X-Content-Type-Options", "nosniff")
+	http.ServeContent(c.Writer(), c.Request(), name, info.ModTime(), content)
+	return nil
+}
+
+// seekable reads a file into memory where its file system can not seek.
+func seekable(f fs.File) (io.ReadSeeker, error) {
+	if s, ok := f.(io.ReadSeeker); ok {
+		return s, nil
+	}
+	data, err := io.ReadAll(f)
+	return bytes.NewReader(data), err
+}
