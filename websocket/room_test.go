@@ -66,7 +66,7 @@ func TestRateLimitEndsWith1008(t *testing.T) {
 func TestShutdownRefusesNewcomersAndAwaitsHandlers(t *testing.T) {
 	run(t, func(t *testing.T, n network) {
 		release := make(chan struct{})
-		st := n.serve(t, Options{}, func(s *Socket) error {
+		st := n.serve(t, Options{CloseTimeout: 100 * time.Millisecond}, func(s *Socket) error {
 			<-s.Context().Done()
 			<-release
 			return nil
