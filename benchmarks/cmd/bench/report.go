@@ -47,10 +47,11 @@ func processor() string {
 	return string(name)
 }
 
-// table has a line per server, in the order of the case.
+// table has a line per server, in the order of the case. A server that is far
+// from busy waited for the load, and paid for going to sleep and waking up.
 func table(c benchCase, samples map[string][]sample) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "\n## %s\n\n| server | %s | × %s | all rounds | per second |\n|---|--:|--:|--:|--:|\n", c.name, c.unit, c.base)
+	fmt.Fprintf(&b, "\n## %s\n\n| server | %s | × %s | all rounds | per second | server busy |\n|---|--:|--:|--:|--:|--:|\n", c.name, c.unit, c.base)
 	base := median(figures(c, samples[c.base]))
 	for _, lib := range c.libs {
 		all := figures(c, samples[lib])
@@ -59,11 +60,12 @@ func table(c benchCase, samples map[string][]sample) string {
 		if base > 0 {
 			ratio = fmt.Sprintf("%.3f", mid/base)
 		}
-		rate := "–"
+		rate, busy := "–", "–"
 		if c.unit != perIdle {
-			rate = fmt.Sprintf("%.0f", median(rates(samples[lib])))
+			perSecond := median(rates(samples[lib]))
+			rate, busy = fmt.Sprintf("%.0f", perSecond), fmt.Sprintf("%.0f %%", mid*perSecond/1e4)
 		}
-		fmt.Fprintf(&b, "| %s | %.2f | %s | %s | %s |\n", lib, mid, ratio, list(all), rate)
+		fmt.Fprintf(&b, "| %s | %.2f | %s | %s | %s | %s |\n", lib, mid, ratio, list(all), rate, busy)
 	}
 	return b.String()
 }

@@ -83,6 +83,11 @@ func (p *peer) read(m message) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	return p.take(m)
+}
+
+// take removes the whole frames from the buffer and counts them.
+func (p *peer) take(m message) (int, error) {
 	count, used := 0, 0
 	for {
 		f, size, err := parse(p.buf[used:p.have])

@@ -26,17 +26,30 @@ func requests(c config) (result, error) {
 		}
 		peers[i] = &peer{Conn: conn, buf: make([]byte, size)}
 	}
+	l, err := newLoop(peers)
+	if err != nil {
+		return result{}, err
+	}
+	defer l.close()
+	for i := range peers {
+		if err := l.write(i, request); err != nil {
+			return result{}, err
+		}
+	}
 	var total meter
-	r, err := measure(c, c.conns, &total, func(i int) error {
-		peers[i].SetDeadline(c.limit())
-		for !total.over.Load() {
-			if err := ask(peers[i], request); err != nil {
+	r, err := measure(c, 1, &total, func(int) error {
+		return l.wait(&total, c.limit(), func(i int) error {
+			if err := l.read(i, peers[i]); err != nil {
+				return err
+			}
+			done, err := peers[i].answered()
+			if !done || err != nil {
 				return err
 			}
 			total.count.Add(1)
-		}
-		return nil
-	}, func() { closeAll(peers) })
+			return l.write(i, request)
+		})
+	}, func() {})
 	r.Body = first
 	return r, err
 }
@@ -53,17 +66,17 @@ func rawRequest(c config) []byte {
 
 var statusOK = []byte("HTTP/1.1 200 OK\r\n")
 
-func ask(p *peer, request []byte) error {
-	if _, err := p.Write(request); err != nil {
-		return err
+// answered tells whether the buffer, as long as an answer, is full; it empties
+// it then.
+func (p *peer) answered() (bool, error) {
+	if p.have < len(p.buf) {
+		return false, nil
 	}
-	if _, err := io.ReadFull(p, p.buf); err != nil {
-		return err
-	}
+	p.have = 0
 	if !bytes.HasPrefix(p.buf, statusOK) {
-		return fmt.Errorf("request answered with %.40q", p.buf)
+		return false, fmt.Errorf("request answered with %.40q", p.buf)
 	}
-	return nil
+	return true, nil
 }
 
 // probe makes one request and returns the body of the answer and the length of

@@ -89,25 +89,32 @@ func echo(c config) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
+	l, err := newLoop(peers)
+	if err != nil {
+		return result{}, err
+	}
+	defer l.close()
 	batch := repeat(m, c.inflight)
-	var total meter
-	return measure(c, c.conns, &total, func(i int) error {
-		p := peers[i]
+	for i, p := range peers {
 		p.room(c.inflight, m)
-		p.SetDeadline(c.limit())
-		for n := c.inflight; !total.over.Load(); {
-			if _, err := p.Write(batch[:n*len(m.sent)]); err != nil {
+		if err := l.write(i, batch); err != nil {
+			return result{}, err
+		}
+	}
+	var total meter
+	return measure(c, 1, &total, func(int) error {
+		return l.wait(&total, c.limit(), func(i int) error {
+			if err := l.read(i, peers[i]); err != nil {
 				return err
 			}
-			for n = 0; n == 0; {
-				if n, err = p.read(m); err != nil {
-					return err
-				}
+			n, err := peers[i].take(m)
+			if n == 0 || err != nil {
+				return err
 			}
 			total.count.Add(int64(n))
-		}
-		return nil
-	}, func() { closeAll(peers) })
+			return l.write(i, batch[:n*len(m.sent)])
+		})
+	}, func() {})
 }
 
 // fanout counts deliveries: the first connection speaks, and everybody in the

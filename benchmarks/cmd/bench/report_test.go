@@ -1,0 +1,56 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestMedian(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		values []float64
+		want   float64
+	}{
+		{"of none is 0", nil, 0},
+		{"of one is it", []float64{3}, 3},
+		{"of an odd number is the middle one", []float64{9, 1, 2}, 2},
+		{"of an even number is between the middle two", []float64{9, 1, 2, 4}, 3},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := median(c.values); got != c.want {
+				t.Errorf("got %v, want %v", got, c.want)
+			}
+		})
+	}
+}
+
+func TestTableComparesWithTheBase(t *testing.T) {
+	c := benchCase{name: "x", base: "a", libs: []string{"a", "b"}, unit: perMessage}
+	got := table(c, map[string][]sample{
+		"a": {{Count: 100, Seconds: 1, CPU: 8}},
+		"b": {{Count: 100, Seconds: 1, CPU: 2}},
+	})
+	for _, want := range []string{"| a | 8.00 | 1.000 |", "| b | 2.00 | 0.250 |"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in\n%s", want, got)
+		}
+	}
+}
+
+func TestChooseKeepsWhatIsAskedFor(t *testing.T) {
+	chosen := choose(cases, []string{"ws idle", "http plain"}, []string{"gws", "nextrush"})
+	if len(chosen) != 2 || len(chosen[0].libs) != 2 || len(chosen[1].libs) != 1 {
+		t.Errorf("got %+v", chosen)
+	}
+	if got := len(cases[0].libs); got != len(sockets) {
+		t.Errorf("choosing changed the cases: %d servers", got)
+	}
+}
+
+func TestEveryBaseIsAmongItsServers(t *testing.T) {
+	for _, c := range cases {
+		if !strings.Contains(strings.Join(c.libs, " ")+" ", c.base+" ") {
+			t.Errorf("%s: %s is not measured", c.name, c.base)
+		}
+	}
+}
