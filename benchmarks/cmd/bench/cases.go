@@ -16,7 +16,7 @@ const (
 )
 
 var (
-	sockets    = []string{"gws", "gorilla", "coder", "gobwas", "melody", "nextrush"}
+	sockets    = []string{"gws", "gorilla", "coder", "gobwas", "gobwas-raw", "melody", "nextrush"}
 	frameworks = []string{"httprouter", "gin", "echo", "chi", "fiber", "nextrush"}
 )
 

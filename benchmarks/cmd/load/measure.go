@@ -182,12 +182,17 @@ func idle(c config) (result, error) {
 		return result{}, err
 	}
 	start := time.Now()
-	peers, err := connect(c)
+	peers := make([]*peer, c.conns)
+	defer func() { closeAll(peers) }()
+	err = spread(c.conns, 8, func(i int) error {
+		p, err := upgrade(c, i)
+		if err != nil {
+			return err
+		}
+		peers[i] = p
+		return talk(p, m)
+	})
 	if err != nil {
-		return result{}, err
-	}
-	defer closeAll(peers)
-	if err := spread(c.conns, 8, func(i int) error { return talk(peers[i], m) }); err != nil {
 		return result{}, err
 	}
 	time.Sleep(c.settle)

@@ -30,6 +30,7 @@ var servers = map[string]func(net.Listener) error{
 	"gobwas":  sockets(gobwasEcho, nil),
 	"melody":  sockets(melodyEcho(), melodyRoom()),
 
+	"gobwas-raw": gobwasRaw,
 	"nextrush-z": serveNextrushCompressed,
 
 	"httprouter": serveHTTPRouter,

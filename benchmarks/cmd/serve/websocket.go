@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net"
 	"net/http"
 	"sync"
 
@@ -153,19 +154,37 @@ func coderEcho(w http.ResponseWriter, r *http.Request) {
 }
 
 func gobwasEcho(w http.ResponseWriter, r *http.Request) {
-	conn, _, _, err := ws.UpgradeHTTP(r, w)
-	if err != nil {
-		return
+	if conn, _, _, err := ws.UpgradeHTTP(r, w); err == nil {
+		go gobwasLoop(conn)
 	}
-	go func() {
-		defer conn.Close()
-		for {
-			b, op, err := wsutil.ReadClientData(conn)
-			if err != nil || wsutil.WriteServerMessage(conn, op, b) != nil {
+}
+
+// gobwasRaw does without net/http, as gobwas can: no routes, every path is the
+// echo.
+func gobwasRaw(l net.Listener) error {
+	for {
+		conn, err := l.Accept()
+		if err != nil {
+			return err
+		}
+		go func() {
+			if _, err := ws.Upgrade(conn); err != nil {
+				conn.Close()
 				return
 			}
+			gobwasLoop(conn)
+		}()
+	}
+}
+
+func gobwasLoop(conn net.Conn) {
+	defer conn.Close()
+	for {
+		b, op, err := wsutil.ReadClientData(conn)
+		if err != nil || wsutil.WriteServerMessage(conn, op, b) != nil {
+			return
 		}
-	}()
+	}
 }
 
 func melodyEcho() http.HandlerFunc {
