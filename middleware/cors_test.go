@@ -1,0 +1,85 @@
+package middleware_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/middleware"
+)
+
+// send gives a request to an App with one route, GET /, behind the handlers.
+func send(method, target string, header http.Header, handlers ...nextrush.Handler) *httptest.ResponseRecorder {
+	app := nextrush.New()
+	app.Use(handlers...)
+	app.Get("/", func(c *nextrush.Context) error { return c.Text(c.ID()) })
+	r := httptest.NewRequest(method, target, nil)
+	for name, values := range header {
+		r.Header[name] = values
+	}
+	w := httptest.NewRecorder()
+	app.ServeHTTP(w, r)
+	return w
+}
+
+func TestCORSMatchesOriginsWhole(t *testing.T) {
+	for _, test := range []struct {
+		allow, origin string
+		want          bool
+	}{
+		{"https://foo.com", "https://foo.com", true},
+		{"https://foo.com", "https://barfoo.com", false},
+		{"https://foo.com", "https://foo.com.evil.example", false},
+		{"https://foo.com", "http://foo.com", false},
+		{"https://foo.com", "https://foo.com:8443", false},
+		{"https://foo.com", "null", false},
+		{"null", "null", true},
+		{"https://*.foo.com", "https://a.foo.com", true},
+		{"https://*.foo.com", "https://foo.com", false},
+		{"https://*.foo.com", "https://barfoo.com", false},
+		{"https://*.foo.com", "https://evil.example/.foo.com", false},
+	} {
+		w := send("GET", "/", http.Header{"Origin": {test.origin}},
+			middleware.CORS(middleware.CORSOptions{AllowOrigins: []string{test.allow}, Credentials: true}))
+		got := w.Header().Get("Access-Control-Allow-Origin")
+		if test.want && got != test.origin || !test.want && got != "" {
+			t.Errorf("%s for %s: allowed %q", test.origin, test.allow, got)
+		}
+		if w.Header().Get("Vary") != "Origin" {
+			t.Errorf("%s: Vary %q", test.origin, w.Header().Get("Vary"))
+		}
+	}
+}
+
+func TestCORSRefusesMistakesAtSetUp(t *testing.T) {
+	for _, o := range []middleware.CORSOptions{
+		{Credentials: true},
+		{AllowOrigins: []string{"*"}, Credentials: true},
+		{AllowOrigins: []string{"foo.com"}},
+		{AllowOrigins: []string{"https://foo.com/"}},
+		{AllowOrigins: []string{"https://*foo.com"}},
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%+v: no panic", o)
+				}
+			}()
+			middleware.CORS(o)
+		}()
+	}
+}
+
+func TestCORSAnswersPreflightsAndMarksErrors(t *testing.T) {
+	w := send("OPTIONS", "/nowhere", http.Header{"Origin": {"https://a.example"}, "Access-Control-Request-Method": {"PUT"}}, middleware.CORS())
+	if w.Code != 204 || w.Header().Get("Access-Control-Allow-Methods") == "" {
+		t.Errorf("preflight: %d %v", w.Code, w.Header())
+	}
+	for target, method := range map[string]string{"/nowhere": "GET", "/": "DELETE"} {
+		w := send(method, target, http.Header{"Origin": {"https://a.example"}}, middleware.CORS())
+		if w.Code < 404 || w.Header().Get("Access-Control-Allow-Origin") != "*" {
+			t.Errorf("%s %s: %d %v", method, target, w.Code, w.Header())
+		}
+	}
+}
