@@ -13,141 +13,139 @@ import (
 	"github.com/nextrush/nextrush/websocket"
 )
 
-// Handler answers a request or passes it on with c.Next. An error it returns
-// goes back through the handlers before it to the error handler.
-type Handler func(c *Context) error
+const (
+	defaultBodyLimit         = 4 << 20
+	defaultReadHeaderTimeout = 5 * time.Second
+	defaultIdleTimeout       = 120 * time.Second
+	defaultMaxHeaderBytes    = 64 << 10
+	defaultShutdownTimeout   = 15 * time.Second
+)
 
-// Renderer renders a template for Context.Render.
+// Options configures an App. The zero value is safe and complete; each field
+// says what its zero means.
+type Options struct {
+	// TrustedProxies lists the addresses and CIDR blocks of proxies whose
+	// X-Forwarded-For, -Proto and -Host are believed; empty: nobody's.
+	TrustedProxies []string
+	BodyLimit      int64 // bytes of a request body, then 413; 0: 4 MiB; negative: no limit
+	Debug          bool  // send causes and stacks of errors to the client
+
+	ErrorHandler func(c *Context, err error) // nil: DefaultErrorHandler
+	Logger       *slog.Logger                // nil: slog.Default()
+	Renderer     Renderer                    // for Context.Render
+	Validator    Validator                   // nil: NewValidator()
+
+	H2C               bool          // HTTP/2 without TLS as well, with prior knowledge
+	ReadHeaderTimeout time.Duration // 0: 5 s; negative: none
+	IdleTimeout       time.Duration // between requests of one connection; 0: 120 s; negative: none
+	MaxHeaderBytes    int           // 0: 64 KiB
+	ShutdownTimeout   time.Duration // for Listen to end after a signal; 0: 15 s
+
+	// DisableTrailingSlashRedirect answers 404 where only the clean path, or the
+	// one with or without a slash at its end, has a route, instead of redirecting
+	// there with 308.
+	DisableTrailingSlashRedirect bool
+}
+
+// Renderer turns a template and its data into text.
 type Renderer interface {
 	Render(w io.Writer, name string, data any, c *Context) error
 }
 
-// Options configures an App. The zero value is safe and complete.
-type Options struct {
-	// TrustedProxies lists addresses and CIDR ranges whose X-Forwarded-*
-	// headers are believed. Empty: nobody's.
-	TrustedProxies []string
-	BodyLimit      int64 // bytes of a request body, then 413; 0: 4 MiB, negative: no limit
-	// Debug sends the causes of internal errors to clients. Never in production.
-	Debug        bool
-	ErrorHandler func(c *Context, err error) // nil: DefaultErrorHandler
-	Logger       *slog.Logger                // nil: slog.Default()
-	Renderer     Renderer                    // nil: Render is an error
-	// DisableRedirects turns off the redirects to the path with or without its
-	// trailing slash, and to the clean path.
-	DisableRedirects bool
-	H2C              bool // HTTP/2 without TLS, besides HTTP/1.1
-
-	ReadHeaderTimeout time.Duration // 0: 5 s
-	IdleTimeout       time.Duration // 0: 120 s
-	MaxHeaderBytes    int           // 0: 64 KiB
-	ShutdownTimeout   time.Duration // of Listen on a signal; 0: 20 s
-}
-
-const (
-	defaultBodyLimit  = 4 << 20
-	defaultReadHeader = 5 * time.Second
-	defaultIdle       = 120 * time.Second
-	defaultMaxHeader  = 64 << 10
-	defaultShutdown   = 20 * time.Second
-)
-
-func (o *Options) fill() {
+func (o Options) withDefaults() Options {
 	if o.BodyLimit == 0 {
 		o.BodyLimit = defaultBodyLimit
-	}
-	if o.ReadHeaderTimeout == 0 {
-		o.ReadHeaderTimeout = defaultReadHeader
-	}
-	if o.IdleTimeout == 0 {
-		o.IdleTimeout = defaultIdle
-	}
-	if o.MaxHeaderBytes == 0 {
-		o.MaxHeaderBytes = defaultMaxHeader
-	}
-	if o.ShutdownTimeout == 0 {
-		o.ShutdownTimeout = defaultShutdown
 	}
 	if o.ErrorHandler == nil {
 		o.ErrorHandler = DefaultErrorHandler
 	}
-	if o.Logger == nil {
-		o.Logger = slog.Default()
+	if o.Validator == nil {
+		o.Validator = NewValidator()
 	}
+	if o.ReadHeaderTimeout == 0 {
+		o.ReadHeaderTimeout = defaultReadHeaderTimeout
+	}
+	if o.IdleTimeout == 0 {
+		o.IdleTimeout = defaultIdleTimeout
+	}
+	if o.MaxHeaderBytes == 0 {
+		o.MaxHeaderBytes = defaultMaxHeaderBytes
+	}
+	if o.ShutdownTimeout == 0 {
+		o.ShutdownTimeout = defaultShutdownTimeout
+	}
+	return o
 }
 
-// App is a web application and an http.Handler. Routes are registered before
-// it serves; everything else is safe from any goroutine.
+// App is a set of routes, their middleware and plugins, and a server for them.
+// It is an http.Handler that may be served from any goroutine. Routes,
+// middleware and plugins are for set-up, before it serves.
 type App struct {
-	root // Get, Post, Group, With, Use, WS and the other methods of Group
-
+	routes
 	opts    Options
-	proxies []netip.Prefix
-	valid   *validation
+	trusted []netip.Prefix
 
-	mu      sync.Mutex // guards the fields below
-	routes  []*Route
-	named   map[string]*Route
-	mounted []*App
-	plugins []Plugin
-	started []Plugin
-	onStart []func(context.Context) error
-	onStop  []func(context.Context) error
-	server  *http.Server
-	running bool          // plugins have been started
-	closed  bool          // Shutdown was called
-	stopped chan struct{} // Shutdown has ended
+	mu       sync.Mutex        // guards what follows, up to the blank line
+	all      []*Route          // in order of registration
+	taken    map[string]*Route // by method and pattern
+	mounted  []*routes         // where this app is mounted in others
+	children []*App            // apps mounted here
 
-	table atomic.Pointer[table] // nil: to be built
+	table atomic.Pointer[table] // nil until the first request after a change
 
-	sockets *websocket.Server // nil before EnableWebSocket
-	wsUse   []WSMiddleware    // guarded by mu
+	wsMiddleware []WSMiddleware
+	sockets      *websocket.Server // nil before EnableWebSocket
+	life         lifecycle
 }
 
-// root is the group that an App is, under a name that leaves the method Group
-// visible.
-type root = Group
-
-// New makes an App. It panics on a mistake in the options.
+// New makes an app. It panics on a mistake in the options; the text says which.
 func New(opts ...Options) *App {
-	a := &App{named: make(map[string]*Route), stopped: make(chan struct{})}
+	a := &App{taken: make(map[string]*Route)}
+	a.routes.app = a
 	if len(opts) > 0 {
 		a.opts = opts[0]
 	}
-	a.opts.fill()
-	a.proxies = parseProxies(a.opts.TrustedProxies)
-	a.valid = newValidation()
-	a.root = root{app: a}
+	a.opts = a.opts.withDefaults()
+	a.trusted = parseProxies(a.opts.TrustedProxies)
+	a.life.init()
 	return a
 }
 
-// Logger is the logger of the App.
-func (a *App) Logger() *slog.Logger { return a.opts.Logger }
+// Logger returns the app's logger.
+func (a *App) Logger() *slog.Logger { return a.log() }
 
-// ServeHTTP answers a request.
+func (a *App) log() *slog.Logger {
+	if a.opts.Logger != nil {
+		return a.opts.Logger
+	}
+	return slog.Default()
+}
+
+// ServeHTTP answers a request: global middleware, then that of the groups, then
+// the route's handlers. The global part runs for requests without a route too.
 func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	c := newContext(a, w, r)
 	t := a.table.Load()
 	if t == nil {
-		t = a.build()
+		t = a.buildTable()
 	}
-	t.match(c)
-	if a.opts.BodyLimit > 0 && r.Body != nil && r.Body != http.NoBody {
+	c := newContext(a, w, r)
+	if r.Body != nil && r.Body != http.NoBody && a.opts.BodyLimit > 0 {
 		r.Body = http.MaxBytesReader(w, r.Body, a.opts.BodyLimit)
 	}
+	t.match(c)
 	if err := c.protect(); err != nil {
 		c.HandleError(err)
 	}
 }
 
-// build makes the route table from what is registered.
-func (a *App) build() *table {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if t := a.table.Load(); t != nil {
-		return t
-	}
-	t := newTable(a)
-	a.table.Store(t)
-	return t
+// OnStart has f called before the app begins to serve, after the plugins have
+// started. Its error ends the start.
+func (a *App) OnStart(f func(ctx context.Context) error) {
+	a.life.onStart = append(a.life.onStart, f)
+}
+
+// OnShutdown has f called when the app has stopped to serve, before the plugins
+// stop; the last one registered runs first. ctx ends when time is up.
+func (a *App) OnShutdown(f func(ctx context.Context) error) {
+	a.life.onShutdown = append(a.life.onShutdown, f)
 }

@@ -4,6 +4,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"path"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -12,41 +13,34 @@ import (
 
 const module = "github.com/nextrush/nextrush"
 
-// mayImport lists what each part of the module may import of the module; the
-// longest prefix of a file's folder counts. Tests are not looked at.
-var mayImport = map[string][]string{
-	"":                           {"websocket"},
-	"middleware":                 {"", "websocket"},
-	"plugins":                    {"", "websocket"},
-	"nextrushtest":               {"", "websocket"},
-	"websocket":                  {"websocket/internal/wire", "websocket/internal/deflate", "internal/poll"},
-	"websocket/internal":         {},
-	"internal":                   {},
-	"examples":                   {"", "websocket", "middleware", "plugins"},
-	"benchmarks":                 {"", "websocket", "middleware", "plugins"},
-	"e2e":                        {},
-	"websocket/internal/wire":    {},
-	"websocket/internal/deflate": {},
+// allowedImports lists what the packages under a folder may import of this module. The
+// longest folder that fits counts; one that is not listed may import what is
+// public.
+var allowedImports = map[string][]string{
+	".":                  {"websocket"},
+	"middleware":         {"."},
+	"plugins":            {".", "websocket"},
+	"websocket":          {"websocket/internal", "internal/poll"},
+	"websocket/internal": {},
+	"internal":           {},
 }
 
-// third lists the modules that the core may import.
-var third = []string{"github.com/julienschmidt/httprouter", "github.com/go-playground/validator/v10", "github.com/klauspost/compress"}
+var coreDependencies = []string{
+	"github.com/julienschmidt/httprouter", "github.com/go-playground/validator/v10", "github.com/klauspost/compress",
+}
 
-func TestImportsGoAlongTheArrows(t *testing.T) {
-	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+func TestImportsFollowTheArrows(t *testing.T) {
+	err := filepath.WalkDir(".", func(file string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(file, ".go") || strings.HasSuffix(file, "_test.go") {
 			return err
 		}
-		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+		f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
 		if err != nil {
 			return err
 		}
-		folder := filepath.ToSlash(filepath.Dir(path))
-		for _, spec := range file.Imports {
-			target, _ := strconv.Unquote(spec.Path.Value)
-			if !allowedImport(folder, target) {
-				t.Errorf("%s must not import %s", path, target)
-			}
+		for _, imp := range f.Imports {
+			name, _ := strconv.Unquote(imp.Path.Value)
+			checkImport(t, filepath.ToSlash(file), name)
 		}
 		return nil
 	})
@@ -55,40 +49,49 @@ func TestImportsGoAlongTheArrows(t *testing.T) {
 	}
 }
 
-func allowedImport(folder, target string) bool {
-	if target == module || strings.HasPrefix(target, module+"/") {
-		target = strings.TrimPrefix(strings.TrimPrefix(target, module), "/")
-		for _, allowed := range rule(folder) {
-			if target == allowed || allowed != "" && strings.HasPrefix(target, allowed+"/") {
-				return true
-			}
+func checkImport(t *testing.T, file, name string) {
+	t.Helper()
+	dir := path.Dir(file)
+	root, listed := rootOf(dir)
+	to, ours := strings.CutPrefix(name, module)
+	if !ours {
+		if core := listed && root != "plugins"; core && strings.Contains(strings.Split(name, "/")[0], ".") && !within(name, coreDependencies) {
+			t.Errorf("%s imports %s, which is no dependency of the core", file, name)
 		}
-		return false
+		return
 	}
-	if !strings.Contains(strings.Split(target, "/")[0], ".") {
-		return true // the standard library
+	to = strings.TrimPrefix(to, "/")
+	if to == "" {
+		to = "."
 	}
-	if strings.HasPrefix(folder, "benchmarks") || strings.HasPrefix(folder, "e2e") || strings.HasPrefix(folder, "plugins") {
-		return true // modules of their own
+	switch {
+	case to == dir:
+	case !listed && to != "." && !strings.Contains("/"+to+"/", "/internal/"):
+	case !listed && to == ".":
+	case listed && within(to, allowedImports[root]):
+	default:
+		t.Errorf("%s imports %s: that arrow runs the wrong way", file, name)
 	}
-	for _, m := range third {
-		if target == m || strings.HasPrefix(target, m+"/") {
+}
+
+// rootOf is the longest listed folder that holds dir.
+func rootOf(dir string) (string, bool) {
+	for ; dir != "."; dir = path.Dir(dir) {
+		if _, ok := allowedImports[dir]; ok {
+			return dir, true
+		}
+		if path.Dir(dir) == "." {
+			return dir, false
+		}
+	}
+	return ".", true
+}
+
+func within(name string, roots []string) bool {
+	for _, root := range roots {
+		if name == root || root != "." && strings.HasPrefix(name, root+"/") {
 			return true
 		}
 	}
 	return false
-}
-
-func rule(folder string) []string {
-	for f := folder; ; f = filepath.ToSlash(filepath.Dir(f)) {
-		if f == "." {
-			f = ""
-		}
-		if allowed, ok := mayImport[f]; ok && (f != "" || folder == ".") {
-			return allowed
-		}
-		if f == "" {
-			return nil
-		}
-	}
 }

@@ -12,90 +12,103 @@ import (
 	"github.com/julienschmidt/httprouter"
 )
 
-// nullWriter takes an answer and keeps nothing.
-type nullWriter struct{ h http.Header }
+// Each benchmark has a twin that does the same on bare httprouter.
 
-func (w *nullWriter) Header() http.Header         { return w.h }
-func (w *nullWriter) Write(b []byte) (int, error) { return len(b), nil }
-func (w *nullWriter) WriteHeader(int)             {}
-
-type benchUser struct {
-	Name string `json:"name" validate:"required,max=50"`
-	Age  int    `json:"age" validate:"gte=0,lte=150"`
+type user struct {
+	ID    string `json:"id"`
+	Name  string `json:"name" validate:"required,min=3"`
+	Email string `json:"email" validate:"required,email"`
+	Age   int    `json:"age" validate:"gte=18"`
 }
 
-const benchBody = `{"name":"ann","age":42}`
+const userJSON = `{"name":"ada lovelace","email":"ada@example.org","age":36}`
 
-func benchApp() http.Handler {
-	a := New()
-	a.Get("/plain", func(c *Context) error { return c.Text("Hello, World!") })
-	a.Get("/json", func(c *Context) error { return c.JSON(map[string]string{"message": "hello"}) })
-	a.Get("/users/:id", func(c *Context) error { return c.Text(c.Param("id")) })
-	a.Post("/users", func(c *Context) error {
-		var u benchUser
+// discard is a response writer that costs little beside what is measured.
+type discard struct{ h http.Header }
+
+func (d discard) Header() http.Header       { return d.h }
+func (discard) WriteHeader(int)             {}
+func (discard) Write(b []byte) (int, error) { return len(b), nil }
+
+func bench(b *testing.B, h http.Handler, method, path, body string) {
+	b.Helper()
+	r := httptest.NewRequest(method, path, nil)
+	reader := strings.NewReader(body)
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	w := discard{make(http.Header)}
+	b.ReportAllocs()
+	for b.Loop() {
+		clear(w.h)
+		if body != "" {
+			reader.Reset(body)
+			r.Body = io.NopCloser(reader)
+			r.ContentLength = int64(len(body))
+		}
+		h.ServeHTTP(w, r)
+	}
+}
+
+func benchApp() *App {
+	app := New()
+	app.Get("/plain", func(c *Context) error { return c.Text("Hello, World!") })
+	app.Get("/json", func(c *Context) error { return c.JSON(user{"1", "ada", "ada@example.org", 36}) })
+	app.Get("/users/:id", func(c *Context) error { return c.Text(c.Param("id")) })
+	app.Post("/users", func(c *Context) error {
+		var u user
 		if err := c.Bind(&u); err != nil {
 			return err
 		}
 		return c.JSON(u)
 	})
-	return a
+	return app
 }
 
-// benchRouter is httprouter with the same answers.
-func benchRouter() http.Handler {
-	r := httprouter.New()
+func benchRouter() *httprouter.Router {
 	check := validator.New(validator.WithRequiredStructEnabled())
-	writeJSON := func(w http.ResponseWriter, v any) {
-		w.Header().Set("Content-Type", "application/json; charset=utf-8")
-		json.NewEncoder(w).Encode(v)
-	}
-	r.GET("/plain", func(w http.ResponseWriter, _ *http.Request, _ httprouter.Params) {
+	router := httprouter.New()
+	router.GET("/plain", func(w http.ResponseWriter, _ *http.Request, _ httprouter.Params) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		io.WriteString(w, "Hello, World!")
 	})
-	r.GET("/json", func(w http.ResponseWriter, _ *http.Request, _ httprouter.Params) {
-		writeJSON(w, map[string]string{"message": "hello"})
+	router.GET("/json", func(w http.ResponseWriter, _ *http.Request, _ httprouter.Params) {
+		w.Header().Set("Content-Type", "application/json; charset=utf-8")
+		json.NewEncoder(w).Encode(user{"1", "ada", "ada@example.org", 36})
 	})
-	r.GET("/users/:id", func(w http.ResponseWriter, _ *http.Request, ps httprouter.Params) {
+	router.GET("/users/:id", func(w http.ResponseWriter, _ *http.Request, p httprouter.Params) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		io.WriteString(w, ps.ByName("id"))
+		io.WriteString(w, p.ByName("id"))
 	})
-	r.POST("/users", func(w http.ResponseWriter, r *http.Request, _ httprouter.Params) {
-		var u benchUser
-		body := http.MaxBytesReader(w, r.Body, 4<<20)
-		if json.NewDecoder(body).Decode(&u) != nil || check.Struct(&u) != nil {
-			http.Error(w, "bad", http.StatusBadRequest)
+	router.POST("/users", func(w http.ResponseWriter, r *http.Request, _ httprouter.Params) {
+		var u user
+		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 4<<20)).Decode(&u); err != nil {
+			http.Error(w, err.Error(), 400)
 			return
 		}
-		writeJSON(w, u)
+		if err := check.Struct(u); err != nil {
+			http.Error(w, err.Error(), 422)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json; charset=utf-8")
+		json.NewEncoder(w).Encode(u)
 	})
-	return r
+	return router
 }
 
-// BenchmarkRoutes compares the App with bare httprouter, without the network.
-func BenchmarkRoutes(b *testing.B) {
-	for _, route := range []struct{ name, method, path, body string }{
+func BenchmarkRequest(b *testing.B) {
+	handlers := []struct {
+		name string
+		h    http.Handler
+	}{{"nextrush", benchApp()}, {"httprouter", benchRouter()}}
+	for _, bm := range []struct{ name, method, path, body string }{
 		{"plain", "GET", "/plain", ""},
 		{"json", "GET", "/json", ""},
 		{"param", "GET", "/users/42", ""},
-		{"bind", "POST", "/users", benchBody},
+		{"bind", "POST", "/users", userJSON},
 	} {
-		for name, h := range map[string]http.Handler{"nextrush": benchApp(), "httprouter": benchRouter()} {
-			b.Run(route.name+"/"+name, func(b *testing.B) {
-				body := strings.NewReader(route.body)
-				r := httptest.NewRequest(route.method, route.path, io.NopCloser(body))
-				r.ContentLength = int64(len(route.body))
-				r.Header.Set("Content-Type", "application/json")
-				read := r.Body
-				w := &nullWriter{make(http.Header)}
-				b.ReportAllocs()
-				for b.Loop() {
-					body.Reset(route.body)
-					r.Body = read
-					clear(w.h)
-					h.ServeHTTP(w, r)
-				}
-			})
+		for _, on := range handlers {
+			b.Run(bm.name+"/"+on.name, func(b *testing.B) { bench(b, on.h, bm.method, bm.path, bm.body) })
 		}
 	}
 }

@@ -4,49 +4,53 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
-	"sync"
 
 	"github.com/julienschmidt/httprouter"
 )
 
-// Context is one request and its response. It is never recycled, so it may be
-// kept after the handler has returned: a WebSocket handler does. Its methods
-// are for one goroutine at a time, but Set, Get and what only reads the request
-// are safe from any.
-type Context struct {
-	app      *App
-	req      *http.Request
-	w        http.ResponseWriter // rw, or what middleware put around it
-	rw       response
-	route    *Route
-	params   httprouter.Params // by position; the names are the route's
-	space    [2]httprouter.Param
-	handlers []Handler
-	next     int
-	code     int // for the next write; 0: 200
-	values   map[string]any
-	query    url.Values
-	body     *requestBody
-	id       string
-	target   string // where the redirect of the route table leads
-	failed   bool   // an error has been answered
+// Handler answers a request, or, as middleware, does its part and calls
+// [Context.Next]. The error it returns is answered by Options.ErrorHandler once
+// all middleware has seen it.
+type Handler func(c *Context) error
 
-	mu sync.Mutex // guards values and query
+// Context is one request and its response. It is never recycled, so it may be
+// kept after the handler has returned. Its methods are for one goroutine at a
+// time, that of the request.
+type Context struct {
+	app    *App
+	req    *http.Request
+	w      http.ResponseWriter // rw, or what middleware put around it
+	rw     response
+	params httprouter.Params // by position; the names are the route's
+	code   int32             // for the next write; 0: 200
+	next   int32             // handler to run next
+	more   *more             // nil until asked for
 }
 
-// requestBody is what reading the body gave, kept for who asks again.
-type requestBody struct {
-	data []byte
-	err  error
+// more is what only some requests need.
+type more struct {
+	values map[string]any
+	query  url.Values
+	id     string
+
+	bodyRead bool // body and bodyErr are what reading it gave
+	body     []byte
+	bodyErr  error
+}
+
+func (c *Context) extra() *more {
+	if c.more == nil {
+		c.more = new(more)
+	}
+	return c.more
 }
 
 func newContext(a *App, w http.ResponseWriter, r *http.Request) *Context {
 	c := &Context{app: a, req: r}
-	c.rw.ResponseWriter, c.rw.c = w, c
+	c.rw.ResponseWriter = w
 	c.w = &c.rw
 	return c
 }
@@ -54,10 +58,11 @@ func newContext(a *App, w http.ResponseWriter, r *http.Request) *Context {
 // Next runs the rest of the chain and returns its error. After the last handler
 // it does nothing.
 func (c *Context) Next() error {
-	if c.next >= len(c.handlers) {
+	handlers := c.rw.match.handlers
+	if int(c.next) >= len(handlers) {
 		return nil
 	}
-	h := c.handlers[c.next]
+	h := handlers[c.next]
 	c.next++
 	return h(c)
 }
@@ -85,30 +90,37 @@ func (c *Context) Context() context.Context { return c.req.Context() }
 // SetContext replaces the request's context for the handlers that follow.
 func (c *Context) SetContext(ctx context.Context) { c.req = c.req.WithContext(ctx) }
 
-// Route is the pattern of the route that matched, as "/users/:id"; empty where
-// none did. It suits labels of metrics, where a path does not.
+// Route returns the pattern of the route that matched, as "/users/:id", or ""
+// where none did. It suits the labels of metrics, where a path does not.
 func (c *Context) Route() string {
-	if c.route == nil {
-		return ""
+	if rt := c.matched(); rt != nil {
+		return rt.Path()
 	}
-	return c.route.Pattern
+	return ""
+}
+
+func (c *Context) matched() *Route {
+	if c.rw.match == nil {
+		return nil
+	}
+	return c.rw.match.route
 }
 
 // Set keeps a value for the handlers that follow.
 func (c *Context) Set(key string, value any) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.values == nil {
-		c.values = make(map[string]any)
+	m := c.extra()
+	if m.values == nil {
+		m.values = make(map[string]any)
 	}
-	c.values[key] = value
+	m.values[key] = value
 }
 
 // Get returns the value that Set kept, or nil.
 func (c *Context) Get(key string) any {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.values[key]
+	if c.more == nil {
+		return nil
+	}
+	return c.more.values[key]
 }
 
 // Value returns the value that Set kept under key; ok is false where there is
@@ -124,26 +136,28 @@ func (c *Context) ID() string {
 	if id := c.w.Header().Get("X-Request-Id"); id != "" {
 		return id
 	}
-	if c.id == "" {
+	m := c.extra()
+	if m.id == "" {
 		var b [16]byte
 		rand.Read(b[:])
-		c.id = base64.RawURLEncoding.EncodeToString(b[:])
+		m.id = base64.RawURLEncoding.EncodeToString(b[:])
 	}
-	return c.id
+	return m.id
 }
 
 // Log returns the app's logger with the request's id, method and path.
 func (c *Context) Log() *slog.Logger {
-	return c.app.opts.Logger.With("id", c.ID(), "method", c.req.Method, "path", c.req.URL.Path)
+	return c.app.log().With("id", c.ID(), "method", c.req.Method, "path", c.req.URL.Path)
 }
 
 // response notes what goes through to the real writer.
 type response struct {
 	http.ResponseWriter
-	c        *Context
-	status   int
+	match    *endpoint // where the route table leaves what it found
 	size     int64
+	status   int32
 	hijacked bool // the connection has become a WebSocket
+	failed   bool // an error has been answered
 }
 
 // Unwrap lets http.ResponseController find the writer's optional methods.
@@ -151,7 +165,7 @@ func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 func (w *response) WriteHeader(code int) {
 	if w.status == 0 && (code >= 200 || code == http.StatusSwitchingProtocols) {
-		w.status = code
+		w.status = int32(code)
 	}
 	w.ResponseWriter.WriteHeader(code)
 }
@@ -161,16 +175,6 @@ func (w *response) Write(b []byte) (int, error) {
 		w.status = http.StatusOK
 	}
 	n, err := w.ResponseWriter.Write(b)
-	w.size += int64(n)
-	return n, err
-}
-
-// WriteString is Write, without a copy where net/http offers that.
-func (w *response) WriteString(s string) (int, error) {
-	if w.status == 0 {
-		w.status = http.StatusOK
-	}
-	n, err := io.WriteString(w.ResponseWriter, s)
 	w.size += int64(n)
 	return n, err
 }

@@ -117,10 +117,10 @@ func StatusOf(err error) int {
 // HandleError answers err now, instead of when all middleware has returned.
 // What was answered is not answered again, whoever returns it afterwards.
 func (c *Context) HandleError(err error) {
-	if err == nil || c.failed {
+	if err == nil || c.rw.failed {
 		return
 	}
-	c.failed = true
+	c.rw.failed = true
 	c.app.opts.ErrorHandler(c, err)
 }
 
@@ -182,7 +182,7 @@ func (c *Context) problem(he *HTTPError) error {
 			h.Del(k)
 		}
 	}
-	c.code = he.Status
+	c.code = int32(he.Status)
 	c.Vary("Accept")
 	h.Set("X-Content-Type-Options", "nosniff")
 	if c.Accepts("application/problem+json", "application/json", "text/html") == "text/html" {

@@ -1,47 +1,48 @@
 package nextrush
 
 import (
-	"errors"
-	"fmt"
+	"bytes"
 	"io"
+	"math"
 	"mime"
 	"mime/multipart"
-	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
-	"slices"
-	"strconv"
 	"strings"
 )
 
-const (
-	multipartMemory = 1 << 20  // bytes of a multipart body that are not put into files
-	announcedBody   = 64 << 10 // bytes up to which a Content-Length is believed
-)
+const multipartMemory = 1 << 20 // bytes of file parts kept in memory; the rest goes to files
 
-// Param is the value of a path parameter, or empty. That of a catch-all has no
-// leading slash.
+// Param returns a parameter of the route's path, decoded, or "". That of a
+// catch-all is without the slash before it: "*path" of /files/a/b is "a/b".
 func (c *Context) Param(name string) string {
-	if c.route == nil {
-		return ""
-	}
-	for i, p := range c.route.params {
-		if p != name {
-			continue
+	if rt := c.matched(); rt != nil {
+		for i, n := range rt.names {
+			if n == name {
+				return c.param(i)
+			}
 		}
-		value := c.params[i].Value
-		if c.route.kinds[i] == catchAll {
-			return strings.TrimPrefix(value, "/")
-		}
-		return value
 	}
 	return ""
 }
 
-// Query is the first value of a query parameter, or the default, or empty.
+func (c *Context) param(i int) string {
+	if i >= len(c.params) {
+		return ""
+	}
+	value := c.params[i].Value
+	rt := c.rw.match.route
+	last := rt.segments[len(rt.segments)-1]
+	if i == len(rt.names)-1 && last.kind == catchAllSegment {
+		return value[1:]
+	}
+	return value
+}
+
+// Query returns the first value of a query parameter; where the query has none
+// of that name, the fallback or "".
 func (c *Context) Query(name string, fallback ...string) string {
-	if values, ok := c.queryValues()[name]; ok && len(values) > 0 {
+	if values := c.queries()[name]; len(values) > 0 {
 		return values[0]
 	}
 	if len(fallback) > 0 {
@@ -50,22 +51,21 @@ func (c *Context) Query(name string, fallback ...string) string {
 	return ""
 }
 
-func (c *Context) queryValues() url.Values {
-	if c.req.URL.RawQuery == "" {
-		return nil
+// Queries returns all query parameters. The map is the Context's own.
+func (c *Context) Queries() url.Values { return c.queries() }
+
+func (c *Context) queries() url.Values {
+	m := c.extra()
+	if m.query == nil {
+		m.query = c.req.URL.Query()
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.query == nil {
-		c.query = c.req.URL.Query()
-	}
-	return c.query
+	return m.query
 }
 
-// Header is the first value of a request header, or empty.
+// Header returns a header of the request, or "".
 func (c *Context) Header(name string) string { return c.req.Header.Get(name) }
 
-// Cookie is the value of a request cookie, or empty.
+// Cookie returns the value of a cookie, or "".
 func (c *Context) Cookie(name string) string {
 	cookie, err := c.req.Cookie(name)
 	if err != nil {
@@ -74,292 +74,157 @@ func (c *Context) Cookie(name string) string {
 	return cookie.Value
 }
 
-// Body reads the whole body and keeps it, so that it can be called again. A
-// body over Options.BodyLimit is a 413.
+// Body reads the whole body, once; asked again it returns the same. A body over
+// Options.BodyLimit is an *HTTPError with status 413.
 func (c *Context) Body() ([]byte, error) {
-	if c.body == nil {
-		data, err := readBody(c.req)
-		c.body = &requestBody{data, bodyError(err)}
+	m := c.extra()
+	if !m.bodyRead {
+		m.body, m.bodyErr = c.readBody()
+		m.bodyRead = true
 	}
-	return c.body.data, c.body.err
+	return m.body, m.bodyErr
 }
 
-// readBody reads as much as was announced into one buffer, so long as that is
-// not much; a client can announce what it likes.
-func readBody(r *http.Request) ([]byte, error) {
-	if r.ContentLength <= 0 || r.ContentLength > announcedBody {
-		return io.ReadAll(r.Body)
+func (c *Context) bodyRead() bool { return c.more != nil && c.more.bodyRead }
+
+func (c *Context) readBody() ([]byte, error) {
+	if c.req.Body == nil || c.req.Body == http.NoBody {
+		return nil, nil
 	}
-	data := make([]byte, r.ContentLength)
-	n, err := io.ReadFull(r.Body, data)
-	return data[:n], err
+	limit := c.app.opts.BodyLimit
+	if limit < 0 {
+		limit = math.MaxInt64
+	}
+	return readUpTo(limit, c.req.Body, c.req.ContentLength)
 }
 
-// bodyError gives a failed read of the body its status.
+// readUpTo reads to the end, at once where the size is known and modest. The
+// limit counts here too, for middleware may have put a decoder on the body.
+func readUpTo(limit int64, r io.Reader, size int64) ([]byte, error) {
+	if size > limit {
+		return nil, NewError(http.StatusRequestEntityTooLarge)
+	}
+	if size < 0 || size > 64<<10 {
+		size = 511
+	}
+	data := make([]byte, 0, size+1) // one more, for the read that finds the end
+	for {
+		n, err := r.Read(data[len(data):cap(data)])
+		data = data[:len(data)+n]
+		switch {
+		case int64(len(data)) > limit:
+			return nil, NewError(http.StatusRequestEntityTooLarge)
+		case err == io.EOF:
+			return data, nil
+		case err != nil:
+			return nil, bodyError(err)
+		case len(data) == cap(data):
+			data = append(data, 0)[:len(data)]
+		}
+	}
+}
+
+// bodyError is what a failure to read the body means for the client.
 func bodyError(err error) error {
-	var large *http.MaxBytesError
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &large):
-		return NewError(http.StatusRequestEntityTooLarge, fmt.Sprintf("body is larger than %d bytes", large.Limit)).WithCause(err)
+	he := AsHTTPError(err)
+	if he.Status == http.StatusInternalServerError {
+		return NewError(http.StatusBadRequest, "the body could not be read").WithCause(err)
 	}
-	return NewError(http.StatusBadRequest, "body could not be read").WithCause(err)
+	return he
 }
 
-// FormFile is the first file of that name in a multipart body. The error is an
-// HTTPError: 400 where there is none, 413, 415.
+// FormFile returns the first uploaded file of that name. One that is missing is
+// an *HTTPError with status 400.
 func (c *Context) FormFile(name string) (*multipart.FileHeader, error) {
-	if err := c.parseForm(); err != nil {
+	form, err := c.multipartForm()
+	if err != nil {
 		return nil, err
 	}
-	if c.req.MultipartForm == nil || len(c.req.MultipartForm.File[name]) == 0 {
-		return nil, NewError(http.StatusBadRequest, fmt.Sprintf("file %q is missing", name))
+	if files := form.File[name]; len(files) > 0 {
+		return files[0], nil
 	}
-	return c.req.MultipartForm.File[name][0], nil
+	return nil, NewError(http.StatusBadRequest, "the file "+name+" is missing")
 }
 
-// FormValue is the first value of a field in the form body, or empty.
-func (c *Context) FormValue(name string) string {
-	if c.parseForm() != nil {
-		return ""
+func (c *Context) multipartForm() (*multipart.Form, error) {
+	if c.req.MultipartForm == nil {
+		if !c.Is("multipart/form-data") {
+			return nil, NewError(http.StatusUnsupportedMediaType)
+		}
+		if c.bodyRead() {
+			c.req.Body = io.NopCloser(bytes.NewReader(c.more.body))
+		}
+		if err := c.req.ParseMultipartForm(multipartMemory); err != nil {
+			return nil, formError(err)
+		}
 	}
-	return c.req.PostForm.Get(name)
+	return c.req.MultipartForm, nil
 }
 
-// parseForm reads a form body of either type once.
-func (c *Context) parseForm() error {
-	if c.req.PostForm != nil {
-		return nil
+func formError(err error) error {
+	if he := AsHTTPError(err); he.Status == http.StatusRequestEntityTooLarge {
+		return he
 	}
-	var err error
-	if c.Is("multipart/form-data") {
-		err = c.req.ParseMultipartForm(multipartMemory)
-	} else {
-		err = c.req.ParseForm()
-	}
-	var large *http.MaxBytesError
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &large), errors.Is(err, multipart.ErrMessageTooLarge):
-		return NewError(http.StatusRequestEntityTooLarge, "form is too large").WithCause(err)
-	}
-	return NewError(http.StatusBadRequest, "malformed form").WithCause(err)
+	return NewError(http.StatusBadRequest, "the form is malformed").WithCause(err)
 }
 
-// Method is the request's method.
-func (c *Context) Method() string { return c.req.Method }
+// Host is the host that the client asked for, with its port: from a trusted proxy
+// the first of X-Forwarded-Host.
+func (c *Context) Host() string { return c.app.forwarded(c.req).host }
 
-// Path is the request's path, decoded; the router, middleware and file servers
-// see the same.
+// Scheme is "https" or "http": from a trusted proxy as X-Forwarded-Proto says.
+func (c *Context) Scheme() string { return c.app.forwarded(c.req).scheme }
+
+// Secure reports whether the client uses HTTPS.
+func (c *Context) Secure() bool { return c.Scheme() == "https" }
+
+// IP is the client's address without port: the peer's, or, where that is a
+// trusted proxy, the last one in X-Forwarded-For that is none.
+func (c *Context) IP() string { return c.app.clientIP(c.req) }
+
+// Path is the path of the request, decoded.
 func (c *Context) Path() string { return c.req.URL.Path }
+
+// Method is the method of the request.
+func (c *Context) Method() string { return c.req.Method }
 
 // UserAgent is the header of that name.
 func (c *Context) UserAgent() string { return c.req.UserAgent() }
 
-// mediaType is the request's Content-Type without parameters, in lower case.
+// Is reports whether the body has that media type: "application/json", "text/*",
+// or short "json", which "application/problem+json" is too.
+func (c *Context) Is(mediaType string) bool { return mediaTypeIs(c.mediaType(), mediaType) }
+
+// mediaType is the Content-Type in lower case without its parameters, or "".
 func (c *Context) mediaType() string {
-	header := c.req.Header.Get("Content-Type")
-	if header == "" {
-		return ""
+	value := c.req.Header.Get("Content-Type")
+	if value == "application/json" {
+		return value
 	}
-	if header == "application/json" {
-		return header
-	}
-	t, _, err := mime.ParseMediaType(header)
+	t, _, err := mime.ParseMediaType(value)
 	if err != nil {
-		return "invalid"
+		return ""
 	}
 	return t
 }
 
-// Is reports whether the request's body is of a media type; "image/*" and a
-// short "json", "form", "text", "html", "xml" are understood.
-func (c *Context) Is(mediaType string) bool {
-	t := c.mediaType()
-	want := longType(mediaType)
+func mediaTypeIs(have, want string) bool {
+	want = strings.ToLower(want)
+	if have == "" {
+		return false
+	}
 	if prefix, ok := strings.CutSuffix(want, "/*"); ok {
-		return strings.HasPrefix(t, prefix+"/")
+		return strings.HasPrefix(have, prefix+"/")
 	}
-	return t == want || want == "application/json" && strings.HasSuffix(t, "+json")
-}
-
-func longType(t string) string {
-	switch t {
-	case "json":
-		return "application/json"
+	if strings.Contains(want, "/") {
+		return have == want
+	}
+	switch want {
 	case "form":
-		return "application/x-www-form-urlencoded"
-	case "text":
-		return "text/plain"
-	case "html":
-		return "text/html"
-	case "xml":
-		return "application/xml"
+		return have == "application/x-www-form-urlencoded"
+	case "multipart":
+		return strings.HasPrefix(have, "multipart/")
 	}
-	return strings.ToLower(t)
-}
-
-// Accepts picks the offer that the client likes best by its Accept header
-// (RFC 9110 §12.5.1), the first among equals; empty where it wants none.
-func (c *Context) Accepts(offers ...string) string {
-	headers := c.req.Header["Accept"]
-	if len(headers) == 0 {
-		if len(offers) == 0 {
-			return ""
-		}
-		return offers[0]
-	}
-	best, quality := "", 0.0
-	for _, offer := range offers {
-		if q := acceptQuality(headers, longType(offer)); q > quality {
-			best, quality = offer, q
-		}
-	}
-	return best
-}
-
-// acceptQuality is the weight of the most specific range that matches.
-func acceptQuality(headers []string, offer string) float64 {
-	quality, specific := 0.0, -1
-	for _, header := range headers {
-		for part := range strings.SplitSeq(header, ",") {
-			fields := strings.Split(part, ";")
-			rank := rangeRank(strings.ToLower(strings.TrimSpace(fields[0])), offer)
-			if rank <= specific {
-				continue
-			}
-			specific, quality = rank, 1
-			for _, p := range fields[1:] {
-				if v, ok := strings.CutPrefix(strings.TrimSpace(p), "q="); ok {
-					quality, _ = strconv.ParseFloat(v, 64)
-				}
-			}
-		}
-	}
-	return quality
-}
-
-func rangeRank(r, offer string) int {
-	switch {
-	case r == offer:
-		return 2
-	case strings.HasSuffix(r, "/*") && r != "*/*" && strings.HasPrefix(offer, strings.TrimSuffix(r, "*")):
-		return 1
-	case r == "*/*":
-		return 0
-	}
-	return -1
-}
-
-func parseProxies(list []string) (out []netip.Prefix) {
-	for _, text := range list {
-		prefix, err := netip.ParsePrefix(text)
-		if err != nil {
-			addr, err := netip.ParseAddr(text)
-			if err != nil {
-				panic(fmt.Sprintf("nextrush: TrustedProxies: %q is no address or range; write %q or %q", text, "10.0.0.1", "10.0.0.0/8"))
-			}
-			prefix = netip.PrefixFrom(addr, addr.BitLen())
-		}
-		out = append(out, prefix.Masked())
-	}
-	return out
-}
-
-func (a *App) trusts(addr netip.Addr) bool {
-	addr = addr.Unmap().WithZone("")
-	return slices.ContainsFunc(a.proxies, func(p netip.Prefix) bool { return p.Contains(addr) })
-}
-
-// peer is the address at the other end of the connection.
-func peer(r *http.Request) (netip.Addr, bool) {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		host = r.RemoteAddr
-	}
-	addr, err := netip.ParseAddr(host)
-	return addr, err == nil
-}
-
-// IP is the client's address. Behind trusted proxies it is the last address in
-// the X-Forwarded-For headers that is not one of them.
-func (c *Context) IP() string { return c.app.clientIP(c.req) }
-
-func (a *App) clientIP(r *http.Request) string {
-	addr, ok := peer(r)
-	if !ok {
-		host, _, _ := net.SplitHostPort(r.RemoteAddr)
-		return host
-	}
-	if len(a.proxies) == 0 || !a.trusts(addr) {
-		return addr.String()
-	}
-	hops := strings.Split(strings.Join(r.Header["X-Forwarded-For"], ","), ",")
-	for _, hop := range slices.Backward(hops) {
-		next, ok := parseHop(strings.TrimSpace(hop))
-		if !ok {
-			break
-		}
-		addr = next
-		if !a.trusts(addr) {
-			break
-		}
-	}
-	return addr.String()
-}
-
-// parseHop reads an entry of X-Forwarded-For, which may have a port.
-func parseHop(hop string) (netip.Addr, bool) {
-	if addr, err := netip.ParseAddr(strings.Trim(hop, "[]")); err == nil {
-		return addr.Unmap(), true
-	}
-	if port, err := netip.ParseAddrPort(hop); err == nil {
-		return port.Addr().Unmap(), true
-	}
-	return netip.Addr{}, false
-}
-
-// forwarded is an X-Forwarded header from a trusted peer, or empty.
-func (a *App) forwarded(r *http.Request, name string) string {
-	if len(a.proxies) == 0 {
-		return ""
-	}
-	if addr, ok := peer(r); !ok || !a.trusts(addr) {
-		return ""
-	}
-	values := r.Header.Values(name)
-	if len(values) == 0 {
-		return ""
-	}
-	list := strings.Split(values[len(values)-1], ",")
-	return strings.TrimSpace(list[len(list)-1])
-}
-
-// Scheme is "https" or "http"; a trusted proxy's X-Forwarded-Proto counts.
-func (c *Context) Scheme() string { return c.app.scheme(c.req) }
-
-func (a *App) scheme(r *http.Request) string {
-	if p := strings.ToLower(a.forwarded(r, "X-Forwarded-Proto")); p == "http" || p == "https" {
-		return p
-	}
-	if r.TLS != nil {
-		return "https"
-	}
-	return "http"
-}
-
-// Secure reports whether the client's connection is encrypted; see Scheme.
-func (c *Context) Secure() bool { return c.Scheme() == "https" }
-
-// Host is the host that the client asked for, with its port if it named one; a
-// trusted proxy's X-Forwarded-Host counts.
-func (c *Context) Host() string { return c.app.host(c.req) }
-
-func (a *App) host(r *http.Request) string {
-	if h := a.forwarded(r, "X-Forwarded-Host"); h != "" && !strings.ContainsAny(h, "/\\@ \t?#") {
-		return h
-	}
-	return r.Host
+	_, sub, _ := strings.Cut(have, "/")
+	return sub == want || strings.HasSuffix(sub, "+"+want)
 }

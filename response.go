@@ -2,17 +2,17 @@ package nextrush
 
 import (
 	"bytes"
-	"context"
 	"encoding/csv"
 	"encoding/json"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"mime"
 	"net/http"
 	"net/url"
 	"os"
-	"path"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -20,69 +20,85 @@ import (
 	"time"
 )
 
-const keptBuffer = 64 << 10 // bytes of the largest buffer that is kept
+const maxPooledBuffer = 64 << 10 // bytes; larger ones are left to the collector
 
-var bufferPool = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
-func getBuffer() *bytes.Buffer {
-	b := bufferPool.Get().(*bytes.Buffer)
-	b.Reset()
-	return b
-}
+func getBuffer() *bytes.Buffer { return buffers.Get().(*bytes.Buffer) }
 
 func putBuffer(b *bytes.Buffer) {
-	if b.Cap() <= keptBuffer {
-		bufferPool.Put(b)
+	if b.Cap() > maxPooledBuffer {
+		return
 	}
+	b.Reset()
+	buffers.Put(b)
 }
 
-// Status sets the status of the answer that follows: c.Status(201).JSON(v).
+// ReadFrom lets the real writer use sendfile.
+func (w *response) ReadFrom(src io.Reader) (int64, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	n, err := io.Copy(w.ResponseWriter, src)
+	w.size += n
+	return n, err
+}
+
+// WriteString saves a copy where the real writer takes strings.
+func (w *response) WriteString(s string) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	n, err := io.WriteString(w.ResponseWriter, s)
+	w.size += int64(n)
+	return n, err
+}
+
+// Status sets the status of the response that follows: c.Status(201).JSON(v).
 func (c *Context) Status(code int) *Context {
-	c.code = code
+	c.code = int32(code)
 	return c
 }
 
-// Written reports whether the answer has begun.
-func (c *Context) Written() bool { return c.rw.status != 0 || c.rw.hijacked }
+// StatusCode is the status that was sent: 101 for a WebSocket, 0 when nothing
+// has been sent.
+func (c *Context) StatusCode() int { return int(c.rw.status) }
 
-// StatusCode is the status of the answer: what was sent, or 101 after an
-// upgrade, or 0 before either.
-func (c *Context) StatusCode() int {
-	if c.rw.hijacked {
-		return http.StatusSwitchingProtocols
-	}
-	return c.rw.status
-}
+// Written reports whether the status has been sent.
+func (c *Context) Written() bool { return c.rw.status != 0 }
 
-// Size is the number of body bytes sent so far.
+// Size is the number of bytes of the body that have been written.
 func (c *Context) Size() int64 { return c.rw.size }
 
-// SetHeader sets a response header.
+// SetHeader sets a header of the response.
 func (c *Context) SetHeader(name, value string) *Context {
 	c.w.Header().Set(name, value)
 	return c
 }
 
-// Append adds a value to a response header.
-func (c *Context) Append(name, value string) *Context {
-	c.w.Header().Add(name, value)
+// Append adds values to a header of the response.
+func (c *Context) Append(name string, values ...string) *Context {
+	for _, v := range values {
+		c.w.Header().Add(name, v)
+	}
 	return c
 }
 
-// Vary adds request headers that the answer depends on.
+// Vary names request headers that the response depends on, each once.
 func (c *Context) Vary(names ...string) *Context {
+	h := c.w.Header()
 	for _, name := range names {
-		if !headerHas(c.w.Header()["Vary"], name) {
-			c.w.Header().Add("Vary", name)
+		if !headerHasToken(h["Vary"], name) {
+			h.Add("Vary", name)
 		}
 	}
 	return c
 }
 
-func headerHas(values []string, name string) bool {
-	for _, v := range values {
-		for part := range strings.SplitSeq(v, ",") {
-			if strings.EqualFold(strings.TrimSpace(part), name) {
+func headerHasToken(lines []string, token string) bool {
+	for _, line := range lines {
+		for t := range strings.SplitSeq(line, ",") {
+			if strings.EqualFold(strings.TrimSpace(t), token) {
 				return true
 			}
 		}
@@ -90,88 +106,90 @@ func headerHas(values []string, name string) bool {
 	return false
 }
 
-// Type sets the Content-Type: a media type, or a file extension such as ".png".
+// Type sets the Content-Type, given as such or as a file extension: "json", ".png".
 func (c *Context) Type(t string) *Context {
-	if strings.HasPrefix(t, ".") {
-		t = mime.TypeByExtension(t)
+	if !strings.Contains(t, "/") {
+		t = mime.TypeByExtension("." + strings.TrimPrefix(t, "."))
+		if t == "" {
+			t = "application/octet-stream"
+		}
 	}
-	if t != "" {
-		c.w.Header().Set("Content-Type", t)
-	}
-	return c
+	return c.SetHeader("Content-Type", t)
 }
 
-var (
-	typeJSON = []string{"application/json; charset=utf-8"}
-	typeText = []string{"text/plain; charset=utf-8"}
-	typeHTML = []string{"text/html; charset=utf-8"}
-)
+// begin sends the status, with contentType unless the handler set another.
+func (c *Context) begin(contentType string) {
+	h := c.w.Header()
+	if _, set := h["Content-Type"]; !set && contentType != "" {
+		h["Content-Type"] = []string{contentType}
+	}
+	code := int(c.code)
+	if code == 0 {
+		code = http.StatusOK
+	}
+	c.w.WriteHeader(code)
+}
 
-// write sends a body with the status that was set; a Content-Type that a
-// handler set before is kept.
-func (c *Context) write(contentType []string, body []byte) error {
-	c.writeHead(contentType)
+func (c *Context) write(contentType string, body []byte) error {
+	c.begin(contentType)
 	_, err := c.w.Write(body)
 	return err
 }
 
-func (c *Context) writeString(contentType []string, body string) error {
-	c.writeHead(contentType)
-	_, err := io.WriteString(c.w, body)
-	return err
-}
-
-func (c *Context) writeHead(contentType []string) {
-	h := c.w.Header()
-	if _, ok := h["Content-Type"]; !ok {
-		h["Content-Type"] = contentType
-	}
-	if c.code != 0 {
-		c.w.WriteHeader(c.code)
-	}
-}
-
-// JSON answers with v. It is encoded before the status is sent, so that an
-// error of encoding is still a 500.
+// JSON answers with v as JSON. What cannot be encoded is an error, and nothing
+// has been sent then.
 func (c *Context) JSON(v any) error {
 	buf := getBuffer()
 	defer putBuffer(buf)
 	if err := json.NewEncoder(buf).Encode(v); err != nil {
 		return fmt.Errorf("nextrush: encode JSON: %w", err)
 	}
-	return c.write(typeJSON, buf.Bytes())
+	return c.write("application/json; charset=utf-8", buf.Bytes())
 }
 
 // Text answers with plain text.
-func (c *Context) Text(s string) error { return c.writeString(typeText, s) }
-
-// HTML answers with HTML, which is sent as it is.
-func (c *Context) HTML(s string) error { return c.writeString(typeHTML, s) }
-
-// XML answers with v and an XML declaration.
-func (c *Context) XML(v any) error {
-	body, err := xml.Marshal(v)
-	if err != nil {
-		return fmt.Errorf("nextrush: encode XML: %w", err)
-	}
-	return c.write([]string{"application/xml; charset=utf-8"}, append([]byte(xml.Header), body...))
+func (c *Context) Text(s string) error {
+	c.begin("text/plain; charset=utf-8")
+	_, err := io.WriteString(c.w, s)
+	return err
 }
 
-// CSV answers with rows as a download. Fields that a spreadsheet would take
-// for formulas are sent as they are.
+// HTML answers with a page.
+func (c *Context) HTML(s string) error {
+	c.begin("text/html; charset=utf-8")
+	_, err := io.WriteString(c.w, s)
+	return err
+}
+
+// XML answers with v as XML. What cannot be encoded is an error, and nothing has
+// been sent then.
+func (c *Context) XML(v any) error {
+	buf := getBuffer()
+	defer putBuffer(buf)
+	buf.WriteString(xml.Header)
+	if err := xml.NewEncoder(buf).Encode(v); err != nil {
+		return fmt.Errorf("nextrush: encode XML: %w", err)
+	}
+	return c.write("application/xml; charset=utf-8", buf.Bytes())
+}
+
+// CSV answers with rows, to be saved as filename unless that is empty. Cells
+// are written as they are: whoever opens the file with a spreadsheet has those
+// that begin with =, +, - or @ taken for formulas.
 func (c *Context) CSV(rows [][]string, filename string) error {
 	buf := getBuffer()
 	defer putBuffer(buf)
-	w := csv.NewWriter(buf)
-	if err := w.WriteAll(rows); err != nil {
+	if err := csv.NewWriter(buf).WriteAll(rows); err != nil {
 		return fmt.Errorf("nextrush: encode CSV: %w", err)
 	}
-	c.SetHeader("Content-Disposition", attachment(filename))
-	return c.write([]string{"text/csv; charset=utf-8"}, buf.Bytes())
+	if filename != "" {
+		c.SetHeader("Content-Disposition", attachment(filename))
+	}
+	return c.write("text/csv; charset=utf-8", buf.Bytes())
 }
 
-// Send answers with v by its type: a string is text, a []byte bytes, an
-// io.Reader a stream, nil no content, anything else JSON.
+// Send answers with a string as text, a []byte as application/octet-stream, an
+// io.Reader as a stream of that type, nil as 204, anything else as JSON.
 func (c *Context) Send(v any) error {
 	switch v := v.(type) {
 	case nil:
@@ -186,254 +204,246 @@ func (c *Context) Send(v any) error {
 	return c.JSON(v)
 }
 
-// Blob answers with bytes of a media type.
+// Blob answers with bytes of a type.
 func (c *Context) Blob(contentType string, b []byte) error {
-	c.w.Header().Set("Content-Type", contentType)
-	return c.write(nil, b)
+	c.w.Header()["Content-Type"] = []string{contentType}
+	return c.write("", b)
 }
 
-// Stream copies r to the client.
+// Stream answers with what r gives until its end.
 func (c *Context) Stream(contentType string, r io.Reader) error {
-	if err := c.Blob(contentType, nil); err != nil {
-		return err
-	}
+	c.w.Header()["Content-Type"] = []string{contentType}
+	c.begin("")
 	_, err := io.Copy(c.w, r)
 	return err
 }
 
-// File answers with a file; ranges and conditional requests work. The name is
-// the program's own: never make it of what a client sent, for that there is
-// the plugin static. A file that is not there is a 404.
-func (c *Context) File(name string) error {
-	f, err := os.Open(filepath.Clean(name))
+// File answers with a file, with ranges and If-Modified-Since. The path is the
+// program's: it must not be made of what the client sent; for that there is
+// os.Root. A directory is 404, like a file that is not there.
+func (c *Context) File(path string) error {
+	f, err := openFile(path)
 	if err != nil {
-		return NewError(http.StatusNotFound).WithCause(err)
+		return err
 	}
 	defer f.Close()
 	info, err := f.Stat()
-	if err != nil || !info.Mode().IsRegular() {
-		return NewError(http.StatusNotFound).WithCause(err)
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		return NewError(http.StatusNotFound)
 	}
 	http.ServeContent(c.w, c.req, info.Name(), info.ModTime(), f)
 	return nil
 }
 
-// Download is File with a name under which the client is to save it (RFC 6266).
-func (c *Context) Download(file, name string) error {
-	c.SetHeader("Content-Disposition", attachment(name))
-	err := c.File(file)
+// openFile opens exactly that path: a symbolic link at its end that leads out of
+// its directory is refused.
+func openFile(path string) (*os.File, error) {
+	root, err := os.OpenRoot(filepath.Dir(path))
 	if err != nil {
-		c.w.Header().Del("Content-Disposition")
+		return nil, notFound(err)
+	}
+	defer root.Close()
+	f, err := root.Open(filepath.Base(path))
+	if err != nil {
+		return nil, notFound(err)
+	}
+	return f, nil
+}
+
+func notFound(err error) error {
+	if errors.Is(err, fs.ErrPermission) {
+		return NewError(http.StatusForbidden).WithCause(err)
+	}
+	return NewError(http.StatusNotFound).WithCause(err)
+}
+
+// Download answers with a file to be saved under a name; without one, under its own.
+func (c *Context) Download(path string, name ...string) error {
+	as := filepath.Base(path)
+	if len(name) > 0 && name[0] != "" {
+		as = name[0]
+	}
+	h := c.w.Header()
+	h.Set("Content-Disposition", attachment(as))
+	err := c.File(path)
+	if err != nil {
+		h.Del("Content-Disposition")
 	}
 	return err
 }
 
-// attachment is a Content-Disposition: the name in ASCII for old clients, and
-// whole in UTF-8 (RFC 6266 §4.3, RFC 8187).
+// attachment is a Content-Disposition as in RFC 6266 §4 and appendix D: a plain
+// name for old clients, and the exact one in RFC 8187's form where they differ.
 func attachment(name string) string {
-	name = path.Base(strings.ReplaceAll(name, "\\", "/"))
+	name = strings.ToValidUTF8(name, "_")
 	plain := strings.Map(func(r rune) rune {
-		if r < 0x20 || r > 0x7e || r == '"' || r == '\\' || r == '%' {
+		if r < ' ' || r > '~' || strings.ContainsRune(`"\/%`, r) {
 			return '_'
 		}
 		return r
 	}, name)
-	value := fmt.Sprintf("attachment; filename=%q", plain)
+	value := `attachment; filename="` + plain + `"`
 	if plain != name {
-		value += "; filename*=UTF-8''" + strings.ReplaceAll(url.QueryEscape(name), "+", "%20")
+		value += "; filename*=UTF-8''" + extValue(name)
 	}
 	return value
 }
 
-// Redirect sends the client elsewhere: with 302, or with the given status. The
-// URL is the program's own; one that a client sent must be checked before.
-func (c *Context) Redirect(location string, code ...int) error {
+// extValue percent-encodes all but attr-char (RFC 8187 §3.2.1).
+func extValue(s string) string {
+	var b strings.Builder
+	for _, ch := range []byte(s) {
+		alnum := ch >= '0' && ch <= '9' || ch >= 'A' && ch <= 'Z' || ch >= 'a' && ch <= 'z'
+		if alnum || strings.IndexByte("!#$&+-.^_`|~", ch) >= 0 {
+			b.WriteByte(ch)
+			continue
+		}
+		fmt.Fprintf(&b, "%%%02X", ch)
+	}
+	return b.String()
+}
+
+// Redirect sends the client to a URL; without a code with 302. The URL is the
+// program's: one that the client gave must be checked first, for it may lead to
+// another host. A backslash or control character in it is escaped.
+func (c *Context) Redirect(to string, code ...int) error {
 	status := http.StatusFound
 	if len(code) > 0 {
 		status = code[0]
 	}
 	if status < 300 || status > 399 {
-		return fmt.Errorf("nextrush: Redirect: %d is no redirect", status)
+		return fmt.Errorf("nextrush: redirect with status %d: use 301, 302, 303, 307 or 308", status)
 	}
-	http.Redirect(c.w, c.req, location, status)
+	c.SetHeader("Location", escapeLocation(to))
+	c.w.WriteHeader(status)
 	return nil
 }
 
-// NoContent answers with 204 and no body.
+func escapeLocation(s string) string {
+	var b strings.Builder
+	for _, ch := range []byte(s) {
+		if ch <= ' ' || ch >= 0x7f || strings.IndexByte("\\\"<>^`{|}", ch) >= 0 {
+			fmt.Fprintf(&b, "%%%02X", ch)
+			continue
+		}
+		b.WriteByte(ch)
+	}
+	return b.String()
+}
+
+// NoContent answers without a body: 204, or the status set before.
 func (c *Context) NoContent() error {
-	if c.code == 0 {
-		c.code = http.StatusNoContent
+	code := int(c.code)
+	if code == 0 {
+		code = http.StatusNoContent
 	}
-	c.w.WriteHeader(c.code)
+	c.w.WriteHeader(code)
 	return nil
 }
 
-// SetCookie sets a cookie. Path "/", HttpOnly and SameSite=Lax are filled in
-// where they are not set; Secure where the client's connection is encrypted.
-// For a cookie that scripts may read use http.SetCookie.
+// SetCookie adds a cookie. Without a path it is for the whole site.
 func (c *Context) SetCookie(cookie *http.Cookie) *Context {
-	filled := *cookie
-	if filled.Path == "" {
-		filled.Path = "/"
+	if cookie.Path == "" {
+		clone := *cookie
+		clone.Path = "/"
+		cookie = &clone
 	}
-	if filled.SameSite == 0 {
-		filled.SameSite = http.SameSiteLaxMode
-	}
-	filled.HttpOnly = true
-	filled.Secure = filled.Secure || c.Secure()
-	http.SetCookie(c.w, &filled)
+	http.SetCookie(c.w, cookie)
 	return c
 }
 
-// ClearCookie has the client forget a cookie of path "/".
+// ClearCookie has the client forget a cookie of the whole site.
 func (c *Context) ClearCookie(name string) *Context {
-	return c.SetCookie(&http.Cookie{Name: name, MaxAge: -1})
+	return c.SetCookie(&http.Cookie{Name: name, MaxAge: -1, Expires: time.Unix(1, 0)})
 }
 
 // Render answers with a template, through Options.Renderer.
 func (c *Context) Render(name string, data any) error {
 	if c.app.opts.Renderer == nil {
-		return fmt.Errorf("nextrush: Render(%q): set Options.Renderer", name)
+		return errors.New("nextrush: Render: set Options.Renderer first")
 	}
 	buf := getBuffer()
 	defer putBuffer(buf)
 	if err := c.app.opts.Renderer.Render(buf, name, data, c); err != nil {
-		return fmt.Errorf("nextrush: render %q: %w", name, err)
+		return fmt.Errorf("nextrush: render %s: %w", name, err)
 	}
-	return c.write(typeHTML, buf.Bytes())
+	return c.write("text/html; charset=utf-8", buf.Bytes())
 }
 
-// CacheFor lets everybody keep the answer for a while.
+// CacheFor lets clients and shared caches keep the response for d, in whole seconds.
 func (c *Context) CacheFor(d time.Duration) *Context {
-	return c.SetHeader("Cache-Control", "public, max-age="+strconv.Itoa(int(d.Seconds())))
+	return c.SetHeader("Cache-Control", "public, max-age="+strconv.FormatInt(int64(d/time.Second), 10))
 }
 
-// NoCache has nobody keep the answer.
+// NoCache forbids to keep the response.
 func (c *Context) NoCache() *Context { return c.SetHeader("Cache-Control", "no-store") }
 
-type successBody struct {
-	Success bool   `json:"success"`
-	Data    any    `json:"data"`
-	Message string `json:"message,omitempty"`
-}
-
-// Success answers {"success":true,"data":…,"message":…}.
+// Success answers as NextRush does: {"success":true,"data":v,"message":…}.
 func (c *Context) Success(v any, message ...string) error {
-	return c.JSON(successBody{true, v, strings.Join(message, " ")})
+	return c.JSON(struct {
+		Success bool   `json:"success"`
+		Data    any    `json:"data"`
+		Message string `json:"message,omitempty"`
+	}{true, v, strings.Join(message, " ")})
 }
 
-type failBody struct {
-	Success bool      `json:"success"`
-	Error   failError `json:"error"`
-}
-
-type failError struct {
-	Message string `json:"message"`
-	Details any    `json:"details,omitempty"`
-}
-
-// Fail answers {"success":false,"error":{"message":…,"details":…}}.
+// Fail answers with a status and
+// {"success":false,"error":{"message":…,"details":…}}. An error that middleware
+// is to see is better returned as an HTTPError.
 func (c *Context) Fail(status int, message string, details ...any) error {
-	e := failError{Message: message}
-	if len(details) == 1 {
-		e.Details = details[0]
-	} else if len(details) > 1 {
-		e.Details = details
+	type failure struct {
+		Message string `json:"message"`
+		Details any    `json:"details,omitempty"`
 	}
-	return c.Status(status).JSON(failBody{Error: e})
+	f := failure{Message: message}
+	switch len(details) {
+	case 0:
+	case 1:
+		f.Details = details[0]
+	default:
+		f.Details = details
+	}
+	return c.Status(status).JSON(struct {
+		Success bool    `json:"success"`
+		Error   failure `json:"error"`
+	}{false, f})
 }
 
-type pageBody struct {
-	Success    bool       `json:"success"`
-	Data       any        `json:"data"`
-	Pagination pagination `json:"pagination"`
+// Pagination describes one page of a list; pages count from 1.
+type Pagination struct {
+	Page    int  `json:"page"`
+	Limit   int  `json:"limit"`
+	Total   int  `json:"total"`
+	Pages   int  `json:"totalPages"`
+	HasNext bool `json:"hasNext"`
+	HasPrev bool `json:"hasPrev"`
 }
 
-type pagination struct {
-	Page       int  `json:"page"`
-	Limit      int  `json:"limit"`
-	Total      int  `json:"total"`
-	TotalPages int  `json:"totalPages"`
-	HasNext    bool `json:"hasNext"`
-	HasPrev    bool `json:"hasPrev"`
-}
-
-// Paginate answers with one page of items, counted from 1, and where it stands.
+// Paginate answers with one page of a list and, in the Link header, where the
+// others are (RFC 8288): {"success":true,"data":items,"pagination":{…}}.
 func (c *Context) Paginate(items any, page, limit, total int) error {
-	pages := 0
-	if limit > 0 {
-		pages = (total + limit - 1) / limit
+	page, limit = max(page, 1), max(limit, 1)
+	p := Pagination{Page: page, Limit: limit, Total: total, Pages: (total + limit - 1) / limit}
+	p.HasNext, p.HasPrev = page < p.Pages, page > 1
+	if p.HasPrev {
+		c.Append("Link", c.pageLink(page-1, "prev"))
 	}
-	return c.JSON(pageBody{true, items, pagination{page, limit, total, pages, page < pages, page > 1}})
+	if p.HasNext {
+		c.Append("Link", c.pageLink(page+1, "next"))
+	}
+	return c.JSON(struct {
+		Success    bool       `json:"success"`
+		Data       any        `json:"data"`
+		Pagination Pagination `json:"pagination"`
+	}{true, items, p})
 }
 
-// SSE is a stream of server-sent events. Its methods are for one goroutine.
-type SSE struct {
-	c  *Context
-	rc *http.ResponseController
-}
-
-// SSE answers with server-sent events until f returns. A write deadline of the
-// server is lifted. The client has gone when Context is done.
-func (c *Context) SSE(f func(*SSE) error) error {
-	rc := http.NewResponseController(c.w)
-	rc.SetWriteDeadline(time.Time{}) // where that can not be set, there is none
-	c.NoCache().SetHeader("X-Accel-Buffering", "no")
-	if err := c.Blob("text/event-stream", nil); err != nil {
-		return err
-	}
-	if err := rc.Flush(); err != nil {
-		return fmt.Errorf("nextrush: SSE: %w", err)
-	}
-	return f(&SSE{c, rc})
-}
-
-// Context ends when the client has gone.
-func (s *SSE) Context() context.Context { return s.c.req.Context() }
-
-// LastEventID is the id of the last event that a returning client has seen.
-func (s *SSE) LastEventID() string { return s.c.Header("Last-Event-ID") }
-
-// Send sends data: a string as it is, anything else as JSON.
-func (s *SSE) Send(data any) error { return s.Event("", "", data) }
-
-// Event sends data under an event name and an id; either may be empty.
-func (s *SSE) Event(name, id string, data any) error {
-	text, ok := data.(string)
-	if !ok {
-		encoded, err := json.Marshal(data)
-		if err != nil {
-			return fmt.Errorf("nextrush: SSE: %w", err)
-		}
-		text = string(encoded)
-	}
-	buf := getBuffer()
-	defer putBuffer(buf)
-	sseField(buf, "id", id)
-	sseField(buf, "event", name)
-	for line := range strings.SplitSeq(strings.ReplaceAll(text, "\r", ""), "\n") {
-		buf.WriteString("data: " + line + "\n")
-	}
-	buf.WriteByte('\n')
-	return s.flush(buf.Bytes())
-}
-
-// Comment sends a line that clients pass over; it keeps proxies from closing.
-func (s *SSE) Comment(text string) error {
-	return s.flush([]byte(": " + oneLine(text) + "\n\n"))
-}
-
-func sseField(buf *bytes.Buffer, name, value string) {
-	if value != "" {
-		buf.WriteString(name + ": " + oneLine(value) + "\n")
-	}
-}
-
-func oneLine(s string) string { return strings.NewReplacer("\r", " ", "\n", " ").Replace(s) }
-
-func (s *SSE) flush(b []byte) error {
-	if _, err := s.c.w.Write(b); err != nil {
-		return err
-	}
-	return s.rc.Flush()
+func (c *Context) pageLink(page int, rel string) string {
+	q := c.req.URL.Query()
+	q.Set("page", strconv.Itoa(page))
+	u := url.URL{RawQuery: q.Encode()}
+	return "<" + u.String() + `>; rel="` + rel + `"`
 }

@@ -4,325 +4,406 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"path"
 	"runtime"
 	"slices"
 	"strings"
 )
 
-// anyMethods are the methods of Any and Mount.
+// anyMethods are those that Any and Mount answer.
 var anyMethods = []string{
 	http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch,
 	http.MethodDelete, http.MethodConnect, http.MethodOptions, http.MethodTrace,
 }
 
-// Group registers routes under a prefix, behind handlers of its own.
-type Group struct {
+// routes registers routes under a prefix, behind middleware. App and Group are
+// made of it.
+type routes struct {
 	app      *App
-	parent   *Group
+	parent   *routes
 	prefix   string
 	handlers []Handler
 }
 
-// Route is a registered route.
-type Route struct {
-	Method  string
-	Pattern string
+// Group is a set of routes with a common prefix and middleware.
+type Group struct{ routes }
 
-	name     string
-	group    *Group
-	handlers []Handler
-	segments []segment
-	params   []string
-	kinds    []kind // of params
-	where    string // file:line of its registration
-	socket   bool
-	chain    []Handler // with those of its groups; made by the table
+// Use adds middleware. On an App it runs for every request, with or without a
+// route; on a Group, for the group's routes. Whether a route was registered
+// before or after makes no difference.
+func (g *routes) Use(middleware ...Handler) {
+	mustHandlers("Use", middleware)
+	g.handlers = append(g.handlers, middleware...)
+	g.app.changed()
 }
 
-// RouteInfo describes a route; see App.Routes.
-type RouteInfo struct {
-	Method    string
-	Path      string
-	Name      string
-	WebSocket bool
-	Source    string // file:line of its registration
-}
-
-// Use adds middleware that runs before the handlers of all routes of the
-// group. On the App it runs for 404, 405, OPTIONS and redirects too. Order is
-// that of the calls; groups run from the outside in.
-func (g *Group) Use(handlers ...Handler) {
-	checkHandlers("Use", handlers)
-	g.app.mu.Lock()
-	defer g.app.mu.Unlock()
-	g.handlers = append(g.handlers, handlers...)
-	g.app.table.Store(nil)
-}
-
-// Group makes a group under a prefix.
-func (g *Group) Group(prefix string, handlers ...Handler) *Group {
-	if prefix != "" && (!strings.HasPrefix(prefix, "/") || strings.Contains(prefix, "*")) {
-		panic(fmt.Sprintf("nextrush: Group(%q): a prefix begins with a slash and has no catch-all, as in %q", prefix, "/api"))
+// Group makes a group of routes under a prefix, behind the handlers.
+func (g *routes) Group(prefix string, handlers ...Handler) *Group {
+	mustHandlers("Group "+prefix, handlers)
+	if prefix != "" && prefix[0] != '/' {
+		panic(fmt.Sprintf("nextrush: group prefix %q must begin with a slash", prefix))
 	}
-	checkHandlers("Group", handlers)
-	return &Group{app: g.app, parent: g, prefix: g.prefix + strings.TrimSuffix(prefix, "/"), handlers: handlers}
+	prefix = strings.TrimRight(prefix, "/")
+	return &Group{routes{app: g.app, parent: g, prefix: g.prefix + prefix, handlers: slices.Clone(handlers)}}
 }
 
-// With makes a group without a prefix: app.With(auth).Get(...).
-func (g *Group) With(handlers ...Handler) *Group { return g.Group("", handlers...) }
+// With makes a group without a prefix: what is registered on it runs behind the
+// handlers.
+func (g *routes) With(handlers ...Handler) *Group { return g.Group("", handlers...) }
 
-// Get registers handlers for GET, and for HEAD where nothing else does.
-func (g *Group) Get(path string, h ...Handler) *Route { return g.add(http.MethodGet, path, h) }
+// Get registers a route for GET, and for HEAD where no other takes that.
+func (g *routes) Get(path string, handlers ...Handler) *Route {
+	return g.Handle(http.MethodGet, path, handlers...)
+}
 
-// Post registers handlers for POST.
-func (g *Group) Post(path string, h ...Handler) *Route { return g.add(http.MethodPost, path, h) }
+// Post registers a route for POST.
+func (g *routes) Post(path string, handlers ...Handler) *Route {
+	return g.Handle(http.MethodPost, path, handlers...)
+}
 
-// Put registers handlers for PUT.
-func (g *Group) Put(path string, h ...Handler) *Route { return g.add(http.MethodPut, path, h) }
+// Put registers a route for PUT.
+func (g *routes) Put(path string, handlers ...Handler) *Route {
+	return g.Handle(http.MethodPut, path, handlers...)
+}
 
-// Patch registers handlers for PATCH.
-func (g *Group) Patch(path string, h ...Handler) *Route { return g.add(http.MethodPatch, path, h) }
+// Patch registers a route for PATCH.
+func (g *routes) Patch(path string, handlers ...Handler) *Route {
+	return g.Handle(http.MethodPatch, path, handlers...)
+}
 
-// Delete registers handlers for DELETE.
-func (g *Group) Delete(path string, h ...Handler) *Route { return g.add(http.MethodDelete, path, h) }
+// Delete registers a route for DELETE.
+func (g *routes) Delete(path string, handlers ...Handler) *Route {
+	return g.Handle(http.MethodDelete, path, handlers...)
+}
 
-// Head registers handlers for HEAD.
-func (g *Group) Head(path string, h ...Handler) *Route { return g.add(http.MethodHead, path, h) }
+// Head registers a route for HEAD.
+func (g *routes) Head(path string, handlers ...Handler) *Route {
+	return g.Handle(http.MethodHead, path, handlers...)
+}
 
-// Options registers handlers for OPTIONS, in place of the automatic answer.
-func (g *Group) Options(path string, h ...Handler) *Route { return g.add(http.MethodOptions, path, h) }
+// Options registers a route for OPTIONS, in place of the automatic answer.
+func (g *routes) Options(path string, handlers ...Handler) *Route {
+	return g.Handle(http.MethodOptions, path, handlers...)
+}
 
-// Connect registers handlers for CONNECT.
-func (g *Group) Connect(path string, h ...Handler) *Route { return g.add(http.MethodConnect, path, h) }
+// Connect registers a route for CONNECT.
+func (g *routes) Connect(path string, handlers ...Handler) *Route {
+	return g.Handle(http.MethodConnect, path, handlers...)
+}
 
-// Trace registers handlers for TRACE.
-func (g *Group) Trace(path string, h ...Handler) *Route { return g.add(http.MethodTrace, path, h) }
+// Trace registers a route for TRACE.
+func (g *routes) Trace(path string, handlers ...Handler) *Route {
+	return g.Handle(http.MethodTrace, path, handlers...)
+}
 
-// Handle registers handlers for any method, such as "PROPFIND".
-func (g *Group) Handle(method, path string, h ...Handler) *Route {
-	if method == "" || strings.ToUpper(method) != method {
-		panic(fmt.Sprintf("nextrush: Handle(%q, %q): a method is upper case, as in %q", method, path, "PROPFIND"))
+// Any registers a route for all methods of RFC 9110 and PATCH. A route that is
+// registered for one of them on the same path goes before it.
+func (g *routes) Any(path string, handlers ...Handler) *Route {
+	return g.add("", path, handlers)
+}
+
+// Handle registers a route. A path is made of segments: "users" matches itself,
+// ":id" any segment that is not empty, "v:major" one that begins with v, and
+// "*rest" at the end all that follows. Of the routes that match a request,
+// the first segment in which they differ decides: static before parameter before
+// catch-all. Two routes for the same paths panic.
+func (g *routes) Handle(method, path string, handlers ...Handler) *Route {
+	if method == "" || strings.ContainsAny(method, " \t\r\n") {
+		panic(fmt.Sprintf("nextrush: %q is not an HTTP method", method))
 	}
-	return g.add(method, path, h)
+	return g.add(method, path, handlers)
 }
 
-// Any registers handlers for the nine methods of net/http.
-func (g *Group) Any(path string, h ...Handler) {
-	for _, m := range anyMethods {
-		g.add(m, path, h)
+// Route gives the handlers of several methods for one path.
+func (g *routes) Route(path string) *Path { return &Path{g, path} }
+
+func (g *routes) add(method, path string, handlers []Handler) *Route {
+	what := strings.TrimSpace(method + " " + path)
+	mustHandlers(what, handlers)
+	if len(handlers) == 0 {
+		panic("nextrush: route " + what + " has no handler: give at least one")
+	}
+	rt := &Route{group: g, method: method, handlers: slices.Clone(handlers), source: caller()}
+	rt.setPattern(g.join(path))
+	g.app.insert(rt)
+	return rt
+}
+
+// join puts the prefix before a path; the root of a group is the prefix itself.
+func (g *routes) join(path string) string {
+	switch {
+	case path != "" && path[0] != '/':
+		panic(fmt.Sprintf("nextrush: path %q must begin with a slash", path))
+	case g.prefix == "" && path == "":
+		return "/"
+	case g.prefix != "" && path == "/":
+		return g.prefix
+	}
+	return g.prefix + path
+}
+
+// chain is the middleware from the app's down to this group's.
+func (g *routes) chain() []Handler {
+	if g.parent == nil {
+		return slices.Clone(g.handlers)
+	}
+	return append(g.parent.chain(), g.handlers...)
+}
+
+func mustHandlers(what string, handlers []Handler) {
+	if slices.ContainsFunc(handlers, func(h Handler) bool { return h == nil }) {
+		panic("nextrush: " + what + ": a handler is nil: give a function")
 	}
 }
 
-// PathRoute registers several methods of one path.
-type PathRoute struct {
-	group *Group
-	path  string
+// Path registers the methods of one path.
+type Path struct {
+	g    *routes
+	path string
 }
 
-// Route begins the registration of several methods of one path:
-// app.Route("/books").Get(list).Post(create).
-func (g *Group) Route(path string) *PathRoute { return &PathRoute{g, path} }
+// Get registers the path for GET.
+func (p *Path) Get(h ...Handler) *Path { return p.Handle(http.MethodGet, h...) }
 
-// Get is Group.Get on the path; it returns the receiver, as do the others.
-func (p *PathRoute) Get(h ...Handler) *PathRoute { return p.on(http.MethodGet, h) }
+// Post registers the path for POST.
+func (p *Path) Post(h ...Handler) *Path { return p.Handle(http.MethodPost, h...) }
 
-// Post is Group.Post on the path.
-func (p *PathRoute) Post(h ...Handler) *PathRoute { return p.on(http.MethodPost, h) }
+// Put registers the path for PUT.
+func (p *Path) Put(h ...Handler) *Path { return p.Handle(http.MethodPut, h...) }
 
-// Put is Group.Put on the path.
-func (p *PathRoute) Put(h ...Handler) *PathRoute { return p.on(http.MethodPut, h) }
+// Patch registers the path for PATCH.
+func (p *Path) Patch(h ...Handler) *Path { return p.Handle(http.MethodPatch, h...) }
 
-// Patch is Group.Patch on the path.
-func (p *PathRoute) Patch(h ...Handler) *PathRoute { return p.on(http.MethodPatch, h) }
+// Delete registers the path for DELETE.
+func (p *Path) Delete(h ...Handler) *Path { return p.Handle(http.MethodDelete, h...) }
 
-// Delete is Group.Delete on the path.
-func (p *PathRoute) Delete(h ...Handler) *PathRoute { return p.on(http.MethodDelete, h) }
+// Head registers the path for HEAD.
+func (p *Path) Head(h ...Handler) *Path { return p.Handle(http.MethodHead, h...) }
 
-// Head is Group.Head on the path.
-func (p *PathRoute) Head(h ...Handler) *PathRoute { return p.on(http.MethodHead, h) }
+// Options registers the path for OPTIONS.
+func (p *Path) Options(h ...Handler) *Path { return p.Handle(http.MethodOptions, h...) }
 
-// Options is Group.Options on the path.
-func (p *PathRoute) Options(h ...Handler) *PathRoute { return p.on(http.MethodOptions, h) }
-
-func (p *PathRoute) on(method string, h []Handler) *PathRoute {
-	p.group.add(method, p.path, h)
+// Any registers the path for all methods.
+func (p *Path) Any(h ...Handler) *Path {
+	p.g.Any(p.path, h...)
 	return p
 }
 
-// Mount hands everything under a prefix to another App or http.Handler, which
-// sees the path without the prefix. A mounted App starts and stops with this one.
-func (g *Group) Mount(prefix string, h http.Handler) {
-	if h == nil || !strings.HasPrefix(prefix, "/") {
-		panic(fmt.Sprintf("nextrush: Mount(%q): give a prefix with a leading slash and a handler", prefix))
-	}
-	sub := g.Group(prefix)
-	if app, ok := h.(*App); ok {
-		g.app.mu.Lock()
-		g.app.mounted = append(g.app.mounted, app)
-		g.app.mu.Unlock()
-	}
-	inner := WrapHandler(http.StripPrefix(sub.prefix, rooted(h)))
-	if prefix != "/" {
-		sub.Any("", inner)
-	}
-	sub.Any("/*path", inner)
+// Handle registers the path for a method.
+func (p *Path) Handle(method string, h ...Handler) *Path {
+	p.g.Handle(method, p.path, h...)
+	return p
 }
 
-// rooted makes the empty path that StripPrefix leaves the root.
-func rooted(h http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "" {
-			r.URL.Path = "/"
-		}
-		h.ServeHTTP(w, r)
-	})
+// Route is a registered route.
+type Route struct {
+	group    *routes
+	inner    *Route // the route of the mounted app that this one stands for
+	method   string // empty: any
+	handlers []Handler
+	source   string // file:line of the registration
+	name     string
+	pattern
 }
 
-// WrapHandler makes a Handler of an http.Handler.
-func WrapHandler(h http.Handler) Handler {
-	return func(c *Context) error {
-		h.ServeHTTP(c.Writer(), c.Request())
-		return nil
-	}
-}
-
-// WrapMiddleware makes a Handler of net/http middleware. What it passes on to
-// the next handler replaces the request and the writer of the Context.
-func WrapMiddleware(mw func(http.Handler) http.Handler) Handler {
-	return func(c *Context) error {
-		var err error
-		next := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			req, writer := c.req, c.w
-			c.req, c.w = r, w
-			err = c.Next()
-			c.req, c.w = req, writer
-		})
-		mw(next).ServeHTTP(c.Writer(), c.Request())
-		return err
-	}
-}
-
-func checkHandlers(what string, handlers []Handler) {
-	for i, h := range handlers {
-		if h == nil {
-			panic(fmt.Sprintf("nextrush: %s: handler %d is nil", what, i+1))
-		}
-	}
-}
-
-// add registers a route; what is wrong with it is a panic that says so.
-func (g *Group) add(method, pattern string, handlers []Handler) *Route {
-	if len(handlers) == 0 {
-		panic(fmt.Sprintf("nextrush: %s %s has no handler; give at least one", method, pattern))
-	}
-	checkHandlers(method+" "+pattern, handlers)
-	if pattern != "" && pattern[0] != '/' || pattern == "" && g.prefix == "" {
-		panic(fmt.Sprintf("nextrush: %s %q: a path begins with a slash", method, pattern))
-	}
-	r := &Route{Method: method, Pattern: g.prefix + pattern, group: g, handlers: handlers, where: caller()}
-	r.segments, r.params = parsePattern(r.Pattern)
-	for _, s := range r.segments {
-		if s.kind != static {
-			r.kinds = append(r.kinds, s.kind)
-		}
-	}
-	a := g.app
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for _, other := range a.routes {
-		if other.Method == method && samePaths(other, r) {
-			panic(fmt.Sprintf("nextrush: %s %s (%s) matches the same paths as %s (%s); remove one",
-				method, r.Pattern, r.where, other.Pattern, other.where))
-		}
-	}
-	a.routes = append(a.routes, r)
-	a.table.Store(nil)
-	return r
-}
-
-// caller is the place outside this package that registers.
-func caller() string {
-	var pcs [16]uintptr
-	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs[:])])
-	for {
-		f, more := frames.Next()
-		if !strings.HasPrefix(f.Function, "github.com/nextrush/nextrush.") || strings.HasSuffix(f.File, "_test.go") || !more {
-			return fmt.Sprintf("%s:%d", f.File, f.Line)
-		}
-	}
-}
-
-// Name gives the route a name for App.URL. It panics if another has it.
+// Name gives the route a name for [App.URL].
 func (r *Route) Name(name string) *Route {
-	a := r.group.app
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if other := a.named[name]; other != nil {
-		panic(fmt.Sprintf("nextrush: route name %q is taken by %s (%s)", name, other.Pattern, other.where))
-	}
 	r.name = name
-	a.named[name] = r
 	return r
 }
 
-// URL is the path of a named route with its parameters, in order, escaped.
+// Path returns the path as registered, with the prefixes of its groups.
+func (r *Route) Path() string { return r.path }
+
+// Method returns the route's method; empty for Any.
+func (r *Route) Method() string { return r.method }
+
+func (r *Route) info() RouteInfo {
+	if r.inner == nil {
+		return RouteInfo{Method: r.method, Path: r.path, Name: r.name, Source: r.source}
+	}
+	info := r.inner.info()
+	info.Path = r.path
+	return info
+}
+
+func (r *Route) chain() []Handler {
+	if r.inner == nil {
+		return append(r.group.chain(), r.handlers...)
+	}
+	return append(r.group.chain(), r.inner.chain()...)
+}
+
+// RouteInfo describes a route.
+type RouteInfo struct {
+	Method string `json:"method"` // empty: any
+	Path   string `json:"path"`
+	Name   string `json:"name,omitempty"`
+	Source string `json:"-"` // file:line of the registration
+}
+
+// Routes lists the routes in the order of their registration.
+func (a *App) Routes() []RouteInfo {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	infos := make([]RouteInfo, len(a.all))
+	for i, rt := range a.all {
+		infos[i] = rt.info()
+	}
+	return infos
+}
+
+// URL returns the path of the route with that name, with the parameters in their
+// order in place. A missing, empty or surplus one is an error.
 func (a *App) URL(name string, params ...any) (string, error) {
 	a.mu.Lock()
-	r := a.named[name]
-	a.mu.Unlock()
-	if r == nil {
-		return "", fmt.Errorf("nextrush: URL: no route is named %q", name)
+	defer a.mu.Unlock()
+	for _, rt := range a.all {
+		if rt.info().Name == name {
+			return rt.pattern.fill(params)
+		}
 	}
-	if len(params) != len(r.params) {
-		return "", fmt.Errorf("nextrush: URL: %s takes %d parameters, not %d", r.Pattern, len(r.params), len(params))
+	return "", fmt.Errorf("nextrush: no route is named %q", name)
+}
+
+func (p *pattern) fill(params []any) (string, error) {
+	if len(params) != len(p.names) {
+		return "", fmt.Errorf("nextrush: %s needs %d parameters, got %d", p.path, len(p.names), len(params))
 	}
 	var b strings.Builder
-	for _, s := range r.segments {
-		b.WriteByte('/')
-		b.WriteString(s.text)
-		if s.kind == static {
+	for _, s := range p.segments {
+		b.WriteString("/" + s.static)
+		if s.kind == staticSegment {
 			continue
 		}
-		value := fmt.Sprint(params[0])
+		text := fmt.Sprint(params[0])
 		params = params[1:]
-		if s.kind == catchAll {
-			b.WriteString((&url.URL{Path: strings.TrimPrefix(value, "/")}).EscapedPath())
-			continue
+		if text == "" && s.kind == paramSegment {
+			return "", fmt.Errorf("nextrush: a parameter of %s is empty", p.path)
 		}
-		if value == "" {
-			return "", fmt.Errorf("nextrush: URL: a parameter of %s is empty", r.Pattern)
+		if s.kind == paramSegment {
+			text = url.PathEscape(text)
+		} else {
+			text = (&url.URL{Path: "/" + strings.TrimPrefix(text, "/")}).EscapedPath()[1:]
 		}
-		b.WriteString(url.PathEscape(value))
+		b.WriteString(text)
 	}
 	return b.String(), nil
 }
 
-// Routes lists the routes by path and method.
-func (a *App) Routes() []RouteInfo {
+// insert registers a route here and wherever the app is mounted.
+func (a *App) insert(rt *Route) {
 	a.mu.Lock()
-	defer a.mu.Unlock()
-	list := make([]RouteInfo, len(a.routes))
-	for i, r := range a.routes {
-		list[i] = RouteInfo{Method: r.Method, Path: r.Pattern, Name: r.name, WebSocket: r.socket, Source: r.where}
+	key := rt.method + " " + rt.canonical
+	if other := a.taken[key]; other != nil {
+		a.mu.Unlock()
+		panic(fmt.Sprintf("nextrush: %s at %s matches the same paths as %s at %s: remove one of the two",
+			rt.describe(), rt.source, other.describe(), other.source))
 	}
-	slices.SortStableFunc(list, func(x, y RouteInfo) int {
-		if d := strings.Compare(x.Path, y.Path); d != 0 {
-			return d
-		}
-		return strings.Compare(x.Method, y.Method)
-	})
-	return list
+	a.taken[key] = rt
+	a.all = append(a.all, rt)
+	mounted := slices.Clone(a.mounted)
+	a.mu.Unlock()
+	a.changed()
+	for _, g := range mounted {
+		g.graft(rt)
+	}
 }
 
-// cleanPath resolves dots and repeated slashes; a trailing slash stays.
-func cleanPath(p string) string {
-	if p == "" || p[0] != '/' {
-		p = "/" + p
+func (r *Route) describe() string {
+	if r.method == "" {
+		return "ANY " + r.path
 	}
-	clean := path.Clean(p)
-	if len(clean) > 1 && (strings.HasSuffix(p, "/") || strings.HasSuffix(p, "/.")) {
-		clean += "/"
+	return r.method + " " + r.path
+}
+
+// graft registers a route of a mounted app here.
+func (g *routes) graft(inner *Route) {
+	rt := &Route{group: g, inner: inner, method: inner.method, source: inner.source}
+	rt.setPattern(g.join(inner.path))
+	g.app.insert(rt)
+}
+
+// changed has the route table built anew for the next request.
+func (a *App) changed() {
+	a.table.Store(nil)
+	a.mu.Lock()
+	mounted := slices.Clone(a.mounted)
+	a.mu.Unlock()
+	for _, g := range mounted {
+		g.app.changed()
 	}
-	return clean
+}
+
+// Mount serves an app or a handler of net/http under a prefix. Of an *App the
+// routes, with its middleware, and the life cycle become part of this app, whose
+// options and error handler apply. Another handler gets all requests under the
+// prefix that no other route takes, with the prefix removed from the path.
+func (g *routes) Mount(prefix string, h http.Handler) {
+	if h == nil {
+		panic("nextrush: Mount " + prefix + ": the handler is nil: give an App or an http.Handler")
+	}
+	if sub, ok := h.(*App); ok {
+		g.Group(prefix).routes.mountApp(sub)
+		return
+	}
+	at := g.Group(prefix)
+	wrapped := stripped(h)
+	if at.prefix != "" {
+		at.Any("/", wrapped)
+	}
+	at.Any("/*"+mountParam, wrapped)
+}
+
+func (g *routes) mountApp(sub *App) {
+	if sub == g.app || slices.Contains(sub.descendants(), g.app) {
+		panic("nextrush: Mount: an app cannot be mounted in itself: mount another one")
+	}
+	sub.mu.Lock()
+	sub.mounted = append(sub.mounted, g)
+	all := slices.Clone(sub.all)
+	sub.mu.Unlock()
+	g.app.mu.Lock()
+	g.app.children = append(g.app.children, sub)
+	g.app.mu.Unlock()
+	for _, rt := range all {
+		g.graft(rt)
+	}
+}
+
+func (a *App) descendants() []*App {
+	a.mu.Lock()
+	all := slices.Clone(a.children)
+	a.mu.Unlock()
+	for _, child := range slices.Clone(all) {
+		all = append(all, child.descendants()...)
+	}
+	return all
+}
+
+// mountParam is the catch-all of a mounted handler of net/http.
+const mountParam = "mounted"
+
+func stripped(h http.Handler) Handler {
+	return func(c *Context) error {
+		r := new(http.Request)
+		*r = *c.req
+		u := *c.req.URL
+		u.Path, u.RawPath = "/"+c.Param(mountParam), ""
+		r.URL = &u
+		h.ServeHTTP(c.w, r)
+		return nil
+	}
+}
+
+// caller is the file and line outside this package that registers a route.
+func caller() string {
+	var pcs [16]uintptr
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs[:])])
+	for {
+		f, more := frames.Next()
+		inside := strings.HasPrefix(f.Function, "github.com/nextrush/nextrush.") && !strings.HasSuffix(f.File, "_test.go")
+		if !inside || !more {
+			return fmt.Sprintf("%s:%d", f.File, f.Line)
+		}
+	}
 }

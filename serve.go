@@ -10,166 +10,259 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
-	"strings"
+	"slices"
 	"sync"
 	"syscall"
 )
 
-// Listen serves HTTP on an address such as ":3000" until Shutdown, or until
-// SIGINT or SIGTERM, on which it shuts down gracefully, with
-// Options.ShutdownTimeout; a second signal ends the process. It returns nil
-// after a clean shutdown.
-func (a *App) Listen(addr string) error {
-	l, err := net.Listen("tcp", addr)
-	if err != nil {
-		return fmt.Errorf("nextrush: listen: %w", err)
-	}
-	return a.serveUntilSignal(l, "http")
+// lifecycle is what an app has started and has to stop.
+type lifecycle struct {
+	plugins    []Plugin
+	onStart    []func(context.Context) error
+	onShutdown []func(context.Context) error
+	failed     error // of installing a plugin
+
+	closing context.Context // ends when Shutdown begins
+	close   context.CancelFunc
+	ended   chan struct{} // closed when Shutdown is done
+
+	startOnce sync.Once
+	stopOnce  sync.Once
+	stopErr   error
+
+	mu       sync.Mutex // guards what follows
+	started  bool
+	startErr error
+	server   *http.Server
 }
 
-// ListenTLS is Listen with TLS and HTTP/2, with a certificate and its key in
-// PEM files. WebSockets come over HTTP/1.1.
+func (l *lifecycle) init() {
+	l.closing, l.close = context.WithCancel(context.Background())
+	l.ended = make(chan struct{})
+}
+
+// Start starts the plugins and runs the OnStart hooks, those of mounted apps
+// first; once, whoever calls it. Listen and Serve do: it is for apps that are
+// served by something else. When it fails, what had started is stopped.
+func (a *App) Start(ctx context.Context) error {
+	l := &a.life
+	l.startOnce.Do(func() {
+		err := a.start(ctx)
+		l.mu.Lock()
+		l.started, l.startErr = err == nil, err
+		l.mu.Unlock()
+	})
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.startErr
+}
+
+func (a *App) start(ctx context.Context) error {
+	if a.life.failed != nil {
+		return a.life.failed
+	}
+	children := a.copyChildren()
+	for i, child := range children {
+		if err := child.Start(ctx); err != nil {
+			return errors.Join(err, shutdownAll(ctx, children[:i]))
+		}
+	}
+	if err := a.startPlugins(ctx); err != nil {
+		return errors.Join(err, shutdownAll(ctx, children))
+	}
+	for _, f := range a.life.onStart {
+		if err := f(ctx); err != nil {
+			err = fmt.Errorf("nextrush: OnStart: %w", err)
+			return errors.Join(err, stopPlugins(ctx, a.life.plugins), shutdownAll(ctx, children))
+		}
+	}
+	return nil
+}
+
+func (a *App) copyChildren() []*App {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.children)
+}
+
+func shutdownAll(ctx context.Context, apps []*App) error {
+	var errs []error
+	for _, app := range slices.Backward(apps) {
+		errs = append(errs, app.Shutdown(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// Listen serves HTTP on a TCP address, ":3000", until SIGINT or SIGTERM, and
+// shuts down then, within Options.ShutdownTimeout. It returns nil after a
+// shutdown in which all requests and sockets ended by themselves.
+func (a *App) Listen(addr string) error {
+	return a.listen(addr, nil)
+}
+
+// ListenTLS is Listen for HTTPS, with HTTP/2, on the certificate and key in two
+// PEM files.
 func (a *App) ListenTLS(addr, certFile, keyFile string) error {
 	cert, err := tls.LoadX509KeyPair(certFile, keyFile)
 	if err != nil {
-		return fmt.Errorf("nextrush: listen: %w", err)
+		return fmt.Errorf("nextrush: ListenTLS: %w", err)
 	}
-	config := &tls.Config{Certificates: []tls.Certificate{cert}, NextProtos: []string{"h2", "http/1.1"}}
-	l, err := net.Listen("tcp", addr)
+	return a.listen(addr, &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12})
+}
+
+func (a *App) listen(addr string, config *tls.Config) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	ln, err := net.Listen("tcp", addr)
 	if err != nil {
 		return fmt.Errorf("nextrush: listen: %w", err)
 	}
-	return a.serveUntilSignal(tls.NewListener(l, config), "https")
-}
-
-func (a *App) serveUntilSignal(l net.Listener, scheme string) error {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	result := make(chan error, 1)
-	go func() { result <- a.Serve(l) }()
-	fmt.Fprintf(os.Stderr, "listening on %s\n", visible(scheme, l.Addr()))
+	go func() { result <- a.serve(ctx, ln, config) }()
 	select {
 	case err := <-result:
 		return err
 	case <-ctx.Done():
 	}
-	stop()
-	end, cancel := context.WithTimeout(context.Background(), a.opts.ShutdownTimeout)
+	stop() // a second signal ends the process
+	a.log().Info("shutting down")
+	timeout, cancel := context.WithTimeout(context.Background(), a.opts.ShutdownTimeout)
 	defer cancel()
-	err := a.Shutdown(end)
-	return errors.Join(err, <-result)
+	return errors.Join(a.Shutdown(timeout), <-result)
 }
 
-// visible is an address as one types it into a browser.
-func visible(scheme string, addr net.Addr) string {
-	host, port, err := net.SplitHostPort(addr.String())
-	if err != nil {
-		return addr.String()
-	}
-	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
-		host = "localhost"
-	}
-	return scheme + "://" + net.JoinHostPort(host, port)
+// Serve serves HTTP on a listener, which it closes, until Shutdown is called, and
+// returns nil when that is done. It starts the app first, and may be called for
+// several listeners.
+func (a *App) Serve(ln net.Listener) error {
+	return a.serve(context.Background(), ln, nil)
 }
 
-// Serve starts the plugins and serves on l until Shutdown; then it returns nil.
-// The listener is closed.
-func (a *App) Serve(l net.Listener) error {
-	server := a.newServer()
-	a.mu.Lock()
-	if a.server != nil || a.closed {
-		a.mu.Unlock()
-		l.Close()
-		return errors.New("nextrush: serve: the App is serving, or has been shut down")
-	}
-	a.server = server
-	a.mu.Unlock()
-	a.build()
-	if err := a.start(context.Background()); err != nil {
-		l.Close()
+// ServeTLS is Serve for HTTPS, with HTTP/2.
+func (a *App) ServeTLS(ln net.Listener, config *tls.Config) error {
+	return a.serve(context.Background(), ln, config)
+}
+
+func (a *App) serve(ctx context.Context, ln net.Listener, config *tls.Config) error {
+	if err := a.Start(ctx); err != nil {
+		ln.Close()
 		return err
 	}
-	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-		return errors.Join(fmt.Errorf("nextrush: serve: %w", err), a.stop(context.Background()))
+	server, err := a.httpServer(config)
+	if err != nil {
+		ln.Close()
+		return err
 	}
-	<-a.stopped
+	a.buildTable()
+	a.log().Info("listening", "url", listenURL(ln.Addr(), config != nil))
+	if config != nil {
+		err = server.ServeTLS(ln, "", "")
+	} else {
+		err = server.Serve(ln)
+	}
+	if !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("nextrush: serve: %w", err)
+	}
+	<-a.life.ended
 	return nil
 }
 
+// httpServer returns the app's one server.
+func (a *App) httpServer(config *tls.Config) (*http.Server, error) {
+	l := &a.life
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closing.Err() != nil {
+		return nil, http.ErrServerClosed
+	}
+	if l.server == nil {
+		l.server = a.newServer()
+	}
+	if config != nil && l.server.TLSConfig == nil {
+		l.server.TLSConfig = config.Clone()
+	}
+	return l.server, nil
+}
+
 func (a *App) newServer() *http.Server {
-	server := &http.Server{
+	s := &http.Server{
 		Handler:           a,
 		ReadHeaderTimeout: a.opts.ReadHeaderTimeout,
 		IdleTimeout:       a.opts.IdleTimeout,
 		MaxHeaderBytes:    a.opts.MaxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(quiet{a.opts.Logger.Handler()}, slog.LevelWarn),
+		ErrorLog:          slog.NewLogLogger(a.log().Handler(), slog.LevelWarn),
 		Protocols:         new(http.Protocols),
+		// So that OPTIONS * runs through our middleware like any other.
+		DisableGeneralOptionsHandler: true,
 	}
-	server.Protocols.SetHTTP1(true)
-	server.Protocols.SetHTTP2(true)
-	server.Protocols.SetUnencryptedHTTP2(a.opts.H2C)
-	return server
+	s.Protocols.SetHTTP1(true)
+	s.Protocols.SetHTTP2(true)
+	s.Protocols.SetUnencryptedHTTP2(a.opts.H2C)
+	return s
 }
 
-// quiet lowers what net/http reports of broken handshakes, which scanners make
-// all day, to debug.
-type quiet struct{ slog.Handler }
-
-func (q quiet) Handle(ctx context.Context, r slog.Record) error {
-	if strings.Contains(r.Message, "TLS handshake error") {
-		r.Level = slog.LevelDebug
-		if !q.Enabled(ctx, r.Level) {
-			return nil
-		}
+func listenURL(addr net.Addr, secure bool) string {
+	scheme := "http://"
+	if secure {
+		scheme = "https://"
 	}
-	return q.Handler.Handle(ctx, r)
+	tcp, ok := addr.(*net.TCPAddr)
+	if ok && tcp.IP.IsUnspecified() {
+		return fmt.Sprintf("%slocalhost:%d", scheme, tcp.Port)
+	}
+	return scheme + addr.String()
 }
 
-// Shutdown stops gracefully: new requests are not taken, sockets are closed
-// with 1001 over Options.DrainWindow, running requests are waited for, then
-// hooks and plugins are stopped. When ctx ends first, connections are cut and
-// the error says so. It may be called once from anywhere; later calls wait.
+// Shutdown ends the app: no new requests, sockets closed with 1001 while the
+// requests under way finish, then the OnShutdown hooks and the plugins in
+// reverse, then mounted apps. When ctx ends first, what is left is cut, and that
+// is an error. A second call waits for the first and returns the same.
 func (a *App) Shutdown(ctx context.Context) error {
-	a.mu.Lock()
-	server, again := a.server, a.closed
-	a.closed = true
-	a.mu.Unlock()
-	if again {
-		select {
-		case <-a.stopped:
-		case <-ctx.Done():
-			return ctx.Err()
+	l := &a.life
+	l.stopOnce.Do(func() {
+		l.stopErr = a.shutdown(ctx)
+		close(l.ended)
+	})
+	return l.stopErr
+}
+
+func (a *App) shutdown(ctx context.Context) error {
+	l := &a.life
+	l.mu.Lock()
+	l.close()
+	server, started := l.server, l.started
+	l.mu.Unlock()
+
+	errs := []error{a.drain(ctx, server)}
+	for _, f := range slices.Backward(l.onShutdown) {
+		if err := f(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("nextrush: OnShutdown: %w", err))
 		}
-		return nil
 	}
-	defer close(a.stopped)
+	if started {
+		errs = append(errs, stopPlugins(ctx, l.plugins))
+	}
+	errs = append(errs, shutdownAll(ctx, a.copyChildren()))
+	return errors.Join(errs...)
+}
+
+// drain ends sockets, those of mounted apps too, and requests at the same time.
+func (a *App) drain(ctx context.Context, server *http.Server) error {
 	var wg sync.WaitGroup
-	errs := make([]error, 3)
-	wg.Go(func() { errs[0] = a.shutdownSockets(ctx) })
+	for _, app := range append(a.descendants(), a) {
+		app.life.close()
+		if app.sockets != nil {
+			wg.Go(func() { app.sockets.Shutdown(ctx) })
+		}
+	}
+	var err error
 	if server != nil {
-		wg.Go(func() {
-			if errs[1] = server.Shutdown(ctx); errs[1] != nil {
-				server.Close()
-			}
-		})
+		err = server.Shutdown(ctx)
+	}
+	if err != nil {
+		server.Close()
+		err = fmt.Errorf("nextrush: shutdown: requests were cut: %w", err)
 	}
 	wg.Wait()
-	errs[2] = a.stop(ctx)
-	return errors.Join(errs...)
-}
-
-// shutdownSockets drains the sockets of the App and of those mounted in it.
-func (a *App) shutdownSockets(ctx context.Context) error {
-	a.mu.Lock()
-	apps := append([]*App{a}, a.mounted...)
-	a.mu.Unlock()
-	var errs []error
-	for i, app := range apps {
-		if i > 0 {
-			errs = append(errs, app.shutdownSockets(ctx))
-		} else if app.sockets != nil {
-			errs = append(errs, app.sockets.Shutdown(ctx))
-		}
-	}
-	return errors.Join(errs...)
+	return err
 }

@@ -2,203 +2,269 @@ package nextrush
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
+	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"os"
 	"slices"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/nextrush/nextrush/websocket"
 )
 
-// testPlugin notes what is done with it.
-type testPlugin struct {
-	name string
-	log  *[]string
-	fail error
+// step is a plugin that notes what is done with it.
+type step struct {
+	name  string
+	notes *notes
+	fail  string // what fails
 }
 
-func (p testPlugin) Name() string { return p.name }
-func (p testPlugin) Install(*App) error {
-	*p.log = append(*p.log, "install "+p.name)
-	return nil
+type notes struct {
+	mu   sync.Mutex // guards list
+	list []string
 }
-func (p testPlugin) Start(context.Context) error {
-	*p.log = append(*p.log, "start "+p.name)
-	return p.fail
+
+func (n *notes) add(what string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.list = append(n.list, what)
 }
-func (p testPlugin) Stop(context.Context) error {
-	*p.log = append(*p.log, "stop "+p.name)
+
+func (s step) Name() string { return s.name }
+
+func (s step) do(what string) error {
+	s.notes.add(what + " " + s.name)
+	if s.fail == what {
+		return errors.New("it broke")
+	}
 	return nil
 }
 
-func listener(t *testing.T) net.Listener {
+func (s step) Install(*App) error          { return s.do("install") }
+func (s step) Start(context.Context) error { return s.do("start") }
+func (s step) Stop(context.Context) error  { return s.do("stop") }
+
+// serve runs the app on a port of its own. The function it returns shuts down and
+// gives what Serve returned.
+func serve(t *testing.T, app *App) (addr string, stop func() error) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return l
+	result := make(chan error, 1)
+	go func() { result <- app.Serve(ln) }()
+	return ln.Addr().String(), func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		return errors.Join(app.Shutdown(ctx), <-result)
+	}
+}
+
+func get(t *testing.T, client *http.Client, url string) (*http.Response, string) {
+	t.Helper()
+	res, err := client.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, _ := io.ReadAll(res.Body)
+	return res, string(body)
 }
 
 func TestPluginsStartInOrderAndStopInReverse(t *testing.T) {
-	var log []string
-	a := New()
-	a.Register(testPlugin{"one", &log, nil}, testPlugin{"two", &log, nil})
-	started := make(chan struct{})
-	a.OnStart(func(context.Context) error { close(started); return nil })
-	a.OnShutdown(func(context.Context) error { log = append(log, "hook"); return nil })
-	result := make(chan error, 1)
-	go func() { result <- a.Serve(listener(t)) }()
-	<-started
-	if err := errors.Join(a.Shutdown(t.Context()), <-result); err != nil {
-		t.Fatal(err)
+	var n notes
+	app := New()
+	sub := New()
+	sub.Register(step{name: "sub", notes: &n})
+	app.Mount("/sub", sub)
+	app.Register(step{name: "a", notes: &n}, step{name: "b", notes: &n})
+	app.OnStart(func(context.Context) error { n.add("OnStart"); return nil })
+	app.OnShutdown(func(context.Context) error { n.add("down 1"); return nil })
+	app.OnShutdown(func(context.Context) error { n.add("down 2"); return nil })
+	app.Get("/", text("hi"))
+	addr, stop := serve(t, app)
+	if _, body := get(t, http.DefaultClient, "http://"+addr); body != "hi" {
+		t.Errorf("body %q", body)
 	}
-	want := []string{"install one", "install two", "start one", "start two", "hook", "stop two", "stop one"}
-	if !slices.Equal(log, want) {
-		t.Errorf("got %q, want %q", log, want)
+	if err := stop(); err != nil {
+		t.Error(err)
 	}
-}
-
-func TestPluginThatFailsToStartAbortsWithItsName(t *testing.T) {
-	var log []string
-	a := New()
-	a.Register(testPlugin{"one", &log, nil}, testPlugin{"two", &log, errors.New("no database")}, testPlugin{"three", &log, nil})
-	err := a.Serve(listener(t))
-	if err == nil || !strings.Contains(err.Error(), `"two"`) || !strings.Contains(err.Error(), "no database") {
-		t.Errorf("got %v", err)
-	}
-	want := []string{"install one", "install two", "install three", "start one", "start two", "stop one"}
-	if !slices.Equal(log, want) {
-		t.Errorf("got %q, want %q", log, want)
+	want := []string{"install sub", "install a", "install b", "start sub", "start a", "start b", "OnStart",
+		"down 2", "down 1", "stop b", "stop a", "stop sub"}
+	if !slices.Equal(n.list, want) {
+		t.Errorf("got  %q\nwant %q", n.list, want)
 	}
 }
 
-func TestSecondPluginOfANameIsAMistake(t *testing.T) {
-	defer func() {
-		if v := recover(); v == nil || !strings.Contains(v.(string), `"websocket" is registered twice`) {
-			t.Errorf("got %v", v)
-		}
-	}()
-	New().EnableWebSocket(websocket.Options{}).EnableWebSocket(websocket.Options{})
+func TestAFailureAbortsTheStartWithThePluginsName(t *testing.T) {
+	for _, tt := range []struct{ fail, want string }{
+		{"start", "install a,install b,install c,start a,start b,stop a"},
+		{"install", "install a,install b"},
+	} {
+		t.Run(tt.fail, func(t *testing.T) {
+			var n notes
+			app := New()
+			app.Register(step{name: "a", notes: &n}, step{name: "b", notes: &n, fail: tt.fail}, step{name: "c", notes: &n})
+			ln, _ := net.Listen("tcp", "127.0.0.1:0")
+			err := app.Serve(ln)
+			if err == nil || !strings.Contains(err.Error(), `plugin "b": `+tt.fail) {
+				t.Errorf("error %v", err)
+			}
+			if got := strings.Join(n.list, ","); got != tt.want {
+				t.Errorf("got %s", got)
+			}
+			if _, err := net.Dial("tcp", ln.Addr().String()); err == nil {
+				t.Error("the listener is still open")
+			}
+		})
+	}
 }
 
-func TestShutdownClosesSocketsWithGoingAway(t *testing.T) {
-	a := New()
-	a.EnableWebSocket(websocket.Options{})
-	a.WS("/", func(s *websocket.Socket, c *Context) error { return nil })
-	l := listener(t)
-	result := make(chan error, 1)
-	go func() { result <- a.Serve(l) }()
-	s, err := websocket.Dial(t.Context(), "ws://"+l.Addr().String()+"/", nil)
+func TestASecondPluginOfTheSameNameIsAnError(t *testing.T) {
+	app := New().EnableWebSocket(websocket.Options{})
+	if err := app.Register(WebSocket(websocket.Options{})); err == nil || !strings.Contains(err.Error(), `"websocket"`) {
+		t.Fatalf("error %v", err)
+	}
+	if err := app.Start(t.Context()); err == nil {
+		t.Fatal("the app started")
+	}
+}
+
+func TestShutdownWaitsForRequestsAndClosesSockets(t *testing.T) {
+	app := New().EnableWebSocket(websocket.Options{})
+	under, finish := make(chan bool), make(chan bool)
+	app.Get("/slow", func(c *Context) error {
+		close(under)
+		<-finish
+		return c.Text("done")
+	})
+	app.WS("/ws", func(s *websocket.Socket, _ *Context) error { return nil })
+	addr, stop := serve(t, app)
+	s, err := websocket.Dial(t.Context(), "ws://"+addr+"/ws", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ended := make(chan websocket.StatusCode, 1)
-	s.OnClose(func(code websocket.StatusCode, _ string) { ended <- code })
-	if err := errors.Join(a.Shutdown(t.Context()), <-result); err != nil {
+	body := make(chan string)
+	go func() {
+		res, err := http.Get("http://" + addr + "/slow")
+		if err != nil {
+			body <- err.Error()
+			return
+		}
+		b, _ := io.ReadAll(res.Body)
+		body <- string(b)
+	}()
+	<-under
+	stopped := make(chan error)
+	go func() { stopped <- stop() }()
+	_, err = s.Receive(t.Context())
+	var closed *websocket.CloseError
+	if !errors.As(err, &closed) || closed.Code != websocket.StatusGoingAway {
+		t.Errorf("the socket got %v", err)
+	}
+	close(finish)
+	if got := <-body; got != "done" {
+		t.Errorf("the request got %q", got)
+	}
+	if err := <-stopped; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestShutdownCutsWhatDoesNotEnd(t *testing.T) {
+	app := New()
+	under := make(chan bool)
+	app.Get("/", func(c *Context) error {
+		close(under)
+		<-c.Context().Done()
+		return nil
+	})
+	addr, _ := serve(t, app)
+	go http.Get("http://" + addr)
+	<-under
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := app.Shutdown(ctx); !errors.Is(err, context.Canceled) {
+		t.Fatalf("error %v", err)
+	}
+}
+
+func TestListenEndsOnASignal(t *testing.T) {
+	app := New()
+	self, _ := os.FindProcess(os.Getpid())
+	app.OnStart(func(context.Context) error { return self.Signal(syscall.SIGTERM) })
+	if err := app.Listen("127.0.0.1:0"); err != nil {
 		t.Fatal(err)
 	}
-	if code := <-ended; code != websocket.StatusGoingAway {
-		t.Errorf("got %d", code)
-	}
 }
 
-func TestErrorsBecomeProblems(t *testing.T) {
-	a := New()
-	a.Get("/missing", func(c *Context) error { return NewError(404, "no such book") })
-	a.Get("/secret", func(c *Context) error { return errors.New("password is hunter2") })
-	a.Get("/panic", func(c *Context) error { panic("boom") })
-	for path, want := range map[string]int{"/missing": 404, "/secret": 500, "/panic": 500, "/nowhere": 404} {
-		w := do(a, "GET", path, "")
-		if w.Code != want || w.Header().Get("Content-Type") != "application/problem+json" {
-			t.Errorf("%s: got %d %s", path, w.Code, w.Header().Get("Content-Type"))
+func TestHTTP2(t *testing.T) {
+	app := New(Options{H2C: true})
+	app.Get("/", func(c *Context) error { return c.Text(c.Request().Proto + " " + c.Scheme()) })
+	t.Run("without TLS", func(t *testing.T) {
+		addr, stop := serve(t, app)
+		defer stop()
+		tr := &http.Transport{Protocols: new(http.Protocols)}
+		tr.Protocols.SetUnencryptedHTTP2(true)
+		defer tr.CloseIdleConnections()
+		if _, body := get(t, &http.Client{Transport: tr}, "http://"+addr); body != "HTTP/2.0 http" {
+			t.Errorf("body %q", body)
 		}
-		if strings.Contains(w.Body.String(), "hunter2") || strings.Contains(w.Body.String(), "boom") {
-			t.Errorf("%s: a cause was sent: %s", path, w.Body)
-		}
-	}
-	if w := do(a, "GET", "/missing", "", "Accept", "text/html"); !strings.Contains(w.Header().Get("Content-Type"), "text/html") {
-		t.Errorf("a browser got %s", w.Header().Get("Content-Type"))
-	}
-	w := do(a, "POST", "/missing", "")
-	if w.Code != 405 || w.Header().Get("Allow") != "GET, HEAD, OPTIONS" {
-		t.Errorf("got %d, Allow %q", w.Code, w.Header().Get("Allow"))
-	}
-	if w := do(a, "OPTIONS", "/missing", ""); w.Code != 204 || w.Header().Get("Allow") == "" {
-		t.Errorf("OPTIONS: got %d", w.Code)
-	}
-	if w := do(a, "HEAD", "/secret", ""); w.Code != 500 {
-		t.Errorf("HEAD: got %d", w.Code)
-	}
-}
-
-func TestForwardedHeadersCountFromTrustedPeersOnly(t *testing.T) {
-	show := func(c *Context) error { return c.Text(c.IP() + " " + c.Scheme() + " " + c.Host()) }
-	headers := []string{"X-Forwarded-For", "6.6.6.6", "X-Forwarded-For", "1.2.3.4, 192.0.2.9", "X-Forwarded-Proto", "https", "X-Forwarded-Host", "a.example"}
-	a := New()
-	a.Get("/", show)
-	if got := do(a, "GET", "http://host/", "", headers...).Body.String(); got != "192.0.2.1 http host" {
-		t.Errorf("untrusted: got %q", got)
-	}
-	a = New(Options{TrustedProxies: []string{"192.0.2.0/24"}})
-	a.Get("/", show)
-	if got := do(a, "GET", "http://host/", "", headers...).Body.String(); got != "1.2.3.4 https a.example" {
-		t.Errorf("trusted: got %q", got)
-	}
-}
-
-func TestBodyOverTheLimitIs413(t *testing.T) {
-	a := New(Options{BodyLimit: 10})
-	a.Post("/", func(c *Context) error {
-		_, err := c.Body()
-		return err
 	})
-	if w := do(a, "POST", "/", "0123456789"); w.Code != 200 {
-		t.Errorf("at the limit: got %d", w.Code)
-	}
-	if w := do(a, "POST", "/", "0123456789x"); w.Code != http.StatusRequestEntityTooLarge {
-		t.Errorf("over the limit: got %d", w.Code)
-	}
+	t.Run("with TLS", func(t *testing.T) {
+		secure := New()
+		secure.Mount("/", app)
+		certs := httptest.NewTLSServer(nil)
+		defer certs.Close()
+		ln, _ := net.Listen("tcp", "127.0.0.1:0")
+		go secure.ServeTLS(ln, &tls.Config{Certificates: certs.TLS.Certificates})
+		tr := certs.Client().Transport.(*http.Transport).Clone()
+		tr.Protocols = new(http.Protocols)
+		tr.Protocols.SetHTTP2(true)
+		defer tr.CloseIdleConnections()
+		if _, body := get(t, &http.Client{Transport: tr}, "https://"+ln.Addr().String()); body != "HTTP/2.0 https" {
+			t.Errorf("body %q", body)
+		}
+		if err := secure.Shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
-func TestMiddlewareRunsInOrderAndSeesErrors(t *testing.T) {
-	var log []string
-	note := func(name string) Handler {
-		return func(c *Context) error {
-			err := c.Next()
-			log = append(log, name)
-			if err != nil {
-				log = append(log, err.Error())
+func TestSSEEndsAtShutdown(t *testing.T) {
+	app := New()
+	app.Get("/", func(c *Context) error {
+		return c.SSE(func(s *SSE) error {
+			s.Comment("hi")
+			s.Event(Event{ID: "1", Name: "n", Data: "a\r\nb", Retry: time.Second})
+			s.Send(map[string]int{"x": 1})
+			if s.Event(Event{ID: "1\n2"}) == nil || s.Event(Event{Name: "1\r2"}) == nil {
+				t.Error("a line break passed")
 			}
-			return err
-		}
+			<-s.Context().Done()
+			return nil
+		})
+	})
+	addr, stop := serve(t, app)
+	res, err := http.Get("http://" + addr)
+	if err != nil {
+		t.Fatal(err)
 	}
-	a := New()
-	a.Use(note("global"))
-	g := a.Group("/api", note("group"))
-	g.With(note("with")).Get("/x", note("route"), func(c *Context) error { return NewError(418) })
-	do(a, "GET", "/api/x", "")
-	if got := strings.Join(log, ","); got != "route,418 I'm a teapot,with,418 I'm a teapot,group,418 I'm a teapot,global,418 I'm a teapot" {
-		t.Errorf("got %s", got)
+	defer res.Body.Close()
+	want := ": hi\n\nid: 1\nevent: n\nretry: 1000\ndata: a\ndata: b\n\ndata: {\"x\":1}\n\n"
+	b := make([]byte, len(want))
+	if _, err := io.ReadFull(res.Body, b); err != nil || string(b) != want {
+		t.Errorf("got %q, %v", b, err)
 	}
-	log = nil
-	do(a, "GET", "/nowhere", "")
-	if len(log) == 0 || log[0] != "global" {
-		t.Errorf("404 passed the global middleware by: %q", log)
-	}
-}
-
-func TestMountStripsThePrefix(t *testing.T) {
-	inner := New()
-	inner.Get("/", func(c *Context) error { return c.Text("root") })
-	inner.Get("/x/:id", func(c *Context) error { return c.Text(c.Param("id")) })
-	a := New()
-	a.Mount("/in", inner)
-	for path, want := range map[string]string{"/in": "root", "/in/": "root", "/in/x/7": "7"} {
-		if got := do(a, "GET", path, "").Body.String(); got != want {
-			t.Errorf("%s: got %q", path, got)
-		}
+	if err := stop(); err != nil {
+		t.Error(err)
 	}
 }

@@ -4,174 +4,263 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 )
 
-// bruteMatch is the plain twin of the route table: it tries every route and
-// takes the most specific that matches.
-func bruteMatch(patterns []string, path string) (best string) {
-	for _, p := range patterns {
-		if bruteMatches(p, path) && (best == "" || bruteBeats(p, best)) {
-			best = p
+// plainMatch is the matcher that the table must agree with: it tries every route.
+func plainMatch(p *pattern, path string) (params []string, ok bool) {
+	texts := strings.Split(path[1:], "/")
+	for i, s := range p.segments {
+		if i >= len(texts) {
+			return nil, false
+		}
+		switch s.kind {
+		case catchAllSegment:
+			return append(params, strings.Join(texts[i:], "/")), true
+		case staticSegment:
+			if texts[i] != s.static {
+				return nil, false
+			}
+		case paramSegment:
+			value, found := strings.CutPrefix(texts[i], s.static)
+			if !found || value == "" {
+				return nil, false
+			}
+			params = append(params, value)
 		}
 	}
-	return best
+	return params, len(texts) == len(p.segments)
 }
 
-func bruteMatches(pattern, path string) bool {
-	ps, xs := strings.Split(pattern, "/"), strings.Split(path, "/")
-	for i, p := range ps {
-		if strings.HasPrefix(p, "*") {
-			return i < len(xs)
+// plainFind is the match that takes precedence.
+func plainFind(all []*Route, path string) (*Route, []string) {
+	var best *Route
+	var params []string
+	for _, rt := range all {
+		if ps, ok := plainMatch(&rt.pattern, path); ok && (best == nil || plainBefore(rt, best)) {
+			best, params = rt, ps
 		}
-		if i >= len(xs) {
-			return false
-		}
-		if at := strings.IndexByte(p, ':'); at >= 0 {
-			if !strings.HasPrefix(xs[i], p[:at]) || len(xs[i]) == at {
-				return false
-			}
+	}
+	return best, params
+}
+
+func plainBefore(a, b *Route) bool {
+	for i := range a.segments {
+		s, o := a.segments[i], b.segments[i]
+		if s == o {
 			continue
 		}
-		if p != xs[i] {
-			return false
+		if s.kind != o.kind {
+			return s.kind < o.kind
 		}
-	}
-	return len(ps) == len(xs)
-}
-
-// bruteRank orders segments of patterns, the best first.
-func bruteRank(segment string) int {
-	if strings.HasPrefix(segment, "*") {
-		return 1000
-	}
-	if at := strings.IndexByte(segment, ':'); at >= 0 {
-		return 500 - at
-	}
-	return 0
-}
-
-func bruteBeats(a, b string) bool {
-	as, bs := strings.Split(a, "/"), strings.Split(b, "/")
-	for i := range min(len(as), len(bs)) {
-		if x, y := bruteRank(as[i]), bruteRank(bs[i]); x != y {
-			return x < y
-		}
+		return len(s.static) > len(o.static)
 	}
 	return false
 }
 
-// tableOf registers patterns, leaving out those that match the same paths as
-// an earlier one, and reports which are in.
-func tableOf(patterns []string) (a *App, in []string) {
-	a = New(Options{DisableRedirects: true})
-	for _, p := range patterns {
-		func() {
-			defer func() { recover() }()
-			a.Get(p, func(c *Context) error { return c.Text(c.Route()) })
-			in = append(in, p)
-		}()
-	}
-	return a, in
-}
-
-func checkPath(t *testing.T, a *App, patterns []string, path string) {
+// checkTable registers the paths and compares the table with the plain matcher.
+func checkTable(t *testing.T, paths, requests []string) {
 	t.Helper()
-	r := httptest.NewRequest("GET", "/", nil)
-	r.URL.Path = path
-	w := httptest.NewRecorder()
-	a.ServeHTTP(w, r)
-	got := w.Body.String()
-	if w.Code != 200 {
-		got = ""
+	app := New()
+	for _, p := range paths {
+		rt := new(Route)
+		rt.setPattern(p)
+		if app.taken["GET "+rt.canonical] == nil {
+			app.Get(p, text(p))
+		}
 	}
-	if want := bruteMatch(patterns, path); got != want {
-		t.Fatalf("%q of %q: got %q, want %q", path, patterns, got, want)
+	table := app.buildTable()
+	for _, path := range requests {
+		want, params := plainFind(app.all, path)
+		w := new(response)
+		var got *Route
+		var values []string
+		if e, ps := table.methods["GET"].find(path, w); e != nil {
+			got = e.route
+			c := &Context{rw: response{match: e}, params: ps}
+			for i := range e.route.names {
+				values = append(values, c.param(i))
+			}
+		}
+		if got != want || !slices.Equal(values, params) {
+			t.Fatalf("routes %q\npath %q: got %v %q, want %v %q", paths, path, pathOf(got), values, pathOf(want), params)
+		}
 	}
 }
 
-var patternParts = []string{"a", "b", "ab", ":x", ":y", "a:x", "ab:z", ""}
+func pathOf(rt *Route) string {
+	if rt == nil {
+		return "nothing"
+	}
+	return rt.path
+}
 
-func randomPattern(r *rand.Rand) string {
+func TestTheTableAgreesWithTryingEveryRoute(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(1, 2))
+	for range 1500 {
+		var paths, requests []string
+		for range 1 + rnd.IntN(12) {
+			paths = append(paths, randomPath(rnd, []string{"a", "b", "ab", "", ":x", ":x", "a:x", "ab:x"}, []string{"", "/*rest"}))
+		}
+		for range 40 {
+			requests = append(requests, randomPath(rnd, []string{"a", "b", "ab", "abc", "", "c"}, []string{"", "/"}))
+		}
+		checkTable(t, paths, requests)
+	}
+}
+
+func randomPath(rnd *rand.Rand, segments, ends []string) string {
 	var b strings.Builder
-	n := 1 + r.IntN(4)
-	for i := range n {
-		part := patternParts[r.IntN(len(patternParts))]
-		if i < n-1 && part == "" {
-			part = "c"
+	for i := range 1 + rnd.IntN(4) {
+		s := segments[rnd.IntN(len(segments))]
+		if strings.HasSuffix(s, ":x") {
+			s += fmt.Sprint(i)
 		}
-		if at := strings.IndexByte(part, ':'); at >= 0 {
-			part += fmt.Sprint(i)
-		}
-		b.WriteString("/" + part)
+		b.WriteString("/" + s)
 	}
-	if r.IntN(5) == 0 {
-		return strings.TrimSuffix(b.String(), "/") + "/*rest"
-	}
-	return b.String()
-}
-
-func randomPath(r *rand.Rand) string {
-	parts := []string{"a", "b", "ab", "abc", "c", "x", "", "ac"}
-	var b strings.Builder
-	for range 1 + r.IntN(5) {
-		b.WriteString("/" + parts[r.IntN(len(parts))])
-	}
-	return b.String()
-}
-
-func TestTableAgreesWithBruteForceOnRandomRoutes(t *testing.T) {
-	for seed := range uint64(300) {
-		r := rand.New(rand.NewPCG(seed, 1))
-		var patterns []string
-		for range 1 + r.IntN(25) {
-			patterns = append(patterns, randomPattern(r))
-		}
-		a, in := tableOf(patterns)
-		for range 60 {
-			checkPath(t, a, in, randomPath(r))
-		}
-	}
+	return b.String() + ends[rnd.IntN(len(ends))]
 }
 
 func FuzzRouteTable(f *testing.F) {
-	f.Add("/a /:x /a/*r", "/a/b")
-	f.Add("/users/:id /users/new /users/:uid/posts /*rest", "/users/new")
-	f.Add("/a:x /ab:y /a/", "/abc")
-	f.Fuzz(func(t *testing.T, list, path string) {
-		fields := strings.Fields(list)
-		if len(fields) > 12 || len(list) > 300 || !strings.HasPrefix(path, "/") || len(path) > 200 {
+	f.Add("/users/new /users/:id /users/:uid/posts /users/new/:x /*rest", "/users/new/posts")
+	f.Add("/a/:b/*c /a/:b/c /:x/:y /v:n", "/a//c")
+	f.Add("/:a/ /:a/*b", "/x/")
+	f.Fuzz(func(t *testing.T, set, request string) {
+		var paths []string
+		for p := range strings.FieldsSeq(set) {
+			if strings.HasPrefix(p, "/") && validPath(p) && len(paths) < 20 {
+				paths = append(paths, p)
+			}
+		}
+		if len(paths) == 0 || !strings.HasPrefix(request, "/") {
 			return
 		}
-		a, in := tableOf(fields)
-		checkPath(t, a, in, path)
+		checkTable(t, paths, []string{request, request + "/", request + "x", "/"})
 	})
 }
 
-func TestMistakesInRoutesNameTheMend(t *testing.T) {
-	h := func(c *Context) error { return nil }
-	for name, c := range map[string]struct {
-		f    func(a *App)
-		want string
-	}{
-		"no slash":           {func(a *App) { a.Get("x", h) }, "begins with a slash"},
-		"no handler":         {func(a *App) { a.Get("/x") }, "give at least one"},
-		"nil handler":        {func(a *App) { a.Get("/x", nil) }, "is nil"},
-		"unnamed parameter":  {func(a *App) { a.Get("/:", h) }, "needs one name"},
-		"catch-all inside":   {func(a *App) { a.Get("/*a/b", h) }, "last segment"},
-		"name used twice":    {func(a *App) { a.Get("/:a/:a", h) }, "two parameters"},
-		"same route":         {func(a *App) { a.Get("/:a", h); a.Get("/:b", h) }, "table_test.go"},
-		"socket not enabled": {func(a *App) { a.WS("/x", nil) }, "app.EnableWebSocket"},
-		"lower case method":  {func(a *App) { a.Handle("get", "/x", h) }, "upper case"},
-	} {
-		t.Run(name, func(t *testing.T) {
+func validPath(p string) (ok bool) {
+	defer func() { ok = recover() == nil }()
+	new(Route).setPattern(p)
+	return true
+}
+
+func TestPrecedenceDoesNotDependOnTheOrder(t *testing.T) {
+	paths := []string{"/users/new", "/users/:id", "/users/:uid/posts", "/users/new/:x", "/*rest", "/v:major", "/:one"}
+	tests := map[string]string{
+		"/users/new":       "/users/new",
+		"/users/7":         "/users/:id",
+		"/users/7/posts":   "/users/:uid/posts",
+		"/users/new/posts": "/users/new/:x",
+		"/users/7/other":   "/*rest",
+		"/v2":              "/v:major",
+		"/v":               "/:one",
+		"/w":               "/:one",
+		"/":                "/*rest",
+	}
+	for range len(paths) {
+		paths = append(paths[1:], paths[0])
+		app := New()
+		for _, p := range paths {
+			app.Get(p, text(p))
+		}
+		for path, want := range tests {
+			if got := do(t, app, "GET", path, "").Body.String(); got != want {
+				t.Errorf("%s: got %s, want %s", path, got, want)
+			}
+		}
+	}
+}
+
+func TestTwoRoutesForTheSamePathsPanicWithBothPlaces(t *testing.T) {
+	app := New()
+	app.Get("/users/:id", text("a"))
+	defer func() {
+		s, _ := recover().(string)
+		if strings.Count(s, "table_test.go:") != 2 || !strings.Contains(s, "/users/:name") {
+			t.Fatalf("panic %q", s)
+		}
+	}()
+	app.Get("/users/:name", text("b"))
+}
+
+func TestMistakesInPathsPanic(t *testing.T) {
+	for _, path := range []string{"x", "/:", "/a*b", "/*a/b", "/:a/:a", "/:a:b", "/*"} {
+		t.Run(path, func(t *testing.T) {
 			defer func() {
-				if v := fmt.Sprint(recover()); !strings.Contains(v, c.want) {
-					t.Errorf("got %q, want something with %q", v, c.want)
+				if s, _ := recover().(string); !strings.HasPrefix(s, "nextrush: ") {
+					t.Fatalf("panic %q", s)
 				}
 			}()
-			c.f(New())
+			New().Get(path, text(""))
 		})
+	}
+}
+
+func TestMethodsOfOnePath(t *testing.T) {
+	app := New()
+	app.Any("/x", text("any"))
+	app.Get("/x", text("get"))
+	app.Route("/y").Get(text("get")).Post(text("post"))
+	for _, tt := range []struct{ method, path, want string }{
+		{"GET", "/x", "get"}, {"DELETE", "/x", "any"}, {"HEAD", "/x", "get"}, {"OPTIONS", "/x", "any"},
+		{"POST", "/y", "post"},
+	} {
+		if got := do(t, app, tt.method, tt.path, "").Body.String(); got != tt.want {
+			t.Errorf("%s %s: got %q, want %q", tt.method, tt.path, got, tt.want)
+		}
+	}
+}
+
+func TestRedirectsStayOnThisHost(t *testing.T) {
+	app := New()
+	app.Get("/:name", text(""))
+	app.Get("/:name/dir/", text(""))
+	for _, path := range []string{
+		"//evil.com/", "/%2fevil.com/", "/\\evil.com/", "/%5cevil.com/", "///", "//evil.com/%2f..",
+		"//evil.com", "/%09/evil.com/", "/evil.com//dir", "//evil.com/dir", "/.//evil.com/", "/a/../b/",
+	} {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.URL.Path, r.URL.RawPath = unescape(path), ""
+		w := httptest.NewRecorder()
+		app.ServeHTTP(w, r)
+		to := w.Header().Get("Location")
+		if w.Code == 308 != (to != "") {
+			t.Errorf("%s: status %d, Location %q", path, w.Code, to)
+		}
+		if to != "" && (to[0] != '/' || len(to) > 1 && strings.ContainsAny(to[1:2], `/\`)) {
+			t.Errorf("%s: Location %q", path, to)
+		}
+	}
+	if to := do(t, app, "GET", "/a/?x=1&y=%2f", "").Header().Get("Location"); to != "/a?x=1&y=%2f" {
+		t.Errorf("the query got lost: %q", to)
+	}
+}
+
+func unescape(s string) string {
+	return strings.NewReplacer("%2f", "/", "%5c", `\`, "%09", "\t").Replace(s)
+}
+
+func TestNamedRoutesGiveTheirURL(t *testing.T) {
+	sub := New()
+	sub.Get("/f/*path", text("")).Name("file")
+	app := New()
+	app.Mount("/sub", sub)
+	app.Group("/u").Get("/:id/v:n", text("")).Name("user")
+	for _, tt := range []struct {
+		name   string
+		params []any
+		want   string
+	}{
+		{"user", []any{"a/b", 2}, "/u/a%2Fb/v2"},
+		{"file", []any{"x y/z"}, "/sub/f/x%20y/z"},
+		{"user", []any{1}, ""}, {"user", []any{"", 1}, ""}, {"none", nil, ""},
+	} {
+		got, err := app.URL(tt.name, tt.params...)
+		if got != tt.want || (err == nil) != (tt.want != "") {
+			t.Errorf("%s %v: %q, %v", tt.name, tt.params, got, err)
+		}
 	}
 }

@@ -10,105 +10,166 @@ import (
 	"github.com/go-playground/validator/v10"
 )
 
-// validation is the validator of an App.
-type validation struct{ v *validator.Validate }
+// Validator checks a struct, or a pointer to one. *validator.Validate is one;
+// see NewValidator.
+type Validator interface{ Struct(v any) error }
 
-func newValidation() *validation {
-	v := validator.New(validator.WithRequiredStructEnabled())
-	v.RegisterTagNameFunc(inputName)
-	return &validation{v}
+// FieldError says what is wrong with one field.
+type FieldError struct {
+	Field   string `json:"field"` // as the client names it: "address.zip"
+	Rule    string `json:"rule"`  // "min"
+	Param   string `json:"param"` // "3"
+	Message string `json:"message"`
 }
 
-// Validator is the validator behind Bind: the place for rules of your own,
-// registered before the App serves.
-func (a *App) Validator() *validator.Validate { return a.valid.v }
+// embeddedName stands for an embedded struct in the names of its fields, which
+// JSON has without it.
+const embeddedName = "~"
 
-// inputName is what the client calls a field.
-func inputName(f reflect.StructField) string {
-	for _, s := range []source{fromJSON, fromQuery, fromPath, fromForm, fromHeader, fromCookie, fromXML} {
-		if name := tagName(f, string(s)); name != "" {
+// NewValidator makes a validator that calls fields by the names that clients
+// know, for rules of your own to be registered with.
+func NewValidator() *validator.Validate {
+	v := validator.New(validator.WithRequiredStructEnabled())
+	v.RegisterTagNameFunc(fieldName)
+	return v
+}
+
+func fieldName(f reflect.StructField) string {
+	for _, tag := range sources {
+		name, _, _ := strings.Cut(f.Tag.Get(tag), ",")
+		if name != "" && name != "-" {
 			return name
 		}
+	}
+	if f.Anonymous {
+		return embeddedName
 	}
 	return f.Name
 }
 
-// check validates structs, also in slices and maps; other values pass.
-func (v *validation) check(value any) error {
-	target := reflect.ValueOf(value)
-	for target.Kind() == reflect.Pointer {
-		if target.IsNil() {
-			return nil
-		}
-		target = target.Elem()
+// Validate applies the app's validator to v. Invalid fields are an *HTTPError
+// with status 422 and a []FieldError as details.
+func (c *Context) Validate(v any) error { return c.app.validate(v) }
+
+func (a *App) validate(v any) error {
+	val := reflect.ValueOf(v)
+	for val.Kind() == reflect.Pointer && !val.IsNil() {
+		val = val.Elem()
 	}
-	var err error
-	switch target.Kind() {
+	switch val.Kind() {
 	case reflect.Struct:
-		err = v.v.Struct(value)
-	case reflect.Slice, reflect.Array, reflect.Map:
-		err = v.v.Var(target.Interface(), "dive")
+		fields, err := a.validateStruct(v, val.Type(), "")
+		return invalid(fields, err)
+	case reflect.Slice, reflect.Array:
+		return a.validateSlice(val)
 	}
-	return invalid(err)
+	return nil
 }
 
-// invalid makes a 422 of the validator's errors.
-func invalid(err error) error {
-	var list validator.ValidationErrors
-	if !errors.As(err, &list) {
-		return err
+func (a *App) validateSlice(val reflect.Value) error {
+	elem := val.Type().Elem()
+	if elem.Kind() == reflect.Pointer {
+		elem = elem.Elem()
 	}
-	problems := make([]FieldError, len(list))
-	for i, e := range list {
-		name := e.Namespace()
-		if _, rest, ok := strings.Cut(name, "."); ok {
-			name = rest
+	if elem.Kind() != reflect.Struct {
+		return nil
+	}
+	var all []FieldError
+	for i := range val.Len() {
+		item := val.Index(i)
+		if item.Kind() == reflect.Pointer && item.IsNil() {
+			continue
 		}
-		problems[i] = FieldError{Field: name, Rule: e.Tag(), Param: e.Param(), Message: ruleText(e)}
+		fields, err := a.validateStruct(item.Interface(), elem, fmt.Sprintf("[%d].", i))
+		if err != nil {
+			return invalid(nil, err)
+		}
+		all = append(all, fields...)
 	}
-	return NewError(http.StatusUnprocessableEntity, "invalid input").WithDetails(problems)
+	return invalid(all, nil)
 }
 
-// ruleText says what a rule asks for, in plain English.
-func ruleText(e validator.FieldError) string {
-	text := e.Kind() == reflect.String
-	list := e.Kind() == reflect.Slice || e.Kind() == reflect.Array || e.Kind() == reflect.Map
-	unit := ""
-	if text {
-		unit = " characters"
-	} else if list {
-		unit = " items"
+// validateStruct returns what is wrong with the fields, or an error of another kind.
+func (a *App) validateStruct(v any, t reflect.Type, prefix string) ([]FieldError, error) {
+	err := a.opts.Validator.Struct(v)
+	if err == nil {
+		return nil, nil
 	}
-	switch e.Tag() {
-	case "required":
-		return "is required"
-	case "email":
-		return "must be an e-mail address"
-	case "url", "uri", "http_url":
-		return "must be a URL"
-	case "uuid", "uuid4":
-		return "must be a UUID"
-	case "min", "gte":
-		return fmt.Sprintf("must be at least %s%s", e.Param(), unit)
-	case "max", "lte":
-		return fmt.Sprintf("must be at most %s%s", e.Param(), unit)
-	case "gt":
-		return fmt.Sprintf("must be more than %s%s", e.Param(), unit)
-	case "lt":
-		return fmt.Sprintf("must be less than %s%s", e.Param(), unit)
-	case "len":
-		return fmt.Sprintf("must be exactly %s%s", e.Param(), unit)
-	case "oneof":
-		return "must be one of " + strings.Join(strings.Fields(e.Param()), ", ")
-	case "eqfield":
-		return "must equal " + e.Param()
-	case "alphanum":
-		return "must have letters and digits only"
-	case "numeric", "number":
-		return "must be a number"
+	var failed validator.ValidationErrors
+	if !errors.As(err, &failed) {
+		return nil, err
 	}
-	if e.Param() != "" {
-		return fmt.Sprintf("fails the rule %s=%s", e.Tag(), e.Param())
+	fields := make([]FieldError, len(failed))
+	for i, f := range failed {
+		name := f.Namespace()
+		if t.Name() != "" {
+			name = strings.TrimPrefix(name, t.Name()+".")
+		}
+		name = prefix + strings.ReplaceAll(name, embeddedName+".", "")
+		fields[i] = FieldError{Field: name, Rule: f.Tag(), Param: f.Param(), Message: message(f)}
 	}
-	return "fails the rule " + e.Tag()
+	return fields, nil
+}
+
+func invalid(fields []FieldError, err error) error {
+	if err == nil && len(fields) == 0 {
+		return nil
+	}
+	var he *HTTPError
+	switch {
+	case errors.As(err, &he):
+		return err
+	case err != nil:
+		return NewError(http.StatusUnprocessableEntity, "the input is invalid").WithCause(err)
+	}
+	return NewError(http.StatusUnprocessableEntity, "the input is invalid").WithDetails(fields)
+}
+
+// messages are sentences for the common rules; %s is the rule's parameter.
+var messages = map[string]string{
+	"required": "is required",
+	"email":    "must be an e-mail address",
+	"url":      "must be a URL",
+	"uuid":     "must be a UUID",
+	"uuid4":    "must be a UUID",
+	"oneof":    "must be one of: %s",
+	"eq":       "must be %s",
+	"ne":       "must not be %s",
+	"alpha":    "must be letters only",
+	"alphanum": "must be letters and digits only",
+	"numeric":  "must be a number",
+	"ip":       "must be an IP address",
+	"datetime": "must be a date of the form %s",
+	"unique":   "must not have the same value twice",
+	"eqfield":  "must be the same as %s",
+}
+
+// bounds are rules that count characters, items or the number itself.
+var bounds = map[string]string{
+	"min": "at least", "gte": "at least", "max": "at most", "lte": "at most",
+	"gt": "more than", "lt": "less than", "len": "exactly",
+}
+
+func message(f validator.FieldError) string {
+	if bound, ok := bounds[f.Tag()]; ok {
+		return boundMessage(f, bound)
+	}
+	text, ok := messages[f.Tag()]
+	switch {
+	case !ok:
+		return "does not satisfy the rule " + f.Tag()
+	case strings.Contains(text, "%s"):
+		return fmt.Sprintf(text, f.Param())
+	}
+	return text
+}
+
+func boundMessage(f validator.FieldError, bound string) string {
+	switch f.Kind() {
+	case reflect.String:
+		return "must have " + bound + " " + f.Param() + " characters"
+	case reflect.Slice, reflect.Map, reflect.Array:
+		return "must have " + bound + " " + f.Param() + " items"
+	}
+	return "must be " + bound + " " + f.Param()
 }

@@ -1,148 +1,197 @@
 package nextrush
 
 import (
+	"context"
 	"errors"
-	"fmt"
+	"maps"
 	"net/http"
 
 	"github.com/nextrush/nextrush/websocket"
 )
 
-// WSHandler handles a socket after the 101, in a goroutine of its own; messages
-// are read when it has returned or calls Receive. An error closes the socket:
-// with its own code where it is a *websocket.CloseError, with 1011 otherwise.
+// WSHandler serves a socket after the 101, in a goroutine of its own. An error
+// closes the socket with 1011, a *websocket.CloseError with its own code; nil
+// leaves it open.
 type WSHandler func(s *websocket.Socket, c *Context) error
 
-// WSMiddleware runs before the 101. What it sends is queued, what it joins
-// takes effect on the 101, and an error, or not calling next, refuses the
-// upgrade with a real HTTP status.
+// WSMiddleware runs before the 101, on the way to a WSHandler. An error, or not
+// calling next, refuses the upgrade: with the status of an *HTTPError, 500 for
+// another error, 403 for none.
 type WSMiddleware func(s *websocket.Socket, c *Context, next func() error) error
 
-const missingWebSocket = "nextrush: %s: add app.EnableWebSocket(websocket.Options{}) before it"
+// WebSocket is the plugin that makes [App.WS] work.
+func WebSocket(opts websocket.Options) Plugin { return &webSocketPlugin{opts: opts} }
 
-// WebSocket is the plugin that gives an App sockets.
-func WebSocket(opts websocket.Options) Plugin { return &socketPlugin{opts} }
+// EnableWebSocket registers the plugin WebSocket. It panics when it has been
+// registered before, and on a mistake in the options.
+func (a *App) EnableWebSocket(opts websocket.Options) *App {
+	if err := a.install(WebSocket(opts)); err != nil {
+		panic(err.Error())
+	}
+	return a
+}
 
-type socketPlugin struct{ opts websocket.Options }
+type webSocketPlugin struct {
+	opts   websocket.Options
+	server *websocket.Server
+}
 
-func (p *socketPlugin) Name() string { return "websocket" }
+func (p *webSocketPlugin) Name() string { return "websocket" }
 
-func (p *socketPlugin) Install(a *App) error {
-	o := p.opts
+func (p *webSocketPlugin) Install(app *App) error {
+	p.server = websocket.NewServer(app.webSocketOptions(p.opts))
+	app.sockets = p.server
+	return nil
+}
+
+// Stop waits for what is left of the drain that Shutdown has begun.
+func (p *webSocketPlugin) Stop(ctx context.Context) error { return p.server.Shutdown(ctx) }
+
+// webSocketOptions adds what the app knows and the caller left out.
+func (a *App) webSocketOptions(o websocket.Options) websocket.Options {
+	if o.Logger == nil {
+		o.Logger = a.opts.Logger
+	}
 	if o.ClientIP == nil {
 		o.ClientIP = a.clientIP
 	}
 	if o.SameOrigin == nil {
-		o.SameOrigin = func(r *http.Request) string { return a.scheme(r) + "://" + a.host(r) }
+		o.SameOrigin = func(r *http.Request) string { return a.forwarded(r).String() }
 	}
 	if o.Validate == nil {
-		o.Validate = a.valid.check
+		o.Validate = a.validateEvent
 	}
-	if o.Logger == nil {
-		o.Logger = a.opts.Logger
-	}
-	a.sockets = websocket.NewServer(o)
-	return nil
+	return o
 }
 
-// EnableWebSocket is app.Register(nextrush.WebSocket(opts)).
-func (a *App) EnableWebSocket(opts websocket.Options) *App { return a.Register(WebSocket(opts)) }
-
-// WebSockets is the server behind the App's sockets. It panics where
-// EnableWebSocket was not called.
-func (a *App) WebSockets() *websocket.Server { return a.needSockets("WebSockets()") }
-
-func (a *App) needSockets(what string) *websocket.Server {
-	if a.sockets == nil {
-		panic(fmt.Sprintf(missingWebSocket, what))
+// validateEvent checks the payload of an event with the app's validator.
+func (a *App) validateEvent(v any) error {
+	err := a.validate(v)
+	var he *HTTPError
+	if errors.As(err, &he) {
+		return &websocket.EventError{Message: he.Message, Errors: he.Details}
 	}
-	return a.sockets
+	return err
 }
 
-// WS registers a WebSocket route: a GET route whose handlers run before the
-// upgrade, as for any other route. A plain GET to it is answered with 426.
-func (g *Group) WS(path string, h WSHandler) *Route {
-	srv := g.app.needSockets(fmt.Sprintf("WS(%q)", path))
+// WS registers a WebSocket route: a route for GET that upgrades. Middleware runs
+// before, as for any other route; what is no upgrade is answered with 426.
+func (g *routes) WS(path string, h WSHandler) {
 	if h == nil {
-		panic(fmt.Sprintf("nextrush: WS(%q): handler is nil", path))
+		panic("nextrush: WS " + path + ": the handler is nil: give a function")
 	}
-	r := g.add(http.MethodGet, path, []Handler{func(c *Context) error { return c.upgrade(srv, h) }})
-	r.socket = true
-	return r
+	a := g.app
+	a.mustSockets("WS " + path)
+	g.Get(path, func(c *Context) error { return a.upgrade(c, h) })
 }
 
 // WSUse adds middleware for all WebSocket routes.
 func (a *App) WSUse(mw ...WSMiddleware) {
-	a.needSockets("WSUse")
-	for i, m := range mw {
+	for _, m := range mw {
 		if m == nil {
-			panic(fmt.Sprintf("nextrush: WSUse: middleware %d is nil", i+1))
+			panic("nextrush: WSUse: a middleware is nil: give a function")
 		}
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.wsUse = append(a.wsUse[:len(a.wsUse):len(a.wsUse)], mw...)
+	a.wsMiddleware = append(a.wsMiddleware, mw...)
 }
 
-// upgrade makes a socket of the request.
-func (c *Context) upgrade(srv *websocket.Server, h WSHandler) error {
-	s, err := srv.Accept(c.w, c.req)
+// WSBroadcast sends to everyone in the rooms, or to everyone where none is given.
+// It is safe from any goroutine.
+func (a *App) WSBroadcast(data any, rooms ...string) error {
+	return a.mustSockets("WSBroadcast").Broadcast(data, rooms...)
+}
+
+// WSTo sends to everyone in a room. It is safe from any goroutine.
+func (a *App) WSTo(room string) websocket.Emitter { return a.mustSockets("WSTo").To(room) }
+
+// WebSocketStats returns a snapshot of the counters. It is safe from any goroutine.
+func (a *App) WebSocketStats() websocket.Stats { return a.mustSockets("WebSocketStats").Stats() }
+
+// WebSocketConnections lists the open sockets. It is safe from any goroutine.
+func (a *App) WebSocketConnections() []*websocket.Socket {
+	return a.mustSockets("WebSocketConnections").Sockets()
+}
+
+// WebSockets returns the server behind the app's sockets: rooms, a socket by its
+// id. It is safe from any goroutine.
+func (a *App) WebSockets() *websocket.Server { return a.mustSockets("WebSockets") }
+
+func (a *App) mustSockets(what string) *websocket.Server {
+	if a.sockets == nil {
+		panic("nextrush: " + what + ": WebSockets are not enabled: add the line app.EnableWebSocket(websocket.Options{}) before")
+	}
+	return a.sockets
+}
+
+// upgrade accepts the socket, runs the WSUse chain, and opens it.
+func (a *App) upgrade(c *Context, h WSHandler) error {
+	s, err := a.sockets.Accept(c.w, c.req)
 	if err != nil {
 		return err
 	}
-	c.app.mu.Lock()
-	chain := c.app.wsUse
-	c.app.mu.Unlock()
-	open := false
-	if err := c.runWSUse(s, chain, &open); err != nil {
+	if err := a.admit(s, c); err != nil {
 		s.Refuse()
 		return err
 	}
-	if !open {
-		s.Refuse()
-		return NewError(http.StatusForbidden, "refused")
+	kept := c.detach(s.Context())
+	if err := s.Open(func(s *websocket.Socket) error { return h(s, kept) }); err != nil {
+		return c.openFailed(err)
 	}
-	err = s.Open(func(s *websocket.Socket) error { return h(s, c) })
-	var refused *websocket.HandshakeError
-	c.rw.hijacked = !errors.As(err, &refused)
-	return err
+	c.rw.status, c.rw.hijacked = http.StatusSwitchingProtocols, true
+	return nil
 }
 
-// runWSUse runs the middleware; a panic in it refuses the upgrade.
-func (c *Context) runWSUse(s *websocket.Socket, chain []WSMiddleware, open *bool) error {
+// admit runs the WSUse chain. A panic in it refuses the socket on its way up.
+func (a *App) admit(s *websocket.Socket, c *Context) error {
+	admitted := false
 	defer func() {
 		if v := recover(); v != nil {
 			s.Refuse()
 			panic(v)
 		}
 	}()
-	i := 0
-	var next func() error
-	next = func() error {
-		if i == len(chain) {
-			*open = true
+	var run func(i int) error
+	run = func(i int) error {
+		if i == len(a.wsMiddleware) {
+			admitted = true
 			return nil
 		}
-		m := chain[i]
-		i++
-		return m(s, c, next)
+		return a.wsMiddleware[i](s, c, func() error { return run(i + 1) })
 	}
-	return next()
+	if err := run(0); err != nil {
+		return err
+	}
+	if !admitted {
+		return NewError(http.StatusForbidden)
+	}
+	return nil
 }
 
-// WSBroadcast sends to everyone in the rooms, or to every socket where none is
-// given; see websocket.Socket.Send for what data may be.
-func (a *App) WSBroadcast(data any, rooms ...string) error {
-	return a.needSockets("WSBroadcast").Broadcast(data, rooms...)
+// openFailed tells a refusal, which is answered, from a connection that is gone.
+func (c *Context) openFailed(err error) error {
+	var refused *websocket.HandshakeError
+	if errors.As(err, &refused) {
+		return err
+	}
+	c.rw.status, c.rw.hijacked = http.StatusSwitchingProtocols, true
+	c.Log().Debug("websocket not opened", "error", err)
+	return nil
 }
 
-// WSTo sends to everyone in a room: app.WSTo("a").To("b").Emit("tick", 1).
-func (a *App) WSTo(room string) websocket.Emitter { return a.needSockets("WSTo").To(room) }
-
-// WebSocketStats is a snapshot of the counters.
-func (a *App) WebSocketStats() websocket.Stats { return a.needSockets("WebSocketStats").Stats() }
-
-// WebSocketConnections lists the open sockets.
-func (a *App) WebSocketConnections() []*websocket.Socket {
-	return a.needSockets("WebSocketConnections").Sockets()
+// detach copies c for a WebSocket handler, which runs beside the middleware that
+// still holds c. The copy's writer writes nothing: the connection is no longer
+// net/http's, and keeping its writer would keep its buffers.
+func (c *Context) detach(ctx context.Context) *Context {
+	d := &Context{app: c.app, req: c.req.WithContext(ctx), params: c.params}
+	d.rw = response{ResponseWriter: noWriter{make(http.Header)}, match: c.rw.match, status: http.StatusSwitchingProtocols, hijacked: true}
+	d.w = &d.rw
+	d.more = &more{id: c.ID(), query: c.extra().query, values: maps.Clone(c.extra().values)}
+	return d
 }
+
+// noWriter is the response of a connection that has become a WebSocket.
+type noWriter struct{ header http.Header }
+
+func (w noWriter) Header() http.Header       { return w.header }
+func (noWriter) WriteHeader(int)             {}
+func (noWriter) Write(b []byte) (int, error) { return 0, http.ErrHijacked }

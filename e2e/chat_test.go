@@ -48,7 +48,7 @@ func (p *program) start() {
 	}
 	lines := bufio.NewScanner(stderr)
 	for lines.Scan() {
-		if strings.Contains(lines.Text(), "listening on") {
+		if strings.Contains(lines.Text(), "listening") {
 			go func() {
 				for lines.Scan() {
 				}

@@ -1,0 +1,98 @@
+package nextrush
+
+import (
+	"mime"
+	"strconv"
+	"strings"
+)
+
+// Accepts returns the one of the types that the client prefers, by the Accept
+// header (RFC 9110 §12.5.1), or "" when it takes none. Among equals the first
+// given wins. A type is a media type or a file extension: "json".
+func (c *Context) Accepts(types ...string) string {
+	ranges := parseAccept(c.req.Header["Accept"])
+	if len(ranges) == 0 {
+		return first(types)
+	}
+	best, bestQ := "", 0.0
+	for _, t := range types {
+		if q := quality(ranges, mediaTypeOf(t)); q > bestQ {
+			best, bestQ = t, q
+		}
+	}
+	return best
+}
+
+func first(types []string) string {
+	if len(types) == 0 {
+		return ""
+	}
+	return types[0]
+}
+
+func mediaTypeOf(t string) string {
+	if strings.Contains(t, "/") {
+		return t
+	}
+	full, _, _ := mime.ParseMediaType(mime.TypeByExtension("." + strings.TrimPrefix(t, ".")))
+	return full
+}
+
+type acceptRange struct {
+	main, sub string
+	q         float64
+}
+
+// maxAcceptRanges bounds the work that a request can ask for.
+const maxAcceptRanges = 64
+
+func parseAccept(lines []string) []acceptRange {
+	var ranges []acceptRange
+	for _, line := range lines {
+		for part := range strings.SplitSeq(line, ",") {
+			if r, ok := parseRange(part); ok && len(ranges) < maxAcceptRanges {
+				ranges = append(ranges, r)
+			}
+		}
+	}
+	return ranges
+}
+
+func parseRange(part string) (acceptRange, bool) {
+	name, params, _ := strings.Cut(part, ";")
+	main, sub, ok := strings.Cut(strings.ToLower(strings.TrimSpace(name)), "/")
+	r := acceptRange{main, sub, 1}
+	for p := range strings.SplitSeq(params, ";") {
+		k, v, _ := strings.Cut(strings.TrimSpace(p), "=")
+		if !strings.EqualFold(k, "q") {
+			continue
+		}
+		q, err := strconv.ParseFloat(v, 64)
+		if err != nil || !(q >= 0 && q <= 1) {
+			return r, false
+		}
+		r.q = q
+	}
+	return r, ok
+}
+
+// quality is that of the most specific range that fits.
+func quality(ranges []acceptRange, t string) float64 {
+	main, sub, _ := strings.Cut(t, "/")
+	q, specific := 0.0, -1
+	for _, r := range ranges {
+		s := -1
+		switch {
+		case r.main == main && r.sub == sub:
+			s = 2
+		case r.main == main && r.sub == "*":
+			s = 1
+		case r.main == "*" && r.sub == "*":
+			s = 0
+		}
+		if s > specific {
+			q, specific = r.q, s
+		}
+	}
+	return q
+}

@@ -1,0 +1,157 @@
+package nextrush
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+func TestErrorsAreProblemsOfRFC9457(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		err  error
+		want problem
+	}{
+		{"an HTTPError", NewError(409, "taken").WithCode("TAKEN").WithDetails([]string{"x"}),
+			problem{"about:blank", "Conflict", 409, "taken", "TAKEN", []any{"x"}, "", ""}},
+		{"a wrapped one", fmt.Errorf("outer: %w", NewError(404)), problem{"about:blank", "Not Found", 404, "", "", nil, "", ""}},
+		{"another error", errors.New("secret"), problem{"about:blank", "Internal Server Error", 500, "", "", nil, "", ""}},
+		{"a cause", NewError(400, "no").WithCause(errors.New("secret")), problem{"about:blank", "Bad Request", 400, "no", "", nil, "", ""}},
+		{"details that cannot be encoded", NewError(400).WithDetails(func() {}), problem{"about:blank", "Bad Request", 400, "", "", nil, "", ""}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			code, header, body := answer(t, func(c *Context) error {
+				c.SetHeader("Content-Encoding", "gzip")
+				return tt.err
+			})
+			var got problem
+			json.Unmarshal([]byte(body), &got)
+			if fmt.Sprint(got) != fmt.Sprint(tt.want) || code != tt.want.Status {
+				t.Errorf("%d %s", code, body)
+			}
+			if header.Get("Content-Type") != "application/problem+json" || header.Get("Content-Encoding") != "" {
+				t.Errorf("header %v", header)
+			}
+		})
+	}
+}
+
+func TestBrowsersGetAPage(t *testing.T) {
+	fail := func(*Context) error { return NewError(400, "<script>") }
+	_, header, body := answer(t, fail, "Accept", "text/html,application/xhtml+xml,*/*;q=0.8")
+	if header.Get("Content-Type") != "text/html; charset=utf-8" || strings.Contains(body, "<script>") || !strings.Contains(body, "400 Bad Request") {
+		t.Errorf("%v\n%s", header, body)
+	}
+}
+
+func TestDebugSendsCauseAndStack(t *testing.T) {
+	app := New(Options{Debug: true})
+	app.Get("/", func(*Context) error { panic("oh") })
+	if body := do(t, app, "GET", "/", "").Body.String(); !strings.Contains(body, "panic: oh") || !strings.Contains(body, "errors_test.go") {
+		t.Error(body)
+	}
+}
+
+func TestFailuresOfTheServerAreLoggedWithTheirStack(t *testing.T) {
+	var log bytes.Buffer
+	app := New(Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	app.Get("/panic", func(*Context) error { panic("oh") })
+	app.Get("/client", func(*Context) error { return NewError(400) })
+	do(t, app, "GET", "/client", "")
+	if log.Len() > 0 {
+		t.Errorf("logged %s", &log)
+	}
+	do(t, app, "GET", "/panic", "")
+	if s := log.String(); !strings.Contains(s, "errors_test.go") || !strings.Contains(s, "path=/panic") {
+		t.Errorf("logged %s", s)
+	}
+}
+
+func TestAnErrorIsAnsweredOnce(t *testing.T) {
+	calls := 0
+	app := New(Options{ErrorHandler: func(c *Context, err error) {
+		calls++
+		c.Status(StatusOf(err)).Text("custom")
+	}})
+	app.Use(func(c *Context) error {
+		err := c.Next()
+		c.HandleError(err)
+		if c.StatusCode() != 418 {
+			t.Errorf("status %d", c.StatusCode())
+		}
+		return err
+	})
+	app.Get("/", func(*Context) error { return NewError(418) })
+	if w := do(t, app, "GET", "/", ""); w.Code != 418 || calls != 1 || w.Body.String() != "custom" {
+		t.Errorf("%d %s, %d calls", w.Code, w.Body, calls)
+	}
+}
+
+func TestHandlersAndMiddlewareOfNetHTTP(t *testing.T) {
+	type key struct{}
+	app := New()
+	app.Use(WrapMiddleware(func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			rec := &upper{w, 0}
+			next.ServeHTTP(rec, r.WithContext(context.WithValue(r.Context(), key{}, "v")))
+			w.Header().Set("X-Late", "1")
+			if rec.code == 0 {
+				t.Error("the middleware saw no status")
+			}
+		})
+	}))
+	app.Get("/x/:id", WrapHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, r.PathValue("id"), r.Context().Value(key{}))
+	})))
+	app.Get("/fail", func(*Context) error { return NewError(409) })
+	app.Mount("/std", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.Method, r.URL.Path) }))
+	for _, tt := range []struct{ method, path, want string }{
+		{"GET", "/x/a", "AV"}, {"GET", "/std", "GET/"}, {"PUT", "/std/a/b", "PUT/A/B"}, {"GET", "/fail", ""},
+	} {
+		w := do(t, app, tt.method, tt.path, "")
+		if got := w.Body.String(); tt.want != "" && got != tt.want {
+			t.Errorf("%s: %q", tt.path, got)
+		}
+		if tt.path == "/fail" && w.Code != 409 {
+			t.Errorf("status %d", w.Code)
+		}
+	}
+}
+
+// upper is a writer as middleware of net/http makes them.
+type upper struct {
+	http.ResponseWriter
+	code int
+}
+
+func (w *upper) WriteHeader(code int) {
+	w.code = code
+	w.ResponseWriter.WriteHeader(code)
+}
+
+func (w *upper) Write(b []byte) (int, error) {
+	w.code = max(w.code, 200)
+	return w.ResponseWriter.Write(bytes.ToUpper(b))
+}
+
+func TestAMountedAppBringsItsMiddlewareAndLaterRoutes(t *testing.T) {
+	sub := New()
+	sub.Use(mark("sub"))
+	app := New()
+	app.Use(mark("app"))
+	app.Group("/api", mark("group")).Mount("/v1", sub)
+	sub.Get("/late/:id", func(c *Context) error { return c.Text(c.Param("id") + c.Route()) })
+	w := do(t, app, "GET", "/api/v1/late/7", "")
+	if got := strings.Join(w.Header()["X-Trace"], " "); got != "app group sub" || w.Body.String() != "7/api/v1/late/:id" {
+		t.Errorf("%q %s", got, w.Body)
+	}
+	if infos := app.Routes(); len(infos) != 1 || infos[0].Path != "/api/v1/late/:id" || !strings.Contains(infos[0].Source, "errors_test.go") {
+		t.Errorf("%+v", infos)
+	}
+}

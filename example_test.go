@@ -1,0 +1,62 @@
+package nextrush_test
+
+import (
+	"fmt"
+	"net/http/httptest"
+
+	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/websocket"
+)
+
+func Example() {
+	app := nextrush.New()
+	app.Use(func(c *nextrush.Context) error {
+		c.SetHeader("X-Powered-By", "NextRush")
+		return c.Next()
+	})
+	app.Get("/users/:id", func(c *nextrush.Context) error {
+		return c.JSON(map[string]string{"id": c.Param("id")})
+	}).Name("user")
+
+	w := httptest.NewRecorder()
+	app.ServeHTTP(w, httptest.NewRequest("GET", "/users/7", nil))
+	fmt.Print(w.Body)
+	fmt.Println(app.URL("user", 7))
+	// Output:
+	// {"id":"7"}
+	// /users/7 <nil>
+}
+
+func ExampleApp_WS() {
+	app := nextrush.New()
+	app.EnableWebSocket(websocket.Options{MaxConnections: 100})
+	app.WS("/echo", func(s *websocket.Socket, c *nextrush.Context) error {
+		s.OnMessage(func(m websocket.Message) { s.Send("Echo: " + m.Text()) })
+		return nil
+	})
+	fmt.Println(app.WebSocketStats().Connections)
+	// Output: 0
+}
+
+func ExampleContext_Bind() {
+	app := nextrush.New()
+	app.Put("/users/:id", func(c *nextrush.Context) error {
+		var in struct {
+			ID   int    `path:"id"`
+			Name string `query:"name" validate:"min=3"`
+		}
+		if err := c.Bind(&in); err != nil {
+			return err
+		}
+		return c.Text(fmt.Sprint(in.ID, in.Name))
+	})
+	for _, target := range []string{"/users/7?name=ada", "/users/7?name=x", "/users/x"} {
+		w := httptest.NewRecorder()
+		app.ServeHTTP(w, httptest.NewRequest("PUT", target, nil))
+		fmt.Println(w.Code)
+	}
+	// Output:
+	// 200
+	// 422
+	// 400
+}

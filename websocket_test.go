@@ -1,0 +1,216 @@
+package nextrush
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nextrush/nextrush/websocket"
+)
+
+// served is an app on a port of its own until the test ends.
+func served(t *testing.T, app *App) *httptest.Server {
+	t.Helper()
+	srv := httptest.NewServer(app)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		if err := app.Shutdown(ctx); err != nil {
+			t.Error(err)
+		}
+		srv.Close()
+	})
+	return srv
+}
+
+func dial(t *testing.T, srv *httptest.Server, path string) (*websocket.Socket, error) {
+	t.Helper()
+	s, err := websocket.Dial(t.Context(), "ws"+strings.TrimPrefix(srv.URL, "http")+path, nil)
+	if err == nil {
+		t.Cleanup(func() { s.Close(websocket.StatusNormalClosure, "") })
+	}
+	return s, err
+}
+
+func receive(t *testing.T, s *websocket.Socket) string {
+	t.Helper()
+	m, err := s.Receive(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m.Text()
+}
+
+func TestAWebSocketRouteHasParamsValuesAndMiddleware(t *testing.T) {
+	app := New()
+	app.EnableWebSocket(websocket.Options{})
+	app.Use(func(c *Context) error {
+		c.Set("user", "ada")
+		return c.Next()
+	})
+	app.WSUse(func(s *websocket.Socket, c *Context, next func() error) error {
+		s.Set("n", 7)
+		c.Set("late", "set")
+		s.Send("first")
+		return next()
+	})
+	app.Group("/chat").WS("/:room", func(s *websocket.Socket, c *Context) error {
+		user, _ := Value[string](c, "user")
+		late, _ := Value[string](c, "late")
+		s.Send(c.Param("room") + " " + user + " " + late)
+		s.OnMessage(func(m websocket.Message) { s.Send("Echo: " + m.Text()) })
+		return c.Context().Err()
+	})
+	s, err := dial(t, served(t, app), "/chat/go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := receive(t, s); got != "first" {
+		t.Errorf("got %q", got)
+	}
+	if got := receive(t, s); got != "go ada set" {
+		t.Errorf("got %q", got)
+	}
+	s.Send("hi")
+	if got := receive(t, s); got != "Echo: hi" {
+		t.Errorf("got %q", got)
+	}
+	if n := app.WebSocketStats().Connections; n != 1 || len(app.WebSocketConnections()) != 1 {
+		t.Errorf("%d connections", n)
+	}
+	app.WSBroadcast("all")
+	if got := receive(t, s); got != "all" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestRefusedUpgradesHaveAStatus(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		mw     WSMiddleware
+		status int
+	}{
+		{"an HTTPError gives its own", func(*websocket.Socket, *Context, func() error) error { return NewError(402) }, 402},
+		{"another error is 500", func(*websocket.Socket, *Context, func() error) error { return errors.New("x") }, 500},
+		{"no call of next is 403", func(*websocket.Socket, *Context, func() error) error { return nil }, 403},
+		{"an error after next counts", func(_ *websocket.Socket, _ *Context, next func() error) error {
+			next()
+			return NewError(409)
+		}, 409},
+		{"a panic is 500", func(*websocket.Socket, *Context, func() error) error { panic("x") }, 500},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			app := New()
+			app.EnableWebSocket(websocket.Options{})
+			app.WSUse(tt.mw)
+			app.WS("/", func(*websocket.Socket, *Context) error {
+				t.Error("the handler ran")
+				return nil
+			})
+			_, err := dial(t, served(t, app), "/")
+			var refused *websocket.HandshakeError
+			if !errors.As(err, &refused) || refused.Status != tt.status {
+				t.Fatalf("got %v", err)
+			}
+		})
+	}
+}
+
+func TestAMiddlewareRefusesBeforeTheHandshake(t *testing.T) {
+	app := New()
+	app.EnableWebSocket(websocket.Options{})
+	app.With(func(*Context) error { return NewError(401) }).WS("/", func(*websocket.Socket, *Context) error { return nil })
+	_, err := dial(t, served(t, app), "/")
+	var refused *websocket.HandshakeError
+	if !errors.As(err, &refused) || refused.Status != 401 {
+		t.Fatalf("got %v", err)
+	}
+}
+
+func TestAPlainGetToAWebSocketIs426(t *testing.T) {
+	app := New()
+	app.EnableWebSocket(websocket.Options{})
+	app.WS("/", func(*websocket.Socket, *Context) error { return nil })
+	w := do(t, app, "GET", "/", "")
+	if w.Code != http.StatusUpgradeRequired || w.Header().Get("Upgrade") != "websocket" {
+		t.Fatalf("status %d, header %v", w.Code, w.Header())
+	}
+}
+
+func TestLoggersSee101(t *testing.T) {
+	app := New()
+	app.EnableWebSocket(websocket.Options{})
+	status := make(chan int, 1)
+	app.Use(func(c *Context) error {
+		err := c.Next()
+		status <- c.StatusCode()
+		return err
+	})
+	app.WS("/", func(*websocket.Socket, *Context) error { return nil })
+	if _, err := dial(t, served(t, app), "/"); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-status; got != 101 {
+		t.Fatalf("status %d", got)
+	}
+}
+
+func TestEventsAreValidatedByTheAppsValidator(t *testing.T) {
+	type in struct {
+		Text string `json:"text" validate:"required"`
+	}
+	app := New()
+	app.EnableWebSocket(websocket.Options{})
+	app.WS("/", func(s *websocket.Socket, _ *Context) error {
+		websocket.Handle(s, "say", func(_ context.Context, _ *websocket.Socket, v in) (string, error) {
+			if v.Text == "fail" {
+				return "", NewError(409, "taken")
+			}
+			return v.Text, nil
+		})
+		return nil
+	})
+	s, err := dial(t, served(t, app), "/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.OnMessage(func(websocket.Message) {})
+	var failed *websocket.EventError
+	if _, err = s.Request(t.Context(), "say", in{}); !errors.As(err, &failed) || failed.Errors == nil {
+		t.Errorf("invalid: %v", err)
+	}
+	if _, err = s.Request(t.Context(), "say", in{"fail"}); !errors.As(err, &failed) || failed.Message != "taken" {
+		t.Errorf("refused: %v", err)
+	}
+	if _, err = s.Request(t.Context(), "say", in{"x"}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestWSBeforeEnableWebSocketNamesTheMissingLine(t *testing.T) {
+	defer func() {
+		if s, _ := recover().(string); !strings.Contains(s, "app.EnableWebSocket(websocket.Options{})") {
+			t.Fatalf("panic %q", s)
+		}
+	}()
+	New().WS("/", func(*websocket.Socket, *Context) error { return nil })
+}
+
+func TestAMountedAppKeepsItsSockets(t *testing.T) {
+	sub := New()
+	sub.EnableWebSocket(websocket.Options{})
+	sub.WS("/echo", func(s *websocket.Socket, _ *Context) error { return s.Send("sub") })
+	app := New()
+	app.Mount("/sub", sub)
+	s, err := dial(t, served(t, app), "/sub/echo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := receive(t, s); got != "sub" {
+		t.Fatalf("got %q", got)
+	}
+}
