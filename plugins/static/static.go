@@ -1,94 +1,84 @@
-// Package static serves files from a directory or an fs.FS.
+// Package static serves the files of a directory, or of an fs.FS such as an
+// embed.FS, under a prefix.
 //
-//	app.Register(static.New("/assets", "./public"))
-//	app.Register(static.FS("/", dist, static.Options{SPA: true}))
+//	app.Register(static.New("/assets", "public"))
+//
+// There is no listing; names that begin with a dot, and links that leave the
+// directory, do not exist.
 package static
 
 import (
+	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"net/http"
+	"net/url"
 	"os"
 	"path"
 	"strings"
-	"sync"
-	"time"
 
 	"github.com/nextrush/nextrush"
 )
 
-const index = "index.html"
-
-// Options configures the plugin. The zero value serves files and the
-// index.html of directories.
+// Options configures a Plugin. The zero value is complete.
 type Options struct {
-	// SPA answers a GET or HEAD of a page that is no file with the index.html
-	// of the root: a path whose last segment has no dot, asked for by a client
-	// that accepts text/html. A missing asset stays a 404.
+	// SPA answers with the index of the root where there is no such file, the
+	// client accepts HTML by name, and the last segment has no extension.
 	SPA          bool
-	CacheControl string // the header of that name; empty: none
+	CacheControl string // of files; empty: "no-cache", that is, ask with the ETag
+	Index        string // of directories; empty: "index.html"
 }
 
-// Plugin serves the files below one prefix. It never lists a directory, never
-// serves a name that begins with a dot, and never leaves its root: symbolic
-// links that point outside are not followed (os.Root).
+// Plugin serves files for GET and HEAD, with ranges and conditional requests
+// (RFC 9110 §13, §14). Routes of the App that are more specific come first.
 type Plugin struct {
 	prefix string
 	dir    string
+	root   *os.Root
+	fsys   fs.FS
 	opts   Options
-
-	fsys fs.FS
-	root *os.Root
-
-	mu   sync.Mutex // guards tags
-	tags map[string]tag
+	tags   tags
 }
 
-// tag is the ETag of a file as it was at a size and time.
-type tag struct {
-	size     int64
-	modified time.Time
-	etag     string
-}
-
-// New serves a directory under a prefix.
+// New serves a directory. Registering the plugin panics where it can not be
+// opened.
 func New(prefix, dir string, opts ...Options) *Plugin {
 	p := FS(prefix, nil, opts...)
 	p.dir = dir
 	return p
 }
 
-// FS serves a file system, such as an embed.FS, under a prefix.
+// FS serves a file system. What does not change while the modification time
+// and size stay the same is hashed once.
 func FS(prefix string, fsys fs.FS, opts ...Options) *Plugin {
-	p := &Plugin{prefix: strings.TrimSuffix(prefix, "/"), fsys: fsys, tags: make(map[string]tag)}
+	p := &Plugin{prefix: "/" + strings.Trim(prefix, "/"), fsys: fsys}
 	if len(opts) > 0 {
 		p.opts = opts[0]
+	}
+	if p.opts.Index == "" {
+		p.opts.Index = "index.html"
+	}
+	if p.opts.CacheControl == "" {
+		p.opts.CacheControl = "no-cache"
 	}
 	return p
 }
 
-// Name is "static" and the prefix, so that several can be registered.
-func (p *Plugin) Name() string { return "static " + p.prefix + "/" }
+// Name tells plugins of different prefixes apart.
+func (p *Plugin) Name() string { return "static " + p.prefix }
 
-// Install opens the directory and registers the routes. A directory that is
-// not there is an error.
+// Install opens the directory and registers the routes.
 func (p *Plugin) Install(app *nextrush.App) error {
 	if p.fsys == nil {
 		root, err := os.OpenRoot(p.dir)
 		if err != nil {
-			return fmt.Errorf("static: %w", err)
+			return err
 		}
 		p.root, p.fsys = root, root.FS()
 	}
-	app.Get(p.prefix+"/*path", p.serve)
-	if p.prefix != "" {
-		app.Get(p.prefix, p.serve)
-	}
+	app.Get(strings.TrimSuffix(p.prefix, "/")+"/*path", p.serve)
 	return nil
 }
 
@@ -101,81 +91,93 @@ func (p *Plugin) Stop(context.Context) error {
 }
 
 func (p *Plugin) serve(c *nextrush.Context) error {
-	name, ok := fileName(c.Param("path"))
-	if ok {
-		err := p.file(c, name)
-		if !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
+	param := c.Param("path")
+	name := strings.TrimSuffix(param, "/")
+	if !visible(name) || strings.Contains(strings.ToLower(c.Request().URL.RawPath), "%2f") {
+		return nextrush.NewError(http.StatusNotFound)
 	}
-	if ok && p.opts.SPA && isPage(c, name) {
-		return p.file(c, index)
-	}
-	return nextrush.NewError(http.StatusNotFound)
-}
-
-// fileName turns the rest of a path into a name for fs.FS. What a file server
-// of another system could take for a way out, or for a hidden file, is none.
-func fileName(rest string) (name string, ok bool) {
-	if strings.ContainsAny(rest, "\\:\x00") {
-		return "", false
-	}
-	for part := range strings.SplitSeq(rest, "/") {
-		if strings.HasPrefix(part, ".") {
-			return "", false
-		}
-	}
-	name = strings.Trim(path.Clean("/"+rest), "/")
 	if name == "" {
 		name = "."
 	}
-	return name, fs.ValidPath(name)
+	info, err := fs.Stat(p.fsys, name)
+	switch {
+	case err != nil:
+		return p.fallback(c, name, err)
+	case !info.IsDir() && name != param:
+		return nextrush.NewError(http.StatusNotFound)
+	case !info.IsDir():
+		return p.file(c, name)
+	case name != "." && name == param:
+		return p.addSlash(c, name)
+	}
+	if err := p.file(c, path.Join(name, p.opts.Index)); err != nil {
+		return p.fallback(c, name, err)
+	}
+	return nil
 }
 
-func isPage(c *nextrush.Context, name string) bool {
-	return !strings.Contains(path.Base(name), ".") && strings.Contains(c.Header("Accept"), "text/html")
+// visible reports whether a client may ask for a name: no hidden or empty
+// segments, nothing that means more than a name to some system.
+func visible(name string) bool {
+	if name == "" {
+		return true
+	}
+	if strings.ContainsAny(name, "\\:\x00") || !fs.ValidPath(name) {
+		return false
+	}
+	for segment := range strings.SplitSeq(name, "/") {
+		if strings.HasPrefix(segment, ".") {
+			return false
+		}
+	}
+	return true
 }
 
-// file answers with a file, or with the index.html of a directory.
+// addSlash sends the client from a directory's name to its path, so that
+// relative links of the index work. The location is relative: no other host.
+func (p *Plugin) addSlash(c *nextrush.Context, name string) error {
+	if _, err := fs.Stat(p.fsys, path.Join(name, p.opts.Index)); err != nil {
+		return p.fallback(c, name, err)
+	}
+	return c.Redirect("./"+url.PathEscape(path.Base(name))+"/", http.StatusMovedPermanently)
+}
+
+// fallback answers for a name that is not there.
+func (p *Plugin) fallback(c *nextrush.Context, name string, cause error) error {
+	wantsHTML := strings.Contains(strings.ToLower(c.Header("Accept")), "text/html")
+	if p.opts.SPA && wantsHTML && (name == "." || path.Ext(name) == "") {
+		c.Vary("Accept")
+		return p.file(c, p.opts.Index)
+	}
+	return nextrush.NewError(http.StatusNotFound).WithCause(cause)
+}
+
+// file answers with a regular file. It looks before it opens: opening a pipe
+// would wait for its other end.
 func (p *Plugin) file(c *nextrush.Context, name string) error {
+	info, err := fs.Stat(p.fsys, name)
+	if err == nil && !info.Mode().IsRegular() {
+		err = errors.New("static: not a regular file")
+	}
+	if err != nil {
+		return nextrush.NewError(http.StatusNotFound).WithCause(err)
+	}
 	f, err := p.fsys.Open(name)
 	if err != nil {
-		return missing(err)
+		return nextrush.NewError(http.StatusNotFound).WithCause(err)
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return missing(err)
-	}
-	if info.IsDir() {
-		if name != "." && !strings.HasSuffix(c.Path(), "/") {
-			return missing(fs.ErrNotExist) // relative links of the page would miss
-		}
-		return p.file(c, path.Join(name, index))
-	}
-	if !info.Mode().IsRegular() {
-		return missing(fs.ErrNotExist)
-	}
 	content, err := seekable(f)
 	if err != nil {
 		return err
 	}
-	etag, err := p.etag(name, info, content)
+	tag, err := p.tags.of(name, info, content)
 	if err != nil {
 		return err
 	}
-	c.SetHeader("ETag", etag).SetHeader("X-Content-Type-Options", "nosniff")
-	if p.opts.CacheControl != "" {
-		c.SetHeader("Cache-Control", p.opts.CacheControl)
-	}
-	http.ServeContent(c.Writer(), c.Request(), info.Name(), info.ModTime(), content)
+	c.SetHeader("ETag", tag).SetHeader("Cache-Control", p.opts.CacheControl).SetHeader("X-Content-Type-Options", "nosniff")
+	http.ServeContent(c.Writer(), c.Request(), name, info.ModTime(), content)
 	return nil
-}
-
-// missing makes one error of all that a client shall see as 404: what is not
-// there, what is outside, what may not be read.
-func missing(err error) error {
-	return fmt.Errorf("static: %w: %w", fs.ErrNotExist, err)
 }
 
 // seekable reads a file into memory where its file system can not seek.
@@ -184,28 +186,5 @@ func seekable(f fs.File) (io.ReadSeeker, error) {
 		return s, nil
 	}
 	data, err := io.ReadAll(f)
-	return strings.NewReader(string(data)), err
-}
-
-// etag is strong (RFC 9110 §8.8.3): a hash of the content, computed again when
-// size or time have changed.
-func (p *Plugin) etag(name string, info fs.FileInfo, content io.ReadSeeker) (string, error) {
-	p.mu.Lock()
-	t, ok := p.tags[name]
-	p.mu.Unlock()
-	if ok && t.size == info.Size() && t.modified.Equal(info.ModTime()) {
-		return t.etag, nil
-	}
-	hash := sha256.New()
-	if _, err := io.Copy(hash, content); err != nil {
-		return "", fmt.Errorf("static: %w", err)
-	}
-	if _, err := content.Seek(0, io.SeekStart); err != nil {
-		return "", fmt.Errorf("static: %w", err)
-	}
-	t = tag{info.Size(), info.ModTime(), `"` + base64.RawURLEncoding.EncodeToString(hash.Sum(nil)[:16]) + `"`}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.tags[name] = t
-	return t.etag, nil
+	return bytes.NewReader(data), err
 }

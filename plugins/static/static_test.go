@@ -1,9 +1,9 @@
 package static_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"os"
 	"path/filepath"
 	"testing"
@@ -13,101 +13,128 @@ import (
 	"github.com/nextrush/nextrush/plugins/static"
 )
 
-// site is a directory with public files, hidden ones, and a way out.
+// site is a directory with what must be served, beside what must not.
 func site(t *testing.T) string {
 	t.Helper()
 	base := t.TempDir()
-	dir := filepath.Join(base, "public")
-	for name, content := range map[string]string{
-		"secret.txt": "secret", "public/index.html": "<h1>home</h1>", "public/a.txt": "0123456789",
-		"public/.env": "secret", "public/sub/index.html": "sub", "public/sub/.git/config": "secret", "public/empty/x": "x",
+	for name, text := range map[string]string{
+		"secret.txt":            "secret",
+		"public/index.html":     "<p>root",
+		"public/app.js":         "0123456789",
+		"public/sub/index.html": "<p>sub",
+		"public/bare/a.txt":     "a",
+		"public/.env":           "secret",
+		"public/.git/config":    "secret",
 	} {
-		file := filepath.Join(base, name)
+		file := filepath.Join(base, filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(file, []byte(content), 0o644); err != nil {
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := os.Symlink(filepath.Join(base, "secret.txt"), filepath.Join(dir, "link.txt")); err != nil {
+	if err := os.Symlink(filepath.Join(base, "secret.txt"), filepath.Join(base, "public", "link.txt")); err != nil {
 		t.Fatal(err)
 	}
-	return dir
+	return filepath.Join(base, "public")
 }
 
-func get(app http.Handler, path string, headers ...string) *httptest.ResponseRecorder {
-	r := httptest.NewRequest("GET", "/", nil)
-	if u, err := url.ParseRequestURI(path); err == nil {
-		r.URL = u
-	} else {
-		r.URL.Path = path
-	}
-	for i := 0; i+1 < len(headers); i += 2 {
-		r.Header.Set(headers[i], headers[i+1])
+func get(app http.Handler, method, target string, header ...string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, target, nil)
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
 	}
 	w := httptest.NewRecorder()
 	app.ServeHTTP(w, r)
 	return w
 }
 
-func TestFilesRangesAndConditions(t *testing.T) {
-	app := nextrush.New()
-	app.Register(static.New("/assets", site(t), static.Options{CacheControl: "public, max-age=60"}))
-	w := get(app, "/assets/a.txt")
-	if w.Code != 200 || w.Body.String() != "0123456789" || w.Header().Get("Cache-Control") == "" {
-		t.Fatalf("got %d %q", w.Code, w.Body)
-	}
-	etag := w.Header().Get("ETag")
-	if w := get(app, "/assets/a.txt", "If-None-Match", etag); w.Code != http.StatusNotModified {
-		t.Errorf("same ETag: got %d", w.Code)
-	}
-	if w := get(app, "/assets/a.txt", "Range", "bytes=2-4"); w.Code != 206 || w.Body.String() != "234" {
-		t.Errorf("range: got %d %q", w.Code, w.Body)
-	}
-	for _, path := range []string{"/assets", "/assets/", "/assets/sub/"} {
-		if w := get(app, path); w.Code != 200 {
-			t.Errorf("%s: got %d", path, w.Code)
-		}
-	}
-}
-
-func TestNothingOutsideHiddenOrListed(t *testing.T) {
-	app := nextrush.New()
-	app.Register(static.New("/", site(t)))
-	for _, path := range []string{
-		"/../secret.txt", "/%2e%2e/secret.txt", "/..%2fsecret.txt", "/..%5csecret.txt", "/sub/../../secret.txt",
-		"/sub/..%2f..%2fsecret.txt", "/link.txt", "/.env", "/sub/.git/config", "/C:/secret.txt", "/a.txt%00", "/empty/", "/sub",
+func TestServesFilesAndNothingElse(t *testing.T) {
+	app := nextrush.New().Register(static.New("/s", site(t)))
+	for _, test := range []struct {
+		method, target string
+		status         int
+		body           string
+	}{
+		{"GET", "/s/app.js", 200, "0123456789"},
+		{"HEAD", "/s/app.js", 200, ""},
+		{"GET", "/s/", 200, "<p>root"},
+		{"GET", "/s/sub/", 200, "<p>sub"},
+		{"GET", "/s/sub", 301, ""},
+		{"POST", "/s/app.js", 405, ""},
+		{"GET", "/s/bare/", 404, ""},
+		{"GET", "/s/bare", 404, ""},
+		{"GET", "/s/app.js/", 404, ""},
+		{"GET", "/s/missing", 404, ""},
+		{"GET", "/s/.env", 404, ""},
+		{"GET", "/s/.git/config", 404, ""},
+		{"GET", "/s/link.txt", 404, ""},
+		{"GET", "/s/%2e%2e/secret.txt", 404, ""},
+		{"GET", "/s/..%2fsecret.txt", 404, ""},
+		{"GET", "/s/sub%2findex.html", 404, ""},
+		{"GET", "/s/..%5csecret.txt", 404, ""},
+		{"GET", "/s/C:/secret.txt", 404, ""},
+		{"GET", "/s/app.js%00.txt", 404, ""},
 	} {
-		w := get(app, path)
-		if w.Code == http.StatusOK {
-			t.Errorf("%s: got 200 %q", path, w.Body)
+		w := get(app, test.method, test.target)
+		if w.Code != test.status || test.status == 200 && w.Body.String() != test.body {
+			t.Errorf("%s %s: %d %q, want %d %q", test.method, test.target, w.Code, w.Body, test.status, test.body)
 		}
 	}
 }
 
-func TestSPAAnswersPagesButNotAssets(t *testing.T) {
-	app := nextrush.New()
-	app.Register(static.FS("/", fstest.MapFS{"index.html": {Data: []byte("app")}}, static.Options{SPA: true}))
-	html := []string{"Accept", "text/html,*/*;q=0.8"}
-	if w := get(app, "/users/7", html...); w.Code != 200 || w.Body.String() != "app" {
-		t.Errorf("page: got %d %q", w.Code, w.Body)
+func TestRangesAndConditionsUseAStrongETag(t *testing.T) {
+	app := nextrush.New().Register(static.New("/s", site(t), static.Options{CacheControl: "public, max-age=60"}))
+	first := get(app, "GET", "/s/app.js")
+	tag := first.Header().Get("ETag")
+	if len(tag) != 24 || tag[0] != '"' || first.Header().Get("Cache-Control") != "public, max-age=60" {
+		t.Errorf("headers: %v", first.Header())
 	}
-	if w := get(app, "/missing.js", html...); w.Code != 404 {
-		t.Errorf("asset: got %d", w.Code)
+	if w := get(app, "GET", "/s/app.js", "If-None-Match", tag); w.Code != 304 {
+		t.Errorf("If-None-Match: %d", w.Code)
 	}
-	if w := get(app, "/users/7", "Accept", "application/json"); w.Code != 404 {
-		t.Errorf("API: got %d", w.Code)
-	}
-}
-
-func TestMissingDirectoryIsAMistakeAtSetUp(t *testing.T) {
-	if err := nextrush.New().Register(static.New("/", filepath.Join(t.TempDir(), "nothing"))); err == nil {
-		t.Error("no error")
+	if w := get(app, "GET", "/s/app.js", "Range", "bytes=2-4", "If-Range", tag); w.Code != 206 || w.Body.String() != "234" {
+		t.Errorf("Range: %d %q", w.Code, w.Body)
 	}
 }
 
-func Example() {
+func TestETagFollowsTheContent(t *testing.T) {
+	dir := site(t)
+	app := nextrush.New().Register(static.New("/s", dir))
+	before := get(app, "GET", "/s/app.js").Header().Get("ETag")
+	if err := os.WriteFile(filepath.Join(dir, "app.js"), []byte("new content"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if after := get(app, "GET", "/s/app.js").Header().Get("ETag"); after == before || after == "" {
+		t.Errorf("ETag %s, before %s", after, before)
+	}
+}
+
+func TestSPAFallsBackForPagesOnly(t *testing.T) {
+	app := nextrush.New().Register(static.New("/", site(t), static.Options{SPA: true}))
+	for _, test := range []struct {
+		target, accept string
+		status         int
+	}{
+		{"/users/7", "text/html,*/*", 200},
+		{"/users/7", "application/json", 404},
+		{"/users/7", "*/*", 404},
+		{"/gone.js", "text/html", 404},
+		{"/.env", "text/html", 404},
+	} {
+		if w := get(app, "GET", test.target, "Accept", test.accept); w.Code != test.status {
+			t.Errorf("%s for %s: %d, want %d", test.target, test.accept, w.Code, test.status)
+		}
+	}
+}
+
+func ExampleFS() {
+	files := fstest.MapFS{"hello.txt": {Data: []byte("hello")}}
 	app := nextrush.New()
-	app.Register(static.FS("/assets", fstest.MapFS{"a.txt": {Data: []byte("hello")}}))
+	app.Register(static.FS("/assets", files))
+	w := httptest.NewRecorder()
+	app.ServeHTTP(w, httptest.NewRequest("GET", "/assets/hello.txt", nil))
+	fmt.Println(w.Code, w.Body)
+	// Output: 200 hello
 }
