@@ -51,7 +51,7 @@ func get(app http.Handler, method, target string, header ...string) *httptest.Re
 }
 
 func TestServesFilesAndNothingElse(t *testing.T) {
-	app := nextrush.New().Register(static.New("/s", site(t)))
+	app := appWith(t, static.New("/s", site(t)))
 	for _, test := range []struct {
 		method, target string
 		status         int
@@ -85,7 +85,7 @@ func TestServesFilesAndNothingElse(t *testing.T) {
 }
 
 func TestRangesAndConditionsUseAStrongETag(t *testing.T) {
-	app := nextrush.New().Register(static.New("/s", site(t), static.Options{CacheControl: "public, max-age=60"}))
+	app := appWith(t, static.New("/s", site(t), static.Options{CacheControl: "public, max-age=60"}))
 	first := get(app, "GET", "/s/app.js")
 	tag := first.Header().Get("ETag")
 	if len(tag) != 24 || tag[0] != '"' || first.Header().Get("Cache-Control") != "public, max-age=60" {
@@ -101,7 +101,7 @@ func TestRangesAndConditionsUseAStrongETag(t *testing.T) {
 
 func TestETagFollowsTheContent(t *testing.T) {
 	dir := site(t)
-	app := nextrush.New().Register(static.New("/s", dir))
+	app := appWith(t, static.New("/s", dir))
 	before := get(app, "GET", "/s/app.js").Header().Get("ETag")
 	if err := os.WriteFile(filepath.Join(dir, "app.js"), []byte("new content"), 0o644); err != nil {
 		t.Fatal(err)
@@ -112,7 +112,7 @@ func TestETagFollowsTheContent(t *testing.T) {
 }
 
 func TestSPAFallsBackForPagesOnly(t *testing.T) {
-	app := nextrush.New().Register(static.New("/", site(t), static.Options{SPA: true}))
+	app := appWith(t, static.New("/", site(t), static.Options{SPA: true}))
 	for _, test := range []struct {
 		target, accept string
 		status         int
@@ -137,4 +137,13 @@ func ExampleFS() {
 	app.ServeHTTP(w, httptest.NewRequest("GET", "/assets/hello.txt", nil))
 	fmt.Println(w.Code, w.Body)
 	// Output: 200 hello
+}
+
+func appWith(t *testing.T, p nextrush.Plugin) *nextrush.App {
+	t.Helper()
+	app := nextrush.New()
+	if err := app.Register(p); err != nil {
+		t.Fatal(err)
+	}
+	return app
 }
