@@ -87,7 +87,7 @@ func benchRouter() *httprouter.Router {
 			return
 		}
 		if err := check.Struct(u); err != nil {
-			http.Error(w, err.Error(), 422)
+			http.Error(w, err.Error(), http.StatusUnprocessableEntity)
 			return
 		}
 		w.Header().Set("Content-Type", "application/json; charset=utf-8")
