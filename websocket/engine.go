@@ -26,11 +26,12 @@ type engine struct {
 	workers map[*worker]struct{}
 
 	monitoring atomic.Bool
+	last       chan struct{} // the last socket has gone
 	flusher    flusher
 }
 
 func newEngine() *engine {
-	e := &engine{workers: make(map[*worker]struct{})}
+	e := &engine{workers: make(map[*worker]struct{}), last: make(chan struct{}, 1)}
 	e.wheel.init()
 	return e
 }
@@ -52,6 +53,12 @@ func (e *engine) remove() {
 	e.mu.Unlock()
 	for _, w := range stop {
 		close(w.task)
+	}
+	if e.empty() {
+		select {
+		case e.last <- struct{}{}:
+		default:
+		}
 	}
 }
 
@@ -193,7 +200,10 @@ func (e *engine) monitor() {
 	tick := time.NewTicker(monitorInterval)
 	defer tick.Stop()
 	for idle := 0; idle < monitorRounds; {
-		<-tick.C
+		select {
+		case <-tick.C:
+		case <-e.last:
+		}
 		if e.active.Load() == 0 {
 			idle++
 			if e.empty() {

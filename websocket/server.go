@@ -145,13 +145,13 @@ func (srv *Server) unregister(s *Socket) {
 
 // gone counts out a socket that has ended and told so.
 func (srv *Server) gone() {
+	srv.engine.remove()
 	srv.mu.Lock()
 	srv.live--
 	if srv.live == 0 && srv.idle != nil {
 		close(srv.idle)
 	}
 	srv.mu.Unlock()
-	srv.engine.remove()
 }
 
 func newID() (id [16]byte) {
