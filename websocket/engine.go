@@ -204,18 +204,18 @@ func (e *engine) monitor() {
 		case <-tick.C:
 		case <-e.last:
 		}
+		if e.empty() {
+			break
+		}
 		if e.active.Load() == 0 {
 			idle++
-			if e.empty() {
-				break
-			}
 			continue
 		}
 		idle = 0
 		e.relieve()
 	}
 	e.monitoring.Store(false)
-	if e.active.Load() > 0 {
+	if e.active.Load() > 0 && !e.empty() {
 		e.startMonitor()
 	}
 }
