@@ -117,6 +117,10 @@ func (a *App) listen(addr string, config *tls.Config) error {
 	if err != nil {
 		return fmt.Errorf("nextrush: listen: %w", err)
 	}
+	if err := a.Start(ctx); err != nil { // before a shutdown can begin, which stops what has started
+		ln.Close()
+		return err
+	}
 	result := make(chan error, 1)
 	go func() { result <- a.serve(ctx, ln, config) }()
 	select {
@@ -128,7 +132,12 @@ func (a *App) listen(addr string, config *tls.Config) error {
 	a.log().Info("shutting down")
 	timeout, cancel := context.WithTimeout(context.Background(), a.opts.ShutdownTimeout)
 	defer cancel()
-	return errors.Join(a.Shutdown(timeout), <-result)
+	err = a.Shutdown(timeout)
+	served := <-result
+	if errors.Is(served, http.ErrServerClosed) { // the signal came before the first Accept
+		served = nil
+	}
+	return errors.Join(err, served)
 }
 
 // Serve serves HTTP on a listener, which it closes, until Shutdown is called, and
