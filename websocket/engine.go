@@ -1,9 +1,12 @@
 package websocket
 
 import (
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/nextrush/nextrush/internal/poll"
 )
 
 const (
@@ -18,6 +21,8 @@ const (
 // goroutines exist only while it has sockets.
 type engine struct {
 	wheel  wheel
+	poller *poll.Poller
+	slow   atomic.Int64 // until when callbacks run elsewhere than where we poll, on the wheel's clock
 	active atomic.Int64 // batches being processed that are not known to be slow
 
 	mu      sync.Mutex // guards the fields below
@@ -33,6 +38,7 @@ type engine struct {
 func newEngine() *engine {
 	e := &engine{workers: make(map[*worker]struct{}), last: make(chan struct{}, 1)}
 	e.wheel.init()
+	e.poller = poll.New(runtime.GOMAXPROCS(0), e.pollingWorker, flushPolled)
 	return e
 }
 
@@ -105,15 +111,34 @@ type task struct {
 // worker is a goroutine that has grown its stack and read buffer, and lends
 // both to one socket at a time.
 type worker struct {
-	eng  *engine
-	task chan task
-	io   readOp
+	eng   *engine
+	task  chan task
+	polls bool    // it runs what the poller finds
+	buf   *[]byte // to read into; nil: from the pool
 
-	mu    sync.Mutex // guards the fields below
-	cur   *Socket    // whose batch is running
-	slow  bool       // the batch was found slow: nothing is held back any more
-	since int64      // when the batch began, on the monitor's count of rounds
-	dirty []*Socket  // receivers of this batch's broadcasts, not flushed yet
+	mu     sync.Mutex // guards the fields below
+	cur    *Socket    // whose batch is running
+	slow   bool       // the batch was found slow: nothing is held back any more
+	rounds int        // of the monitor since the batch began
+	dirty  []*Socket  // receivers of this batch's broadcasts, not flushed yet
+
+	// Of a worker that polls:
+	found int   // events since the last flush
+	began int64 // when the first was found, on the wheel's clock
+}
+
+// borrow lends a buffer to read into, for giveBack to return.
+func (w *worker) borrow() *[]byte {
+	if w.buf != nil {
+		return w.buf
+	}
+	return readBuffers.Get().(*[]byte)
+}
+
+func (w *worker) giveBack(buf *[]byte) {
+	if w.buf == nil {
+		readBuffers.Put(buf)
+	}
 }
 
 func (w *worker) loop(t task) {
@@ -134,20 +159,24 @@ func (w *worker) loop(t task) {
 func (w *worker) begin(s *Socket) {
 	w.eng.active.Add(1)
 	w.mu.Lock()
-	w.cur, w.slow, w.since = s, false, 0
+	w.cur, w.slow, w.rounds = s, false, 0
 	w.mu.Unlock()
 	if !w.eng.monitoring.Load() {
 		w.eng.startMonitor()
 	}
 }
 
-// end closes the batch and flushes the receivers of its broadcasts. The
+// end closes the batch and flushes the receivers of its broadcasts; where it
+// polls, those of all the sockets found at once are flushed together. The
 // socket's own queue is flushed by the caller.
 func (w *worker) end() {
 	w.mu.Lock()
 	slow := w.slow
 	w.cur = nil
-	dirty := w.takeDirty()
+	var dirty []*Socket
+	if !w.polls || w.slow {
+		dirty = w.takeDirty()
+	}
 	w.mu.Unlock()
 	if !slow {
 		w.eng.active.Add(-1)
@@ -207,7 +236,7 @@ func (e *engine) monitor() {
 		if e.empty() {
 			break
 		}
-		if e.active.Load() == 0 {
+		if !e.busy() {
 			idle++
 			continue
 		}
@@ -215,10 +244,12 @@ func (e *engine) monitor() {
 		e.relieve()
 	}
 	e.monitoring.Store(false)
-	if e.active.Load() > 0 && !e.empty() {
+	if e.busy() && !e.empty() {
 		e.startMonitor()
 	}
 }
+
+func (e *engine) busy() bool { return e.active.Load() > 0 || e.poller.Busy() }
 
 func (e *engine) empty() bool {
 	e.mu.Lock()
@@ -226,8 +257,10 @@ func (e *engine) empty() bool {
 	return e.sockets == 0
 }
 
-// relieve flushes for every batch that was there a round ago already.
+// relieve flushes for every batch that was there a round ago already, and has
+// another goroutine poll where such a batch keeps one from it.
 func (e *engine) relieve() {
+	e.poller.Relieve(func(t *poll.Turn) { t.Local.(*worker).relieve() })
 	e.mu.Lock()
 	all := make([]*worker, 0, len(e.workers))
 	for w := range e.workers {
@@ -235,14 +268,24 @@ func (e *engine) relieve() {
 	}
 	e.mu.Unlock()
 	for _, w := range all {
-		w.relieve()
+		if w.stale() {
+			w.relieve()
+		}
 	}
 }
 
+// stale reports whether the batch was there a round ago.
+func (w *worker) stale() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.rounds++
+	return w.rounds > 1
+}
+
+// relieve makes the batch a slow one: nothing is held back any more.
 func (w *worker) relieve() {
 	w.mu.Lock()
-	w.since++
-	if w.cur == nil || w.slow || w.since < 2 {
+	if w.cur == nil || w.slow {
 		w.mu.Unlock()
 		return
 	}
@@ -250,8 +293,63 @@ func (w *worker) relieve() {
 	s, dirty := w.cur, w.takeDirty()
 	w.mu.Unlock()
 	w.eng.active.Add(-1)
+	w.eng.judge(w.eng.wheel.now(), int64(monitorInterval), 0)
 	s.stopBatch()
 	w.flushAll(dirty)
+}
+
+// pollingWorker makes the worker of a goroutine that polls.
+func (e *engine) pollingWorker() any {
+	return &worker{eng: e, polls: true, buf: readBuffers.New().(*[]byte)}
+}
+
+const (
+	quickCallback = 20 * time.Microsecond  // of one socket, at most, where we poll
+	quickRound    = 200 * time.Microsecond // of all that were found at once, more than that
+	slowFactor    = 20                     // how much longer others are kept from waiting again
+	slowMax       = 10 * time.Second       // at most
+)
+
+// inline reports whether to run a socket where we poll. That is quickest, but
+// lets the other sockets of this poller wait, so after slow callbacks they run
+// in goroutines of their own for a time that makes such waits rare.
+func (w *worker) inline() bool {
+	now := w.eng.wheel.now()
+	if w.found == 0 {
+		w.began = now
+	}
+	w.found++
+	return now > w.eng.slow.Load()
+}
+
+// flushPolled ends a round of the poller: receivers of broadcasts are flushed.
+func flushPolled(t *poll.Turn) {
+	w := t.Local.(*worker)
+	if w.found == 0 {
+		return
+	}
+	now := w.eng.wheel.now()
+	w.eng.judge(now, now-w.began, int64(quickRound)+int64(w.found)*int64(quickCallback))
+	w.found = 0
+	w.mu.Lock()
+	dirty := w.takeDirty()
+	w.mu.Unlock()
+	w.flushAll(dirty)
+}
+
+// judge has callbacks run elsewhere for a while where they took too long.
+func (e *engine) judge(now, took, quick int64) {
+	if took > quick {
+		e.slow.Store(max(e.slow.Load(), now+min(slowFactor*took, int64(slowMax))))
+	}
+}
+
+// runElsewhere is runSocket in a goroutine of its own, while callbacks are slow.
+func runElsewhere(w *worker, s *Socket) {
+	began := w.eng.wheel.now()
+	runSocket(w, s)
+	now := w.eng.wheel.now()
+	w.eng.judge(now, now-began, int64(quickRound))
 }
 
 // flusher writes for broadcasts that have no socket of origin. On a busy

@@ -232,7 +232,7 @@ func (s *Socket) Open(handler func(*Socket) error) error {
 	}
 	answer := s.answer(u)
 	if !s.start(conn, early, answer, handler) {
-		conn.Close()
+		s.link.close()
 		return ErrServerClosed
 	}
 	if closed {
@@ -344,13 +344,10 @@ func (s *Socket) handle(handler func(*Socket) error) {
 	}
 	s.mu.Lock()
 	s.handling = false
-	waiting := s.pending != 0
 	s.mu.Unlock()
 	s.flush()
-	if waiting {
-		s.schedule(0)
-	}
 	s.begin()
+	s.schedule(0)
 }
 
 // handlerFailed closes with the error's own code, or 1011. The end of the

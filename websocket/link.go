@@ -1,20 +1,21 @@
 package websocket
 
 import (
-	"errors"
 	"net"
 	"sync"
 	"time"
+
+	"github.com/nextrush/nextrush/internal/poll"
 )
 
 // errAgain says that nothing more can be read or written now.
-var errAgain = errors.New("websocket: try again")
+var errAgain = poll.ErrAgain
 
 // link is how the bytes of one socket move: the driver. Nothing in it blocks.
 // At most one goroutine at a time reads, and at most one writes.
 type link interface {
-	// read reads into op.buf, or fails with errAgain.
-	read(op *readOp) (int, error)
+	// read reads into buf, or fails with errAgain.
+	read(buf []byte) (int, error)
 	// awaitRead calls the socket's readable once when there is something to
 	// read, also where that is an error.
 	awaitRead()
@@ -27,23 +28,23 @@ type link interface {
 	close()
 }
 
-// readOp and writeOp are the arguments of a transfer, and hold what a driver
-// needs for one, so that it allocates nothing.
-type readOp struct {
-	buf []byte
-	n   int
-	err error
-	raw func(fd uintptr) bool
+// writeOp is what to write, and what a driver needs for it, so that it
+// allocates nothing.
+type writeOp struct {
+	pieces [][]byte
+	n      int // bytes written so far
+	vector poll.Vector
 }
 
-type writeOp struct {
-	pieces   [][]byte
-	n        int // written so far
-	err      error
-	wait     bool   // stay in the poller until all has left
-	progress func() // called while waiting, whenever bytes have left
-	raw      func(fd uintptr) bool
-	vector   ioVector
+// newLink picks the driver for conn.
+func newLink(s *Socket, conn net.Conn) link {
+	if s.client || s.srv.opts.Driver == DriverPortable {
+		return &streamLink{s: s, conn: conn}
+	}
+	if l, ok := newLoopLink(s, conn); ok {
+		return l
+	}
+	return &streamLink{s: s, conn: conn}
 }
 
 var readBuffers = sync.Pool{New: func() any {
@@ -78,9 +79,9 @@ func (l *streamLink) awaitRead() {
 	}()
 }
 
-func (l *streamLink) read(op *readOp) (int, error) {
+func (l *streamLink) read(buf []byte) (int, error) {
 	if len(l.in) > 0 {
-		n := copy(op.buf, l.in)
+		n := copy(buf, l.in)
 		l.in = l.in[n:]
 		return n, nil
 	}
@@ -97,16 +98,17 @@ func (l *streamLink) write(op *writeOp) (int, error) {
 }
 
 func (l *streamLink) finish(op *writeOp) {
-	op.n, op.err = 0, nil
+	sent := 0
 	for _, p := range joined(op.pieces) {
-		var n int
-		if n, op.err = l.conn.Write(p); op.err != nil {
-			break
+		n, err := l.conn.Write(p)
+		sent += n
+		if err != nil {
+			l.s.written(sent, err)
+			return
 		}
-		op.n += n
 		l.s.progress()
 	}
-	l.s.written(op.n, op.err)
+	l.s.written(sent, nil)
 }
 
 // joined copies pieces together where they are small, so that they make one

@@ -24,25 +24,30 @@ const patience = time.Minute
 // network is one of the transports that the suites run on.
 type network struct {
 	name   string
+	driver Driver
 	listen func(testing.TB) (net.Listener, func() (net.Conn, error))
 }
 
-// run runs a test once over TCP and once over pipes in memory.
+// run runs a test over TCP with each driver, and over pipes in memory.
 func run(t *testing.T, f func(t *testing.T, n network)) {
-	for _, n := range []network{overTCP, inMemory} {
+	for _, n := range []network{overTCP, portable, inMemory} {
 		t.Run(n.name, func(t *testing.T) { f(t, n) })
 	}
 }
 
-var overTCP = network{"tcp", func(t testing.TB) (net.Listener, func() (net.Conn, error)) {
+var overTCP = network{"tcp", DriverAuto, listenTCP}
+
+var portable = network{"tcp, portable driver", DriverPortable, listenTCP}
+
+func listenTCP(t testing.TB) (net.Listener, func() (net.Conn, error)) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	return l, func() (net.Conn, error) { return net.Dial("tcp", l.Addr().String()) }
-}}
+}
 
-var inMemory = network{"memory", func(t testing.TB) (net.Listener, func() (net.Conn, error)) {
+var inMemory = network{"memory", DriverAuto, func(t testing.TB) (net.Listener, func() (net.Conn, error)) {
 	l := &pipeListener{conns: make(chan net.Conn), done: make(chan struct{})}
 	return l, l.dial
 }}
@@ -94,6 +99,7 @@ type site struct {
 
 // serve runs a server whose sockets are handled by h until the test ends.
 func (n network) serve(t testing.TB, opts Options, h func(*Socket) error) *site {
+	opts.Driver = n.driver
 	srv := NewServer(opts)
 	return n.serveHTTP(t, srv, func(w http.ResponseWriter, r *http.Request) { srv.Upgrade(w, r, h) })
 }

@@ -12,7 +12,7 @@ const (
 	maxEmptyFragments = 1000      // of one message, then 1008
 	firstMessageSize  = 4 << 10   // bytes of a message buffer to begin with
 	keptMessageSize   = 256 << 10 // bytes of the largest message buffer that is kept
-	readTurn          = 64        // reads of one socket before others have a turn
+	readTurn          = 16        // reads of one socket before others have a turn
 )
 
 var (
@@ -72,26 +72,31 @@ func (s *Socket) partial() *reader {
 	return s.read
 }
 
-// begin starts reading; the bytes that came with the handshake come first.
+// begin starts reading.
 func (s *Socket) begin() {
 	s.mu.Lock()
 	started := s.reading || s.state == StateConnecting
 	if !started {
 		s.reading = true
 	}
+	now := s.info.early != nil || s.pending&workRead != 0
 	s.mu.Unlock()
-	if !started {
+	switch {
+	case started:
+	case now:
 		s.schedule(workRead)
+	default:
+		s.link.awaitRead()
 	}
 }
 
 // readAll reads and processes until nothing is there, and reports whether the
-// driver is to be asked for more.
+// driver is to be asked for more. The bytes that came with the handshake are
+// the first.
 func (s *Socket) readAll(w *worker) (await bool) {
-	buf := readBuffers.Get().(*[]byte)
-	defer readBuffers.Put(buf)
-	w.io.buf = *buf
-	defer func() { w.io.buf = nil }()
+	lent := w.borrow()
+	defer w.giveBack(lent)
+	buf := *lent
 	if early := s.info.early; early != nil {
 		s.info.early = nil
 		if !s.feed(early) {
@@ -102,15 +107,15 @@ func (s *Socket) readAll(w *worker) (await bool) {
 		if !s.mayRead() {
 			return false
 		}
-		n, err := s.link.read(&w.io)
+		n, err := s.link.read(buf)
 		if n > 0 {
-			s.active(s.srv.engine.wheel.now())
+			s.activity.Store(s.srv.engine.wheel.now())
 			s.srv.stats.bytesReceived.Add(int64(n))
-			if !s.feed(w.io.buf[:n]) {
+			if !s.feed(buf[:n]) {
 				return false
 			}
 		}
-		if err == errAgain || err == nil && n < len(w.io.buf) {
+		if err == errAgain || err == nil && n < len(buf) {
 			return s.mayRead()
 		}
 		if err != nil {
@@ -120,15 +125,6 @@ func (s *Socket) readAll(w *worker) (await bool) {
 	}
 	s.schedule(workRead)
 	return false
-}
-
-// active notes that bytes have arrived.
-func (s *Socket) active(now int64) {
-	if now-s.activity.Swap(now) > int64(quickRead) {
-		s.streak = 0
-	} else if s.streak < lively {
-		s.streak++
-	}
 }
 
 // mayRead reports whether more may be read, and notes that reading has paused

@@ -66,9 +66,7 @@ type Socket struct {
 
 	onMessage atomic.Pointer[func(Message)]
 
-	// Of the goroutine that runs the socket:
-	read   *reader // nil between messages
-	streak uint8   // reads in quick succession
+	read *reader // nil between messages; of the goroutine that runs the socket
 }
 
 // info is what the handshake told.
@@ -238,39 +236,69 @@ func (s *Socket) log() *slog.Logger { return s.srv.opts.Logger.With("socket", s.
 
 // schedule runs the socket for w, unless it is running: then that run sees it.
 func (s *Socket) schedule(w work) {
-	s.mu.Lock()
-	s.pending |= w
-	start := !s.running
-	s.running = true
-	s.mu.Unlock()
-	if start {
+	if s.note(w) {
 		s.srv.engine.run(task{s, runSocket})
 	}
+}
+
+// note adds to what is pending, and reports whether the caller is to run the
+// socket for that.
+func (s *Socket) note(w work) (run bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pending |= w
+	if s.running || s.due() == 0 {
+		return false
+	}
+	s.running = true
+	return true
+}
+
+// due is what of the pending work can be done now; s.mu is held.
+func (s *Socket) due() work {
+	todo := s.pending
+	if !s.reading {
+		todo &^= workRead
+	}
+	if s.handling {
+		todo &^= workClosed // told when the handler has returned
+	}
+	return todo
 }
 
 // readable is called by the driver when there is something to read.
 func (s *Socket) readable() { s.schedule(workRead) }
 
+// readableHere is readable in a goroutine that polls.
+func (s *Socket) readableHere(w *worker) {
+	if !s.note(workRead) {
+		return
+	}
+	if w.inline() {
+		runSocket(w, s)
+		return
+	}
+	s.srv.engine.run(task{s, runElsewhere})
+}
+
 // runSocket does what is pending until nothing is. Callbacks run here and
 // nowhere else, so they run one at a time.
 func runSocket(w *worker, s *Socket) {
-	for await := false; ; {
+	for {
 		todo := s.next(w)
 		if todo == 0 {
-			if !await || !s.stay() {
-				return
-			}
-			await = false
-			continue
+			return
 		}
 		w.begin(s)
-		more := s.work(w, todo)
+		await := s.work(w, todo)
 		s.stopBatch()
 		w.end()
-		await = await || more
-		if await && s.streak < lively {
+		if await {
 			s.link.awaitRead()
-			await = false
+		}
+		if w.polls { // others wait
+			s.passOn()
+			return
 		}
 	}
 }
@@ -279,11 +307,8 @@ func runSocket(w *worker, s *Socket) {
 func (s *Socket) next(w *worker) work {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	todo := s.pending
-	s.pending = 0
-	if todo == workClosed && s.handling {
-		s.pending, todo = workClosed, 0 // told when the handler has returned
-	}
+	todo := s.due()
+	s.pending &^= todo
 	s.running = todo != 0
 	if s.running {
 		s.batching, s.worker = true, w
@@ -291,26 +316,15 @@ func (s *Socket) next(w *worker) work {
 	return todo
 }
 
-const (
-	lively    = 3                    // reads in quick succession, after which a socket
-	quickRead = 5 * time.Millisecond // keeps its worker while it waits for the next
-)
-
-// stay waits for more to read in the worker's goroutine, which spares a lively
-// socket the way through another one. It reports whether this worker goes on.
-func (s *Socket) stay() bool {
-	l, ok := s.link.(interface{ block() })
-	if !ok {
-		s.link.awaitRead()
-		return false
-	}
-	l.block()
+// passOn has another goroutine do what is pending.
+func (s *Socket) passOn() {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.pending |= workRead
-	was := s.running
-	s.running = true
-	return !was
+	s.running = s.due() != 0
+	rest := s.running
+	s.mu.Unlock()
+	if rest {
+		s.srv.engine.run(task{s, runSocket})
+	}
 }
 
 // work reports whether the socket waits for more to read.
@@ -325,13 +339,6 @@ func (s *Socket) work(w *worker, todo work) (await bool) {
 		s.drained()
 	}
 	if todo&workClosed != 0 {
-		s.mu.Lock()
-		if s.handling {
-			s.pending |= workClosed
-			s.mu.Unlock()
-			return await
-		}
-		s.mu.Unlock()
 		s.tellClosed()
 	}
 	return await

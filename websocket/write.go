@@ -381,7 +381,7 @@ func (s *Socket) queueEmpty() {
 // deferWork schedules work while s.mu is held.
 func (s *Socket) deferWork(w work) {
 	s.pending |= w
-	if !s.running {
+	if !s.running && s.due() != 0 {
 		s.running = true
 		s.srv.engine.run(task{s, runSocket})
 	}
