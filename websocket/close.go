@@ -163,6 +163,10 @@ func (s *Socket) failWith(err error) {
 func (s *Socket) lost(err error) {
 	s.mu.Lock()
 	expected := s.closing.sent || s.state == StateClosed
+	if s.closing.received && s.out != nil && !s.client && errors.Is(err, io.EOF) {
+		s.mu.Unlock() // the peer has only finished sending: it still gets what is queued
+		return
+	}
 	s.finishLocked(err)
 	s.mu.Unlock()
 	if !expected && !errors.Is(err, io.EOF) {
