@@ -20,10 +20,11 @@ const (
 // flushes for callbacks that take long, and the heartbeat wheel. Its
 // goroutines exist only while it has sockets.
 type engine struct {
-	wheel  wheel
-	poller *poll.Poller
-	slow   atomic.Int64 // until when callbacks run elsewhere than where we poll, on the wheel's clock
-	active atomic.Int64 // batches being processed that are not known to be slow
+	wheel   wheel
+	poller  *poll.Poller
+	slow    atomic.Int64 // until when callbacks run elsewhere than where we poll, on the wheel's clock
+	penalty atomic.Int64 // how long they did so last
+	active  atomic.Int64 // batches being processed that are not known to be slow
 
 	mu      sync.Mutex // guards the fields below
 	sockets int
@@ -304,10 +305,9 @@ func (e *engine) pollingWorker() any {
 }
 
 const (
-	quickCallback = 20 * time.Microsecond  // of one socket, at most, where we poll
-	quickRound    = 200 * time.Microsecond // of all that were found at once, more than that
-	slowFactor    = 20                     // how much longer others are kept from waiting again
-	slowMax       = 10 * time.Second       // at most
+	quickCallback = 50 * time.Microsecond // of one socket, at most, where we poll
+	quickRound    = time.Millisecond      // of all that were found at once, more than that
+	slowest       = 4 * time.Second       // for which callbacks run elsewhere, at most
 )
 
 // inline reports whether to run a socket where we poll. That is quickest, but
@@ -337,19 +337,20 @@ func flushPolled(t *poll.Turn) {
 	w.flushAll(dirty)
 }
 
-// judge has callbacks run elsewhere for a while where they took too long.
+// judge has callbacks run elsewhere for a while where they took too long: twice
+// what they took, and twice as long as before where that was not long ago.
 func (e *engine) judge(now, took, quick int64) {
-	if took > quick {
-		e.slow.Store(max(e.slow.Load(), now+min(slowFactor*took, int64(slowMax))))
+	if took <= quick {
+		return
 	}
-}
-
-// runElsewhere is runSocket in a goroutine of its own, while callbacks are slow.
-func runElsewhere(w *worker, s *Socket) {
-	began := w.eng.wheel.now()
-	runSocket(w, s)
-	now := w.eng.wheel.now()
-	w.eng.judge(now, now-began, int64(quickRound))
+	last := e.penalty.Load()
+	penalty := 2 * took
+	if now < e.slow.Load()+4*last {
+		penalty = max(penalty, 2*last)
+	}
+	penalty = min(penalty, int64(slowest))
+	e.penalty.Store(penalty)
+	e.slow.Store(now + penalty)
 }
 
 // flusher writes for broadcasts that have no socket of origin. On a busy

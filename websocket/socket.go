@@ -274,11 +274,11 @@ func (s *Socket) readableHere(w *worker) {
 	if !s.note(workRead) {
 		return
 	}
-	if w.inline() {
-		runSocket(w, s)
+	if !w.inline() {
+		s.srv.engine.run(task{s, runSocket})
 		return
 	}
-	s.srv.engine.run(task{s, runElsewhere})
+	runSocket(w, s)
 }
 
 // runSocket does what is pending until nothing is. Callbacks run here and
