@@ -27,6 +27,7 @@ type Context struct {
 	params httprouter.Params // by position; the names are the route's
 	code   int32             // for the next write; 0: 200
 	next   int32             // handler to run next
+	own    bool              // middleware has replaced the request
 	more   *more             // nil until asked for
 }
 
@@ -74,7 +75,7 @@ func (c *Context) App() *App { return c.app }
 func (c *Context) Request() *http.Request { return c.req }
 
 // SetRequest replaces the request for the handlers that follow.
-func (c *Context) SetRequest(r *http.Request) { c.req = r }
+func (c *Context) SetRequest(r *http.Request) { c.req, c.own = r, true }
 
 // Writer returns the response writer. http.NewResponseController finds Flush,
 // Hijack and deadlines through it.
@@ -88,7 +89,7 @@ func (c *Context) SetWriter(w http.ResponseWriter) { c.w = w }
 func (c *Context) Context() context.Context { return c.req.Context() }
 
 // SetContext replaces the request's context for the handlers that follow.
-func (c *Context) SetContext(ctx context.Context) { c.req = c.req.WithContext(ctx) }
+func (c *Context) SetContext(ctx context.Context) { c.SetRequest(c.req.WithContext(ctx)) }
 
 // Route returns the pattern of the route that matched, as "/users/:id", or ""
 // where none did. It suits the labels of metrics, where a path does not.

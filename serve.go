@@ -34,6 +34,7 @@ type lifecycle struct {
 	started  bool
 	startErr error
 	server   *http.Server
+	base     context.Context // as net/http makes it for server
 }
 
 func (l *lifecycle) init() {
@@ -186,6 +187,7 @@ func (a *App) httpServer(config *tls.Config) (*http.Server, error) {
 	}
 	if l.server == nil {
 		l.server = a.newServer()
+		l.base = context.WithValue(context.Background(), http.ServerContextKey, l.server)
 	}
 	if config != nil && l.server.TLSConfig == nil {
 		l.server.TLSConfig = config.Clone()
@@ -208,6 +210,14 @@ func (a *App) newServer() *http.Server {
 	s.Protocols.SetHTTP2(true)
 	s.Protocols.SetUnencryptedHTTP2(a.opts.H2C)
 	return s
+}
+
+// light is the least context of a request to the app's own server; nil: there is
+// no server.
+func (l *lifecycle) light() context.Context {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.base
 }
 
 func listenURL(addr net.Addr, secure bool) string {

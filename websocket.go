@@ -125,7 +125,7 @@ func (a *App) mustSockets(what string) *websocket.Server {
 
 // upgrade accepts the socket, runs the WSUse chain, and opens it.
 func (a *App) upgrade(c *Context, h WSHandler) error {
-	s, err := a.sockets.Accept(c.w, c.req)
+	s, err := a.sockets.Accept(c.w, c.lightRequest())
 	if err != nil {
 		return err
 	}
@@ -139,6 +139,16 @@ func (a *App) upgrade(c *Context, h WSHandler) error {
 	}
 	c.rw.status, c.rw.hijacked = http.StatusSwitchingProtocols, true
 	return nil
+}
+
+// lightRequest is the request without the context that net/http made, which the
+// socket would keep, where nobody has put anything into it.
+func (c *Context) lightRequest() *http.Request {
+	light := c.app.life.light()
+	if c.own || light == nil || light.Value(http.ServerContextKey) != c.req.Context().Value(http.ServerContextKey) {
+		return c.req
+	}
+	return c.req.WithContext(light)
 }
 
 // admit runs the WSUse chain. A panic in it refuses the socket on its way up.

@@ -29,13 +29,13 @@ func WrapMiddleware(mw func(http.Handler) http.Handler) Handler {
 		var failed error
 		w, r := c.w, c.req
 		h := mw(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			c.w, c.req = w, r
+			c.w, c.req, c.own = w, r, true
 			if failed = c.Next(); failed != nil {
 				c.HandleError(failed)
 			}
 		}))
 		h.ServeHTTP(w, r)
-		c.w, c.req = w, r
+		c.w, c.req, c.own = w, r, true
 		return failed
 	}
 }

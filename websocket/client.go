@@ -225,7 +225,7 @@ func checkAnswer(resp *http.Response, key string, opts *DialOptions, o Options) 
 
 func newClient(conn net.Conn, early []byte, u *url.URL, resp *http.Response, d *wire.Deflate, opts *DialOptions, o Options) (*Socket, error) {
 	srv := NewServer(o)
-	s := &Socket{srv: srv, id: newID(), client: true, base: context.Background(), opened: time.Now().UnixMilli()}
+	s := &Socket{srv: srv, closing: &unclosed, id: newID(), client: true, base: context.Background(), opened: time.Now().UnixMilli()}
 	s.info = &info{ip: host(conn.RemoteAddr().String()), path: u.Path, protocol: resp.Header.Get("Sec-WebSocket-Protocol")}
 	if d != nil {
 		s.codec = newCodec(*d, o.Compression.Level, true)

@@ -20,16 +20,27 @@ const (
 // closing is how a socket ends, guarded by its mu.
 type closing struct {
 	code     StatusCode
-	reason   string
 	remote   bool
+	sent     bool // our close frame is queued
+	received bool // the peer's has come
+	linger   bool // drop what still comes, until the peer has closed
+	half     bool // our side of the connection is shut
+	told     bool // OnClose was called
+	reason   string
 	failure  error
-	sent     bool  // our close frame is queued
-	received bool  // the peer's has come
-	linger   bool  // drop what still comes, until the peer has closed
-	half     bool  // our side of the connection is shut
 	dropped  int   // bytes dropped while lingering
 	deadline int64 // on the wheel's clock, when waiting ends
-	told     bool  // OnClose was called
+}
+
+// unclosed is how sockets end that have not begun to; it is only read.
+var unclosed closing
+
+// ending is for writing to s.closing; s.mu is held.
+func (s *Socket) ending() *closing {
+	if s.closing == &unclosed {
+		s.closing = new(closing)
+	}
+	return s.closing
 }
 
 func (c *closing) err() *CloseError {
@@ -46,7 +57,8 @@ func (s *Socket) Close(code StatusCode, reason string) error {
 	}
 	s.mu.Lock()
 	if s.state == StateConnecting {
-		s.closing.code, s.closing.reason = code, reason
+		c := s.ending()
+		c.code, c.reason = code, reason
 		s.mute = true
 		s.mu.Unlock()
 		return nil
@@ -66,12 +78,13 @@ func (s *Socket) startClose(code StatusCode, reason string, linger bool) {
 	if s.state == StateClosed || s.closing.sent {
 		return
 	}
+	c := s.ending()
 	if s.state == StateOpen {
 		s.state = StateClosing
-		s.closing.code, s.closing.reason = code, reason
+		c.code, c.reason = code, reason
 	}
-	s.closing.linger = linger
-	s.closing.sent = true
+	c.linger = linger
+	c.sent = true
 	payload := wire.AppendClose(nil, uint16(code), reason)
 	s.control(wire.OpClose, payload)
 	s.mute = true
@@ -80,14 +93,14 @@ func (s *Socket) startClose(code StatusCode, reason string, linger bool) {
 		wait = lingerTime
 	}
 	if wait > 0 {
-		s.closing.deadline = s.srv.engine.wheel.now() + int64(wait)
-		s.srv.engine.wheel.schedule(s, s.closing.deadline)
+		c.deadline = s.srv.engine.wheel.now() + int64(wait)
+		s.srv.engine.wheel.schedule(s, c.deadline)
 	}
 }
 
 // closeFlushed goes on with closing when the queue is empty; s.mu is held.
 func (s *Socket) closeFlushed() {
-	c := &s.closing
+	c := s.closing
 	if !c.sent || s.state != StateClosing {
 		return
 	}
@@ -110,7 +123,7 @@ func (s *Socket) peerClosed(payload []byte) error {
 		return err
 	}
 	s.mu.Lock()
-	c := &s.closing
+	c := s.ending()
 	c.received = true
 	if s.state == StateOpen {
 		s.state = StateClosing
@@ -134,7 +147,7 @@ func (s *Socket) fail(code StatusCode, err error) {
 	s.report(err)
 	s.mu.Lock()
 	if s.state == StateOpen {
-		s.closing.failure = err
+		s.ending().failure = err
 	}
 	s.startClose(code, reasonOf(err), true)
 	s.mu.Unlock()
@@ -179,10 +192,11 @@ func (s *Socket) finishLocked(err error) {
 	if s.state == StateClosed {
 		return
 	}
+	c := s.ending()
 	if s.state == StateOpen {
-		s.closing.code, s.closing.failure = StatusAbnormalClosure, err
-	} else if !s.closing.received && !s.closing.linger && s.closing.sent && err != nil && s.closing.failure == nil {
-		s.closing.failure = err
+		c.code, c.failure = StatusAbnormalClosure, err
+	} else if !c.received && !c.linger && c.sent && err != nil && c.failure == nil {
+		c.failure = err
 	}
 	s.state = StateClosed
 	s.mute = true
@@ -190,9 +204,7 @@ func (s *Socket) finishLocked(err error) {
 		s.out.release()
 		s.out = nil
 	}
-	if s.cancel != nil {
-		s.cancel(s.closing.err())
-	}
+	s.life.end(c.err())
 	s.inbox.end()
 	s.deferWork(workClosed)
 	go s.leave()
@@ -223,7 +235,7 @@ func (s *Socket) tellClosed() {
 		s.mu.Unlock()
 		return
 	}
-	s.closing.told = true
+	s.ending().told = true
 	code, reason := s.closing.code, s.closing.reason
 	var callbacks []func(StatusCode, string)
 	if s.extra != nil {

@@ -156,7 +156,7 @@ func (srv *Server) verifyClient(r *http.Request) (err error) {
 func (srv *Server) connecting(w http.ResponseWriter, r *http.Request, ip string, protocols []string) *Socket {
 	u := &pendingUpgrade{w: w, key: strings.TrimSpace(r.Header.Get("Sec-Websocket-Key"))}
 	u.protocol = choose(srv.opts.Protocols, protocols)
-	s := &Socket{srv: srv, id: newID(), base: r.Context(), opened: time.Now().UnixMilli(), upgrade: u}
+	s := &Socket{srv: srv, closing: &unclosed, id: newID(), base: r.Context(), opened: time.Now().UnixMilli(), upgrade: u}
 	s.info = &info{ip: ip, path: r.URL.Path, userAgent: r.UserAgent(), origin: r.Header.Get("Origin"), protocol: u.protocol}
 	if c := srv.opts.Compression; c.Enabled {
 		if d, answer, ok := wire.NegotiateDeflate(r.Header["Sec-Websocket-Extensions"], c.ContextTakeover); ok {
@@ -198,17 +198,16 @@ func (s *Socket) Refuse() {
 // abandon ends a socket that never opened; s.mu is held.
 func (s *Socket) abandon() {
 	s.state = StateClosed
-	s.closing.told = true
-	s.closing.code = StatusAbnormalClosure
+	c := s.ending()
+	c.told = true
+	c.code = StatusAbnormalClosure
 	s.upgrade = nil
 	s.rooms = nil
 	if s.out != nil {
 		s.out.release()
 		s.out = nil
 	}
-	if s.cancel != nil {
-		s.cancel(s.closing.err())
-	}
+	s.life.end(c.err())
 }
 
 // Open sends the 101 and what was queued, takes the connection away from
@@ -300,7 +299,9 @@ var notInAnswer = map[string]bool{
 // shutting down.
 func (s *Socket) start(conn net.Conn, early, answer []byte, handler func(*Socket) error) bool {
 	s.link = newLink(s, conn)
-	s.info.early = early
+	if early != nil {
+		s.with(func(x *extra) { x.early = early })
+	}
 	if !s.srv.register(s) {
 		s.mu.Lock()
 		s.abandon()

@@ -28,9 +28,10 @@ type timers struct {
 
 	messageAt int64 // when the open message grew last; 0: none is open
 
-	controls  float32 // tokens for control frames; of the running goroutine
-	controlAt int64   // of the running goroutine
-	rate      *bucket // of the running goroutine
+	// Of the goroutine that runs the socket:
+	controlAt int64
+	controls  float32 // tokens for control frames
+	rate      *bucket
 }
 
 // tick does what is due at now and returns when to look again; 0: never.

@@ -79,7 +79,7 @@ func (s *Socket) begin() {
 	if !started {
 		s.reading = true
 	}
-	now := s.info.early != nil || s.pending&workRead != 0
+	now := s.extra != nil && s.extra.early != nil || s.pending&workRead != 0
 	s.mu.Unlock()
 	switch {
 	case started:
@@ -97,11 +97,8 @@ func (s *Socket) readAll(w *worker) (await bool) {
 	lent := w.borrow()
 	defer w.giveBack(lent)
 	buf := *lent
-	if early := s.info.early; early != nil {
-		s.info.early = nil
-		if !s.feed(early) {
-			return false
-		}
+	if early := s.takeEarly(); early != nil && !s.feed(early) {
+		return false
 	}
 	for range readTurn {
 		if !s.mayRead() {
@@ -125,6 +122,15 @@ func (s *Socket) readAll(w *worker) (await bool) {
 	}
 	s.schedule(workRead)
 	return false
+}
+
+func (s *Socket) takeEarly() (early []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if x := s.extra; x != nil {
+		early, x.early = x.early, nil
+	}
+	return early
 }
 
 // mayRead reports whether more may be read, and notes that reading has paused
@@ -155,7 +161,7 @@ func (s *Socket) feed(p []byte) bool {
 func (s *Socket) discarding(n int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := &s.closing
+	c := s.closing
 	if s.state == StateOpen || !c.linger && !c.received {
 		return false
 	}

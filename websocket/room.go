@@ -3,6 +3,7 @@ package websocket
 import (
 	"fmt"
 	"hash/maphash"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -17,8 +18,7 @@ const (
 type hub struct {
 	seed   maphash.Seed
 	rooms  atomic.Int64
-	all    room // every open socket
-	allMu  sync.Mutex
+	all    crowd
 	shards [roomShards]hubShard
 }
 
@@ -40,6 +40,40 @@ type membership struct {
 	s    *Socket
 	room *room
 	at   int
+}
+
+// crowd is every open socket.
+type crowd struct {
+	mu      sync.Mutex // guards the fields below and every Socket's place
+	members []*Socket
+	lent    bool // somebody has members: it is changed on a copy
+}
+
+func (c *crowd) add(s *Socket) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s.place = len(c.members)
+	c.members = append(c.members, s) // beyond what was lent
+}
+
+func (c *crowd) remove(s *Socket) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.lent {
+		c.members, c.lent = slices.Clone(c.members), false
+	}
+	last := len(c.members) - 1
+	moved := c.members[last]
+	c.members[s.place], moved.place = moved, s.place
+	c.members[last] = nil
+	c.members = c.members[:last]
+}
+
+func (c *crowd) sockets() []*Socket {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lent = true
+	return c.members
 }
 
 func (r *room) add(m *membership) {
@@ -119,8 +153,6 @@ func (h *hub) sockets(name string) []*Socket {
 }
 
 func (h *hub) everyone() []*Socket {
-	h.allMu.Lock()
-	defer h.allMu.Unlock()
 	return h.all.sockets()
 }
 

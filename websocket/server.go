@@ -126,17 +126,12 @@ func (srv *Server) register(s *Socket) bool {
 	c := &srv.stats
 	c.total.Add(1)
 	c.peak.Store(max(c.peak.Load(), int64(len(srv.byID))))
-	srv.hub.allMu.Lock()
-	s.everyone = membership{s: s}
-	srv.hub.all.add(&s.everyone)
-	srv.hub.allMu.Unlock()
+	srv.hub.all.add(s)
 	return true
 }
 
 func (srv *Server) unregister(s *Socket) {
-	srv.hub.allMu.Lock()
-	srv.hub.all.remove(&s.everyone)
-	srv.hub.allMu.Unlock()
+	srv.hub.all.remove(s)
 	srv.mu.Lock()
 	delete(srv.byID, s.id)
 	srv.mu.Unlock()

@@ -34,12 +34,12 @@ type Socket struct {
 	info   *info
 	base   context.Context // the request's values
 	opened int64           // Unix milliseconds
-	client bool
 
 	activity atomic.Int64 // when bytes arrived last, on the wheel's clock
 	wheel    wheelNode
-	everyone membership // guarded by the hub
+	place    int // guarded by the hub
 	ends     atomic.Int32
+	client   bool
 
 	mu       sync.Mutex // guards the fields below
 	state    State
@@ -51,14 +51,13 @@ type Socket struct {
 	paused   bool // a run has stopped before all was read
 	handling bool // the handler has not returned
 	worker   *worker
-	closing  closing
+	closing  *closing // &unclosed until it begins
 	writer
 	timers
 	inbox   *inbox
 	rooms   []*membership
 	values  map[string]any
-	ctx     context.Context
-	cancel  context.CancelCauseFunc
+	life    *life  // nil until its context is used
 	codec   *codec // permessage-deflate; nil where it was not agreed on
 	events  *events
 	extra   *extra
@@ -72,11 +71,12 @@ type Socket struct {
 // info is what the handshake told.
 type info struct {
 	ip, path, userAgent, origin, protocol string
-	early                                 []byte // bytes that came with the handshake
 }
 
-// extra holds callbacks that few sockets have.
+// extra is what few sockets have.
 type extra struct {
+	early []byte // bytes that came with the handshake
+
 	close []func(StatusCode, string)
 	err   []func(error)
 	ping  []func([]byte)
@@ -161,20 +161,6 @@ func (s *Socket) Get(key string) any {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.values[key]
-}
-
-// Context ends with the socket; its cause is the *CloseError. It carries the
-// request's values, not the request's cancellation.
-func (s *Socket) Context() context.Context {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.ctx == nil {
-		s.ctx, s.cancel = context.WithCancelCause(context.WithoutCancel(s.base))
-		if s.state == StateClosed {
-			s.cancel(s.closing.err())
-		}
-	}
-	return s.ctx
 }
 
 // OnMessage has f called with every message that is no event. Set nil to stop.

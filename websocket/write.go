@@ -10,12 +10,12 @@ import (
 // writer is the sending half of a socket, guarded by its mu.
 type writer struct {
 	out     *outbox // nil while nothing waits
+	stalled int64   // when the peer took bytes last while blocked
+	writes  uint32  // counts writes, to tell one from the next
 	writing bool    // a goroutine owns the front of out
 	blocked bool    // the link is finishing a write in the background
-	stalled int64   // when the peer took bytes last while blocked
 	backlog bool    // OnDrain is owed
 	mute    bool    // nothing more may be queued: the close frame was
-	writes  uint32  // counts writes, to tell one from the next
 }
 
 // volatileLimit is how many bytes may wait for a volatile message to be sent.
