@@ -22,6 +22,8 @@ type link interface {
 	// write writes op.pieces. With errAgain the rest leaves in the background,
 	// and the socket's written is called once with the sum and the outcome.
 	write(op *writeOp) (int, error)
+	// try writes op.pieces as far as they leave at once.
+	try(op *writeOp) (int, error)
 	// closeWrite tells the peer that no more bytes come, and reports false
 	// where the transport can not say so.
 	closeWrite() bool
@@ -96,6 +98,8 @@ func (l *streamLink) write(op *writeOp) (int, error) {
 	go l.finish(op)
 	return 0, errAgain
 }
+
+func (l *streamLink) try(*writeOp) (int, error) { return 0, errAgain }
 
 func (l *streamLink) finish(op *writeOp) {
 	sent := 0

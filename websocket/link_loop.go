@@ -66,6 +66,8 @@ func (l *loopLink) write(op *writeOp) (int, error) {
 	return l.push(op)
 }
 
+func (l *loopLink) try(op *writeOp) (int, error) { return l.conn.Write(&op.vector, op.pieces, 0) }
+
 // push writes until all has left or the descriptor takes no more. In that case
 // op belongs to the next event from then on.
 func (l *loopLink) push(op *writeOp) (int, error) {

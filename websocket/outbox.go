@@ -1,6 +1,7 @@
 package websocket
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/nextrush/nextrush/websocket/internal/wire"
@@ -96,6 +97,41 @@ func (o *outbox) frame(h wire.Header, payload []byte, merge bool) {
 		wire.Mask(h.Mask, 0, o.arena[body:])
 	}
 	o.commit(start, messageCount(h.Op), merge)
+}
+
+// lend queues a frame whose payload stays the caller's. It is for a write that
+// is made at once, after which settle ends the loan.
+func (o *outbox) lend(h wire.Header, payload []byte) {
+	o.reserve(wire.MaxHeaderSize)
+	start := len(o.arena)
+	o.arena = wire.AppendHeader(o.arena, h)
+	o.commit(start, 0, true)
+	o.closeTail()
+	o.pieces = append(o.pieces, piece{b: payload, messages: 1})
+	o.bytes += len(payload)
+}
+
+// settle copies the lent payload behind its header, so that pieces are whole
+// frames again, unless the n bytes that were written include it.
+func (o *outbox) settle(n int) {
+	last := o.busy - 1
+	if n+o.off == total(o.pieces[:o.busy]) {
+		return
+	}
+	head, payload := o.pieces[last-1], o.pieces[last].b
+	b := make([]byte, 0, len(head.b)+len(payload))
+	head.b = append(append(b, head.b...), payload...)
+	head.messages++
+	o.pieces[last-1] = head
+	o.pieces = slices.Delete(o.pieces, last, last+1)
+	o.busy--
+}
+
+func total(pieces []piece) (n int) {
+	for _, p := range pieces {
+		n += len(p.b)
+	}
+	return n
 }
 
 func messageCount(op wire.Opcode) int32 {

@@ -2,6 +2,7 @@ package websocket
 
 import (
 	"errors"
+	"slices"
 	"sync"
 
 	"github.com/nextrush/nextrush/websocket/internal/deflate"
@@ -9,10 +10,12 @@ import (
 )
 
 const (
-	maxEmptyFragments = 1000      // of one message, then 1008
-	firstMessageSize  = 4 << 10   // bytes of a message buffer to begin with
-	keptMessageSize   = 256 << 10 // bytes of the largest message buffer that is kept
-	readTurn          = 16        // reads of one socket before others have a turn
+	maxEmptyFragments = 1000    // of one message, then 1008
+	firstMessageSize  = 4 << 10 // bytes of a message buffer to begin with
+	keptMessageSize   = 2 << 20 // bytes of the largest message buffer that is kept
+	directSize        = 8 << 10 // bytes of payload still to come, to be read to where they belong
+	directAhead       = 64 << 10  // bytes of room for that, or as many as have come
+	readTurn          = 16      // reads of one socket before others have a turn
 )
 
 var (
@@ -97,22 +100,23 @@ func (s *Socket) readAll(w *worker) (await bool) {
 	lent := w.borrow()
 	defer w.giveBack(lent)
 	buf := *lent
-	if early := s.takeEarly(); early != nil && !s.feed(early) {
+	if early := s.takeEarly(); early != nil && !s.feed(early, false) {
 		return false
 	}
 	for range readTurn {
 		if !s.mayRead() {
 			return false
 		}
-		n, err := s.link.read(buf)
+		into, direct := s.room(buf)
+		n, err := s.link.read(into)
 		if n > 0 {
 			s.activity.Store(s.srv.engine.wheel.now())
 			s.srv.stats.bytesReceived.Add(int64(n))
-			if !s.feed(buf[:n]) {
+			if !s.feed(into[:n], direct) {
 				return false
 			}
 		}
-		if err == errAgain || err == nil && n < len(buf) {
+		if err == errAgain || err == nil && n < len(into) {
 			return s.mayRead()
 		}
 		if err != nil {
@@ -145,15 +149,43 @@ func (s *Socket) mayRead() bool {
 	return !s.paused
 }
 
-// feed processes bytes and reports whether the socket is still alive.
-func (s *Socket) feed(p []byte) bool {
+// room is where to read to: buf, or, for a long payload, where it belongs. That
+// is no longer than what the peer has sent of the message already, or 64 KiB.
+func (s *Socket) room(buf []byte) (into []byte, direct bool) {
+	r := s.read
+	if r == nil || !r.inFrame || r.frame.Op.IsControl() || r.frame.Length-r.at < directSize {
+		return buf, false
+	}
+	have := len(r.data)
+	r.data = slices.Grow(r.data, int(min(r.frame.Length-r.at, int64(max(have, directAhead)))))
+	free := r.data[have:cap(r.data)]
+	return free[:min(int64(len(free)), r.frame.Length-r.at)], true
+}
+
+// feed processes bytes and reports whether the socket is still alive. direct
+// tells that they are in their place behind the message's others.
+func (s *Socket) feed(p []byte, direct bool) bool {
 	if s.discarding(len(p)) {
 		return s.State() != StateClosed
 	}
-	if err := s.process(p); err != nil {
+	var err error
+	if direct {
+		err = s.landed(p)
+	} else {
+		err = s.process(p)
+	}
+	if err != nil {
 		s.failWith(err)
 	}
 	return s.State() != StateClosed
+}
+
+// landed takes payload that was read to where it belongs.
+func (s *Socket) landed(p []byte) error {
+	received := int64(0)
+	_, _, err := s.payload(s.read, p, &received)
+	s.srv.stats.received.Add(received)
+	return err
 }
 
 // discarding reports whether what arrives is dropped, after a failure or the
@@ -374,7 +406,12 @@ func (s *Socket) extend(r *reader, part []byte) error {
 	if r.data == nil {
 		r.data = make([]byte, 0, max(firstMessageSize, len(part)))
 	}
-	r.data = append(r.data, part...)
+	have := len(r.data)
+	if end := r.data[have:cap(r.data)]; len(part) > 0 && len(end) > 0 && &end[0] == &part[0] {
+		r.data = r.data[:have+len(part)]
+	} else {
+		r.data = append(r.data, part...)
+	}
 	if len(part) > 0 {
 		r.empty = 0
 		s.watchProgress()

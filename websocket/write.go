@@ -104,10 +104,45 @@ func (s *Socket) queue(h wire.Header, payload []byte) error {
 		return err
 	}
 	s.maskHeader(&h, len(payload))
+	if len(payload) >= largeSize && s.mayTry() {
+		return s.sendLarge(h, payload)
+	}
 	s.out.frame(h, payload, s.srv.opts.SlowConsumer != DropOldest)
 	flush := s.mayFlush()
 	s.mu.Unlock()
 	if flush {
+		s.flush()
+	}
+	return nil
+}
+
+// largeSize is the bytes from which a message is written before it is copied.
+const largeSize = 16 << 10
+
+// mayTry reports whether a message may be written now; s.mu is held. Where
+// messages may be dropped, each is to be a piece of its own.
+func (s *Socket) mayTry() bool {
+	return s.state == StateOpen && s.link != nil && !s.writing && !s.client && !s.inbox.full() &&
+		len(s.out.pieces) < maxWritePiece-2 && s.srv.opts.SlowConsumer != DropOldest
+}
+
+// sendLarge writes what waits and then the message, and copies that only where
+// it does not leave at once. s.mu is held, and released.
+func (s *Socket) sendLarge(h wire.Header, payload []byte) error {
+	o := s.out
+	o.lend(h, payload)
+	o.gather()
+	s.writing = true
+	s.writes++
+	s.mu.Unlock()
+	n, err := s.link.try(&o.op)
+	s.mu.Lock()
+	o.settle(n)
+	if err == errAgain {
+		err = nil
+	}
+	if s.took(n, err) {
+		s.mu.Unlock()
 		s.flush()
 	}
 	return nil
