@@ -10,12 +10,12 @@ import (
 )
 
 const (
-	maxEmptyFragments = 1000    // of one message, then 1008
-	firstMessageSize  = 4 << 10 // bytes of a message buffer to begin with
-	keptMessageSize   = 2 << 20 // bytes of the largest message buffer that is kept
-	directSize        = 8 << 10 // bytes of payload still to come, to be read to where they belong
-	directAhead       = 64 << 10  // bytes of room for that, or as many as have come
-	readTurn          = 16      // reads of one socket before others have a turn
+	maxEmptyFragments = 1000     // of one message, then 1008
+	firstMessageSize  = 4 << 10  // bytes of a message buffer to begin with
+	keptMessageSize   = 2 << 20  // bytes of the largest message buffer that is kept
+	directSize        = 8 << 10  // bytes of payload still to come, to be read to where they belong
+	directAhead       = 64 << 10 // bytes of room for that, or as many as have come
+	readTurn          = 16       // reads of one socket before others have a turn
 )
 
 var (
