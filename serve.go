@@ -13,6 +13,8 @@ import (
 	"slices"
 	"sync"
 	"syscall"
+
+	"github.com/nextrush/nextrush/websocket"
 )
 
 // lifecycle is what an app has started and has to stop.
@@ -166,7 +168,7 @@ func (a *App) serve(ctx context.Context, ln net.Listener, config *tls.Config) er
 	a.buildTable()
 	a.log().Info("listening", "url", listenURL(ln.Addr(), config != nil))
 	if config != nil {
-		err = server.ServeTLS(ln, "", "")
+		err = server.ServeTLS(websocket.NewListener(ln), "", "")
 	} else {
 		err = server.Serve(ln)
 	}

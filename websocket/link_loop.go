@@ -1,6 +1,7 @@
 package websocket
 
 import (
+	"crypto/tls"
 	"net"
 	"sync/atomic"
 
@@ -24,22 +25,31 @@ const (
 
 // newLoopLink takes over conn, and reports false where it can not be polled.
 func newLoopLink(s *Socket, conn net.Conn) (link, bool) {
-	switch conn.(type) {
+	poller := s.srv.engine.poller
+	switch conn := conn.(type) {
 	case *net.TCPConn, *net.UnixConn:
-	default:
-		return nil, false
+		l := &loopLink{s: s}
+		return l, poller.Take(conn, &l.conn, l) == nil
+	case *tls.Conn:
+		if t, ok := conn.NetConn().(*transport); ok {
+			l := &tlsLink{loopLink: loopLink{s: s}, tls: conn}
+			t.link.Store(l)
+			s.pending = workRead // of what crypto/tls may have read already
+			if poller.Take(t.Conn, &l.conn, l) == nil {
+				return l, true
+			}
+			t.link.Store(nil)
+		}
 	}
-	l := &loopLink{s: s}
-	if s.srv.engine.poller.Take(conn, &l.conn, l) != nil {
-		return nil, false
-	}
-	return l, true
+	return nil, false
 }
 
 // Ready is called by the goroutine that polls.
-func (l *loopLink) Ready(t *poll.Turn, e poll.Event) {
+func (l *loopLink) Ready(t *poll.Turn, e poll.Event) { l.ready(t, e, l.s.written) }
+
+func (l *loopLink) ready(t *poll.Turn, e poll.Event, written func(int, error)) {
 	if e&poll.Writable != 0 && l.state.Swap(linkEdge) == linkWaits {
-		l.goOn()
+		l.goOn(written)
 	}
 	if e&poll.Closed != 0 {
 		l.ended.Store(true)
@@ -87,7 +97,7 @@ func (l *loopLink) push(op *writeOp) (int, error) {
 }
 
 // goOn writes more of what waits.
-func (l *loopLink) goOn() {
+func (l *loopLink) goOn(written func(int, error)) {
 	op := l.op
 	before := op.n
 	n, err := l.push(op)
@@ -95,7 +105,7 @@ func (l *loopLink) goOn() {
 		l.s.progress()
 	}
 	if err != errAgain {
-		l.s.written(n, err)
+		written(n, err)
 	}
 }
 

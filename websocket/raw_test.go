@@ -2,6 +2,7 @@ package websocket
 
 import (
 	"bufio"
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -28,14 +30,37 @@ type network struct {
 	listen func(testing.TB) (net.Listener, func() (net.Conn, error))
 }
 
-// run runs a test over TCP with each driver, and over pipes in memory.
+// run runs a test over TCP with each driver, over TLS, and over pipes in memory.
 func run(t *testing.T, f func(t *testing.T, n network)) {
-	for _, n := range []network{overTCP, portable, inMemory} {
+	for _, n := range []network{overTCP, overTLS, portable, inMemory} {
 		t.Run(n.name, func(t *testing.T) { f(t, n) })
 	}
 }
 
 var overTCP = network{"tcp", DriverAuto, listenTCP}
+
+var overTLS = network{"tls", DriverAuto, func(t testing.TB) (net.Listener, func() (net.Conn, error)) {
+	l, dial := listenTCP(t)
+	client, server := tlsConfigs()
+	return tls.NewListener(NewListener(l), server), func() (net.Conn, error) {
+		conn, err := dial()
+		if err != nil {
+			return nil, err
+		}
+		return tls.Client(conn, client), nil
+	}
+}}
+
+// tlsConfigs are of a client that trusts the server.
+var tlsConfigs = sync.OnceValues(func() (client, server *tls.Config) {
+	ts := httptest.NewTLSServer(nil)
+	defer ts.Close()
+	client = ts.Client().Transport.(*http.Transport).TLSClientConfig.Clone()
+	client.ServerName = "example.com"
+	server = ts.TLS.Clone()
+	server.NextProtos = nil
+	return client, server
+})
 
 var portable = network{"tcp, portable driver", DriverPortable, listenTCP}
 

@@ -1,0 +1,110 @@
+//go:build linux
+
+package websocket
+
+import (
+	"bytes"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nextrush/nextrush/websocket/internal/wire"
+)
+
+func TestIdleSocketsHoldNoGoroutine(t *testing.T) {
+	for _, n := range []network{overTCP, overTLS} {
+		t.Run(n.name, func(t *testing.T) {
+			st := n.serve(t, Options{}, echo)
+			const sockets = 50
+			for range sockets {
+				peer := st.raw(t)
+				peer.write(client("1 000 0001", "hi"))
+				peer.expect(wire.OpText, "hi")
+			}
+			deadline := time.After(patience)
+			for {
+				if len(st.srv.Sockets()) != sockets {
+					t.Fatalf("%d sockets are open", len(st.srv.Sockets()))
+				}
+				// The loops, the monitor, the wheel, and workers kept warm.
+				if left := serving(); left < sockets/2 {
+					return
+				}
+				select {
+				case <-deadline:
+					t.Fatalf("%d goroutines for %d idle sockets", serving(), sockets)
+				default:
+					runtime.Gosched()
+				}
+			}
+		})
+	}
+}
+
+// serving counts goroutines that wait for one socket of a server.
+func serving() (n int) {
+	for _, stack := range engineStacks() {
+		if strings.Contains(stack, "Link)") || strings.Contains(stack, "net/http") {
+			n++
+		}
+	}
+	return n
+}
+
+func TestACallbackThatBlocksDelaysNoOtherSocket(t *testing.T) {
+	run(t, func(t *testing.T, n network) {
+		release := make(chan bool)
+		st := n.serve(t, Options{}, func(s *Socket) error {
+			s.OnMessage(func(m Message) {
+				if m.Text() == "block" {
+					<-release
+				}
+				s.SendMessage(m)
+			})
+			return nil
+		})
+		blocked := st.raw(t)
+		blocked.write(client("1 000 0001", "block"))
+		for range 4 {
+			peer := st.raw(t)
+			for range 3 {
+				peer.write(client("1 000 0001", "quick"))
+				peer.expect(wire.OpText, "quick")
+			}
+		}
+		close(release)
+		blocked.expect(wire.OpText, "block")
+	})
+}
+
+// The peer reads when all has been queued, far more than the kernel buffers.
+func TestASlowPeerGetsEverything(t *testing.T) {
+	const messages, size = 300, 100 << 10
+	run(t, func(t *testing.T, n network) {
+		queued, drained := make(chan error, 1), make(chan bool, messages)
+		st := n.serve(t, Options{SendQueue: messages * 2 * size}, func(s *Socket) error {
+			s.OnDrain(func() { drained <- true })
+			for i := range messages {
+				body := bytes.Repeat([]byte{byte(i)}, size-i)
+				if err := s.SendBinary(body); err != nil {
+					queued <- err
+				}
+				clear(body) // it is ours again
+			}
+			queued <- nil
+			return nil
+		})
+		peer := st.connect(t)
+		peer.shake()
+		if err := <-queued; err != nil {
+			t.Fatal(err)
+		}
+		go peer.read(peer.reader)
+		for i := range messages {
+			peer.expect(wire.OpBinary, strings.Repeat(string([]byte{byte(i)}), size-i))
+		}
+		<-drained
+		peer.alive()
+	})
+}

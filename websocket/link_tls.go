@@ -1,0 +1,182 @@
+package websocket
+
+import (
+	"crypto/tls"
+	"errors"
+	"net"
+	"sync"
+	"sync/atomic"
+
+	"github.com/nextrush/nextrush/internal/poll"
+)
+
+// NewListener wraps the listener of a TLS server of package net/http, so that a
+// wss socket needs no goroutine while nothing arrives (see DriverAuto):
+//
+//	server.ServeTLS(websocket.NewListener(ln), "cert.pem", "key.pem")
+//
+// It changes nothing else. nextrush.App does it by itself.
+func NewListener(ln net.Listener) net.Listener { return &listener{ln} }
+
+type listener struct{ net.Listener }
+
+func (l *listener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &transport{Conn: conn}, nil
+}
+
+// transport is what a tls.Conn of a server reads from and writes to: the TCP
+// connection, and after the upgrade a tlsLink. That never blocks: crypto/tls
+// keeps its state where a read fails with a temporary net.Error.
+type transport struct {
+	net.Conn
+	link atomic.Pointer[tlsLink]
+}
+
+func (t *transport) Read(b []byte) (int, error) {
+	if l := t.link.Load(); l != nil {
+		return l.receive(b)
+	}
+	return t.Conn.Read(b)
+}
+
+func (t *transport) Write(b []byte) (int, error) {
+	if l := t.link.Load(); l != nil {
+		return l.collect(b)
+	}
+	return t.Conn.Write(b)
+}
+
+// errLater is errAgain as crypto/tls has to see it.
+var errLater net.Error = later{}
+
+type later struct{}
+
+func (later) Error() string   { return "websocket: try again" }
+func (later) Timeout() bool   { return true }
+func (later) Temporary() bool { return true }
+
+// tlsLink drives TLS on a descriptor in the engine's poller.
+type tlsLink struct {
+	loopLink
+	tls    *tls.Conn
+	cipher writeOp // what is being written of sealed
+	plain  int     // bytes of plaintext in it
+
+	mu     sync.Mutex // guards sealed
+	sealed *[]byte    // records that are not being written yet; nil: none
+}
+
+func (l *tlsLink) Ready(t *poll.Turn, e poll.Event) { l.ready(t, e, l.finish) }
+
+// receive gives crypto/tls what the descriptor has.
+func (l *tlsLink) receive(b []byte) (int, error) {
+	n, err := l.conn.Read(b)
+	if err == errAgain {
+		err = errLater
+	}
+	return n, err
+}
+
+// collect takes records from crypto/tls. Those that answer a key update (RFC
+// 8446 §4.6.3) leave with the next message.
+func (l *tlsLink) collect(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.sealed == nil {
+		l.sealed = borrowBuffer()
+		*l.sealed = (*l.sealed)[:0]
+	}
+	*l.sealed = append(*l.sealed, b...)
+	return len(b), nil
+}
+
+// read reads records until buf is full or the descriptor has no more.
+func (l *tlsLink) read(buf []byte) (n int, err error) {
+	for n < len(buf) && err == nil {
+		var more int
+		more, err = l.tls.Read(buf[n:])
+		n += more
+	}
+	if errors.Is(err, errLater) {
+		err = nil
+		if n == 0 {
+			err = errAgain
+		}
+	}
+	return n, err
+}
+
+func (l *tlsLink) write(op *writeOp) (int, error) {
+	l.plain = 0
+	for _, p := range joined(op.pieces) {
+		n, err := l.tls.Write(p)
+		l.plain += n
+		if err != nil {
+			return 0, err
+		}
+	}
+	l.take()
+	_, err := l.push(&l.cipher)
+	if err == errAgain {
+		return 0, err
+	}
+	return l.settle(err), err
+}
+
+func (l *tlsLink) try(*writeOp) (int, error) { return 0, errAgain }
+
+// take moves the records to cipher.
+func (l *tlsLink) take() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.cipher.n = 0
+	l.cipher.pieces = append(l.cipher.pieces[:0], *l.sealed)
+	l.sealed = nil
+}
+
+// settle ends a write and returns how much plaintext it has written.
+func (l *tlsLink) settle(err error) int {
+	buf := l.cipher.pieces[0]
+	l.cipher = writeOp{}
+	releaseBuffer(&buf)
+	if err != nil {
+		return 0
+	}
+	return l.plain
+}
+
+// finish is called when a write that had to wait has ended.
+func (l *tlsLink) finish(_ int, err error) { l.s.written(l.settle(err), err) }
+
+// closeWrite sends close_notify (RFC 8446 §6.1).
+func (l *tlsLink) closeWrite() bool {
+	l.notify()
+	return l.loopLink.closeWrite()
+}
+
+func (l *tlsLink) notify() {
+	if l.tls.CloseWrite() != nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.sealed != nil {
+		l.conn.Write(&poll.Vector{}, [][]byte{*l.sealed}, 0)
+		releaseBuffer(l.sealed)
+		l.sealed = nil
+	}
+}
+
+func (l *tlsLink) close() {
+	if l.state.Swap(linkEdge) == linkWaits {
+		l.conn.Close()
+		l.finish(0, net.ErrClosed)
+		return
+	}
+	l.notify()
+	l.conn.Close()
+}
