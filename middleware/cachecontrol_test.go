@@ -39,7 +39,7 @@ func TestCacheControlLeavesAlone(t *testing.T) {
 		want     string
 	}{
 		"HEAD, which is like GET":   {"HEAD", []nextrush.Handler{hour}, "public, max-age=3600"},
-		"other methods":             {"POST", []nextrush.Handler{hour}, ""},
+		"other methods":             {"POST", []nextrush.Handler{hour, text("done")}, ""},
 		"what the handler says":     {"GET", []nextrush.Handler{hour, own}, "no-store"},
 		"errors, which are no copy": {"GET", []nextrush.Handler{hour, fails}, ""},
 	} {
