@@ -145,6 +145,7 @@ func (a *App) answer(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, a.opts.BodyLimit)
 	}
 	t.match(c)
+	defer c.removeFiles()
 	if err := c.protect(); err != nil {
 		c.HandleError(err)
 	}
