@@ -20,21 +20,16 @@ const IdentityKey = "identity"
 type CheckFunc func(c *nextrush.Context, secret string) (identity any, ok bool, err error)
 
 // secrets are hashed, so that all comparisons are of the same length.
-type secrets []struct {
+type secrets []secret
+
+type secret struct {
 	hash     [sha256.Size]byte
 	identity string
 }
 
-func (s *secrets) add(secret, identity string) {
-	*s = append(*s, struct {
-		hash     [sha256.Size]byte
-		identity string
-	}{sha256.Sum256([]byte(secret)), identity})
-}
-
 // check compares with every one, so that the time tells nothing of them.
-func (s secrets) check(_ *nextrush.Context, secret string) (identity any, ok bool, err error) {
-	hash := sha256.Sum256([]byte(secret))
+func (s secrets) check(_ *nextrush.Context, given string) (identity any, ok bool, err error) {
+	hash := sha256.Sum256([]byte(given))
 	for i := range s {
 		if subtle.ConstantTimeCompare(hash[:], s[i].hash[:]) == 1 {
 			identity, ok = s[i].identity, true
@@ -53,11 +48,11 @@ func checkOf(check CheckFunc, bySecret map[string]string, mistake string) CheckF
 		return check
 	}
 	var s secrets
-	for secret, identity := range bySecret {
-		if secret == "" {
+	for text, identity := range bySecret {
+		if text == "" {
 			panic("middleware: " + mistake + "; an empty one lets everybody in")
 		}
-		s.add(secret, identity)
+		s = append(s, secret{sha256.Sum256([]byte(text)), identity})
 	}
 	return s.check
 }

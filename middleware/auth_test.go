@@ -11,6 +11,8 @@ import (
 
 	"github.com/nextrush/nextrush"
 	"github.com/nextrush/nextrush/middleware"
+	"github.com/nextrush/nextrush/nextrushtest"
+	"github.com/nextrush/nextrush/websocket"
 )
 
 // whoami serves the identity at GET / behind a handler.
@@ -217,4 +219,20 @@ func ExampleKeyAuth() {
 	})
 	fmt.Println(ask(app, "/api/caller", "X-API-Key", "from a secret store").Body)
 	// Output: reports
+}
+
+func TestAuthStandsBeforeSocketsAndTellsThemWhoItIs(t *testing.T) {
+	app := nextrush.New()
+	app.EnableWebSocket(websocket.Options{})
+	app.Use(middleware.SecureHeaders(), middleware.CSRF(), middleware.CacheControl(),
+		middleware.KeyAuth(middleware.KeyAuthOptions{Keys: map[string]string{"k1": "ada"}, Query: "key"}))
+	app.WS("/", func(s *websocket.Socket, c *nextrush.Context) error {
+		name, _ := nextrush.Value[string](c, middleware.IdentityKey)
+		return s.Send(name)
+	})
+	client := nextrushtest.New(t, app)
+	client.Dial("/?key=k1").Expect("ada")
+	if refused := client.DialError("/?key=k2"); refused.Status != 401 {
+		t.Errorf("%d", refused.Status)
+	}
 }
