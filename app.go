@@ -93,6 +93,9 @@ type App struct {
 
 	table atomic.Pointer[table] // nil until the first request after a change
 
+	pre   []func(http.Handler) http.Handler
+	front http.Handler // all of pre around answer; nil without any
+
 	wsMiddleware []WSMiddleware
 	sockets      *websocket.Server // nil before EnableWebSocket
 	life         lifecycle
@@ -123,7 +126,16 @@ func (a *App) log() *slog.Logger {
 
 // ServeHTTP answers a request: global middleware, then that of the groups, then
 // the route's handlers. The global part runs for requests without a route too.
+// What was given to Pre comes before all of them.
 func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if a.front != nil {
+		a.front.ServeHTTP(w, r)
+		return
+	}
+	a.answer(w, r)
+}
+
+func (a *App) answer(w http.ResponseWriter, r *http.Request) {
 	t := a.table.Load()
 	if t == nil {
 		t = a.buildTable()
@@ -133,6 +145,7 @@ func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, a.opts.BodyLimit)
 	}
 	t.match(c)
+	defer c.removeFiles()
 	if err := c.protect(); err != nil {
 		c.HandleError(err)
 	}

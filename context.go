@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"log/slog"
+	"mime/multipart"
 	"net/http"
 	"net/url"
 
@@ -36,6 +37,7 @@ type more struct {
 	values map[string]any
 	query  url.Values
 	id     string
+	form   *multipart.Form // whose files are removed with the request
 
 	bodyRead bool // body and bodyErr are what reading it gave
 	body     []byte

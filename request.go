@@ -157,8 +157,17 @@ func (c *Context) multipartForm() (*multipart.Form, error) {
 		if err := c.req.ParseMultipartForm(multipartMemory); err != nil {
 			return nil, formError(err)
 		}
+		c.extra().form = c.req.MultipartForm
 	}
 	return c.req.MultipartForm, nil
+}
+
+// removeFiles removes the files of a form. net/http does so for its own request
+// only, and that may have been replaced.
+func (c *Context) removeFiles() {
+	if c.more != nil && c.more.form != nil {
+		c.more.form.RemoveAll()
+	}
 }
 
 func formError(err error) error {

@@ -1,8 +1,13 @@
 package nextrush
 
 import (
+	"bytes"
+	"context"
+	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -150,5 +155,38 @@ func TestTheBodyLimitHoldsForWrappedHandlers(t *testing.T) {
 	}
 	if w := do(t, app, "POST", "/body", "1234"); w.Code != 413 {
 		t.Errorf("over the limit: %d", w.Code)
+	}
+}
+
+func TestUploadedFilesAreRemovedWithARequestThatWasReplaced(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("TMPDIR", dir)
+	app := New()
+	app.Use(func(c *Context) error {
+		c.SetContext(context.WithValue(c.Context(), new(int), 1))
+		return c.Next()
+	})
+	app.Post("/", func(c *Context) error {
+		if _, err := c.FormFile("f"); err != nil {
+			return err
+		}
+		files, err := os.ReadDir(dir)
+		if err != nil {
+			return err
+		}
+		return c.Text(strconv.Itoa(len(files)))
+	})
+	var b bytes.Buffer
+	form := multipart.NewWriter(&b)
+	part, _ := form.CreateFormFile("f", "f")
+	part.Write(make([]byte, 2<<20))
+	form.Close()
+	r := httptest.NewRequest("POST", "/", &b)
+	r.Header.Set("Content-Type", form.FormDataContentType())
+	w := httptest.NewRecorder()
+	app.ServeHTTP(w, r)
+	left, err := os.ReadDir(dir)
+	if w.Body.String() != "1" || len(left) > 0 || err != nil {
+		t.Errorf("%d %s, left %v %v", w.Code, w.Body, left, err)
 	}
 }

@@ -1,0 +1,119 @@
+package middleware
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/nextrush/nextrush"
+)
+
+// CSRFOptions configures CSRF. The zero value refuses what browsers send on
+// behalf of other sites; that is enough for browsers since 2023.
+type CSRFOptions struct {
+	TrustedOrigins []string // "https://a.example": others that may send requests, without a token
+	Bypass         []string // requests that are not checked, as patterns of http.ServeMux: "POST /webhooks/"
+
+	// Secret, of at least 32 random bytes and the same in all processes, has forms
+	// and scripts send the token of CSRFToken as well; nil: no tokens.
+	Secret []byte
+	// Session returns what a token is bound to, such as the id of the session; nil:
+	// to the browser alone.
+	Session func(*nextrush.Context) string
+	Field   string // of forms; empty: "csrf_token"
+	Header  string // empty: "X-CSRF-Token"
+}
+
+type csrf struct {
+	origins *http.CrossOriginProtection
+	bypass  *http.ServeMux // nil: nothing is let through
+	trusted []string
+	tokens  *csrfTokens // nil: none are asked for
+}
+
+// CSRF answers 403, with the code "csrf", to requests that a browser sends
+// because another site made it do so: by the headers Sec-Fetch-Site and Origin,
+// as [http.CrossOriginProtection] does, and with a Secret by tokens too. GET,
+// HEAD and OPTIONS pass, and so must change nothing. It panics on a mistake in
+// the options.
+func CSRF(opts ...CSRFOptions) nextrush.Handler {
+	var o CSRFOptions
+	if len(opts) > 0 {
+		o = opts[0]
+	}
+	p := newCSRF(o)
+	return func(c *nextrush.Context) error {
+		if p.tokens != nil {
+			c.Set(csrfKey, &csrfBrowser{tokens: p.tokens})
+		}
+		if safeMethod(c.Method()) || p.bypasses(c.Request()) {
+			return c.Next()
+		}
+		if err := p.check(c); err != nil {
+			return err
+		}
+		return c.Next()
+	}
+}
+
+func newCSRF(o CSRFOptions) *csrf {
+	p := &csrf{origins: http.NewCrossOriginProtection(), tokens: newCSRFTokens(o)}
+	for _, origin := range o.TrustedOrigins {
+		origin = strings.ToLower(origin)
+		if err := p.origins.AddTrustedOrigin(origin); err != nil {
+			panic(fmt.Sprintf("middleware: CSRF: TrustedOrigins: %v: write scheme and host, as in %q", err, "https://a.example"))
+		}
+		p.trusted = append(p.trusted, origin)
+	}
+	if len(o.Bypass) > 0 {
+		p.bypass = http.NewServeMux()
+	}
+	for _, pattern := range o.Bypass {
+		p.bypass.Handle(pattern, p.bypass)
+	}
+	return p
+}
+
+func safeMethod(method string) bool {
+	return method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions
+}
+
+// bypasses looks at the path as the App's router does, decoded: to ServeMux
+// alone a%2Fb would be one segment. What it would redirect is no match.
+func (p *csrf) bypasses(r *http.Request) bool {
+	if p.bypass == nil {
+		return false
+	}
+	h, _ := p.bypass.Handler(&http.Request{Method: r.Method, Host: r.Host, URL: &url.URL{Path: r.URL.Path}})
+	return h == p.bypass
+}
+
+func (p *csrf) check(c *nextrush.Context) error {
+	r := c.Request()
+	if host := c.Host(); host != r.Host {
+		r = r.WithContext(r.Context())
+		r.Host = host
+	}
+	if err := p.origins.Check(r); err != nil {
+		return forbidden("the request comes from another site", err)
+	}
+	origin := c.Header("Origin")
+	if slices.Contains(p.trusted, origin) {
+		return nil
+	}
+	// Old browsers do not send Sec-Fetch-Site, and Check compares no schemes: who
+	// is on the network can forge a page of http://, not of https://.
+	if c.Header("Sec-Fetch-Site") == "" && c.Secure() && strings.HasPrefix(origin, "http:") {
+		return forbidden("the request comes from a page without HTTPS", nil)
+	}
+	if p.tokens == nil {
+		return nil
+	}
+	return p.tokens.check(c)
+}
+
+func forbidden(message string, cause error) error {
+	return nextrush.NewError(http.StatusForbidden, message).WithCode("csrf").WithCause(cause)
+}

@@ -1,0 +1,154 @@
+package middleware
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nextrush/nextrush"
+)
+
+// ETagOptions configures ETag. The zero value is complete.
+type ETagOptions struct {
+	Limit int // bytes of a body that are held back; larger ones go out without a tag; 0: 1 MiB
+}
+
+// ETag gives each answer to GET and HEAD with status 200 a strong entity tag, a
+// hash of its body, unless the handler has set one, and answers conditional and
+// range requests by it, such as 304 to If-None-Match (RFC 9110 §13, §14). The
+// body is held back for that. What is flushed, a stream of events, what is not to
+// be stored, and what is larger than Limit goes through as it comes.
+//
+// Work is saved for the network and the client alone: the handler runs each time.
+// Compression belongs before ETag and has to change the tag, or behind it.
+func ETag(opts ...ETagOptions) nextrush.Handler {
+	var o ETagOptions
+	if len(opts) > 0 {
+		o = opts[0]
+	}
+	if o.Limit < 0 {
+		panic("middleware: ETag: Limit: leave out ETag in place of a negative one")
+	}
+	if o.Limit == 0 {
+		o.Limit = 1 << 20
+	}
+	return func(c *nextrush.Context) error {
+		if c.Method() != http.MethodGet && c.Method() != http.MethodHead {
+			return c.Next()
+		}
+		w := &etagWriter{ResponseWriter: c.Writer(), limit: o.Limit}
+		c.SetWriter(w)
+		defer c.SetWriter(w.ResponseWriter)
+		if err := c.Next(); err != nil {
+			return err
+		}
+		return w.finish(c.Request())
+	}
+}
+
+// etagWriter holds a response back until it is complete.
+type etagWriter struct {
+	http.ResponseWriter
+	limit   int
+	body    bytes.Buffer
+	began   bool // with status 200; otherwise there is nothing to hold back
+	through bool // the response goes to the client as it comes
+}
+
+// Unwrap lets http.ResponseController find the writer's other methods.
+func (w *etagWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func (w *etagWriter) WriteHeader(code int) {
+	switch {
+	case w.through || code < 200 && code != http.StatusSwitchingProtocols:
+		w.ResponseWriter.WriteHeader(code)
+	case w.began: // as net/http, which takes the first
+	case code == http.StatusOK && w.holdBack():
+		w.began = true
+	default:
+		w.through = true
+		w.ResponseWriter.WriteHeader(code)
+	}
+}
+
+// holdBack reports whether the header leaves the body to be held back.
+func (w *etagWriter) holdBack() bool {
+	h := w.Header()
+	mediaType, _, _ := mime.ParseMediaType(h.Get("Content-Type"))
+	size, err := strconv.ParseInt(h.Get("Content-Length"), 10, 64)
+	return mediaType != "text/event-stream" && h.Get("Content-Range") == "" &&
+		!strings.Contains(strings.ToLower(h.Get("Cache-Control")), "no-store") &&
+		(err != nil || size <= int64(w.limit))
+}
+
+func (w *etagWriter) Write(b []byte) (int, error) {
+	if !w.began && !w.through {
+		w.WriteHeader(http.StatusOK)
+	}
+	if !w.through && w.body.Len()+len(b) > w.limit {
+		if err := w.release(); err != nil {
+			return 0, err
+		}
+	}
+	if w.through {
+		return w.ResponseWriter.Write(b)
+	}
+	return w.body.Write(b)
+}
+
+// ReadFrom lets the writer before use sendfile for what goes through.
+func (w *etagWriter) ReadFrom(src io.Reader) (int64, error) {
+	if w.through {
+		return io.Copy(w.ResponseWriter, src)
+	}
+	return io.Copy(struct{ io.Writer }{w}, src)
+}
+
+// FlushError sends what has been held back; then the response goes through.
+func (w *etagWriter) FlushError() error {
+	if err := w.release(); err != nil {
+		return err
+	}
+	return http.NewResponseController(w.ResponseWriter).Flush()
+}
+
+// Flush is FlushError for those that look for an http.Flusher.
+func (w *etagWriter) Flush() { w.FlushError() }
+
+func (w *etagWriter) release() error {
+	if w.through {
+		return nil
+	}
+	w.through = true
+	if !w.began {
+		return nil
+	}
+	w.ResponseWriter.WriteHeader(http.StatusOK)
+	_, err := w.ResponseWriter.Write(w.body.Bytes())
+	return err
+}
+
+// finish answers with what was held back. An answer to HEAD without a body says
+// nothing of the one that GET would get.
+func (w *etagWriter) finish(r *http.Request) error {
+	if w.through || !w.began {
+		return nil
+	}
+	if w.body.Len() == 0 && r.Method == http.MethodHead {
+		return w.release()
+	}
+	h := w.Header()
+	if h.Get("ETag") == "" {
+		sum := sha256.Sum256(w.body.Bytes())
+		h.Set("ETag", `"`+base64.RawURLEncoding.EncodeToString(sum[:16])+`"`)
+	}
+	h.Del("Content-Length")
+	http.ServeContent(w.ResponseWriter, r, "", time.Time{}, bytes.NewReader(w.body.Bytes()))
+	return nil
+}
