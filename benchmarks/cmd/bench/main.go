@@ -4,6 +4,9 @@
 //
 //	go run ./cmd/bench                      # everything, 3 rounds
 //	go run ./cmd/bench -only ws -rounds 5   # cases whose name starts with ws
+//	go run ./cmd/bench -out ../docs         # performance.md and performance.svg
+//
+// Servers of Node.js and Bun take part where npm is installed.
 //
 // The server has core 0 and the load core 1. Rounds are interleaved, A B C A B
 // C, so that what else the machine does falls on all. The main figure is the
@@ -25,6 +28,7 @@ func main() {
 	only := flag.String("only", "", "run cases whose name starts with one of these, comma-separated")
 	libs := flag.String("libs", "", "run these servers only, comma-separated")
 	rounds := flag.Int("rounds", 3, "rounds per case, 1 to 20")
+	out := flag.String("out", "", "folder to write performance.md and performance.svg to")
 	duration := flag.Duration("duration", 3*time.Second, "of one measurement, at most 10s")
 	flag.Parse()
 	if *rounds < 1 || *rounds > 20 || *duration > 10*time.Second {
@@ -34,7 +38,7 @@ func main() {
 	if err != nil {
 		log.Fatal("bench: ", err)
 	}
-	b := bench{dir: dir, rounds: *rounds, duration: *duration}
+	b := bench{dir: dir, out: *out, rounds: *rounds, duration: *duration}
 	err = b.run(choose(cases, split(*only), split(*libs)))
 	os.RemoveAll(dir)
 	if err != nil {
@@ -70,6 +74,7 @@ func choose(all []benchCase, prefixes, libs []string) []benchCase {
 // bench is one run of the command.
 type bench struct {
 	dir      string // of the two binaries
+	out      string // of the report; "": printed
 	rounds   int
 	duration time.Duration
 }
@@ -84,15 +89,26 @@ func (b bench) run(chosen []benchCase) error {
 	if err := b.build(); err != nil {
 		return err
 	}
-	fmt.Print(header(b))
+	report := header(b)
+	fmt.Print(report)
+	var results []map[string][]sample
 	for _, c := range chosen {
 		samples, err := b.measure(c)
 		if err != nil {
 			return fmt.Errorf("%s: %w", c.name, err)
 		}
-		fmt.Print(table(c, samples))
+		text := table(c, samples)
+		fmt.Print(text)
+		report += text
+		results = append(results, samples)
 	}
-	return nil
+	if b.out == "" {
+		return nil
+	}
+	if err := os.WriteFile(filepath.Join(b.out, "performance.svg"), []byte(chart(chosen, results)), 0o644); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(b.out, "performance.md"), []byte(report), 0o644)
 }
 
 // measure runs all servers of a case, round by round. HTTP servers must all

@@ -28,7 +28,20 @@ type sample struct {
 	Body    string  `json:"body"`
 }
 
+// scripts are servers that are no Go.
+var scripts = map[string][]string{
+	"ws":  {"node", "js/ws.js"},
+	"bun": {"js/node_modules/.bin/bun", "js/bun.js"},
+}
+
 func (b bench) build() error {
+	if npm, err := exec.LookPath("npm"); err == nil {
+		install := exec.Command(npm, "install", "--silent", "--no-audit", "--no-fund")
+		install.Dir = "js"
+		if text, err := install.CombinedOutput(); err != nil {
+			return fmt.Errorf("npm install: %w\n%s", err, text)
+		}
+	}
 	for out, pkg := range map[string]string{b.serve(): "./cmd/serve", b.load(): "./cmd/load"} {
 		if text, err := exec.Command("go", "build", "-o", out, pkg).CombinedOutput(); err != nil {
 			return fmt.Errorf("build %s: %w\n%s", pkg, err, text)
@@ -49,6 +62,9 @@ func (b bench) once(c benchCase, lib string) (sample, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), longest)
 	defer cancel()
 	server := pinned(ctx, serverCore, b.serve(), "-lib", lib)
+	if script, ok := scripts[lib]; ok {
+		server = pinned(ctx, serverCore, script[0], script[1:]...)
+	}
 	out, err := server.StdoutPipe()
 	if err != nil {
 		return sample{}, err

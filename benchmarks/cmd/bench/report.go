@@ -11,9 +11,18 @@ import (
 	"time"
 )
 
+const about = `CPU time of the server for each message, request or handshake, and memory for each
+idle connection, beside others in the same run: the ratios say more than the
+figures, which are of a small and noisy virtual machine. Written by
+` + "`go run ./cmd/bench -out ../docs` in `benchmarks`" + `.
+
+![All cases as bars](performance.svg)
+
+`
+
 // header says when, where and on what the figures were taken.
 func header(b bench) string {
-	return fmt.Sprintf("# Benchmarks\n\n%s, commit %s, %s, %s/%s, %d × %s.\n"+
+	return fmt.Sprintf("# Performance\n\n"+about+"%s, commit %s, %s, %s/%s, %d × %s.\n"+
 		"Medians of %d rounds of %v; server on core %s, load on core %s.\n",
 		time.Now().UTC().Format("2006-01-02 15:04 UTC"), commit(), runtime.Version(),
 		runtime.GOOS, runtime.GOARCH, cores(), processor(), b.rounds, b.duration, serverCore, loadCore)
