@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	maxIdleWorkers  = 64                   // kept warm for the next socket that has bytes
+	maxIdleWorkers  = 256                  // kept warm for the next socket that has bytes
 	readBufferSize  = 16 << 10             // bytes of one read
 	monitorInterval = 2 * time.Millisecond // after which a callback counts as slow
 	monitorRounds   = 25                   // idle rounds before the monitor sleeps
@@ -20,11 +20,9 @@ const (
 // flushes for callbacks that take long, and the heartbeat wheel. Its
 // goroutines exist only while it has sockets.
 type engine struct {
-	wheel   wheel
-	poller  *poll.Poller
-	slow    atomic.Int64 // until when callbacks run elsewhere than where we poll, on the wheel's clock
-	penalty atomic.Int64 // how long they did so last
-	active  atomic.Int64 // batches being processed that are not known to be slow
+	wheel  wheel
+	poller *poll.Poller
+	active atomic.Int64 // batches being processed that are not known to be slow
 
 	mu      sync.Mutex // guards the fields below
 	sockets int
@@ -122,10 +120,6 @@ type worker struct {
 	slow   bool       // the batch was found slow: nothing is held back any more
 	rounds int        // of the monitor since the batch began
 	dirty  []*Socket  // receivers of this batch's broadcasts, not flushed yet
-
-	// Of a worker that polls:
-	found int   // events since the last flush
-	began int64 // when the first was found, on the wheel's clock
 }
 
 // borrow lends a buffer to read into, for giveBack to return.
@@ -294,7 +288,6 @@ func (w *worker) relieve() {
 	s, dirty := w.cur, w.takeDirty()
 	w.mu.Unlock()
 	w.eng.active.Add(-1)
-	w.eng.judge(w.eng.wheel.now(), int64(monitorInterval), 0)
 	s.stopBatch()
 	w.flushAll(dirty)
 }
@@ -304,53 +297,13 @@ func (e *engine) pollingWorker() any {
 	return &worker{eng: e, polls: true, buf: readBuffers.New().(*[]byte)}
 }
 
-const (
-	quickCallback = 50 * time.Microsecond // of one socket, at most, where we poll
-	quickRound    = time.Millisecond      // of all that were found at once, more than that
-	slowest       = 4 * time.Second       // for which callbacks run elsewhere, at most
-)
-
-// inline reports whether to run a socket where we poll. That is quickest, but
-// lets the other sockets of this poller wait, so after slow callbacks they run
-// in goroutines of their own for a time that makes such waits rare.
-func (w *worker) inline() bool {
-	now := w.eng.wheel.now()
-	if w.found == 0 {
-		w.began = now
-	}
-	w.found++
-	return now > w.eng.slow.Load()
-}
-
 // flushPolled ends a round of the poller: receivers of broadcasts are flushed.
 func flushPolled(t *poll.Turn) {
 	w := t.Local.(*worker)
-	if w.found == 0 {
-		return
-	}
-	now := w.eng.wheel.now()
-	w.eng.judge(now, now-w.began, int64(quickRound)+int64(w.found)*int64(quickCallback))
-	w.found = 0
 	w.mu.Lock()
 	dirty := w.takeDirty()
 	w.mu.Unlock()
 	w.flushAll(dirty)
-}
-
-// judge has callbacks run elsewhere for a while where they took too long: twice
-// what they took, and twice as long as before where that was not long ago.
-func (e *engine) judge(now, took, quick int64) {
-	if took <= quick {
-		return
-	}
-	last := e.penalty.Load()
-	penalty := 2 * took
-	if now < e.slow.Load()+4*last {
-		penalty = max(penalty, 2*last)
-	}
-	penalty = min(penalty, int64(slowest))
-	e.penalty.Store(penalty)
-	e.slow.Store(now + penalty)
 }
 
 // flusher writes for broadcasts that have no socket of origin. On a busy

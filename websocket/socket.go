@@ -65,7 +65,9 @@ type Socket struct {
 
 	onMessage atomic.Pointer[func(Message)]
 
-	read *reader // nil between messages; of the goroutine that runs the socket
+	// Of the goroutine that runs the socket:
+	read *reader // nil between messages
+	slow uint8   // how many runs more are not made where we poll
 }
 
 // info is what the handshake told.
@@ -255,16 +257,23 @@ func (s *Socket) due() work {
 // readable is called by the driver when there is something to read.
 func (s *Socket) readable() { s.schedule(workRead) }
 
-// readableHere is readable in a goroutine that polls.
+const (
+	slowRun  = 200 * time.Microsecond // of a socket, that others have waited for
+	slowRuns = 64                     // that follow one, at most, in another goroutine
+)
+
+// readableHere is readable in a goroutine that polls. It is quickest to run the
+// socket here, but others wait: one that was slow runs elsewhere for a while.
 func (s *Socket) readableHere(w *worker) {
 	if !s.note(workRead) {
 		return
 	}
-	if !w.inline() {
-		s.srv.engine.run(task{s, runSocket})
+	if s.slow == 0 {
+		runSocket(w, s)
 		return
 	}
-	runSocket(w, s)
+	s.slow--
+	s.srv.engine.run(task{s, runSocket})
 }
 
 // runSocket does what is pending until nothing is. Callbacks run here and
@@ -275,10 +284,14 @@ func runSocket(w *worker, s *Socket) {
 		if todo == 0 {
 			return
 		}
+		began := s.srv.engine.wheel.now()
 		w.begin(s)
 		await := s.work(w, todo)
 		s.stopBatch()
 		w.end()
+		if s.srv.engine.wheel.now()-began > int64(slowRun) {
+			s.slow = slowRuns
+		}
 		if await {
 			s.link.awaitRead()
 		}
