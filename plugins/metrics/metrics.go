@@ -86,9 +86,8 @@ func (p *Plugin) Install(app *nextrush.App) error {
 	}
 	app.Use(p.measure)
 	app.With(p.opts.Guard...).Get(p.opts.Path, nextrush.WrapHandler(promhttp.HandlerFor(p.registry, promhttp.HandlerOpts{
-		Registry:          p.registry,
-		EnableOpenMetrics: true,
-		ErrorLog:          slog.NewLogLogger(app.Logger().Handler(), slog.LevelError),
+		Registry: p.registry,
+		ErrorLog: slog.NewLogLogger(app.Logger().Handler(), slog.LevelError),
 	})))
 	return nil
 }

@@ -127,7 +127,7 @@ func TestEveryCounterOfTheEngineIsShown(t *testing.T) {
 	<-closed
 	wantLines(t, c,
 		`websocket_connections_peak 2`,
-		`websocket_connections_total 2`,
+		`websocket_connections_opened_total 2`,
 		`websocket_messages_received_total 1`,
 		`websocket_rejected_total{reason="connections"} 1`,
 		`websocket_closes_total{code="4xxx"} 1`,

@@ -14,7 +14,7 @@ import (
 var families = []family{
 	gauge("connections", "Open sockets.", func(s websocket.Stats) int64 { return s.Connections }),
 	gauge("connections_peak", "Most sockets that were open at once.", func(s websocket.Stats) int64 { return s.PeakConnections }),
-	counter("connections_total", "Sockets opened.", func(s websocket.Stats) int64 { return s.TotalConnections }),
+	counter("connections_opened_total", "Sockets opened.", func(s websocket.Stats) int64 { return s.TotalConnections }),
 	counter("reconnections_total", "Sockets opened by clients that had one before.", func(s websocket.Stats) int64 { return s.Reconnections }),
 	counter("messages_sent_total", "Messages handed to the system.", func(s websocket.Stats) int64 { return s.MessagesSent }),
 	counter("messages_received_total", "Messages received.", func(s websocket.Stats) int64 { return s.MessagesReceived }),
