@@ -1,6 +1,6 @@
 // Command production is what a deployment needs, in one file: configuration from
-// the environment, logs as JSON, request ids, probes, metrics, limits, sockets,
-// and an end in which nobody is cut off.
+// the environment, logs as JSON, request ids, headers for security, probes,
+// metrics, limits, sockets, and an end in which nobody is cut off.
 //
 //	cd examples/production
 //	METRICS_TOKEN=$(openssl rand -hex 16) go run .
@@ -17,7 +17,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"crypto/subtle"
 	"fmt"
 	"io"
 	"log/slog"
@@ -70,6 +69,8 @@ func list(s string) []string {
 	return strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
+// newApp panics where the lists of the configuration hold something else than
+// addresses and origins; the text says which.
 func newApp(c config, logs io.Writer) (*nextrush.App, error) {
 	app := nextrush.New(nextrush.Options{
 		Logger:          slog.New(slog.NewJSONHandler(logs, &slog.HandlerOptions{Level: c.level})),
@@ -82,8 +83,8 @@ func newApp(c config, logs io.Writer) (*nextrush.App, error) {
 		return nil, err
 	}
 	if c.metricsToken != "" {
-		guard := []nextrush.Handler{bearer(c.metricsToken)}
-		if err := app.Register(metrics.New(metrics.Options{Guard: guard})); err != nil {
+		guard := middleware.BearerAuth(middleware.BearerAuthOptions{Tokens: map[string]string{c.metricsToken: "prometheus"}})
+		if err := app.Register(metrics.New(metrics.Options{Guard: []nextrush.Handler{guard}})); err != nil {
 			return nil, err
 		}
 	}
@@ -91,6 +92,8 @@ func newApp(c config, logs io.Writer) (*nextrush.App, error) {
 		middleware.RequestID(),
 		middleware.Logger(middleware.LoggerOptions{Skip: isProbe}),
 		middleware.Recover(),
+		middleware.SecureHeaders(),
+		middleware.CSRF(),
 	)
 	app.EnableWebSocket(websocket.Options{
 		MaxConnections:      10_000,
@@ -108,18 +111,6 @@ func ping(context.Context) error { return nil }
 
 func isProbe(c *nextrush.Context) bool {
 	return c.Path() == "/livez" || c.Path() == "/readyz" || c.Path() == "/metrics"
-}
-
-// bearer lets in who has the token, in a time that does not tell how much of it
-// was right.
-func bearer(token string) nextrush.Handler {
-	want := []byte("Bearer " + token)
-	return func(c *nextrush.Context) error {
-		if subtle.ConstantTimeCompare([]byte(c.Header("Authorization")), want) != 1 {
-			return nextrush.NewError(401)
-		}
-		return c.Next()
-	}
 }
 
 type greeting struct {

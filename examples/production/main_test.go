@@ -45,6 +45,9 @@ func TestAnswersAreLoggedAsJSONAndProbesAreNot(t *testing.T) {
 	if !strings.Contains(w.Body.String(), "Hello, Ada") {
 		t.Errorf("answer %s", w.Body)
 	}
+	if w.Header().Get("Content-Security-Policy") == "" || w.Header().Get("X-Content-Type-Options") != "nosniff" {
+		t.Errorf("headers %v", w.Header())
+	}
 	var line struct{ Route, ID string }
 	if err := json.Unmarshal(logs.Bytes(), &line); err != nil {
 		t.Fatalf("not one line of JSON: %s", logs.String())
