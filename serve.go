@@ -22,15 +22,17 @@ type lifecycle struct {
 	plugins    []Plugin
 	onStart    []func(context.Context) error
 	onShutdown []func(context.Context) error
-	failed     error // of installing a plugin
+	before     []func(context.Context) // Shutdown
+	failed     error                   // of installing a plugin
 
 	closing context.Context // ends when Shutdown begins
 	close   context.CancelFunc
 	ended   chan struct{} // closed when Shutdown is done
 
-	startOnce sync.Once
-	stopOnce  sync.Once
-	stopErr   error
+	startOnce  sync.Once
+	beforeOnce sync.Once
+	stopOnce   sync.Once
+	stopErr    error
 
 	mu       sync.Mutex // guards what follows
 	started  bool
@@ -234,9 +236,9 @@ func listenURL(addr net.Addr, secure bool) string {
 	return scheme + addr.String()
 }
 
-// Shutdown ends the app: no new requests, sockets closed with 1001 while the
-// requests under way finish, then the OnShutdown hooks and the plugins in
-// reverse, then mounted apps. When ctx ends first, what is left is cut, and that
+// Shutdown ends the app: the BeforeShutdown hooks, then no new requests, sockets
+// closed with 1001 while the requests under way finish, then the OnShutdown hooks
+// and the plugins in reverse, then mounted apps. When ctx ends first, what is left is cut, and that
 // is an error. A second call waits for the first and returns the same.
 func (a *App) Shutdown(ctx context.Context) error {
 	l := &a.life
@@ -249,6 +251,7 @@ func (a *App) Shutdown(ctx context.Context) error {
 
 func (a *App) shutdown(ctx context.Context) error {
 	l := &a.life
+	a.announceShutdown(ctx)
 	l.mu.Lock()
 	l.close()
 	server, started := l.server, l.started
@@ -265,6 +268,20 @@ func (a *App) shutdown(ctx context.Context) error {
 	}
 	errs = append(errs, shutdownAll(ctx, a.copyChildren()))
 	return errors.Join(errs...)
+}
+
+// announceShutdown runs the BeforeShutdown hooks of the app and those mounted in
+// it, each once.
+func (a *App) announceShutdown(ctx context.Context) {
+	var wg sync.WaitGroup
+	for _, app := range append(a.descendants(), a) {
+		app.life.beforeOnce.Do(func() {
+			for _, f := range app.life.before {
+				wg.Go(func() { f(ctx) })
+			}
+		})
+	}
+	wg.Wait()
 }
 
 // drain ends sockets, those of mounted apps too, and requests at the same time.

@@ -104,6 +104,29 @@ func TestPluginsStartInOrderAndStopInReverse(t *testing.T) {
 	}
 }
 
+func TestBeforeShutdownRunsOnceWhileTheAppStillServes(t *testing.T) {
+	var n notes
+	app, sub := New(), New()
+	app.Get("/", text("still here"))
+	app.Mount("/sub", sub)
+	sub.BeforeShutdown(func(context.Context) { n.add("mounted") })
+	app.OnShutdown(func(context.Context) error { n.add("down"); return nil })
+	addr := make(chan string, 1)
+	app.BeforeShutdown(func(context.Context) {
+		if _, body := get(t, http.DefaultClient, "http://"+<-addr); body != "still here" {
+			t.Errorf("body %q", body)
+		}
+	})
+	at, stop := serve(t, app)
+	addr <- at
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+	if want := []string{"mounted", "down"}; !slices.Equal(n.list, want) {
+		t.Errorf("got %q, want %q", n.list, want)
+	}
+}
+
 func TestAFailureAbortsTheStartWithThePluginsName(t *testing.T) {
 	for _, tt := range []struct{ fail, want string }{
 		{"start", "install a,install b,install c,start a,start b,stop a"},

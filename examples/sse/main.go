@@ -1,0 +1,124 @@
+// Command sse is a news ticker: whoever has the page open sees what anybody
+// posts, and nothing is lost to those who reconnect.
+//
+//	go run ./examples/sse
+//	# then open http://localhost:3000, or
+//	curl -N localhost:3000/events &
+//	curl localhost:3000/news --json '{"text":"hello"}'
+package main
+
+import (
+	_ "embed"
+	"flag"
+	"log"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/middleware"
+)
+
+//go:embed index.html
+var page string
+
+const (
+	kept      = 100              // items, for those who reconnect
+	heartbeat = 15 * time.Second // shorter than the idle time-outs of proxies
+)
+
+type newsInput struct {
+	Text string `json:"text" validate:"required,max=280"`
+}
+
+type item struct {
+	ID   int    `json:"id"`
+	Text string `json:"text"`
+	At   int64  `json:"at"` // Unix milliseconds
+}
+
+// ticker keeps the latest items. A slow reader costs nothing: it asks for what
+// came after the item that it had last.
+type ticker struct {
+	mu      sync.Mutex // guards what follows
+	items   []item
+	changed chan struct{} // closed when an item is added
+	last    int           // id
+}
+
+func (t *ticker) add(text string) item {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.last++
+	news := item{t.last, text, time.Now().UnixMilli()}
+	t.items = append(t.items, news)
+	if len(t.items) > kept {
+		t.items = t.items[1:]
+	}
+	close(t.changed)
+	t.changed = make(chan struct{})
+	return news
+}
+
+// after returns the items after the one with that id, all of them where there
+// never was one, and a channel that closes with the next.
+func (t *ticker) after(id int) ([]item, <-chan struct{}) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if id < 0 || id > t.last {
+		id = 0
+	}
+	missed := min(t.last-id, len(t.items))
+	return t.items[len(t.items)-missed:], t.changed
+}
+
+func newApp() *nextrush.App {
+	news := &ticker{changed: make(chan struct{})}
+	app := nextrush.New()
+	app.Use(middleware.RequestID(), middleware.Logger(), middleware.Recover())
+	app.Get("/", func(c *nextrush.Context) error { return c.HTML(page) })
+	app.Post("/news", func(c *nextrush.Context) error {
+		var in newsInput
+		if err := c.Bind(&in); err != nil {
+			return err
+		}
+		return c.Status(201).JSON(news.add(in.Text))
+	})
+	app.Get("/events", func(c *nextrush.Context) error {
+		return c.SSE(func(s *nextrush.SSE) error { return stream(s, news) })
+	})
+	return app
+}
+
+// stream sends what the client has missed, and then what comes.
+func stream(s *nextrush.SSE, news *ticker) error {
+	beat := time.NewTicker(heartbeat)
+	defer beat.Stop()
+	last, _ := strconv.Atoi(s.LastEventID()) // 0 at the first connection
+	for {
+		items, changed := news.after(last)
+		for _, i := range items {
+			if err := s.Event(nextrush.Event{ID: strconv.Itoa(i.ID), Name: "news", Data: i}); err != nil {
+				return err
+			}
+			last = i.ID
+		}
+		select {
+		case <-changed:
+		case <-beat.C:
+			if err := s.Comment("still here"); err != nil {
+				return err
+			}
+		case <-s.Context().Done():
+			return nil
+		}
+	}
+}
+
+func main() {
+	addr := flag.String("addr", ":3000", "address to listen on")
+	flag.Parse()
+	if err := newApp().Listen(*addr); err != nil {
+		log.Fatal(err)
+	}
+}

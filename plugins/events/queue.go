@@ -1,0 +1,103 @@
+package events
+
+import (
+	"context"
+	"fmt"
+	"sync"
+)
+
+const defaultQueue = 1024 // events
+
+// queue runs jobs in goroutines that end when there is nothing to do.
+type queue struct {
+	size    int
+	workers int
+	ctx     context.Context // ends when the time for stopping is up
+	cancel  context.CancelFunc
+	running sync.WaitGroup
+
+	mu      sync.Mutex // guards what follows
+	jobs    []func(context.Context)
+	active  int // workers
+	dropped int64
+	closed  bool
+}
+
+func (q *queue) init(o Options) {
+	q.size, q.workers = o.Queue, o.Workers
+	if q.size <= 0 {
+		q.size = defaultQueue
+	}
+	if q.workers <= 0 {
+		q.workers = 1
+	}
+	q.ctx, q.cancel = context.WithCancel(context.Background())
+}
+
+func (q *queue) add(job func(context.Context)) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	switch {
+	case q.closed:
+		q.dropped++
+		return ErrClosed
+	case len(q.jobs) >= q.size:
+		q.dropped++
+		return ErrQueueFull
+	}
+	q.jobs = append(q.jobs, job)
+	if q.active < q.workers {
+		q.active++
+		q.running.Go(q.work)
+	}
+	return nil
+}
+
+// work runs jobs until none waits.
+func (q *queue) work() {
+	for {
+		job := q.next()
+		if job == nil {
+			return
+		}
+		job(q.ctx)
+	}
+}
+
+func (q *queue) next() func(context.Context) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.jobs) == 0 {
+		q.active--
+		return nil
+	}
+	job := q.jobs[0]
+	q.jobs[0] = nil
+	q.jobs = q.jobs[1:]
+	return job
+}
+
+// drain waits until all jobs are done. When ctx ends first, those that wait are
+// dropped and those that run are told to end.
+func (q *queue) drain(ctx context.Context) error {
+	q.mu.Lock()
+	q.closed = true
+	q.mu.Unlock()
+	done := make(chan struct{})
+	go func() {
+		q.running.Wait()
+		close(done)
+	}()
+	defer q.cancel()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+	}
+	q.mu.Lock()
+	left := len(q.jobs)
+	q.jobs = nil
+	q.dropped += int64(left)
+	q.mu.Unlock()
+	return fmt.Errorf("events: stopped with %d events in the queue: %w", left, ctx.Err())
+}

@@ -1,0 +1,176 @@
+// Package health answers the probes of whatever runs the App: whether the
+// process lives, and whether it should be sent requests.
+//
+//	app.Register(health.New().Check("database", db.PingContext))
+//
+// GET /livez is 200 as long as the App answers at all. GET /readyz is 200 when
+// all checks pass, 503 when one fails and from the moment the App begins to shut
+// down. Both answer with JSON.
+package health
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nextrush/nextrush"
+)
+
+const (
+	defaultTimeout  = 2 * time.Second
+	defaultCacheFor = time.Second
+)
+
+// Options configures a Plugin. The zero value is complete.
+type Options struct {
+	LivePath  string             // empty: "/livez"
+	ReadyPath string             // empty: "/readyz"
+	Guard     []nextrush.Handler // run before both answers; nil: anybody may ask
+	Timeout   time.Duration      // for each check; 0: 2 s
+	CacheFor  time.Duration      // how long the checks' result is given again; 0: 1 s; negative: not at all
+
+	// DrainDelay is how long the App goes on serving after readiness has turned
+	// false, for load balancers to notice: more than the time between two of
+	// their probes, and less than the App's ShutdownTimeout. 0: none.
+	DrainDelay time.Duration
+
+	// ShowErrors sends the text of failures to whoever asks. They are logged
+	// anyway, when they begin.
+	ShowErrors bool
+}
+
+func (o Options) withDefaults() Options {
+	if o.LivePath == "" {
+		o.LivePath = "/livez"
+	}
+	if o.ReadyPath == "" {
+		o.ReadyPath = "/readyz"
+	}
+	if o.Timeout <= 0 {
+		o.Timeout = defaultTimeout
+	}
+	if o.CacheFor == 0 {
+		o.CacheFor = defaultCacheFor
+	}
+	return o
+}
+
+// Status is the outcome of a check, or of all.
+type Status string
+
+// The states of an App and, but for Draining, of a check.
+const (
+	OK       Status = "ok"
+	Failed   Status = "failed"
+	Draining Status = "draining" // the App shuts down
+)
+
+// Report is the answer to a probe.
+type Report struct {
+	Status Status            `json:"status"`
+	Checks map[string]Result `json:"checks,omitempty"`
+}
+
+// Result is the outcome of one check.
+type Result struct {
+	Status   Status  `json:"status"`
+	Duration float64 `json:"durationMs"`      // milliseconds
+	Error    string  `json:"error,omitempty"` // with Options.ShowErrors
+}
+
+// Plugin answers probes. Check is for set-up, Report is safe from any goroutine.
+type Plugin struct {
+	opts     Options
+	app      *nextrush.App
+	checks   []*check
+	draining atomic.Bool
+	running  sync.WaitGroup // checks, also those past their time-out
+	ctx      context.Context
+	cancel   context.CancelFunc
+
+	mu   sync.Mutex        // guards what follows and the start of checks
+	last map[string]Result // nil: not run yet
+	made time.Time
+}
+
+// New makes the plugin.
+func New(opts ...Options) *Plugin {
+	p := &Plugin{}
+	if len(opts) > 0 {
+		p.opts = opts[0]
+	}
+	p.opts = p.opts.withDefaults()
+	p.ctx, p.cancel = context.WithCancel(context.Background())
+	return p
+}
+
+// Check adds a condition of readiness: f returns nil when it holds, and should
+// end when ctx does. Checks run at the same time, each at most once at a time. A
+// nil f and a second check of the same name panic.
+func (p *Plugin) Check(name string, f func(ctx context.Context) error) *Plugin {
+	if f == nil {
+		panic("health: check " + name + " is nil: give a function")
+	}
+	if slices.ContainsFunc(p.checks, func(c *check) bool { return c.name == name }) {
+		panic("health: check " + name + " is added twice: rename one of the two")
+	}
+	p.checks = append(p.checks, &check{name: name, f: f})
+	return p
+}
+
+// Name is "health".
+func (p *Plugin) Name() string { return "health" }
+
+// Install registers the routes.
+func (p *Plugin) Install(app *nextrush.App) error {
+	p.app = app
+	g := app.With(p.opts.Guard...)
+	g.Get(p.opts.LivePath, func(c *nextrush.Context) error { return answer(c, Report{Status: OK}) })
+	g.Get(p.opts.ReadyPath, func(c *nextrush.Context) error { return answer(c, p.Report()) })
+	app.BeforeShutdown(p.drain)
+	return nil
+}
+
+func answer(c *nextrush.Context, r Report) error {
+	c.SetHeader("Cache-Control", "no-store")
+	if r.Status != OK {
+		c.Status(http.StatusServiceUnavailable)
+	}
+	return c.JSON(r)
+}
+
+// drain turns readiness false and holds the shutdown up for DrainDelay.
+func (p *Plugin) drain(ctx context.Context) {
+	p.draining.Store(true)
+	if p.opts.DrainDelay <= 0 {
+		return
+	}
+	delay := time.NewTimer(p.opts.DrainDelay)
+	defer delay.Stop()
+	select {
+	case <-delay.C:
+	case <-ctx.Done():
+	}
+}
+
+// Stop ends the checks that still run, and waits for them.
+func (p *Plugin) Stop(ctx context.Context) error {
+	p.cancel()
+	p.mu.Lock()
+	p.draining.Store(true) // no check starts from here on
+	p.mu.Unlock()
+	done := make(chan struct{})
+	go func() {
+		p.running.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

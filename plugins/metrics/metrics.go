@@ -1,0 +1,174 @@
+// Package metrics shows Prometheus what the App does: requests by route,
+// sockets, the Go runtime and the process.
+//
+//	app.Register(metrics.New())
+//
+// Register it before other middleware is added, so that it sees what that
+// answers.
+package metrics
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/nextrush/nextrush"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// Options configures a Plugin. The zero value is complete.
+type Options struct {
+	Path      string             // of the route that Prometheus reads; empty: "/metrics"
+	Guard     []nextrush.Handler // run before it; nil: anybody may read
+	Namespace string             // put before the names, "shop": shop_http_requests_total; empty: nothing
+	Buckets   []float64          // upper bounds of durations in seconds, rising; nil: 5 ms to 10 s
+
+	// Registry is where the metrics are registered, and what the route shows.
+	// nil: one of the Plugin's own, which has the collectors of the Go runtime
+	// and of the process as well.
+	Registry *prometheus.Registry
+}
+
+// Plugin measures an App.
+type Plugin struct {
+	opts     Options
+	registry *prometheus.Registry
+
+	inFlight prometheus.Gauge
+	requests *prometheus.CounterVec   // method, route, status
+	duration *prometheus.HistogramVec // method, route, status
+	size     *prometheus.HistogramVec // method, route, status
+}
+
+// New makes the plugin.
+func New(opts ...Options) *Plugin {
+	p := &Plugin{}
+	if len(opts) > 0 {
+		p.opts = opts[0]
+	}
+	if p.opts.Path == "" {
+		p.opts.Path = "/metrics"
+	}
+	if p.opts.Buckets == nil {
+		p.opts.Buckets = prometheus.DefBuckets
+	}
+	if p.registry = p.opts.Registry; p.registry == nil {
+		p.registry = prometheus.NewRegistry()
+	}
+	return p
+}
+
+// Registry is where the program's own metrics go. It is safe from any goroutine.
+func (p *Plugin) Registry() *prometheus.Registry { return p.registry }
+
+// Name is "metrics".
+func (p *Plugin) Name() string { return "metrics" }
+
+// Install adds the middleware that measures, and the route. What the registry
+// has already is an error, and so are buckets that do not rise.
+func (p *Plugin) Install(app *nextrush.App) error {
+	if err := rising(p.opts.Buckets); err != nil {
+		return err
+	}
+	p.makeVectors()
+	all := []prometheus.Collector{p.inFlight, p.requests, p.duration, p.size, newSockets(app, p.opts.Namespace)}
+	if p.opts.Registry == nil {
+		all = append(all, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	}
+	for _, c := range all {
+		if err := p.registry.Register(c); err != nil {
+			return err
+		}
+	}
+	app.Use(p.measure)
+	app.With(p.opts.Guard...).Get(p.opts.Path, nextrush.WrapHandler(promhttp.HandlerFor(p.registry, promhttp.HandlerOpts{
+		Registry: p.registry,
+		ErrorLog: slog.NewLogLogger(app.Logger().Handler(), slog.LevelError),
+	})))
+	return nil
+}
+
+func rising(buckets []float64) error {
+	for i := 1; i < len(buckets); i++ {
+		if buckets[i] <= buckets[i-1] {
+			return errors.New("metrics: Buckets must rise: sort them and leave out what is there twice")
+		}
+	}
+	return nil
+}
+
+func (p *Plugin) makeVectors() {
+	labels := []string{"method", "route", "status"}
+	ns := p.opts.Namespace
+	p.inFlight = prometheus.NewGauge(prometheus.GaugeOpts{
+		Namespace: ns, Name: "http_requests_in_flight", Help: "Requests being answered now, without sockets.",
+	})
+	p.requests = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: ns, Name: "http_requests_total", Help: "Requests answered; 1xx are upgrades to WebSocket.",
+	}, labels)
+	p.duration = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Namespace: ns, Name: "http_request_duration_seconds", Help: "Time to answer, without sockets and event streams.", Buckets: p.opts.Buckets,
+	}, labels)
+	p.size = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Namespace: ns, Name: "http_response_size_bytes", Help: "Size of response bodies as sent, without sockets and event streams.",
+		Buckets: prometheus.ExponentialBuckets(128, 8, 8), // 128 B to 256 MiB
+	}, labels)
+}
+
+// measure counts the request also where a handler panics.
+func (p *Plugin) measure(c *nextrush.Context) error {
+	p.inFlight.Inc()
+	begin := time.Now()
+	status := http.StatusInternalServerError // of a panic
+	defer func() {
+		p.inFlight.Dec()
+		p.record(c, status, time.Since(begin))
+	}()
+	err := c.Next()
+	status = nextrush.StatusOf(err)
+	return err
+}
+
+func (p *Plugin) record(c *nextrush.Context, status int, took time.Duration) {
+	if sent := c.StatusCode(); sent != 0 {
+		status = sent
+	}
+	labels := []string{methodLabel(c.Method()), routeLabel(c.Route()), statusClass(status)}
+	p.requests.WithLabelValues(labels...).Inc()
+	if status == http.StatusSwitchingProtocols || isEventStream(c) {
+		return
+	}
+	p.duration.WithLabelValues(labels...).Observe(took.Seconds())
+	p.size.WithLabelValues(labels...).Observe(float64(c.Size()))
+}
+
+// methodLabel keeps clients from making a time series of each word they send.
+func methodLabel(method string) string {
+	switch method {
+	case "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE":
+		return method
+	}
+	return "other"
+}
+
+func routeLabel(route string) string {
+	if route == "" {
+		return "unmatched"
+	}
+	return route
+}
+
+func statusClass(status int) string {
+	if status < 100 || status > 599 {
+		return "other"
+	}
+	return string('0'+rune(status/100)) + "xx"
+}
+
+func isEventStream(c *nextrush.Context) bool {
+	return strings.HasPrefix(c.Writer().Header().Get("Content-Type"), "text/event-stream")
+}

@@ -1,0 +1,200 @@
+package metrics_test
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/nextrushtest"
+	"github.com/nextrush/nextrush/plugins/metrics"
+	"github.com/nextrush/nextrush/websocket"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+func appWith(t *testing.T, p *metrics.Plugin) *nextrush.App {
+	t.Helper()
+	app := nextrush.New(nextrush.Options{Logger: slog.New(slog.DiscardHandler)})
+	if err := app.Register(p); err != nil {
+		t.Fatal(err)
+	}
+	return app
+}
+
+// wantLines fails the test where the metrics lack one of the lines.
+func wantLines(t *testing.T, c *nextrushtest.Client, lines ...string) {
+	t.Helper()
+	text := "\n" + c.Get("/metrics").WantStatus(200).Text()
+	for _, line := range lines {
+		if !strings.Contains(text, "\n"+line+"\n") {
+			t.Errorf("no line %s in\n%s", line, text)
+		}
+	}
+}
+
+func wantNone(t *testing.T, c *nextrushtest.Client, parts ...string) {
+	t.Helper()
+	text := c.Get("/metrics").WantStatus(200).Text()
+	for _, part := range parts {
+		if strings.Contains(text, part) {
+			t.Errorf("there is %s in\n%s", part, text)
+		}
+	}
+}
+
+func TestRequestsAreCountedByRouteAndNotByPath(t *testing.T) {
+	app := appWith(t, metrics.New())
+	app.Get("/users/:id", func(c *nextrush.Context) error { return c.Text("hello") })
+	app.Get("/broken", func(*nextrush.Context) error { return errors.New("broken") })
+	app.Get("/panics", func(*nextrush.Context) error { panic("oops") })
+	app.Get("/refused", func(*nextrush.Context) error { return nextrush.NewError(http.StatusTeapot) })
+	c := nextrushtest.New(t, app)
+	for _, path := range []string{"/users/secret1", "/users/secret2", "/broken", "/panics", "/refused", "/nowhere/secret3"} {
+		c.Get(path)
+	}
+	wantLines(t, c,
+		`http_requests_total{method="GET",route="/users/:id",status="2xx"} 2`,
+		`http_request_duration_seconds_count{method="GET",route="/users/:id",status="2xx"} 2`,
+		`http_response_size_bytes_sum{method="GET",route="/users/:id",status="2xx"} 10`,
+		`http_requests_total{method="GET",route="/broken",status="5xx"} 1`,
+		`http_requests_total{method="GET",route="/panics",status="5xx"} 1`,
+		`http_requests_total{method="GET",route="/refused",status="4xx"} 1`,
+		`http_requests_total{method="GET",route="unmatched",status="4xx"} 1`,
+		`http_requests_in_flight 1`,
+	)
+	wantNone(t, c, "secret")
+}
+
+func TestMethodsOfClientsMakeNoNewSeries(t *testing.T) {
+	c := nextrushtest.New(t, appWith(t, metrics.New()))
+	for i := range 20 {
+		r, _ := http.NewRequest(fmt.Sprintf("EVIL%d", i), "/", nil)
+		c.Do(r)
+	}
+	wantLines(t, c, `http_requests_total{method="other",route="unmatched",status="4xx"} 20`)
+	wantNone(t, c, "EVIL")
+}
+
+func TestSocketsAndEventStreamsAreKeptOutOfDurations(t *testing.T) {
+	app := appWith(t, metrics.New())
+	app.EnableWebSocket(websocket.Options{})
+	app.WS("/chat/:room", func(s *websocket.Socket, _ *nextrush.Context) error { return s.Join("a") })
+	app.Get("/events", func(c *nextrush.Context) error {
+		return c.SSE(func(s *nextrush.SSE) error { return s.Send("hi") })
+	})
+	c := nextrushtest.New(t, app)
+	c.Dial("/chat/one")
+	c.Get("/events")
+	c.Get("/chat/one").WantStatus(426)
+	wantLines(t, c,
+		`http_requests_total{method="GET",route="/chat/:room",status="1xx"} 1`,
+		`http_requests_total{method="GET",route="/events",status="2xx"} 1`,
+		`http_request_duration_seconds_count{method="GET",route="/chat/:room",status="4xx"} 1`,
+	)
+	wantNone(t, c,
+		`http_request_duration_seconds_count{method="GET",route="/chat/:room",status="1xx"}`,
+		`http_request_duration_seconds_count{method="GET",route="/events"`,
+		`http_response_size_bytes_count{method="GET",route="/chat/:room",status="1xx"}`,
+	)
+}
+
+func TestEveryCounterOfTheEngineIsShown(t *testing.T) {
+	app := appWith(t, metrics.New())
+	app.EnableWebSocket(websocket.Options{MaxConnections: 2})
+	app.WS("/ws", func(s *websocket.Socket, _ *nextrush.Context) error {
+		s.OnMessage(func(m websocket.Message) { s.SendMessage(m) })
+		return s.Join("a")
+	})
+	c := nextrushtest.New(t, app)
+	s, leaving := c.Dial("/ws"), c.Dial("/ws")
+	c.DialError("/ws")
+	s.Send("hi")
+	s.Expect("hi")
+	closed := make(chan struct{})
+	for _, server := range app.WebSocketConnections() {
+		server.OnClose(func(code websocket.StatusCode, _ string) {
+			if code == 4777 {
+				close(closed)
+			}
+		})
+	}
+	leaving.Close(4777, "")
+	<-closed
+	wantLines(t, c,
+		`websocket_connections_peak 2`,
+		`websocket_connections_opened_total 2`,
+		`websocket_messages_received_total 1`,
+		`websocket_rejected_total{reason="connections"} 1`,
+		`websocket_closes_total{code="4xxx"} 1`,
+	)
+	types := strings.Count(c.Get("/metrics").Text(), "# TYPE websocket_")
+	if fields := reflect.TypeFor[websocket.Stats]().NumField(); types != fields {
+		t.Errorf("%d metrics, but websocket.Stats has %d fields", types, fields)
+	}
+}
+
+func TestAnAppWithoutSocketsShowsTheRuntimeOnly(t *testing.T) {
+	c := nextrushtest.New(t, appWith(t, metrics.New()))
+	wantNone(t, c, "websocket_")
+	for _, part := range []string{"go_goroutines", "process_start_time_seconds"} {
+		if !strings.Contains(c.Get("/metrics").Text(), part) {
+			t.Errorf("no %s", part)
+		}
+	}
+}
+
+func TestTheRouteIsThatOfTheOptionsBehindTheGuard(t *testing.T) {
+	guard := func(c *nextrush.Context) error {
+		if c.Header("Authorization") != "Bearer s3cret" {
+			return nextrush.NewError(http.StatusUnauthorized)
+		}
+		return c.Next()
+	}
+	c := nextrushtest.New(t, appWith(t, metrics.New(metrics.Options{
+		Path: "/internal/metrics", Namespace: "shop", Guard: []nextrush.Handler{guard},
+	})))
+	c.Get("/internal/metrics").WantStatus(401)
+	r, _ := http.NewRequest("GET", "/internal/metrics", nil)
+	r.Header.Set("Authorization", "Bearer s3cret")
+	if text := c.Do(r).WantStatus(200).Text(); !strings.Contains(text, "shop_http_requests_total") {
+		t.Errorf("answer\n%s", text)
+	}
+}
+
+func TestMistakesAreErrorsOfInstall(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	appWith(t, metrics.New(metrics.Options{Registry: registry}))
+	for name, o := range map[string]metrics.Options{
+		"a registry in use":    {Registry: registry},
+		"buckets that fall":    {Buckets: []float64{2, 1}},
+		"a bucket given twice": {Buckets: []float64{1, 1}},
+	} {
+		if err := nextrush.New().Register(metrics.New(o)); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+func Example() {
+	app := nextrush.New()
+	p := metrics.New(metrics.Options{Namespace: "shop"})
+	app.Register(p)
+
+	orders := prometheus.NewCounter(prometheus.CounterOpts{Name: "shop_orders_total", Help: "Orders taken."})
+	p.Registry().MustRegister(orders)
+	orders.Inc()
+
+	w := httptest.NewRecorder()
+	app.ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	for line := range strings.Lines(w.Body.String()) {
+		if strings.HasPrefix(line, "shop_orders_total") {
+			fmt.Print(line)
+		}
+	}
+	// Output: shop_orders_total 1
+}

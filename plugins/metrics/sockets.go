@@ -1,0 +1,108 @@
+package metrics
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/websocket"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// families are the metrics of the WebSocket engine, one for each field of
+// websocket.Stats.
+var families = []family{
+	gauge("connections", "Open sockets.", func(s websocket.Stats) int64 { return s.Connections }),
+	gauge("connections_peak", "Most sockets that were open at once.", func(s websocket.Stats) int64 { return s.PeakConnections }),
+	counter("connections_opened_total", "Sockets opened.", func(s websocket.Stats) int64 { return s.TotalConnections }),
+	counter("reconnections_total", "Sockets opened by clients that had one before.", func(s websocket.Stats) int64 { return s.Reconnections }),
+	counter("messages_sent_total", "Messages handed to the system.", func(s websocket.Stats) int64 { return s.MessagesSent }),
+	counter("messages_received_total", "Messages received.", func(s websocket.Stats) int64 { return s.MessagesReceived }),
+	counter("messages_dropped_total", "Messages not sent: queue full, volatile, or unclaimed.", func(s websocket.Stats) int64 { return s.Dropped }),
+	counter("sent_bytes_total", "Bytes sent, frames included.", func(s websocket.Stats) int64 { return s.BytesSent }),
+	counter("received_bytes_total", "Bytes received, frames included.", func(s websocket.Stats) int64 { return s.BytesReceived }),
+	gauge("queued_bytes", "Bytes that wait to be sent.", func(s websocket.Stats) int64 { return s.QueuedBytes }),
+	gauge("rooms", "Rooms that have somebody in them.", func(s websocket.Stats) int64 { return s.Rooms }),
+	counter("errors_total", "Failures of sockets.", func(s websocket.Stats) int64 { return s.Errors }),
+	counter("slow_consumers_total", "Sockets closed with 1013 for not taking their messages.", func(s websocket.Stats) int64 { return s.SlowConsumers }),
+	counter("forced_closes_total", "Sockets cut at the deadline of a shutdown.", func(s websocket.Stats) int64 { return s.Forced }),
+	gauge("uptime_seconds", "Age of the socket server.", func(s websocket.Stats) int64 { return int64(time.Duration(s.Uptime).Seconds()) }),
+	{"rejected_total", "Upgrades refused.", prometheus.CounterValue, "reason", func(s websocket.Stats) map[string]int64 { return s.Rejected }},
+	{"closes_total", "Sockets closed, by the code of the close frame.", prometheus.CounterValue, "code", closesByCode},
+}
+
+// family is a metric with one value, or one for each value of its label.
+type family struct {
+	name, help string
+	kind       prometheus.ValueType
+	label      string // empty: none
+	values     func(websocket.Stats) map[string]int64
+}
+
+func counter(name, help string, value func(websocket.Stats) int64) family {
+	return family{name, help, prometheus.CounterValue, "", single(value)}
+}
+
+func gauge(name, help string, value func(websocket.Stats) int64) family {
+	return family{name, help, prometheus.GaugeValue, "", single(value)}
+}
+
+func single(value func(websocket.Stats) int64) func(websocket.Stats) map[string]int64 {
+	return func(s websocket.Stats) map[string]int64 { return map[string]int64{"": value(s)} }
+}
+
+// closesByCode takes the codes of RFC 6455 §7.4.2 that any peer may choose
+// together, 3000 to 4999: they would be 2,000 time series.
+func closesByCode(s websocket.Stats) map[string]int64 {
+	closes := make(map[string]int64)
+	for code, n := range s.Closes {
+		label := strconv.Itoa(int(code))
+		if code >= 3000 {
+			label = label[:1] + "xxx"
+		}
+		closes[label] += n
+	}
+	return closes
+}
+
+// sockets collects one snapshot of the engine's counters for each scrape.
+type sockets struct {
+	app   *nextrush.App
+	descs []*prometheus.Desc // of families
+}
+
+func newSockets(app *nextrush.App, namespace string) *sockets {
+	s := &sockets{app: app}
+	for _, f := range families {
+		var labels []string
+		if f.label != "" {
+			labels = []string{f.label}
+		}
+		s.descs = append(s.descs, prometheus.NewDesc(prometheus.BuildFQName(namespace, "websocket", f.name), f.help, labels, nil))
+	}
+	return s
+}
+
+// Describe implements prometheus.Collector.
+func (s *sockets) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range s.descs {
+		ch <- d
+	}
+}
+
+// Collect gives nothing for an App without WebSockets.
+func (s *sockets) Collect(ch chan<- prometheus.Metric) {
+	if s.app.Plugin("websocket") == nil {
+		return
+	}
+	stats := s.app.WebSocketStats()
+	for i, f := range families {
+		for label, value := range f.values(stats) {
+			var labels []string
+			if f.label != "" {
+				labels = []string{label}
+			}
+			ch <- prometheus.MustNewConstMetric(s.descs[i], f.kind, float64(value), labels...)
+		}
+	}
+}
