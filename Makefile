@@ -2,7 +2,7 @@
 
 GO ?= go
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
-MODULES = . ./benchmarks ./e2e
+MODULES = . $(patsubst %/,%,$(dir $(wildcard */go.mod */*/go.mod */*/*/go.mod)))
 TARGETS = darwin/arm64 windows/amd64 linux/arm64 linux/386
 
 .PHONY: test lint unit fuzz-seeds cross browser fuzz
@@ -15,7 +15,9 @@ lint:
 
 # The seeds of the fuzz targets run with the tests.
 unit:
-	$(GO) test -race -shuffle=on ./...
+	@for m in $(filter-out benchmarks e2e,$(MODULES)); do \
+		(cd $$m && echo "test $$m" && $(GO) test -race -shuffle=on ./...) || exit 1; \
+	done
 	cd benchmarks && $(GO) test ./...
 
 cross:
