@@ -161,6 +161,9 @@ func (p *Passwords) enter(ctx context.Context) error {
 		}
 		p.slots = make(chan struct{}, n)
 	})
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	select {
 	case p.slots <- struct{}{}:
 		return nil

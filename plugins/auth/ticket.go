@@ -50,7 +50,7 @@ func (p *Plugin) redeem(ctx context.Context, ticket string) (*Principal, error) 
 		return nil, fmt.Errorf("auth: redeem a ticket: %w", err)
 	case user == nil:
 		return nil, refused("unknown ticket")
-	case !user.ExpiresAt.IsZero() && time.Now().After(user.ExpiresAt.Add(p.opts.Leeway)):
+	case !user.ExpiresAt.IsZero() && p.left(user) <= 0:
 		return nil, refused("the token behind the ticket has expired")
 	}
 	user.roles = p.opts.Roles
