@@ -108,7 +108,7 @@ func (p *Plugin) prepare() error {
 		}
 	}
 	if strings.ContainsAny(p.opts.Realm, "\"\\\r\n") {
-		return errors.New("Realm must have no quotes, backslashes or line breaks")
+		return errors.New("the Realm must have no quotes, backslashes or line breaks")
 	}
 	p.parser = p.newParser()
 	return nil
