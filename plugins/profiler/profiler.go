@@ -47,7 +47,7 @@ func (p *Plugin) Install(app *nextrush.App) error {
 		prefix = "/debug/pprof"
 	}
 	pages := app.Group(prefix, p.opts.Auth, private)
-	pages.Get("/", nextrush.WrapHandler(http.HandlerFunc(index)))
+	app.With(p.opts.Auth, private).Get(prefix+"/", nextrush.WrapHandler(http.HandlerFunc(index)))
 	pages.Get("/cmdline", nextrush.WrapHandler(http.HandlerFunc(pprof.Cmdline)))
 	pages.Get("/profile", nextrush.WrapHandler(http.HandlerFunc(pprof.Profile)))
 	pages.Get("/trace", nextrush.WrapHandler(http.HandlerFunc(pprof.Trace)))
