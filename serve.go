@@ -115,6 +115,15 @@ func (a *App) ListenTLS(addr, certFile, keyFile string) error {
 	return a.listen(addr, &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12})
 }
 
+// ListenTLSConfig is ListenTLS for certificates that come from elsewhere: config
+// has them, or a function that gets them.
+func (a *App) ListenTLSConfig(addr string, config *tls.Config) error {
+	if config == nil {
+		return errors.New("nextrush: ListenTLSConfig: the config is nil: give one with Certificates or GetCertificate")
+	}
+	return a.listen(addr, config)
+}
+
 func (a *App) listen(addr string, config *tls.Config) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

@@ -229,6 +229,33 @@ func TestListenEndsOnASignal(t *testing.T) {
 	}
 }
 
+func TestListenTLSConfigServesItsCertificates(t *testing.T) {
+	certs := httptest.NewTLSServer(nil)
+	addr := certs.Listener.Addr().String()
+	certs.Close() // its port is free now
+	app := New()
+	app.Get("/", func(c *Context) error { return c.Text(c.Scheme()) })
+	self, _ := os.FindProcess(os.Getpid())
+	var body string
+	app.OnStart(func(context.Context) error {
+		go func() { // the connection waits until the app serves
+			defer self.Signal(syscall.SIGTERM)
+			defer certs.Client().CloseIdleConnections()
+			_, body = get(t, certs.Client(), "https://"+addr)
+		}()
+		return nil
+	})
+	if err := app.ListenTLSConfig(addr, &tls.Config{Certificates: certs.TLS.Certificates}); err != nil {
+		t.Fatal(err)
+	}
+	if body != "https" {
+		t.Errorf("body %q", body)
+	}
+	if err := New().ListenTLSConfig(addr, nil); err == nil {
+		t.Error("served without a certificate")
+	}
+}
+
 func TestHTTP2(t *testing.T) {
 	app := New(Options{H2C: true})
 	app.Get("/", func(c *Context) error { return c.Text(c.Request().Proto + " " + c.Scheme()) })

@@ -223,13 +223,10 @@ func (e *engine) startMonitor() {
 func (e *engine) monitor() {
 	tick := time.NewTicker(monitorInterval)
 	defer tick.Stop()
-	for idle := 0; idle < monitorRounds; {
+	for idle := 0; idle < monitorRounds && !e.empty(); {
 		select {
 		case <-tick.C:
 		case <-e.last:
-		}
-		if e.empty() {
-			break
 		}
 		if !e.busy() {
 			idle++

@@ -1,0 +1,285 @@
+package auth_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/nextrushtest"
+	"github.com/nextrush/nextrush/plugins/auth"
+)
+
+var secret = []byte("0123456789abcdef0123456789abcdef")
+
+// withSecret is the least that a plugin needs.
+func withSecret() auth.Options { return auth.Options{Keys: []auth.Key{{Key: secret}}} }
+
+// appWith installs the plugin in an app with a route for everybody, one for who
+// is known, and one each for a permission and a role.
+func appWith(t *testing.T, a *auth.Plugin) *nextrush.App {
+	t.Helper()
+	app := nextrush.New()
+	if err := app.Register(a); err != nil {
+		t.Fatal(err)
+	}
+	who := func(c *nextrush.Context) error {
+		if user := auth.User(c); user != nil {
+			return c.Text(user.ID)
+		}
+		return c.Text("nobody")
+	}
+	app.Any("/", who)
+	app.Any("/me", auth.Require(), who)
+	app.Get("/write", auth.Require("posts:read", "posts:write"), who)
+	app.Get("/admin", auth.RequireRole("admin", "root"), who)
+	return app
+}
+
+// issue makes a token or fails the test.
+func issue(t *testing.T, a *auth.Plugin, user auth.Principal) string {
+	t.Helper()
+	token, err := a.Issue(user)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
+}
+
+func request(method, path string, header ...string) *http.Request {
+	r, err := http.NewRequest(method, path, nil)
+	if err != nil {
+		panic(err)
+	}
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	return r
+}
+
+func TestRequireAnswers401And403WithTheReason(t *testing.T) {
+	opts := withSecret()
+	opts.Roles = map[string][]string{"editor": {"posts:*"}, "reader": {"posts:read"}, "root": {"*"}}
+	a := auth.New(opts)
+	c := nextrushtest.New(t, appWith(t, a))
+	token := func(user auth.Principal) string { user.ID = "ann"; return "Bearer " + issue(t, a, user) }
+	expired := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{"sub": "ann", "exp": time.Now().Add(-time.Second).Unix()})
+	old, err := expired.SignedString(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name, path, header string
+		status             int
+		challenge          string
+	}{
+		{"nobody on an open route", "/", "", 200, ""},
+		{"a bad token on an open route counts as none", "/", "Bearer x", 200, ""},
+		{"nobody", "/me", "", 401, `Bearer realm="api"`},
+		{"another scheme", "/me", "Basic YTpi", 401, `Bearer realm="api"`},
+		{"no scheme", "/me", strings.TrimPrefix(token(auth.Principal{}), "Bearer "), 401, `Bearer realm="api"`},
+		{"a bad token", "/me", "Bearer x", 401, `Bearer realm="api", error="invalid_token", error_description="the token is not valid"`},
+		{"an old token", "/me", "Bearer " + old, 401, `Bearer realm="api", error="invalid_token", error_description="the token has expired"`},
+		{"a token", "/me", token(auth.Principal{}), 200, ""},
+		{"the scheme in any case", "/me", "bEARER " + token(auth.Principal{})[7:], 200, ""},
+		{"no permission", "/write", token(auth.Principal{}), 403, `Bearer realm="api", error="insufficient_scope", scope="posts:read posts:write"`},
+		{"one of two permissions", "/write", token(auth.Principal{Permissions: []string{"posts:write"}}), 403, `Bearer realm="api", error="insufficient_scope", scope="posts:read posts:write"`},
+		{"a role with one of them", "/write", token(auth.Principal{Roles: []string{"reader"}}), 403, `Bearer realm="api", error="insufficient_scope", scope="posts:read posts:write"`},
+		{"one by role and one by itself", "/write", token(auth.Principal{Roles: []string{"reader"}, Permissions: []string{"posts:write"}}), 200, ""},
+		{"a role with posts:*", "/write", token(auth.Principal{Roles: []string{"editor"}}), 200, ""},
+		{"a role with *", "/write", token(auth.Principal{Roles: []string{"root"}}), 200, ""},
+		{"no role", "/admin", token(auth.Principal{}), 403, `Bearer realm="api", error="insufficient_scope"`},
+		{"another role", "/admin", token(auth.Principal{Roles: []string{"administrator"}}), 403, `Bearer realm="api", error="insufficient_scope"`},
+		{"a role", "/admin", token(auth.Principal{Roles: []string{"user", "admin"}}), 200, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r := request("GET", test.path)
+			if test.header != "" {
+				r.Header.Set("Authorization", test.header)
+			}
+			got := c.Do(r).WantStatus(test.status)
+			if challenge := got.Header.Get("WWW-Authenticate"); challenge != test.challenge {
+				t.Errorf("challenge %s, want %s", challenge, test.challenge)
+			}
+		})
+	}
+}
+
+func TestPermissions(t *testing.T) {
+	for _, test := range []struct {
+		held, wanted string
+		want         bool
+	}{
+		{"posts:write", "posts:write", true},
+		{"posts:write", "posts:writer", false},
+		{"posts:*", "posts:write", true},
+		{"posts:*", "posts:write:own", true},
+		{"posts:*", "postscript:write", false},
+		{"posts*", "postscript", false},
+		{"*", "posts:write", true},
+		{"posts", "posts:write", false},
+		{"", "posts:write", false},
+	} {
+		p := &auth.Principal{Permissions: []string{test.held}}
+		if got := p.Can(test.wanted); got != test.want {
+			t.Errorf("%q can %q: %v", test.held, test.wanted, got)
+		}
+	}
+	if (*auth.Principal)(nil).Can("x") || (*auth.Principal)(nil).HasRole("") {
+		t.Error("nobody may something")
+	}
+}
+
+func TestRequireWithoutThePluginNamesTheFix(t *testing.T) {
+	var logged error
+	app := nextrush.New(nextrush.Options{ErrorHandler: func(c *nextrush.Context, err error) {
+		logged = err
+		nextrush.DefaultErrorHandler(c, err)
+	}})
+	app.Get("/", auth.Require(), func(c *nextrush.Context) error { return c.Text("open") })
+	nextrushtest.New(t, app).Get("/").WantStatus(500)
+	if logged == nil || !strings.Contains(logged.Error(), "app.Register(auth.New(") {
+		t.Errorf("got %v", logged)
+	}
+}
+
+func TestMistakesAtSetUp(t *testing.T) {
+	for name, f := range map[string]func(){
+		"empty permission":      func() { auth.Require("") },
+		"permission with quote": func() { auth.Require(`a"b`) },
+		"two in one":            func() { auth.Require("posts:read posts:write") },
+		"no role":               func() { auth.RequireRole() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			defer func() {
+				if recover() == nil {
+					t.Error("no panic")
+				}
+			}()
+			f()
+		})
+	}
+	with := func(change func(*auth.Options)) auth.Options {
+		o := withSecret()
+		change(&o)
+		return o
+	}
+	for _, test := range []struct {
+		name string
+		opts auth.Options
+		want string
+	}{
+		{"nothing", auth.Options{}, "set Keys, JWKS or Lookup"},
+		{"two keys of one ID", with(func(o *auth.Options) { o.Keys = append(o.Keys, o.Keys[0]) }), "two keys"},
+		{"JWKS without issuer", with(func(o *auth.Options) { o.JWKS = "https://id.example/keys" }), "needs Issuer"},
+		{"JWKS without audience", with(func(o *auth.Options) { o.JWKS, o.Issuer = "https://id.example/keys", "x" }), "needs Audience"},
+		{"JWKS without TLS", with(func(o *auth.Options) { o.JWKS, o.Issuer, o.Audience = "http://id.example/keys", "x", "y" }), "https only"},
+		{"quotes in the realm", with(func(o *auth.Options) { o.Realm = `a"b` }), "Realm"},
+		{"an origin with a path", with(func(o *auth.Options) { o.TrustedOrigins = []string{"https://a.example/x"} }), "TrustedOrigins"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			err := nextrush.New().Register(auth.New(test.opts))
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, want %q", err, test.want)
+			}
+		})
+	}
+}
+
+func TestCookieOfLogin(t *testing.T) {
+	opts := withSecret()
+	opts.Cookie, opts.TTL = "__Host-token", time.Hour
+	opts.TrustedOrigins = []string{"https://front.test"}
+	a := auth.New(opts)
+	app := appWith(t, a)
+	app.Post("/login", func(c *nextrush.Context) error {
+		if err := a.Login(c, auth.Principal{ID: "ann"}); err != nil {
+			return err
+		}
+		return c.NoContent()
+	})
+	app.Post("/logout", func(c *nextrush.Context) error { a.Logout(c); return c.NoContent() })
+	c := nextrushtest.New(t, app)
+
+	in := c.Post("/login", "").WantStatus(204)
+	cookie := in.Cookies()[0]
+	if cookie.Name != "__Host-token" || !cookie.HttpOnly || !cookie.Secure || cookie.SameSite != http.SameSiteLaxMode ||
+		cookie.Path != "/" || cookie.Domain != "" || cookie.MaxAge != 3600 {
+		t.Errorf("cookie %s", cookie)
+	}
+	if cache := in.Header.Get("Cache-Control"); !strings.Contains(cache, "no-store") {
+		t.Errorf("Cache-Control %q", cache)
+	}
+	if out := c.Post("/logout", "").WantStatus(204).Cookies()[0]; out.MaxAge >= 0 || out.Value != "" || !out.Secure {
+		t.Errorf("logout sets %s", out)
+	}
+	for _, test := range []struct {
+		name, method string
+		header       []string
+		status       int
+	}{
+		{"reading", "GET", nil, 200},
+		{"reading from another site", "GET", []string{"Sec-Fetch-Site", "cross-site", "Origin", "https://evil.test"}, 200},
+		{"changing from the same origin", "POST", []string{"Sec-Fetch-Site", "same-origin", "Origin", "http://app.test"}, 200},
+		{"changing by a client that is no browser", "POST", nil, 200},
+		{"changing from another site", "POST", []string{"Sec-Fetch-Site", "cross-site", "Origin", "https://evil.test"}, 403},
+		{"changing from a subdomain", "POST", []string{"Sec-Fetch-Site", "same-site", "Origin", "https://evil.app.test"}, 403},
+		{"changing from another origin, of an old browser", "POST", []string{"Origin", "https://evil.test"}, 403},
+		{"changing from null", "POST", []string{"Origin", "null"}, 403},
+		{"changing from a trusted origin", "POST", []string{"Sec-Fetch-Site", "cross-site", "Origin", "https://front.test"}, 200},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r := request(test.method, "/me", test.header...)
+			r.AddCookie(&http.Cookie{Name: cookie.Name, Value: cookie.Value})
+			c.Do(r).WantStatus(test.status)
+		})
+	}
+}
+
+func TestLoginWithoutACookieNameNamesTheFix(t *testing.T) {
+	a := auth.New(withSecret())
+	app := appWith(t, a)
+	app.Get("/login", func(c *nextrush.Context) error {
+		err := a.Login(c, auth.Principal{ID: "ann"})
+		if err == nil || !strings.Contains(err.Error(), "Options.Cookie") {
+			t.Errorf("got %v", err)
+		}
+		return nil
+	})
+	c := nextrushtest.New(t, app)
+	c.Get("/login")
+	r := request("GET", "/me")
+	r.AddCookie(&http.Cookie{Name: "token", Value: issue(t, a, auth.Principal{ID: "ann"})})
+	c.Do(r).WantStatus(401)
+}
+
+func TestLookupKnowsWhoHasNoToken(t *testing.T) {
+	a := auth.New(auth.Options{
+		Roles: map[string][]string{"editor": {"posts:*"}},
+		Lookup: func(c *nextrush.Context) (*auth.Principal, error) {
+			switch c.Cookie("session") {
+			case "1":
+				return &auth.Principal{ID: "ann", Roles: []string{"editor"}}, nil
+			case "broken":
+				return nil, nextrush.NewError(http.StatusServiceUnavailable)
+			}
+			return nil, nil
+		},
+	})
+	c := nextrushtest.New(t, appWith(t, a))
+	for session, status := range map[string]int{"1": 200, "2": 401, "broken": 503} {
+		c.Do(request("GET", "/write", "Cookie", "session="+session)).WantStatus(status)
+	}
+}
+
+func TestPluginOfAMountedApp(t *testing.T) {
+	a := auth.New(withSecret())
+	app := nextrush.New()
+	app.Mount("/sub", appWith(t, a))
+	c := nextrushtest.New(t, app)
+	c.Get("/sub/me").WantStatus(401)
+	c.Do(request("GET", "/sub/me", "Authorization", "Bearer "+issue(t, a, auth.Principal{ID: "ann"}))).WantStatus(200)
+}

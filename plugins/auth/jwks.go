@@ -1,0 +1,165 @@
+package auth
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/nextrush/nextrush"
+)
+
+const (
+	jwksFresh   = time.Hour   // before keys are asked for again
+	jwksPause   = time.Minute // between two requests, whatever is asked for
+	jwksTimeout = 10 * time.Second
+	jwksLimit   = 1 << 20 // bytes of an answer
+)
+
+// keySet holds the keys of a URL. Readers share what was fetched last; one
+// goroutine at a time fetches.
+type keySet struct {
+	url      string
+	client   *http.Client
+	current  atomic.Pointer[fetched]
+	fetching chan struct{} // holds a token while somebody fetches
+	asked    time.Time     // when the last fetch began, of whoever fetches
+}
+
+type fetched struct {
+	at   time.Time
+	keys map[string]*key
+}
+
+func newKeySet(address string, client *http.Client) (*keySet, error) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return nil, fmt.Errorf("JWKS: %w", err)
+	}
+	if u.Host == "" || u.Scheme != "https" && !(u.Scheme == "http" && loopback(u.Hostname())) {
+		return nil, fmt.Errorf("JWKS: %q: keys are fetched over https only", address)
+	}
+	if client == nil {
+		client = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	}
+	return &keySet{url: address, client: client, fetching: make(chan struct{}, 1)}, nil
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// key returns the key with that ID, nil where the set has none. Keys that are
+// no longer fresh serve on while the next ones are fetched, or can not be.
+func (s *keySet) key(ctx context.Context, id string) (*key, error) {
+	have := s.current.Load()
+	if have != nil && have.keys[id] != nil {
+		if time.Since(have.at) < jwksFresh || !s.tryLock() {
+			return have.keys[id], nil
+		}
+		s.fetch(ctx)
+		s.unlock()
+		return s.current.Load().keys[id], nil
+	}
+	if !s.lock(ctx) {
+		return nil, ctx.Err()
+	}
+	defer s.unlock()
+	err := s.fetch(ctx)
+	if have = s.current.Load(); have == nil {
+		return nil, nextrush.NewError(http.StatusServiceUnavailable).WithCause(err)
+	}
+	return have.keys[id], nil
+}
+
+// lock waits for the right to fetch until ctx ends.
+func (s *keySet) lock(ctx context.Context) bool {
+	select {
+	case s.fetching <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (s *keySet) tryLock() bool {
+	select {
+	case s.fetching <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
+func (s *keySet) unlock() { <-s.fetching }
+
+// fetch replaces the keys, unless it was tried a moment ago. The right to fetch
+// is held. A client that goes away does not end it: others wait for it.
+func (s *keySet) fetch(ctx context.Context) error {
+	if !s.asked.IsZero() && time.Since(s.asked) < jwksPause {
+		return errors.New("auth: JWKS: asked a moment ago")
+	}
+	s.asked = time.Now()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), jwksTimeout)
+	defer cancel()
+	keys, err := s.load(ctx)
+	if err != nil {
+		return fmt.Errorf("auth: JWKS: %w", err)
+	}
+	s.current.Store(&fetched{time.Now(), keys})
+	return nil
+}
+
+func (s *keySet) load(ctx context.Context) (map[string]*key, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url, nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := s.client.Do(r)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%s answers %s", s.url, resp.Status)
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, jwksLimit))
+	if err != nil {
+		return nil, err
+	}
+	return parseJWKS(body)
+}
+
+// parseJWKS takes the public keys for signatures that we can use, and leaves
+// out the others, secrets among them (RFC 7517 §5).
+func parseJWKS(body []byte) (map[string]*key, error) {
+	var set struct {
+		Keys []json.RawMessage `json:"keys"`
+	}
+	if err := json.Unmarshal(body, &set); err != nil {
+		return nil, err
+	}
+	keys := make(map[string]*key)
+	for _, raw := range set.Keys {
+		var k jose.JSONWebKey
+		if k.UnmarshalJSON(raw) != nil || !k.Valid() || !k.IsPublic() || k.Use != "" && k.Use != "sig" {
+			continue
+		}
+		if parsed, err := (Key{ID: k.KeyID, Key: k.Key, Algorithm: k.Algorithm}).parse(); err == nil {
+			keys[k.KeyID] = parsed
+		}
+	}
+	if len(keys) == 0 {
+		return nil, errors.New("no usable key")
+	}
+	return keys, nil
+}

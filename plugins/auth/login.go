@@ -1,0 +1,46 @@
+package auth
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/nextrush/nextrush"
+)
+
+// Login issues a token for user and has the client keep it in the cookie
+// Options.Cookie, for Options.TTL, out of reach of scripts and of requests from
+// other sites (SameSite=Lax).
+func (p *Plugin) Login(c *nextrush.Context, user Principal) error {
+	if p.opts.Cookie == "" {
+		return errors.New("auth: Login: set Options.Cookie first")
+	}
+	token, err := p.Issue(user)
+	if err != nil {
+		return err
+	}
+	c.SetCookie(p.cookie(c, token, int(p.opts.TTL.Seconds()))).NoCache()
+	return nil
+}
+
+// Logout has the client forget the cookie. The token stays valid until it
+// expires: Options.Check can refuse it.
+func (p *Plugin) Logout(c *nextrush.Context) {
+	c.SetCookie(p.cookie(c, "", -1)).NoCache()
+}
+
+func (p *Plugin) cookie(c *nextrush.Context, token string, maxAge int) *http.Cookie {
+	name := p.opts.Cookie
+	return &http.Cookie{
+		Name: name, Value: token, Path: "/", MaxAge: maxAge, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+		Secure: c.Secure() || strings.HasPrefix(name, "__Host-") || strings.HasPrefix(name, "__Secure-"),
+	}
+}
+
+// verifyCookie refuses a cookie that a page of another origin has sent along.
+func (p *Plugin) verifyCookie(c *nextrush.Context, token string) (*Principal, error) {
+	if err := p.cross.Check(c.Request()); err != nil {
+		return nil, nextrush.NewError(http.StatusForbidden, "the request comes from another origin").WithCause(err)
+	}
+	return p.Verify(c.Context(), token)
+}

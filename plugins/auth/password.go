@@ -1,0 +1,175 @@
+package auth
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"sync"
+
+	"golang.org/x/crypto/argon2"
+	"golang.org/x/crypto/bcrypt"
+)
+
+const (
+	saltSize    = 16 // bytes, as RFC 9106 §4 has it
+	hashSize    = 32
+	maxPassword = 1024 // bytes
+)
+
+// ErrPassword is a password that is not the right one.
+var ErrPassword = errors.New("auth: wrong password")
+
+// Passwords hashes passwords with argon2id (RFC 9106). The zero value has the
+// costs that OWASP's Password Storage Cheat Sheet names first. It must not be
+// copied after use; its methods are safe from any goroutine.
+type Passwords struct {
+	Memory     uint32 // KiB for one hash; 0: 19 MiB
+	Time       uint32 // passes over it; 0: 2
+	Threads    uint8  // 0: 1
+	Concurrent int    // hashes at a time, so that logins do not take all memory; others wait; 0: GOMAXPROCS
+
+	once  sync.Once
+	slots chan struct{}
+}
+
+// costs are the parameters of a hash.
+type costs struct {
+	memory, time uint32
+	threads      uint8
+}
+
+func (p *Passwords) costs() costs {
+	c := costs{p.Memory, p.Time, p.Threads}
+	if c.memory == 0 {
+		c.memory = 19 << 10
+	}
+	if c.time == 0 {
+		c.time = 2
+	}
+	if c.threads == 0 {
+		c.threads = 1
+	}
+	return c
+}
+
+// Hash returns what is to be stored of a password, with its salt and costs. An
+// empty password or one over 1 KiB is an error.
+func (p *Passwords) Hash(ctx context.Context, password string) (string, error) {
+	if password == "" || len(password) > maxPassword {
+		return "", fmt.Errorf("auth: a password has 1 to %d bytes", maxPassword)
+	}
+	if err := p.enter(ctx); err != nil {
+		return "", err
+	}
+	defer p.leave()
+	return p.hash(password), nil
+}
+
+func (p *Passwords) hash(password string) string {
+	c := p.costs()
+	salt := make([]byte, saltSize)
+	rand.Read(salt)
+	sum := argon2.IDKey([]byte(password), salt, c.time, c.memory, c.threads, hashSize)
+	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, c.memory, c.time, c.threads, b64(salt), b64(sum))
+}
+
+// Verify compares a password with what was stored, by Hash or as bcrypt. A wrong
+// one is ErrPassword. Where what is stored is weaker than Hash would make it
+// now, upgrade is what to store in its place; otherwise it is empty. For a user
+// who does not exist give an empty hash: the answer takes as long, and is
+// ErrPassword.
+func (p *Passwords) Verify(ctx context.Context, hash, password string) (upgrade string, err error) {
+	if len(password) > maxPassword {
+		return "", ErrPassword
+	}
+	if err := p.enter(ctx); err != nil {
+		return "", err
+	}
+	defer p.leave()
+	switch {
+	case hash == "":
+		p.hash(password)
+		return "", ErrPassword
+	case strings.HasPrefix(hash, "$2"):
+		return p.verifyBcrypt(hash, password)
+	}
+	return p.verifyArgon2(hash, password)
+}
+
+func (p *Passwords) verifyBcrypt(hash, password string) (string, error) {
+	err := bcrypt.CompareHashAndPassword([]byte(hash), []byte(password))
+	if errors.Is(err, bcrypt.ErrMismatchedHashAndPassword) {
+		return "", ErrPassword
+	}
+	if err != nil {
+		return "", fmt.Errorf("auth: %w", err)
+	}
+	return p.hash(password), nil
+}
+
+func (p *Passwords) verifyArgon2(hash, password string) (string, error) {
+	c, salt, want, err := parseHash(hash)
+	if err != nil {
+		return "", err
+	}
+	got := argon2.IDKey([]byte(password), salt, c.time, c.memory, c.threads, uint32(len(want)))
+	if subtle.ConstantTimeCompare(got, want) != 1 {
+		return "", ErrPassword
+	}
+	if now := p.costs(); c.memory < now.memory || c.time < now.time || len(want) < hashSize {
+		return p.hash(password), nil
+	}
+	return "", nil
+}
+
+// parseHash reads the PHC string format. Costs far above any in use are an
+// error: who can write a hash could otherwise take the machine's memory.
+func parseHash(hash string) (c costs, salt, sum []byte, err error) {
+	bad := func() (costs, []byte, []byte, error) {
+		return costs{}, nil, nil, errors.New("auth: what is stored is no hash of argon2id or bcrypt")
+	}
+	parts := strings.Split(hash, "$")
+	if len(parts) != 6 || parts[0] != "" || parts[1] != "argon2id" || parts[2] != fmt.Sprintf("v=%d", argon2.Version) {
+		return bad()
+	}
+	if _, err := fmt.Sscanf(parts[3], "m=%d,t=%d,p=%d", &c.memory, &c.time, &c.threads); err != nil {
+		return bad()
+	}
+	if c.memory > 1<<20 || c.time < 1 || c.time > 100 || c.threads < 1 {
+		return bad()
+	}
+	salt, err1 := base64.RawStdEncoding.DecodeString(parts[4])
+	sum, err2 := base64.RawStdEncoding.DecodeString(parts[5])
+	if err1 != nil || err2 != nil || len(salt) < 8 || len(sum) < 16 || len(sum) > 128 {
+		return bad()
+	}
+	return c, salt, sum, nil
+}
+
+func b64(b []byte) string { return base64.RawStdEncoding.EncodeToString(b) }
+
+func (p *Passwords) enter(ctx context.Context) error {
+	p.once.Do(func() {
+		n := p.Concurrent
+		if n <= 0 {
+			n = runtime.GOMAXPROCS(0)
+		}
+		p.slots = make(chan struct{}, n)
+	})
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	select {
+	case p.slots <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (p *Passwords) leave() { <-p.slots }

@@ -1,0 +1,196 @@
+package auth
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/nextrush/nextrush"
+)
+
+// maxToken is the longest token that is looked at, in bytes.
+const maxToken = 8 << 10
+
+// ErrToken is wrapped by the errors of tokens and tickets that are refused; one
+// that has expired wraps jwt.ErrTokenExpired too.
+var ErrToken = errors.New("auth: token refused")
+
+func refused(format string, args ...any) error {
+	return fmt.Errorf("%w: %w", ErrToken, fmt.Errorf(format, args...))
+}
+
+func (p *Plugin) newParser() *jwt.Parser {
+	opts := []jwt.ParserOption{
+		jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithStrictDecoding(), jwt.WithLeeway(p.opts.Leeway),
+	}
+	if p.opts.Issuer != "" {
+		opts = append(opts, jwt.WithIssuer(p.opts.Issuer))
+	}
+	if p.opts.Audience != "" {
+		opts = append(opts, jwt.WithAudience(p.opts.Audience))
+	}
+	return jwt.NewParser(opts...)
+}
+
+// Verify checks a token: signature, times, issuer, audience, Options.Check. A
+// token that is refused is an ErrToken; other errors are failures of ours.
+func (p *Plugin) Verify(ctx context.Context, token string) (*Principal, error) {
+	if len(token) > maxToken {
+		return nil, refused("over %d bytes", maxToken)
+	}
+	var failure error // of ours
+	claims := jwt.MapClaims{}
+	_, err := p.parser.ParseWithClaims(token, claims, func(t *jwt.Token) (any, error) {
+		k, err := p.keyOf(ctx, t)
+		if err != nil {
+			if !errors.Is(err, ErrToken) {
+				failure = err
+			}
+			return nil, err
+		}
+		return k.verify, nil
+	})
+	if failure != nil {
+		return nil, failure
+	}
+	if err != nil {
+		return nil, refused("%w", err)
+	}
+	return p.principal(ctx, claims)
+}
+
+// keyOf finds the key of a token and holds it to the algorithm of that key.
+// Nothing else in the header has a say: jku, jwk, x5u are not looked at, and
+// crit asks for what we do not have (RFC 7515 §4.1.11).
+func (p *Plugin) keyOf(ctx context.Context, t *jwt.Token) (*key, error) {
+	if _, ok := t.Header["crit"]; ok {
+		return nil, refused("crit is not supported")
+	}
+	id, ok := t.Header["kid"].(string)
+	if _, given := t.Header["kid"]; given && !ok {
+		return nil, refused("kid is no string")
+	}
+	k := p.keys[id]
+	if k == nil && p.jwks != nil {
+		var err error
+		if k, err = p.jwks.key(ctx, id); err != nil {
+			return nil, err
+		}
+	}
+	if k == nil {
+		return nil, refused("unknown kid")
+	}
+	if t.Method != k.method {
+		return nil, refused("algorithm %s, the key has %s", t.Method.Alg(), k.method.Alg())
+	}
+	return k, nil
+}
+
+func (p *Plugin) principal(ctx context.Context, claims jwt.MapClaims) (*Principal, error) {
+	expires, err := claims.GetExpirationTime()
+	if err != nil {
+		return nil, refused("%w", err)
+	}
+	user := &Principal{
+		Roles: stringsOf(claims["roles"]), Permissions: append(stringsOf(claims["permissions"]), scopes(claims["scope"])...),
+		Claims: claims, ExpiresAt: expires.Time, roles: p.opts.Roles,
+	}
+	if user.ID, err = claims.GetSubject(); err != nil || user.ID == "" {
+		return nil, refused("no subject")
+	}
+	if p.opts.Check != nil {
+		if err := p.opts.Check(ctx, user); err != nil {
+			return nil, err
+		}
+	}
+	return user, nil
+}
+
+// stringsOf takes a claim for a list of strings; what is none is left out.
+func stringsOf(claim any) (list []string) {
+	values, _ := claim.([]any)
+	for _, v := range values {
+		if s, ok := v.(string); ok && s != "" {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+// scopes takes a claim for the scope of RFC 8693 §4.2.
+func scopes(claim any) []string {
+	s, _ := claim.(string)
+	return strings.Fields(s)
+}
+
+// Issue makes a token that is valid for Options.TTL from now on, with the ID,
+// roles, permissions and other claims of user. Claims of RFC 7519 §4.1 and
+// ExpiresAt are not taken from user.
+func (p *Plugin) Issue(user Principal) (string, error) {
+	if p.signer == nil {
+		return "", errors.New("auth: Issue: no key can sign: add a secret or a private key to Options.Keys")
+	}
+	if user.ID == "" {
+		return "", errors.New("auth: Issue: the ID is empty")
+	}
+	now := time.Now()
+	claims := jwt.MapClaims{}
+	maps.Copy(claims, user.Claims)
+	for _, name := range []string{"nbf", "iss", "aud", "roles", "permissions", "scope"} {
+		delete(claims, name)
+	}
+	maps.Copy(claims, jwt.MapClaims{"sub": user.ID, "jti": rand.Text(), "iat": now.Unix(), "exp": now.Add(p.opts.TTL).Unix()})
+	setIf(claims, "iss", p.opts.Issuer, p.opts.Issuer != "")
+	setIf(claims, "aud", p.opts.Audience, p.opts.Audience != "")
+	setIf(claims, "roles", user.Roles, len(user.Roles) > 0)
+	setIf(claims, "permissions", user.Permissions, len(user.Permissions) > 0)
+	token := jwt.NewWithClaims(p.signer.method, claims)
+	if p.signer.id != "" {
+		token.Header["kid"] = p.signer.id
+	}
+	signed, err := token.SignedString(p.signer.sign)
+	if err != nil {
+		return "", fmt.Errorf("auth: Issue: %w", err)
+	}
+	return signed, nil
+}
+
+func setIf(claims jwt.MapClaims, name string, value any, ok bool) {
+	if ok {
+		claims[name] = value
+	}
+}
+
+// unauthorized answers for a request without a user.
+func (st *state) unauthorized() error {
+	switch {
+	case st.err == nil:
+		return st.challenge(http.StatusUnauthorized, "")
+	case !errors.Is(st.err, ErrToken):
+		return st.err
+	}
+	return st.challenge(http.StatusUnauthorized, `error="invalid_token", error_description="`+why(st.err)+`"`).WithCause(st.err)
+}
+
+// why is what a client is told of a refused token.
+func why(err error) string {
+	if errors.Is(err, jwt.ErrTokenExpired) {
+		return "the token has expired"
+	}
+	return "the token is not valid"
+}
+
+// unauthorized answers the event of a socket whose token is refused.
+func unauthorized(err error) error {
+	if !errors.Is(err, ErrToken) {
+		return err
+	}
+	return nextrush.NewError(http.StatusUnauthorized, why(err)).WithCause(err)
+}
