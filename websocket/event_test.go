@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/nextrush/nextrush/websocket/internal/wire"
@@ -476,22 +475,28 @@ func TestRequestEndsWithTheSocket(t *testing.T) {
 }
 
 func TestRequestsAreBounded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		st, peer, s, told := meet(t, inMemory, Options{PingInterval: -1})
+	run(t, func(t *testing.T, n network) {
+		_, peer, s, _ := meet(t, n, Options{})
+		ctx, cancel := context.WithCancel(t.Context())
 		var all []<-chan outcome
 		for range maxRequests {
-			all = append(all, asking(t.Context(), s, "never"))
+			all = append(all, asking(ctx, s, "never"))
 			peer.event()
 		}
 		if _, err := s.Request(t.Context(), "one more"); !errors.Is(err, ErrTooManyRequests) {
 			t.Errorf("error is %v", err)
 		}
-		peer.conn.Close()
-		wait(t, told, "OnClose")
+		cancel()
 		for _, ch := range all {
-			wait(t, ch, "the end of a request")
+			if o := wait(t, ch, "the end of a request"); !errors.Is(o.err, context.Canceled) {
+				t.Fatalf("outcome is %+v", o)
+			}
 		}
-		st.settle(peer)
+		got := asking(t.Context(), s, "now there is room")
+		peer.say(`{"type":"ack","id":` + string(peer.event().ID) + `}`)
+		if o := wait(t, got, "the answer"); o.err != nil {
+			t.Errorf("outcome is %+v", o)
+		}
 	})
 }
 
