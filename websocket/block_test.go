@@ -1,0 +1,275 @@
+package websocket
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nextrush/nextrush/websocket/internal/wire"
+)
+
+// marked is a header line that tells a test's handler which peer is meant.
+const marked = "User-Agent: marked"
+
+// gate blocks those who pass it until it opens.
+type gate struct {
+	entered chan *Socket
+	open    chan struct{}
+}
+
+func newGate(t testing.TB) *gate {
+	g := &gate{make(chan *Socket, 1000), make(chan struct{})}
+	t.Cleanup(g.release)
+	return g
+}
+
+func (g *gate) pass(s *Socket) {
+	g.entered <- s
+	<-g.open
+}
+
+func (g *gate) release() {
+	select {
+	case <-g.open:
+	default:
+		close(g.open)
+	}
+}
+
+// More sockets than the engine may have goroutines that poll block in a
+// callback; all others, old and new, are answered meanwhile.
+func TestACallbackThatBlocksDelaysOnlyItsOwnSocket(t *testing.T) {
+	end := func(peer *raw) { peer.write(client("1 000 1000", closePayload(1000, ""))) }
+	for name, c := range map[string]struct {
+		server  func(*Options, func(*Socket))
+		arm     func(*Socket, func(*Socket))
+		provoke func(*raw)
+	}{
+		"the handler": {arm: func(s *Socket, block func(*Socket)) { block(s) }},
+		"OnConnection": {server: func(o *Options, block func(*Socket)) {
+			o.OnConnection = func(s *Socket) { block(s) }
+		}},
+		"OnMessage": {
+			arm:     func(s *Socket, block func(*Socket)) { s.OnMessage(func(Message) { block(s) }) },
+			provoke: func(peer *raw) { peer.say("x") },
+		},
+		"an event's handler": {
+			arm:     func(s *Socket, block func(*Socket)) { s.On("e", func(*Event) { block(s) }) },
+			provoke: func(peer *raw) { peer.say(`{"type":"event","event":"e"}`) },
+		},
+		"OnPing": {
+			arm:     func(s *Socket, block func(*Socket)) { s.OnPing(func([]byte) { block(s) }) },
+			provoke: func(peer *raw) { peer.write(client("1 000 1001", "")) },
+		},
+		"OnPong": {
+			arm:     func(s *Socket, block func(*Socket)) { s.OnPong(func([]byte) { block(s) }) },
+			provoke: func(peer *raw) { peer.write(client("1 000 1010", "")) },
+		},
+		"OnError": {
+			arm:     func(s *Socket, block func(*Socket)) { s.OnError(func(error) { block(s) }) },
+			provoke: func(peer *raw) { peer.write(unmasked("1 000 0001", "x")) },
+		},
+		"OnError of the server": {
+			server: func(o *Options, block func(*Socket)) {
+				o.OnError = func(s *Socket, _ error) { block(s) }
+			},
+			provoke: func(peer *raw) { peer.write(unmasked("1 000 0001", "x")) },
+		},
+		"OnClose": {
+			arm:     func(s *Socket, block func(*Socket)) { s.OnClose(func(StatusCode, string) { block(s) }) },
+			provoke: end,
+		},
+		"OnDisconnect": {
+			server: func(o *Options, block func(*Socket)) {
+				o.OnDisconnect = func(s *Socket, _ StatusCode, _ string) { block(s) }
+			},
+			provoke: end,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			run(t, func(t *testing.T, n network) {
+				g := newGate(t)
+				block := func(s *Socket) {
+					if s.UserAgent() == "marked" {
+						g.pass(s)
+					}
+				}
+				var opts Options
+				if c.server != nil {
+					c.server(&opts, block)
+				}
+				st := n.serve(t, opts, func(s *Socket) error {
+					if c.arm != nil && s.UserAgent() == "marked" {
+						c.arm(s, block)
+						return nil
+					}
+					return echo(s)
+				})
+				var others []*raw
+				for range 16 {
+					others = append(others, st.raw(t))
+				}
+				for range 4*runtime.GOMAXPROCS(0) + 4 {
+					peer := st.raw(t, marked)
+					if c.provoke != nil {
+						go c.provoke(peer)
+					}
+					wait(t, g.entered, "the callback")
+				}
+				others = append(others, st.raw(t))
+				for i := range 5 {
+					for j, o := range others {
+						text := fmt.Sprint(i, j)
+						o.say(text)
+						o.expect(wire.OpText, text)
+					}
+				}
+				g.release()
+				st.raw(t).alive()
+			})
+		})
+	}
+}
+
+// What waited for a blocked callback is handled when it returns, in order.
+func TestMessagesWaitForTheCallback(t *testing.T) {
+	run(t, func(t *testing.T, n network) {
+		g := newGate(t)
+		st := n.serve(t, Options{}, func(s *Socket) error {
+			s.OnMessage(func(m Message) {
+				if m.Text() == "block" {
+					g.pass(s)
+				}
+				s.SendMessage(m)
+			})
+			return nil
+		})
+		peer := st.raw(t)
+		peer.say("block")
+		wait(t, g.entered, "the callback")
+		go func() {
+			for i := range 100 {
+				peer.write(client("1 000 0001", fmt.Sprint(i)))
+			}
+		}()
+		other := st.raw(t)
+		for range 20 { // enough for what should not happen
+			other.alive()
+		}
+		select {
+		case f := <-peer.frames:
+			t.Errorf("opcode %d %q came while the callback blocked", f.Op, f.payload)
+		default:
+		}
+		g.release()
+		peer.expect(wire.OpText, "block")
+		for i := range 100 {
+			peer.expect(wire.OpText, fmt.Sprint(i))
+		}
+	})
+}
+
+// What a callback has sent, to its own peer and to others, does not wait for
+// its return; and others may send to the socket whose callback blocks.
+func TestWhatACallbackSentLeavesWhileItBlocks(t *testing.T) {
+	run(t, func(t *testing.T, n network) {
+		g := newGate(t)
+		servers := make(chan *Server, 1)
+		st := n.serve(t, Options{}, func(s *Socket) error {
+			s.Join("room")
+			s.OnMessage(func(Message) {
+				srv := <-servers
+				s.Send("own")
+				s.Broadcast("others")
+				s.To("room").Send("room")
+				srv.Broadcast("all")
+				srv.To("room").Emit("event")
+				s.Ping([]byte("ping"))
+				g.pass(s)
+				s.Send("after")
+			})
+			return nil
+		})
+		servers <- st.srv
+		peer, other := st.raw(t), st.raw(t)
+		eventually(t, "the start of both", func() bool { return len(st.srv.InRoom("room")) == 2 })
+		peer.say("go")
+		s := wait(t, g.entered, "the callback")
+		for _, want := range []string{"own", "all"} {
+			peer.expect(wire.OpText, want)
+		}
+		peer.event()
+		peer.expect(wire.OpPing, "ping")
+		for _, want := range []string{"others", "room", "all"} {
+			other.expect(wire.OpText, want)
+		}
+		other.event()
+		s.Send("from outside")
+		peer.expect(wire.OpText, "from outside")
+		st.srv.Broadcast("again")
+		peer.expect(wire.OpText, "again")
+		g.release()
+		peer.expect(wire.OpText, "after")
+	})
+}
+
+// A peer whose socket's callback blocks can not send without end: its bytes
+// stay where the system keeps them, not with us.
+func TestABlockedCallbackPushesBack(t *testing.T) {
+	run(t, func(t *testing.T, n network) {
+		g := newGate(t)
+		st := n.serve(t, Options{}, func(s *Socket) error {
+			s.OnMessage(func(Message) { g.pass(s) })
+			return nil
+		})
+		peer := st.raw(t)
+		peer.say("block")
+		wait(t, g.entered, "the callback")
+		flood := bytes.Repeat(client("1 000 0010", strings.Repeat("x", 1000)), 64)
+		sent := 0
+		for sent < 256<<20 {
+			peer.conn.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
+			k, err := peer.conn.Write(flood)
+			sent += k
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				break
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if sent >= 256<<20 {
+			t.Error("the peer was never stopped")
+		}
+		if got := st.srv.Stats().BytesReceived; got > 64<<10 {
+			t.Errorf("%d bytes were read for a socket whose callback blocks", got)
+		}
+		st.raw(t).alive()
+	})
+}
+
+func TestShutdownAwaitsCallbacksUntilItsContextEnds(t *testing.T) {
+	run(t, func(t *testing.T, n network) {
+		g := newGate(t)
+		st, _, _, _ := meet(t, n, Options{CloseTimeout: 50 * time.Millisecond, OnDisconnect: func(s *Socket, _ StatusCode, _ string) { g.pass(s) }})
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 2)
+		go func() { done <- st.srv.Shutdown(ctx) }()
+		wait(t, g.entered, "OnDisconnect")
+		cancel()
+		if err := wait(t, done, "the end of Shutdown"); !errors.Is(err, context.Canceled) {
+			t.Errorf("error is %v", err)
+		}
+		go func() { done <- st.srv.Shutdown(t.Context()) }()
+		g.release()
+		if err := wait(t, done, "the end of the second Shutdown"); err != nil {
+			t.Error(err)
+		}
+	})
+}
