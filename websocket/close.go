@@ -187,6 +187,17 @@ func (s *Socket) lost(err error) {
 	}
 }
 
+// failedUnread ends a socket whose connection has failed while its handler has
+// not come to read.
+func (s *Socket) failedUnread() {
+	s.mu.Lock()
+	unread := !s.reading && s.state != StateConnecting
+	s.mu.Unlock()
+	if unread {
+		s.lost(io.ErrUnexpectedEOF)
+	}
+}
+
 // finishLocked ends the socket; s.mu is held.
 func (s *Socket) finishLocked(err error) {
 	if s.state == StateClosed {

@@ -4,6 +4,9 @@ package websocket
 
 import (
 	"bytes"
+	"context"
+	"errors"
+	"net"
 	"runtime"
 	"strings"
 	"testing"
@@ -107,4 +110,20 @@ func TestASlowPeerGetsEverything(t *testing.T) {
 		<-drained
 		peer.alive()
 	})
+}
+
+func TestAHandlerThatDoesNotReadLearnsOfTheEnd(t *testing.T) {
+	ended := make(chan error, 1)
+	st := overTCP.serve(t, Options{Logger: quiet}, func(s *Socket) error {
+		<-s.Context().Done()
+		ended <- context.Cause(s.Context())
+		return nil
+	})
+	peer := st.raw(t)
+	peer.conn.(*net.TCPConn).SetLinger(0) // a reset instead of a FIN
+	peer.conn.Close()
+	var closed *CloseError
+	if err := <-ended; !errors.As(err, &closed) || closed.Code != StatusAbnormalClosure {
+		t.Errorf("the cause is %v", err)
+	}
 }

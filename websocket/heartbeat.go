@@ -78,13 +78,21 @@ func (s *Socket) closeExpired(now int64, next *int64) bool {
 }
 
 func (s *Socket) writeExpired(now int64, next *int64) bool {
-	limit := s.srv.opts.WriteTimeout
+	limit := s.writeLimit()
 	if !s.blocked || limit < 0 {
 		return false
 	}
 	at := s.stalled + int64(limit)
 	*next = min(*next, at)
 	return now >= at
+}
+
+// writeLimit is how long a peer may take no bytes; s.mu is held.
+func (s *Socket) writeLimit() time.Duration {
+	if s.greeted || s.client {
+		return s.srv.opts.WriteTimeout
+	}
+	return s.srv.opts.HandshakeTimeout
 }
 
 func (s *Socket) messageExpired(now int64, next *int64) bool {

@@ -54,6 +54,9 @@ func (l *loopLink) ready(t *poll.Turn, e poll.Event, written func(int, error)) {
 	if e&poll.Closed != 0 {
 		l.ended.Store(true)
 	}
+	if e&poll.Failed != 0 {
+		l.s.failedUnread()
+	}
 	if e&(poll.Readable|poll.Closed) != 0 {
 		l.s.readableHere(t.Local.(*worker))
 	}

@@ -15,6 +15,7 @@ type writer struct {
 	writing bool    // a goroutine owns the front of out
 	blocked bool    // the link is finishing a write in the background
 	backlog bool    // OnDrain is owed
+	greeted bool    // the 101 has left
 	mute    bool    // nothing more may be queued: the close frame was
 }
 
@@ -350,7 +351,7 @@ func (s *Socket) waiting(turn uint32) {
 		s.backlog = true
 	}
 	s.stalled = s.srv.engine.wheel.now()
-	if d := s.srv.opts.WriteTimeout; d > 0 {
+	if d := s.writeLimit(); d > 0 {
 		s.srv.engine.wheel.schedule(s, s.stalled+int64(d))
 	}
 }
@@ -379,6 +380,7 @@ func (s *Socket) written(n int, err error) {
 // and returns false.
 func (s *Socket) took(n int, err error) bool {
 	s.writing = false
+	s.greeted = s.greeted || n > 0
 	messages := s.out.wrote(n)
 	st := &s.srv.stats
 	st.bytesSent.Add(int64(n))

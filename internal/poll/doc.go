@@ -19,6 +19,7 @@ const (
 	Readable Event = 1 << iota
 	Writable
 	Closed // the peer sends no more, or the connection has failed: read until it shows
+	Failed // the connection has failed; Closed too
 )
 
 // Owner is what a descriptor's events are for.

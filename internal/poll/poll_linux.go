@@ -163,8 +163,11 @@ func (l *loop) read(ev *syscall.EpollEvent) (*Conn, Event) {
 	if ev.Events&syscall.EPOLLOUT != 0 {
 		e |= Writable
 	}
-	if ev.Events&(peerDone|syscall.EPOLLHUP|syscall.EPOLLERR) != 0 {
+	if ev.Events&peerDone != 0 {
 		e |= Closed
+	}
+	if ev.Events&(syscall.EPOLLHUP|syscall.EPOLLERR) != 0 {
+		e |= Closed | Failed
 	}
 	return c, e
 }
