@@ -209,10 +209,17 @@ func (p *Plugin) authenticate(c *nextrush.Context) (*Principal, error) {
 		return nil, nil
 	}
 	user, err := p.opts.Lookup(c)
-	if user != nil {
-		user.roles = p.opts.Roles
+	if err != nil || user == nil {
+		return nil, err
 	}
-	return user, err
+	return p.known(user), nil
+}
+
+// known copies a principal, for others may hold it, and gives it the roles.
+func (p *Plugin) known(user *Principal) *Principal {
+	clone := *user
+	clone.roles = p.opts.Roles
+	return &clone
 }
 
 // bearer returns the token of an Authorization header (RFC 6750 §2.1).

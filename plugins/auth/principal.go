@@ -87,7 +87,7 @@ func admit(c *nextrush.Context, scope string, may func(*Principal) bool) error {
 	st := stateOf(c)
 	switch {
 	case st == nil:
-		return fmt.Errorf("auth: Require on %s: the plugin is missing: add app.Register(auth.New(…))", c.Path())
+		return fmt.Errorf("auth: Require on %s: the plugin is not there yet: add app.Register(auth.New(…)) before it", c.Path())
 	case st.user == nil:
 		return st.unauthorized()
 	case !may(st.user):

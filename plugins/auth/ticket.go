@@ -14,7 +14,7 @@ import (
 	"github.com/nextrush/nextrush"
 )
 
-// maxTickets is how many tickets of one process may be out at a time.
+// maxTickets is how many tickets one process issues within their time.
 const maxTickets = 100_000
 
 // TicketStore keeps tickets until they are redeemed. Its methods are safe from
@@ -53,8 +53,7 @@ func (p *Plugin) redeem(ctx context.Context, ticket string) (*Principal, error) 
 	case !user.ExpiresAt.IsZero() && p.left(user) <= 0:
 		return nil, refused("the token behind the ticket has expired")
 	}
-	user.roles = p.opts.Roles
-	return user, nil
+	return p.known(user), nil
 }
 
 // hashed is what a store knows of a ticket: who reads the store can open nothing.
@@ -81,7 +80,7 @@ func (m *memoryTickets) Put(_ context.Context, key string, p *Principal, ttl tim
 	now := time.Now()
 	m.expire(now)
 	if len(m.ends) >= maxTickets {
-		return nextrush.NewError(http.StatusServiceUnavailable).WithCause(errors.New("too many tickets are out"))
+		return nextrush.NewError(http.StatusServiceUnavailable).WithCause(errors.New("too many tickets have been issued"))
 	}
 	if m.users == nil {
 		m.users = make(map[string]*Principal)
@@ -107,7 +106,5 @@ func (m *memoryTickets) expire(now time.Time) {
 		delete(m.users, m.ends[n].key)
 		n++
 	}
-	if n > 0 {
-		m.ends = append(m.ends[:0], m.ends[n:]...)
-	}
+	m.ends = m.ends[n:]
 }

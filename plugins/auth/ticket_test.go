@@ -95,3 +95,24 @@ func TestTicketIsRedeemedOnceHoweverManyTry(t *testing.T) {
 		}
 	})
 }
+
+func TestNoMoreTicketsThanFitInMemory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := auth.New(withSecret())
+		app := withTickets(t, a)
+		app.Get("/many", auth.Require(), func(c *nextrush.Context) error {
+			for range 100_000 {
+				if _, err := a.Ticket(c); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		c := nextrushtest.New(t, app)
+		header := "Bearer " + issue(t, a, auth.Principal{ID: "ann"})
+		c.Do(request("GET", "/many", "Authorization", header)).WantStatus(200)
+		c.Do(request("POST", "/ticket", "Authorization", header)).WantStatus(503)
+		time.Sleep(30 * time.Second)
+		c.Do(request("POST", "/ticket", "Authorization", header)).WantStatus(200)
+	})
+}

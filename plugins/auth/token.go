@@ -28,7 +28,7 @@ func refused(format string, args ...any) error {
 
 func (p *Plugin) newParser() *jwt.Parser {
 	opts := []jwt.ParserOption{
-		jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithStrictDecoding(), jwt.WithLeeway(p.opts.Leeway),
+		jwt.WithExpirationRequired(), jwt.WithStrictDecoding(), jwt.WithLeeway(p.opts.Leeway),
 	}
 	if p.opts.Issuer != "" {
 		opts = append(opts, jwt.WithIssuer(p.opts.Issuer))

@@ -132,6 +132,9 @@ func (p *Plugin) Stop(ctx context.Context) error {
 		return nil
 	}
 	err := p.server.Shutdown(ctx)
+	if err != nil {
+		p.server.Close()
+	}
 	if served := <-p.served; !errors.Is(served, http.ErrServerClosed) {
 		err = errors.Join(err, served)
 	}

@@ -3,7 +3,8 @@
 //
 //	app.Register(profiler.New(profiler.Options{Auth: auth.RequireRole("admin")}))
 //
-//	go tool pprof -http=: -H "Authorization: Bearer …" https://a.example/debug/pprof/heap
+//	curl -H "Authorization: Bearer …" -o heap https://a.example/debug/pprof/heap
+//	go tool pprof -http=: heap
 //
 // Importing net/http/pprof also registers it, open, with http.DefaultServeMux:
 // an app with this plugin must not serve that one.
