@@ -153,13 +153,14 @@ func TestMessagesWaitForTheCallback(t *testing.T) {
 		peer := st.raw(t)
 		peer.say("block")
 		wait(t, g.entered, "the callback")
-		go func() {
-			for i := range 100 {
-				peer.write(client("1 000 0001", fmt.Sprint(i)))
-			}
-		}()
-		other := st.raw(t)
-		for range 20 { // enough for what should not happen
+		var all []byte
+		for i := range 100 {
+			all = append(all, client("1 000 0001", fmt.Sprint(i))...)
+		}
+		go peer.write(all)
+		for range 4 * runtime.GOMAXPROCS(0) { // everybody who polls has polled again
+			other := st.raw(t)
+			other.alive()
 			other.alive()
 		}
 		select {
@@ -181,7 +182,7 @@ func TestWhatACallbackSentLeavesWhileItBlocks(t *testing.T) {
 	run(t, func(t *testing.T, n network) {
 		g := newGate(t)
 		servers := make(chan *Server, 1)
-		st := n.serve(t, Options{}, func(s *Socket) error {
+		st := n.serve(t, Options{PingInterval: -1}, func(s *Socket) error {
 			s.Join("room")
 			s.OnMessage(func(Message) {
 				srv := <-servers
