@@ -2,13 +2,15 @@ package poll
 
 import (
 	"os"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"syscall"
 )
 
 const (
-	batchSize = 128 // events that are taken at once
+	batchSize  = 128 // events that are taken at once
+	manyEvents = 16
 
 	edge      = 1 << 31 // EPOLLET, which package syscall has as a negative number
 	peerDone  = 0x2000  // EPOLLRDHUP, which it lacks on some processors
@@ -133,6 +135,9 @@ func (t *Turn) event() (*Conn, Event) {
 // idle flushes, and the next time waits for events.
 func (t *Turn) idle() {
 	if t.flushed {
+		if t.n >= manyEvents {
+			runtime.Gosched() // there may be as many again, and others want to run
+		}
 		t.raw.Read(t.poll) // fails when the file is closed: the turn is another's then
 		return
 	}
