@@ -1,0 +1,85 @@
+package nextrush
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"testing"
+)
+
+// A guide that names what is not there sends its reader looking for it.
+func TestNamesInTheGuidesExist(t *testing.T) {
+	middleware := exported(t, "middleware")
+	context := reflect.TypeFor[*Context]()
+	app := reflect.TypeFor[*App]()
+	method := func(of reflect.Type) func(string) bool {
+		return func(name string) bool { _, ok := of.MethodByName(name); return ok }
+	}
+	checks := map[string]func(name string) bool{
+		`middleware\.([A-Z]\w+)`: func(name string) bool { return middleware[name] },
+		`\bplugins/([a-z]+)`: func(name string) bool {
+			_, err := os.Stat(filepath.Join("plugins", name))
+			return err == nil
+		},
+		"`c\\.([A-Z]\\w+)":   method(context),
+		"`app\\.([A-Z]\\w+)": method(app),
+	}
+	for _, page := range pages(t) {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for pattern, exists := range checks {
+			for _, m := range regexp.MustCompile(pattern).FindAllStringSubmatch(string(text), -1) {
+				if !exists(m[1]) {
+					t.Errorf("%s names %s, which is not there", page, m[0])
+				}
+			}
+		}
+	}
+}
+
+func pages(t *testing.T) []string {
+	t.Helper()
+	list, err := filepath.Glob("docs/*.md")
+	if err != nil || len(list) == 0 {
+		t.Fatal("no guides", err)
+	}
+	return append(list, "README.md")
+}
+
+// exported lists what a package declares.
+func exported(t *testing.T, dir string) map[string]bool {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := make(map[string]bool)
+	for _, file := range files {
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, decl := range parsed.Decls {
+			switch d := decl.(type) {
+			case *ast.FuncDecl:
+				names[d.Name.Name] = d.Recv == nil
+			case *ast.GenDecl:
+				for _, spec := range d.Specs {
+					switch sp := spec.(type) {
+					case *ast.TypeSpec:
+						names[sp.Name.Name] = true
+					case *ast.ValueSpec:
+						names[sp.Names[0].Name] = true
+					}
+				}
+			}
+		}
+	}
+	return names
+}
