@@ -1,0 +1,118 @@
+package nextrush
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"log/slog"
+	"mime/multipart"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// echo#2754: a slow handler's answer came in another request's.
+func TestNoAnswerReachesAnotherRequest(t *testing.T) {
+	app := New(Options{Logger: slog.New(slog.DiscardHandler)})
+	app.Use(func(c *Context) error {
+		c.Set("token", c.Query("token"))
+		return c.Next()
+	})
+	type message struct {
+		Token string `json:"token" validate:"required"`
+	}
+	app.Post("/:how", func(c *Context) error {
+		var in message
+		if err := c.Bind(&in); err != nil {
+			return err
+		}
+		token, _ := Value[string](c, "token")
+		runtime.Gosched()
+		switch c.Param("how") {
+		case "json":
+			return c.JSON(message{in.Token + token})
+		case "error":
+			return NewError(http.StatusTeapot, in.Token+token)
+		case "late":
+			defer func() { go c.Get("token") }() // kept beyond the request
+			return c.Text(in.Token + token)
+		}
+		panic(in.Token + token)
+	})
+	const workers, requests = 50, 2000
+	ways := []string{"json", "error", "late", "panic"}
+	var wg sync.WaitGroup
+	for w := range workers {
+		wg.Go(func() {
+			for i := range requests {
+				token, how := fmt.Sprintf("token-%d-%d-", w, i), ways[i%len(ways)]
+				r := httptest.NewRequest(http.MethodPost, "/"+how+"?token="+token, strings.NewReader(`{"token":"`+token+`"}`))
+				r.Header.Set("Content-Type", "application/json")
+				rec := httptest.NewRecorder()
+				app.ServeHTTP(rec, r)
+				body := rec.Body.String()
+				if how == "panic" {
+					if rec.Code != http.StatusInternalServerError || strings.Contains(body, "token") {
+						t.Errorf("%s: %d %s", token, rec.Code, body)
+					}
+				} else if strings.Count(body, "token-") != 2 || !strings.Contains(body, token+token) {
+					t.Errorf("%s got %s", token, body)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestSlowHeadersAreTimedOutAndOthersServed(t *testing.T) {
+	app := New(Options{ReadHeaderTimeout: 100 * time.Millisecond, Logger: slog.New(slog.DiscardHandler)})
+	app.Get("/", func(c *Context) error { return c.Text("hi") })
+	addr, stop := serve(t, app)
+	defer stop()
+	var slow []net.Conn
+	for range 50 {
+		conn, err := net.Dial("tcp", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+		slow = append(slow, conn)
+	}
+	if res, body := get(t, http.DefaultClient, "http://"+addr); res.StatusCode != http.StatusOK || body != "hi" {
+		t.Errorf("meanwhile others got %s %q", res.Status, body)
+	}
+	for _, conn := range slow {
+		if _, err := io.ReadAll(conn); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestManyPartsAreRefused(t *testing.T) {
+	app := New(Options{Logger: slog.New(slog.DiscardHandler), BodyLimit: 64 << 20})
+	app.Post("/", func(c *Context) error {
+		var in struct {
+			Name string `form:"name"`
+		}
+		return c.Bind(&in)
+	})
+	var body bytes.Buffer
+	form := multipart.NewWriter(&body)
+	for range 100_000 {
+		form.WriteField("name", "x")
+	}
+	form.Close()
+	r := httptest.NewRequest(http.MethodPost, "/", &body)
+	r.Header.Set("Content-Type", form.FormDataContentType())
+	rec := httptest.NewRecorder()
+	app.ServeHTTP(rec, r)
+	if rec.Code != http.StatusBadRequest && rec.Code != http.StatusRequestEntityTooLarge {
+		t.Errorf("got %d %s", rec.Code, rec.Body)
+	}
+}
