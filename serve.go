@@ -1,10 +1,12 @@
 package nextrush
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -13,6 +15,7 @@ import (
 	"slices"
 	"sync"
 	"syscall"
+	"text/tabwriter"
 
 	"github.com/nextrush/nextrush/websocket"
 )
@@ -124,7 +127,22 @@ func (a *App) ListenTLSConfig(addr string, config *tls.Config) error {
 	return a.listen(addr, config)
 }
 
+// ListRoutes names the environment variable that has Listen print the routes and
+// return, for tools: the command nextrush routes sets it.
+const ListRoutes = "NEXTRUSH_LIST_ROUTES"
+
+func (a *App) printRoutes(w io.Writer) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, r := range a.Routes() {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", cmp.Or(r.Method, "ANY"), r.Path, r.Name, r.Source)
+	}
+	return table.Flush()
+}
+
 func (a *App) listen(addr string, config *tls.Config) error {
+	if os.Getenv(ListRoutes) != "" {
+		return a.printRoutes(os.Stdout)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	ln, err := net.Listen("tcp", addr)

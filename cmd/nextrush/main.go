@@ -1,0 +1,63 @@
+// Command nextrush makes a project, lists the routes of one, and talks to
+// servers:
+//
+//	nextrush new NAME        a project that builds and passes its test
+//	nextrush routes [DIR]    the routes of the program in a folder
+//	nextrush ws URL          an interactive WebSocket client
+//	nextrush bench URL       requests or messages a second, and how long they take
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+)
+
+const usage = `usage:
+  nextrush new [-replace DIR] NAME
+  nextrush routes [DIR]
+  nextrush ws [-H "Name: value"]... [-protocol NAME] URL
+  nextrush bench [-conns N] [-duration D] [-size BYTES] URL
+`
+
+// terminal is what a command reads and writes.
+type terminal struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	err := run(ctx, os.Args[1:], terminal{os.Stdin, os.Stdout, os.Stderr})
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "nextrush:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, t terminal) error {
+	commands := map[string]func(context.Context, []string, terminal) error{
+		"new": newProject, "routes": routes, "ws": talk, "bench": bench,
+	}
+	if len(args) == 0 || commands[args[0]] == nil {
+		fmt.Fprint(t.err, usage)
+		return flag.ErrHelp
+	}
+	return commands[args[0]](ctx, args[1:], t)
+}
+
+// parse reads the flags and the one argument behind them.
+func parse(flags *flag.FlagSet, args []string, t terminal, what string) (string, error) {
+	flags.SetOutput(t.err)
+	if err := flags.Parse(args); err != nil {
+		return "", err
+	}
+	if flags.NArg() != 1 {
+		return "", fmt.Errorf("%s needs exactly one %s", flags.Name(), what)
+	}
+	return flags.Arg(0), nil
+}

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"net/http/httptest"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/websocket"
+)
+
+func command(t *testing.T, in string, args ...string) (out, problems string, err error) {
+	t.Helper()
+	var o, e bytes.Buffer
+	err = run(t.Context(), args, terminal{strings.NewReader(in), &o, &e})
+	return o.String(), e.String(), err
+}
+
+func TestANewProjectPassesItsTestAndListsItsRoutes(t *testing.T) {
+	checkout, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(t.TempDir())
+	t.Setenv("GOWORK", "off")
+	t.Setenv("GOFLAGS", "-mod=mod")
+	if out, problems, err := command(t, "", "new", "-replace", checkout, "example.com/shop"); err != nil || !strings.Contains(out, "cd shop") {
+		t.Fatalf("%v\n%s%s", err, out, problems)
+	}
+	test := exec.Command("go", "test", "./...")
+	test.Dir = "shop"
+	if out, err := test.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	out, problems, err := command(t, "", "routes", "shop")
+	if err != nil || !strings.Contains(out, "GET") || !strings.Contains(out, "/hello/:name") || !strings.Contains(out, "main.go:") {
+		t.Errorf("%v\n%s%s", err, out, problems)
+	}
+	if _, _, err := command(t, "", "new", "example.com/shop"); err == nil {
+		t.Error("it wrote over a folder")
+	}
+}
+
+func TestNewRefusesNames(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, name := range []string{"", "../x", "a b", "-x", "/abs", "\"x\""} {
+		if _, _, err := command(t, "", "new", "--", name); err == nil {
+			t.Errorf("%q is taken", name)
+		}
+	}
+}
+
+// server echoes messages, and replies to the event "add".
+func server(t *testing.T) string {
+	app := nextrush.New()
+	app.EnableWebSocket(websocket.Options{})
+	app.Get("/", func(c *nextrush.Context) error { return c.Text("hi") })
+	app.WS("/ws", func(s *websocket.Socket, _ *nextrush.Context) error {
+		websocket.Handle(s, "add", func(_ context.Context, _ *websocket.Socket, n int) (int, error) { return n + 1, nil })
+		s.OnMessage(func(m websocket.Message) { s.SendMessage(m) })
+		return nil
+	})
+	ts := httptest.NewServer(app)
+	t.Cleanup(ts.Close)
+	t.Cleanup(func() { app.Shutdown(context.Background()) })
+	return strings.TrimPrefix(ts.URL, "http")
+}
+
+func TestTalkingToAServer(t *testing.T) {
+	url := "ws" + server(t) + "/ws"
+	out, problems, err := command(t, "hello\n/binary 00ff\n/emit nobody 1\n/binary x\n/emit a {\n", "ws", url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"< hello\n", "< 00ff\n"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in %q", want, out)
+		}
+	}
+	for _, want := range []string{"connected in", "/binary:", "no JSON"} {
+		if !strings.Contains(problems, want) {
+			t.Errorf("no %q in %q", want, problems)
+		}
+	}
+}
+
+func TestTheEndOfInputIsTheEnd(t *testing.T) {
+	url := "ws" + server(t) + "/ws"
+	var out, problems bytes.Buffer
+	in := iotest.OneByteReader(strings.NewReader("last words\n"))
+	if err := run(t.Context(), []string{"ws", url}, terminal{in, &out, &problems}); err != nil || out.String() != "< last words\n" {
+		t.Errorf("got %q, %v", &out, err)
+	}
+}
+
+func TestBench(t *testing.T) {
+	address := server(t)
+	for _, url := range []string{"http" + address, "ws" + address + "/ws"} {
+		out, problems, err := command(t, "", "bench", "-conns", "3", "-duration", "100ms", url)
+		if err != nil || !strings.Contains(out, "a second") || !strings.Contains(out, "99.0 % within") {
+			t.Errorf("%s: %v\n%s%s", url, err, out, problems)
+		}
+	}
+	out, _, err := command(t, "", "bench", "-conns", "1", "-duration", "100ms", "http"+address+"/none")
+	if err != nil || !strings.Contains(out, "404") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+func TestUsage(t *testing.T) {
+	if _, problems, err := command(t, ""); err == nil || !strings.Contains(problems, "usage:") {
+		t.Errorf("%v %q", err, problems)
+	}
+	if _, _, err := command(t, "", "ws"); err == nil {
+		t.Error("ws without a URL is taken")
+	}
+}

@@ -1,0 +1,29 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+
+	"github.com/nextrush/nextrush"
+)
+
+// routes runs the program in a folder; its App lists its routes instead of
+// listening.
+func routes(ctx context.Context, args []string, t terminal) error {
+	if len(args) == 0 {
+		args = []string{"."}
+	}
+	dir, err := parse(flag.NewFlagSet("routes", flag.ContinueOnError), args, t, "DIR")
+	if err != nil {
+		return err
+	}
+	cmd := goTool(ctx, dir, t, "run", ".")
+	cmd.Stdout = t.out
+	cmd.Env = append(os.Environ(), nextrush.ListRoutes+"=1")
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("routes: go run: %w", err)
+	}
+	return nil
+}
