@@ -2,7 +2,10 @@ package websocket_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"time"
@@ -134,4 +137,19 @@ func ExampleServer_Shutdown() {
 	c.OnClose(func(code websocket.StatusCode, _ string) { closed <- code })
 	fmt.Println(srv.Shutdown(ctx), <-closed)
 	// Output: <nil> 1001
+}
+
+func ExampleNewListener() {
+	srv := websocket.NewServer(websocket.Options{})
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		srv.Upgrade(w, r, func(s *websocket.Socket) error { return s.Send("hi") })
+	})}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	err = server.ServeTLS(websocket.NewListener(ln), "missing.pem", "missing.pem")
+	fmt.Println(errors.Is(err, fs.ErrNotExist))
+	// Output: true
 }
