@@ -120,6 +120,7 @@ type worker struct {
 	slow   bool       // the batch was found slow: nothing is held back any more
 	rounds int        // of the monitor since the batch began
 	dirty  []*Socket  // receivers of this batch's broadcasts, not flushed yet
+	since  int64      // when the first of them came, on the wheel's clock
 }
 
 // borrow lends a buffer to read into, for giveBack to return.
@@ -162,14 +163,14 @@ func (w *worker) begin(s *Socket) {
 }
 
 // end closes the batch and flushes the receivers of its broadcasts; where it
-// polls, those of all the sockets found at once are flushed together. The
-// socket's own queue is flushed by the caller.
-func (w *worker) end() {
+// polls, those of all the sockets found at once are flushed together, or after
+// two milliseconds. The socket's own queue is flushed by the caller.
+func (w *worker) end(now int64) {
 	w.mu.Lock()
 	slow := w.slow
 	w.cur = nil
 	var dirty []*Socket
-	if !w.polls || w.slow {
+	if !w.polls || slow || now-w.since > int64(monitorInterval) {
 		dirty = w.takeDirty()
 	}
 	w.mu.Unlock()
@@ -186,6 +187,9 @@ func (w *worker) hold(s *Socket, receivers []*Socket) bool {
 	defer w.mu.Unlock()
 	if w.cur != s || w.slow {
 		return false
+	}
+	if len(w.dirty) == 0 {
+		w.since = w.eng.wheel.now()
 	}
 	w.dirty = append(w.dirty, receivers...)
 	return true

@@ -288,10 +288,11 @@ func runSocket(w *worker, s *Socket) {
 		w.begin(s)
 		await := s.work(w, todo)
 		s.stopBatch()
-		w.end()
-		if s.srv.engine.wheel.now()-began > int64(slowRun) {
+		now := s.srv.engine.wheel.now()
+		if now-began > int64(slowRun) {
 			s.slow = slowRuns
 		}
+		w.end(now)
 		if await {
 			s.link.awaitRead()
 		}
