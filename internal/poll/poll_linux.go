@@ -6,11 +6,11 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 )
 
 const (
-	batchSize  = 128 // events that are taken at once
-	manyEvents = 16
+	batchSize = 128 // events that are taken at once
 
 	edge      = 1 << 31 // EPOLLET, which package syscall has as a negative number
 	peerDone  = 0x2000  // EPOLLRDHUP, which it lacks on some processors
@@ -43,7 +43,7 @@ type loop struct {
 
 	mu      sync.Mutex // guards the fields below
 	turn    *Turn      // whose goroutine polls; nil without descriptors
-	waiting bool       // that goroutine waits, or runs the flush
+	waiting bool       // that goroutine has nothing to do
 	passed  uint32     // calls of Turn.event so far
 	seen    uint32     // passed, at the last look of Relieve
 	conns   []*Conn    // by slot
@@ -56,11 +56,9 @@ type loop struct {
 type Turn struct {
 	Local any // the owners'
 
-	loop    *loop
-	file    *os.File
-	raw     syscall.RawConn
-	poll    func(fd uintptr) bool
-	flushed bool
+	loop *loop
+	file *os.File // the epoll instance; each Turn has a descriptor of its own for it
+	raw  syscall.RawConn
 
 	at, n int // of batch: the next event, and how many there are; guarded by the loop's mu unless it waits
 	batch [batchSize]syscall.EpollEvent
@@ -73,6 +71,12 @@ func (l *loop) begin() error {
 	if err != nil {
 		return os.NewSyscallError("epoll_create1", err)
 	}
+	return l.start(fd, nil)
+}
+
+// start has a new goroutine poll, which begins with the events in rest; l.mu is
+// held. It closes fd where it fails.
+func (l *loop) start(fd int, rest []syscall.EpollEvent) error {
 	if err := syscall.SetNonblock(fd, true); err != nil {
 		syscall.Close(fd)
 		return os.NewSyscallError("fcntl", err)
@@ -83,76 +87,80 @@ func (l *loop) begin() error {
 		file.Close()
 		return err
 	}
-	l.start(&Turn{file: file, raw: raw})
+	t := &Turn{Local: l.poller.local(), loop: l, file: file, raw: raw}
+	t.n = copy(t.batch[:], rest)
+	l.turn, l.waiting = t, false
+	go t.run()
 	return nil
 }
 
-// start has t poll in a goroutine of its own; l.mu is held.
-func (l *loop) start(t *Turn) {
-	t.loop, t.poll, t.Local = l, t.take, l.poller.local()
-	l.turn, l.waiting = t, false
-	go t.run()
-}
-
+// run stays in Go's poller for the whole turn, so that readiness which shows
+// while events are worked off is not forgotten.
 func (t *Turn) run() {
+	if t.work() {
+		t.raw.Read(t.round)
+	}
+	t.file.Close()
+}
+
+// round works off what there is, and reports true when the turn has ended.
+func (t *Turn) round(fd uintptr) (ended bool) {
 	for {
-		c, e := t.event()
-		if c == nil {
-			return
+		n := wait(int(fd), t.batch[:])
+		if n == 0 {
+			return false
 		}
-		c.owner.Ready(t, e)
+		t.loop.mu.Lock()
+		t.at, t.n = 0, n
+		t.loop.mu.Unlock()
+		if !t.work() {
+			return true
+		}
+		if n < batchSize {
+			return false
+		}
+		runtime.Gosched() // there may be as many again, and others want to run
 	}
 }
 
-// event returns what is next, or nil when another goroutine has the loop.
-func (t *Turn) event() (*Conn, Event) {
-	l := t.loop
+// work runs the owners of the events and then the flush. It reports false when
+// another goroutine has the loop.
+func (t *Turn) work() bool {
 	for {
-		l.mu.Lock()
-		if l.turn != t {
-			l.mu.Unlock()
-			t.flush()
-			return nil, 0
+		c, e, more := t.event()
+		if !more {
+			break
 		}
-		l.waiting = false
-		l.passed++
-		if t.at < t.n {
-			c, e := l.read(&t.batch[t.at])
-			t.at++
-			l.mu.Unlock()
-			t.flushed = false
-			if c != nil {
-				return c, e
-			}
-			continue
+		if c != nil {
+			c.owner.Ready(t, e)
 		}
-		l.waiting = t.flushed
-		l.mu.Unlock()
-		t.idle()
 	}
-}
-
-// idle flushes, and the next time waits for events.
-func (t *Turn) idle() {
-	if t.flushed {
-		if t.n >= manyEvents {
-			runtime.Gosched() // there may be as many again, and others want to run
-		}
-		t.raw.Read(t.poll) // fails when the file is closed: the turn is another's then
-		return
-	}
-	t.flush()
-}
-
-func (t *Turn) flush() {
-	t.flushed = true
 	t.loop.poller.flush(t)
+	t.loop.mu.Lock()
+	defer t.loop.mu.Unlock()
+	ours := t.loop.turn == t
+	if ours {
+		t.loop.waiting = true
+	}
+	return ours
 }
 
-// take fetches events, and reports false where there are none.
-func (t *Turn) take(fd uintptr) bool {
-	t.at, t.n = 0, wait(int(fd), t.batch[:])
-	return t.n > 0
+// event returns what is next, and false where there is no more for this turn.
+func (t *Turn) event() (*Conn, Event, bool) {
+	l := t.loop
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.turn != t {
+		return nil, 0, false
+	}
+	l.waiting = false
+	l.passed++
+	if t.at == t.n {
+		return nil, 0, false
+	}
+	c, e := l.read(&t.batch[t.at])
+	t.at++
+	return c, e, true
 }
 
 // read tells whose an event is; nil: of a descriptor that has been closed.
@@ -194,13 +202,22 @@ func (l *loop) relieve() (slow *Turn) {
 		return nil
 	}
 	if l.seen == l.passed {
-		slow = l.turn
-		t := &Turn{file: slow.file, raw: slow.raw}
-		t.n = copy(t.batch[:], slow.batch[slow.at:slow.n])
-		l.start(t)
+		slow = l.handOver()
 	}
 	l.seen = l.passed
 	return slow
+}
+
+// handOver gives the rest of the events to a new goroutine, and returns the Turn
+// that ends so, or nil where no descriptor is left for that; l.mu is held.
+func (l *loop) handOver() *Turn {
+	old := l.turn
+	fd, err := -1, error(nil)
+	failed := old.raw.Control(func(epoll uintptr) { fd, err = duplicate(int(epoll)) })
+	if failed != nil || err != nil || l.start(fd, old.batch[old.at:old.n]) != nil {
+		return nil
+	}
+	return old
 }
 
 // Busy reports whether a loop has events that it works off.
@@ -267,6 +284,6 @@ func (l *loop) remove(c *Conn) {
 	if l.open > 0 {
 		return
 	}
-	l.turn.file.Close()
+	l.turn.file.SetReadDeadline(time.Unix(1, 0)) // its goroutine ends
 	l.turn, l.conns, l.free = nil, nil, nil
 }
