@@ -8,6 +8,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/julienschmidt/httprouter"
 )
@@ -68,6 +69,14 @@ func (c *Context) Next() error {
 	h := handlers[c.next]
 	c.next++
 	return h(c)
+}
+
+// Run is Next with the handlers put before the rest of the chain.
+func (c *Context) Run(handlers ...Handler) error {
+	rest := c.rw.match.handlers[c.next:]
+	c.rw.match = &endpoint{c.rw.match.route, slices.Concat(handlers, rest)}
+	c.next = 0
+	return c.Next()
 }
 
 // App returns the app that serves the request.

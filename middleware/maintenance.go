@@ -1,0 +1,61 @@
+package middleware
+
+import (
+	"net/http"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/nextrush/nextrush"
+)
+
+// MaintenanceOptions configures Maintenance. The zero value lets nobody in.
+type MaintenanceOptions struct {
+	Allow      []string      // addresses and CIDR blocks that are served nevertheless, by Context.IP
+	AllowPaths []string      // paths that are served nevertheless: "/health"
+	RetryAfter time.Duration // what the others are told, in whole seconds; 0: 5 minutes
+	Message    string        // empty: "down for maintenance"
+}
+
+// Maintenance answers 503 with Retry-After while on reports true, which it asks
+// for each request, from any goroutine: the Load of an atomic.Bool, say. Sockets
+// that are open stay so. It panics on a mistake in the options.
+func Maintenance(on func() bool, opts ...MaintenanceOptions) nextrush.Handler {
+	if on == nil {
+		panic("middleware: Maintenance: on is nil: give the Load of an atomic.Bool")
+	}
+	var o MaintenanceOptions
+	if len(opts) > 0 {
+		o = opts[0]
+	}
+	o = o.withDefaults()
+	blocks := parseBlocks(o.Allow)
+	return func(c *nextrush.Context) error {
+		if !on() || slices.Contains(o.AllowPaths, c.Path()) || inBlocks(blocks, c.IP()) {
+			return c.Next()
+		}
+		err := retryLater(http.StatusServiceUnavailable, o.RetryAfter)
+		err.Message = o.Message
+		return err
+	}
+}
+
+func (o MaintenanceOptions) withDefaults() MaintenanceOptions {
+	if o.RetryAfter < 0 {
+		panic("middleware: Maintenance: RetryAfter is negative: leave it out")
+	}
+	if o.RetryAfter == 0 {
+		o.RetryAfter = 5 * time.Minute
+	}
+	if o.Message == "" {
+		o.Message = "down for maintenance"
+	}
+	return o
+}
+
+func inBlocks(blocks []netip.Prefix, ip string) bool {
+	addr, err := netip.ParseAddr(ip)
+	return err == nil && slices.ContainsFunc(blocks, func(block netip.Prefix) bool {
+		return block.Contains(addr.Unmap().WithZone(""))
+	})
+}

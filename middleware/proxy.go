@@ -1,0 +1,176 @@
+package middleware
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nextrush/nextrush"
+)
+
+// ReverseProxyOptions configures ReverseProxy.
+type ReverseProxyOptions struct {
+	StripPrefix string // "/api": taken off the path; without it 404
+	KeepHost    bool   // send the Host that the client asked for instead of the target's
+
+	Rewrite        func(*httputil.ProxyRequest) // the last to change the request; nil: nobody
+	ModifyResponse func(*http.Response) error   // the first to change the answer; nil: nobody
+
+	Timeout   time.Duration     // for the target to begin its answer, then 504; 0: a minute; negative: none
+	Transport http.RoundTripper // in place of one with that Timeout
+}
+
+// ReverseProxy answers with what the target answers, an http or https URL whose
+// path goes before that of the request. WebSockets and streams pass. The target
+// is told of the client, as Context.IP, Host and Scheme know it, in
+// X-Forwarded-For, -Host and -Proto; what the client itself wrote there, or in
+// X-Real-IP, it does not see. Its headers replace those that middleware has set,
+// but for Set-Cookie and Vary, which add up. A target that fails is 502.
+//
+// A path with a ".." in it, however it is written, is 400, for it could leave that
+// of the target. Request bodies are subject to Options.BodyLimit. It panics on a
+// mistake in the options.
+func ReverseProxy(target string, opts ...ReverseProxyOptions) nextrush.Handler {
+	var o ReverseProxyOptions
+	if len(opts) > 0 {
+		o = opts[0]
+	}
+	p := newProxy(target, o)
+	return func(c *nextrush.Context) error {
+		path, err := p.path(c.Request().URL)
+		if err != nil {
+			return err
+		}
+		var failed error
+		proxy := httputil.ReverseProxy{
+			Transport:      p.o.Transport,
+			Rewrite:        func(r *httputil.ProxyRequest) { p.rewrite(c, r, path) },
+			ModifyResponse: func(r *http.Response) error { return p.modify(c, r) },
+			ErrorHandler:   func(_ http.ResponseWriter, _ *http.Request, err error) { failed = err },
+		}
+		proxy.ServeHTTP(c.Writer(), c.Request())
+		return gatewayError(failed)
+	}
+}
+
+// proxy is the target and the options with defaults.
+type proxy struct {
+	target *url.URL
+	o      ReverseProxyOptions
+}
+
+func newProxy(target string, o ReverseProxyOptions) *proxy {
+	u, err := url.Parse(target)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.Fragment != "" {
+		panic(fmt.Sprintf("middleware: ReverseProxy: %q is no target; write scheme, host and path, as in %q", target, "http://localhost:8080/base"))
+	}
+	if p := o.StripPrefix; p != "" && (p[0] != '/' || strings.HasSuffix(p, "/") || (&url.URL{Path: p}).EscapedPath() != p) {
+		panic(fmt.Sprintf("middleware: ReverseProxy: StripPrefix %q: write it with a slash before and none behind, as in %q", p, "/api"))
+	}
+	if o.Timeout == 0 {
+		o.Timeout = time.Minute
+	}
+	if o.Transport == nil {
+		o.Transport = &http.Transport{
+			DialContext:           (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
+			TLSHandshakeTimeout:   10 * time.Second,
+			ResponseHeaderTimeout: max(0, o.Timeout),
+			IdleConnTimeout:       90 * time.Second,
+			MaxIdleConnsPerHost:   100,
+			ForceAttemptHTTP2:     true,
+			DisableCompression:    true, // what the target encodes passes as it is
+		}
+	}
+	return &proxy{u, o}
+}
+
+// path is what of the request's path goes to the target.
+func (p *proxy) path(u *url.URL) (*url.URL, error) {
+	if climbs(u.Path) {
+		return nil, nextrush.NewError(http.StatusBadRequest, `the path has a ".." in it`)
+	}
+	path, ok := strings.CutPrefix(u.Path, p.o.StripPrefix)
+	raw, okRaw := strings.CutPrefix(u.EscapedPath(), p.o.StripPrefix)
+	if !ok || !okRaw || path != "" && path[0] != '/' {
+		return nil, nextrush.NewError(http.StatusNotFound)
+	}
+	return &url.URL{Path: path, RawPath: raw}, nil
+}
+
+// climbs reports a segment that some server takes for "..": Windows splits at
+// backslashes too, and Java servers cut what follows a semicolon.
+func climbs(path string) bool {
+	segments := strings.FieldsFunc(path, func(r rune) bool { return r == '/' || r == '\\' })
+	return slices.ContainsFunc(segments, func(s string) bool {
+		name, _, _ := strings.Cut(s, ";")
+		return name == ".."
+	})
+}
+
+func (p *proxy) rewrite(c *nextrush.Context, r *httputil.ProxyRequest, path *url.URL) {
+	r.Out.URL.Path, r.Out.URL.RawPath = path.Path, path.RawPath
+	r.SetURL(p.target)
+	if p.o.KeepHost {
+		r.Out.Host = c.Host()
+	}
+	for name := range r.Out.Header {
+		if claimsClient(name) {
+			delete(r.Out.Header, name)
+		}
+	}
+	r.SetXForwarded()
+	if ip, peer := c.IP(), r.Out.Header.Get("X-Forwarded-For"); ip != peer {
+		r.Out.Header.Set("X-Forwarded-For", ip+", "+peer)
+	}
+	r.Out.Header.Set("X-Forwarded-Host", c.Host())
+	r.Out.Header.Set("X-Forwarded-Proto", c.Scheme())
+	if p.o.Rewrite != nil {
+		p.o.Rewrite(r)
+	}
+}
+
+// claimsClient reports headers in which only a proxy may write. Servers that
+// hand headers on as variables, as CGI does, take an underscore for a dash.
+func claimsClient(name string) bool {
+	name = strings.ReplaceAll(strings.ToLower(name), "_", "-")
+	return strings.HasPrefix(name, "x-forwarded-") || name == "forwarded" || name == "x-real-ip"
+}
+
+func (p *proxy) modify(c *nextrush.Context, r *http.Response) error {
+	if p.o.ModifyResponse != nil {
+		if err := p.o.ModifyResponse(r); err != nil {
+			return err
+		}
+	}
+	ours := c.Writer().Header()
+	for name := range r.Header {
+		if name != "Set-Cookie" && name != "Vary" {
+			delete(ours, name)
+		}
+	}
+	return nil
+}
+
+// gatewayError tells whose fault it is: the client's, the target's slowness, or
+// the target's.
+func gatewayError(err error) error {
+	var he *nextrush.HTTPError
+	var large *http.MaxBytesError
+	var slow net.Error
+	switch {
+	case err == nil, errors.As(err, &he), errors.As(err, &large):
+		return err
+	case errors.Is(err, context.Canceled):
+		return nextrush.NewError(statusClientClosed, "the client has gone").WithCause(err)
+	case errors.As(err, &slow) && slow.Timeout():
+		return nextrush.NewError(http.StatusGatewayTimeout).WithCause(err)
+	}
+	return nextrush.NewError(http.StatusBadGateway).WithCause(err)
+}

@@ -1,0 +1,216 @@
+package middleware
+
+import (
+	"container/list"
+	"context"
+	"crypto/sha256"
+	"math"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nextrush/nextrush"
+)
+
+// RateLimitOptions configures RateLimit. The zero value lets each client make
+// 100 requests a minute.
+type RateLimitOptions struct {
+	Requests int           // per Window, in the long run; 0: 100
+	Window   time.Duration // 0: a minute
+	Burst    int           // requests that may come at once; 0: Requests
+
+	// Key tells whose request it is; one with an empty key is not limited. nil:
+	// by Context.IP, where an IPv6 network of 64 bits is one client, for that is
+	// what one customer gets. Behind a proxy that needs Options.TrustedProxies.
+	// Keys of more than 64 bytes are replaced by their SHA-256.
+	Key func(*nextrush.Context) string
+
+	Store        RateLimitStore // for limits across processes; nil: the memory of this one
+	AllowOnError bool           // let requests pass while Store fails, instead of 503
+
+	MaxKeys int              // in memory; then the one not seen for longest starts anew; 0: 100,000
+	Now     func() time.Time // for the store in memory; nil: time.Now
+}
+
+// RateLimitStore keeps the buckets of RateLimit. Take is safe from any goroutine.
+type RateLimitStore interface {
+	// Take takes a token from the bucket of that key, where there is one. A
+	// bucket that was not known before is full.
+	Take(ctx context.Context, key string, b TokenBucket) (RateLimitState, error)
+}
+
+// TokenBucket is full with Burst tokens and gets one back each Interval.
+type TokenBucket struct {
+	Burst    int
+	Interval time.Duration
+}
+
+// RateLimitState is what taking a token from a bucket came to.
+type RateLimitState struct {
+	Allowed    bool
+	Remaining  int           // tokens left
+	Reset      time.Duration // until the bucket is full
+	RetryAfter time.Duration // until there is a token; 0 where Allowed
+}
+
+// RateLimit answers 429 to those who send more requests than they may, with
+// Retry-After. All answers say in RateLimit-Limit, -Remaining and -Reset (IETF
+// draft ratelimit-headers-06, in requests and seconds) where the client stands. A
+// WebSocket counts once, as its upgrade. It panics on a mistake in the options.
+func RateLimit(opts ...RateLimitOptions) nextrush.Handler {
+	var o RateLimitOptions
+	if len(opts) > 0 {
+		o = opts[0]
+	}
+	o = o.withDefaults()
+	bucket := o.bucket()
+	limit := strconv.Itoa(bucket.Burst)
+	return func(c *nextrush.Context) error {
+		key := o.Key(c)
+		if key == "" {
+			return c.Next()
+		}
+		state, err := o.Store.Take(c.Context(), shortKey(key), bucket)
+		if err != nil && o.AllowOnError {
+			c.Log().Warn("rate limit store failed: request let pass", "error", err)
+			return c.Next()
+		}
+		if err != nil {
+			return nextrush.NewError(http.StatusServiceUnavailable).WithCause(err)
+		}
+		c.SetHeader("RateLimit-Limit", limit)
+		c.SetHeader("RateLimit-Remaining", strconv.Itoa(state.Remaining))
+		c.SetHeader("RateLimit-Reset", seconds(state.Reset))
+		if !state.Allowed {
+			return retryLater(http.StatusTooManyRequests, state.RetryAfter)
+		}
+		return c.Next()
+	}
+}
+
+func (o RateLimitOptions) withDefaults() RateLimitOptions {
+	if o.Requests == 0 {
+		o.Requests = 100
+	}
+	if o.Window == 0 {
+		o.Window = time.Minute
+	}
+	if o.Burst == 0 {
+		o.Burst = o.Requests
+	}
+	if o.Key == nil {
+		o.Key = clientKey
+	}
+	if o.MaxKeys == 0 {
+		o.MaxKeys = 100_000
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Store == nil {
+		o.Store = &memoryStore{now: o.Now, max: o.MaxKeys, byKey: map[string]*list.Element{}}
+	}
+	return o
+}
+
+func (o RateLimitOptions) bucket() TokenBucket {
+	if o.Requests < 0 || o.Window < 0 || o.Burst < 0 || o.MaxKeys < 0 {
+		panic("middleware: RateLimit: Requests, Window, Burst or MaxKeys is negative: leave it out")
+	}
+	b := TokenBucket{Burst: o.Burst, Interval: o.Window / time.Duration(o.Requests)}
+	if b.Interval == 0 || int64(b.Burst) > math.MaxInt64/int64(b.Interval) {
+		panic("middleware: RateLimit: more than one request in a nanosecond, or a burst that takes centuries: lower Requests, Window or Burst")
+	}
+	return b
+}
+
+// clientKey is the address of an IPv4 client and the network of an IPv6 one.
+func clientKey(c *nextrush.Context) string {
+	ip := c.IP()
+	addr, err := netip.ParseAddr(ip)
+	if err != nil || addr.Unmap().Is4() {
+		return ip
+	}
+	network, _ := addr.WithZone("").Prefix(64)
+	return network.String()
+}
+
+func shortKey(key string) string {
+	if len(key) <= 64 {
+		return key
+	}
+	sum := sha256.Sum256([]byte(key))
+	return string(sum[:])
+}
+
+// retryLater is the error that tells a client to come back after d.
+func retryLater(status int, d time.Duration) *nextrush.HTTPError {
+	err := nextrush.NewError(status)
+	err.Header = http.Header{"Retry-After": {seconds(d)}}
+	return err
+}
+
+// seconds rounds up, so that who waits that long is not early.
+func seconds(d time.Duration) string {
+	return strconv.FormatInt(int64(math.Ceil(d.Seconds())), 10)
+}
+
+// memoryStore keeps for each key the time at which its bucket is full, which is
+// all there is to know of it. Full ones need not be kept.
+type memoryStore struct {
+	now func() time.Time
+	max int
+
+	mu    sync.Mutex // guards what follows
+	byKey map[string]*list.Element
+	order list.List // of *memoryBucket; the one seen last in front
+}
+
+type memoryBucket struct {
+	key  string
+	full time.Time
+}
+
+func (m *memoryStore) Take(_ context.Context, key string, b TokenBucket) (RateLimitState, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := m.now()
+	kept := m.bucket(key, now)
+	state := b.take(&kept.full, now)
+	return state, nil
+}
+
+// bucket finds or adds the bucket of a key, and drops up to two others that need
+// not be kept or are too many.
+func (m *memoryStore) bucket(key string, now time.Time) *memoryBucket {
+	if e := m.byKey[key]; e != nil {
+		m.order.MoveToFront(e)
+		return e.Value.(*memoryBucket)
+	}
+	for range 2 {
+		last := m.order.Back()
+		if last == nil || m.order.Len() < m.max && last.Value.(*memoryBucket).full.After(now) {
+			break
+		}
+		delete(m.byKey, m.order.Remove(last).(*memoryBucket).key)
+	}
+	added := &memoryBucket{key: strings.Clone(key)}
+	m.byKey[added.key] = m.order.PushFront(added)
+	return added
+}
+
+// take takes a token out of a bucket, of which it is known when it is full: the
+// generic cell rate algorithm (ITU-T I.371), the token bucket without a timer.
+func (b TokenBucket) take(full *time.Time, now time.Time) RateLimitState {
+	missing := max(0, full.Sub(now))
+	after := missing + b.Interval
+	room := time.Duration(b.Burst) * b.Interval
+	if after > room {
+		return RateLimitState{Reset: missing, RetryAfter: after - room}
+	}
+	*full = now.Add(after)
+	return RateLimitState{Allowed: true, Remaining: int((room - after) / b.Interval), Reset: after}
+}
