@@ -1,0 +1,327 @@
+package middleware
+
+import (
+	"cmp"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/nextrush/nextrush"
+)
+
+// CompressOptions configures Compress. The zero value is complete.
+type CompressOptions struct {
+	MinSize int // bytes of the smallest body that is compressed; 0: 1024
+
+	// Types lists media types: "application/json", "text/*", "application/*+json". Empty: text, JSON,
+	// XML, JavaScript, WebAssembly, SVG and the like.
+	Types []string
+}
+
+// Compress compresses responses with zstd or gzip, as the client prefers
+// (RFC 9110 §12.5.3). It leaves alone what is small, of another type, encoded
+// already, partial, without a body, or marked no-transform, and makes a strong
+// ETag a weak one. What is flushed is compressed as a stream.
+//
+// An answer that holds a secret beside what the client sent gives it away by its
+// length (BREACH, CVE-2013-3587): use Skip for such routes. It panics on a
+// negative MinSize.
+func Compress(opts ...CompressOptions) nextrush.Handler {
+	var o CompressOptions
+	if len(opts) > 0 {
+		o = opts[0]
+	}
+	if o.MinSize < 0 {
+		panic("middleware: Compress: MinSize is negative: give a number of bytes, 1 for all bodies")
+	}
+	if o.MinSize == 0 {
+		o.MinSize = 1 << 10
+	}
+	if len(o.Types) == 0 {
+		o.Types = compressibleTypes()
+	}
+	return func(c *nextrush.Context) error {
+		c.Vary("Accept-Encoding")
+		encoding := acceptedEncoding(c.Request().Header["Accept-Encoding"])
+		if encoding == "" || c.Method() == http.MethodHead || c.Header("Upgrade") != "" {
+			return c.Next()
+		}
+		w := &compressWriter{ResponseWriter: c.Writer(), options: &o, encoding: encoding}
+		c.SetWriter(w)
+		defer func() {
+			c.SetWriter(w.ResponseWriter)
+			w.free()
+		}()
+		err := c.Next()
+		if err != nil && w.state <= holding { // the error's answer takes the place of what is held
+			return err
+		}
+		return cmp.Or(err, w.finish())
+	}
+}
+
+func compressibleTypes() []string {
+	return []string{"text/*", "application/json", "application/*+json", "application/javascript",
+		"application/xml", "application/*+xml", "application/wasm", "application/x-ndjson", "image/svg+xml", "font/ttf", "font/otf"}
+}
+
+// maxCodings bounds the work that an Accept-Encoding can ask for.
+const maxCodings = 64
+
+// acceptedEncoding is "zstd", "gzip" or "": the one with the highest weight, the
+// first of these among equals (RFC 9110 §12.5.3).
+func acceptedEncoding(lines []string) string {
+	zstdQ, gzipQ, identityQ, anyQ := -1.0, -1.0, -1.0, 0.0
+	n := 0
+	for _, line := range lines {
+		for part := range strings.SplitSeq(line, ",") {
+			if n++; n > maxCodings {
+				return ""
+			}
+			name, q := weighed(part)
+			switch name {
+			case "zstd":
+				zstdQ = q
+			case "gzip", "x-gzip":
+				gzipQ = q
+			case "identity":
+				identityQ = q
+			case "*":
+				anyQ = q
+			}
+		}
+	}
+	if zstdQ < 0 {
+		zstdQ = anyQ
+	}
+	if gzipQ < 0 {
+		gzipQ = anyQ
+	}
+	switch best := max(zstdQ, gzipQ); {
+	case best <= 0 || best < identityQ:
+		return ""
+	case best == zstdQ:
+		return "zstd"
+	}
+	return "gzip"
+}
+
+// weighed splits "gzip;q=0.5". A weight that is none counts as 0.
+func weighed(part string) (name string, q float64) {
+	name, params, found := strings.Cut(part, ";")
+	name = strings.ToLower(strings.TrimSpace(name))
+	if !found {
+		return name, 1
+	}
+	key, value, _ := strings.Cut(strings.TrimSpace(params), "=")
+	q, err := strconv.ParseFloat(value, 64)
+	if !strings.EqualFold(key, "q") || err != nil || !(q >= 0 && q <= 1) {
+		return name, 0
+	}
+	return name, q
+}
+
+// states of a compressWriter, in their order
+const (
+	fresh      = iota // no status yet
+	holding           // until the body is large enough
+	plain             // passed on as it is
+	compressed        // through the encoder
+	done
+)
+
+// compressWriter holds the beginning of a response until it is clear whether it
+// is to be compressed.
+type compressWriter struct {
+	http.ResponseWriter
+	options  *CompressOptions
+	encoding string
+	state    int
+	status   int
+	held     []byte
+	encoder  encoder
+}
+
+// Unwrap lets http.ResponseController find the writer's other methods.
+func (w *compressWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func (w *compressWriter) WriteHeader(code int) {
+	switch {
+	case w.state == done || w.state == holding || w.state == compressed: // as net/http, which takes the first
+	case code < 200 && code != http.StatusSwitchingProtocols, w.state == plain:
+		w.ResponseWriter.WriteHeader(code)
+	case w.eligible(code):
+		w.state, w.status = holding, code
+	default:
+		w.state = plain
+		w.ResponseWriter.WriteHeader(code)
+	}
+}
+
+// eligible reports whether status and header leave the body to be compressed.
+func (w *compressWriter) eligible(code int) bool {
+	h := w.Header()
+	switch code {
+	case http.StatusSwitchingProtocols, http.StatusNoContent, http.StatusPartialContent, http.StatusNotModified:
+		return false
+	}
+	size, err := strconv.ParseInt(h.Get("Content-Length"), 10, 64)
+	if err == nil && size < int64(w.options.MinSize) {
+		return false
+	}
+	return h.Get("Content-Encoding") == "" && h.Get("Content-Range") == "" &&
+		!strings.Contains(strings.ToLower(strings.Join(h["Cache-Control"], ",")), "no-transform") &&
+		(h.Get("Content-Type") == "" || w.options.compressible(h.Get("Content-Type")))
+}
+
+func (o *CompressOptions) compressible(contentType string) bool {
+	mediaType, _, _ := strings.Cut(contentType, ";")
+	mediaType = strings.ToLower(strings.TrimSpace(mediaType))
+	for _, t := range o.Types {
+		prefix, suffix, wild := strings.Cut(t, "*")
+		if mediaType == t || wild && strings.HasPrefix(mediaType, prefix) && strings.HasSuffix(mediaType, suffix) {
+			return true
+		}
+	}
+	return false
+}
+
+func (w *compressWriter) Write(b []byte) (int, error) {
+	if w.state == fresh {
+		w.WriteHeader(http.StatusOK)
+	}
+	switch w.state {
+	case done:
+		return 0, http.ErrHandlerTimeout // what comes late must not reach the encoder's next user
+	case holding:
+		if len(w.held)+len(b) < w.options.MinSize {
+			w.held = append(w.held, b...)
+			return len(b), nil
+		}
+		if err := w.begin(b); err != nil {
+			return 0, err
+		}
+	}
+	if w.state == compressed {
+		return w.encoder.Write(b)
+	}
+	return w.ResponseWriter.Write(b)
+}
+
+// ReadFrom lets the writer before use sendfile for what is passed on.
+func (w *compressWriter) ReadFrom(src io.Reader) (int64, error) {
+	if w.state == plain {
+		return io.Copy(w.ResponseWriter, src)
+	}
+	return io.Copy(struct{ io.Writer }{w}, src)
+}
+
+// begin sends what is held, compressed where its type lets it be; next is what
+// follows it.
+func (w *compressWriter) begin(next []byte) error {
+	h := w.Header()
+	if _, set := h["Content-Type"]; !set && len(w.held)+len(next) > 0 {
+		h.Set("Content-Type", http.DetectContentType(append(w.held[:len(w.held):len(w.held)], next...)))
+	}
+	if !w.options.compressible(h.Get("Content-Type")) {
+		return w.passOn()
+	}
+	h.Del("Content-Length")
+	h.Del("Accept-Ranges")
+	h.Set("Content-Encoding", w.encoding)
+	if tag := h.Get("ETag"); strings.HasPrefix(tag, `"`) {
+		h.Set("ETag", "W/"+tag)
+	}
+	w.state = compressed
+	w.ResponseWriter.WriteHeader(w.status)
+	w.encoder = encoders(w.encoding).Get().(encoder)
+	w.encoder.Reset(w.ResponseWriter)
+	_, err := w.encoder.Write(w.held)
+	w.held = nil
+	return err
+}
+
+func (w *compressWriter) passOn() error {
+	w.state = plain
+	w.ResponseWriter.WriteHeader(w.status)
+	_, err := w.ResponseWriter.Write(w.held)
+	w.held = nil
+	return err
+}
+
+// FlushError sends all that was written so far.
+func (w *compressWriter) FlushError() error {
+	if w.state == fresh {
+		w.WriteHeader(http.StatusOK)
+	}
+	if w.state == holding {
+		if err := w.begin(nil); err != nil {
+			return err
+		}
+	}
+	if w.state == compressed {
+		if err := w.encoder.Flush(); err != nil {
+			return err
+		}
+	}
+	return http.NewResponseController(w.ResponseWriter).Flush()
+}
+
+// Flush is FlushError for those that look for an http.Flusher.
+func (w *compressWriter) Flush() { w.FlushError() }
+
+func (w *compressWriter) finish() error {
+	switch w.state {
+	case holding: // smaller than MinSize
+		return w.passOn()
+	case compressed:
+		return w.encoder.Close()
+	}
+	return nil
+}
+
+// free gives the encoder back, whatever became of the response.
+func (w *compressWriter) free() {
+	w.state = done
+	if w.encoder == nil {
+		return
+	}
+	w.encoder.Reset(io.Discard)
+	encoders(w.encoding).Put(w.encoder)
+	w.encoder = nil
+}
+
+// encoder is what zstd and gzip have in common.
+type encoder interface {
+	io.WriteCloser
+	Flush() error
+	Reset(w io.Writer)
+}
+
+var (
+	gzipEncoders = sync.Pool{New: func() any { return gzip.NewWriter(io.Discard) }}
+	zstdEncoders = sync.Pool{New: func() any { return newZstdEncoder() }}
+)
+
+func encoders(encoding string) *sync.Pool {
+	if encoding == "zstd" {
+		return &zstdEncoders
+	}
+	return &gzipEncoders
+}
+
+// newZstdEncoder makes one that works in the caller's goroutine. Its window of
+// 256 KiB covers most answers and keeps what is pooled small; browsers take at
+// most 8 MiB (RFC 9659 §3).
+func newZstdEncoder() encoder {
+	e, err := zstd.NewWriter(io.Discard, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(256<<10), zstd.WithLowerEncoderMem(true))
+	if err != nil {
+		panic("middleware: Compress: " + err.Error()) // these options are valid
+	}
+	return e
+}

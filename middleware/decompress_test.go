@@ -1,0 +1,135 @@
+package middleware_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"io"
+	"net/http/httptest"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/middleware"
+)
+
+func encode(t testing.TB, encoding string, body io.Reader) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	var w io.WriteCloser = gzip.NewWriter(&b)
+	if encoding == "zstd" {
+		var err error
+		if w, err = zstd.NewWriter(&b, zstd.WithEncoderConcurrency(1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := io.Copy(w, body); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// upload gives a body to an App that takes 16 bytes, and answers with it.
+func upload(encoding string, body []byte) *httptest.ResponseRecorder {
+	app := nextrush.New()
+	app.Post("/", middleware.Decompress(middleware.DecompressOptions{Limit: 16}), func(c *nextrush.Context) error {
+		b, err := c.Body()
+		if err != nil {
+			return err
+		}
+		return c.Text(string(b) + c.Header("Content-Encoding"))
+	})
+	r := httptest.NewRequest("POST", "/", bytes.NewReader(body))
+	r.Header.Set("Content-Encoding", encoding)
+	w := httptest.NewRecorder()
+	app.ServeHTTP(w, r)
+	return w
+}
+
+func TestDecompressCountsDecodedBytes(t *testing.T) {
+	for _, encoding := range []string{"gzip", "zstd"} {
+		for size, want := range map[int]int{0: 200, 16: 200, 17: 413, 18: 413, 1 << 20: 413} {
+			body := strings.Repeat("a", size)
+			w := upload(encoding, encode(t, encoding, strings.NewReader(body)))
+			if w.Code != want || w.Code == 200 && w.Body.String() != body {
+				t.Errorf("%s of %d: %d %q", encoding, size, w.Code, w.Body)
+			}
+		}
+	}
+}
+
+func TestDecompressRefuses(t *testing.T) {
+	whole := encode(t, "gzip", strings.NewReader("hello"))
+	for name, test := range map[string]struct {
+		encoding string
+		body     []byte
+		want     int
+	}{
+		"nothing to do": {"", []byte("hello"), 200},
+		"identity":      {"identity", []byte("hello"), 200},
+		"upper case":    {"GZIP", whole, 200},
+		"x-gzip":        {"x-gzip", whole, 200},
+		"unknown":       {"br", whole, 415},
+		"twice":         {"gzip, gzip", encode(t, "gzip", bytes.NewReader(whole)), 415},
+		"no gzip":       {"gzip", []byte("hello"), 400},
+		"no zstd":       {"zstd", []byte("hello"), 400},
+		"cut":           {"gzip", whole[:len(whole)-1], 400},
+		"a window of 64 MiB": {"zstd", []byte{0x28, 0xb5, 0x2f, 0xfd, // the magic number
+			0x00, 16 << 3, // RFC 8878 §3.1.1.1.2: 2^(10+16) bytes
+			0x01, 0x00, 0x00}, 400},
+	} {
+		w := upload(test.encoding, test.body)
+		if w.Code != test.want || w.Code == 200 && strings.TrimSuffix(w.Body.String(), "identity") != "hello" {
+			t.Errorf("%s: %d %s", name, w.Code, w.Body)
+		}
+		if w.Code == 415 && w.Header().Get("Accept-Encoding") != "gzip, zstd" {
+			t.Errorf("%s: %v", name, w.Header())
+		}
+	}
+	wantPanic(t, "negative", func() { middleware.Decompress(middleware.DecompressOptions{Limit: -1}) })
+}
+
+func TestDecompressAllocatesLittleForBombs(t *testing.T) {
+	for _, encoding := range []string{"gzip", "zstd"} {
+		bomb := encode(t, encoding, io.LimitReader(zeros{}, 64<<20))
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		w := upload(encoding, bomb)
+		runtime.ReadMemStats(&after)
+		if grown := after.TotalAlloc - before.TotalAlloc; w.Code != 413 || grown > 24<<20 {
+			t.Errorf("%s: %d after %d bytes", encoding, w.Code, grown)
+		}
+	}
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+
+func ExampleDecompress() {
+	app := nextrush.New()
+	app.Use(middleware.Decompress(middleware.DecompressOptions{Limit: 1 << 20}))
+	app.Post("/", func(c *nextrush.Context) error {
+		b, err := c.Body()
+		if err != nil {
+			return err
+		}
+		return c.Blob("text/plain", b)
+	})
+	var body bytes.Buffer
+	zw := gzip.NewWriter(&body)
+	zw.Write([]byte("hello"))
+	zw.Close()
+	r := httptest.NewRequest("POST", "/", &body)
+	r.Header.Set("Content-Encoding", "gzip")
+	w := httptest.NewRecorder()
+	app.ServeHTTP(w, r)
+	fmt.Println(w.Body)
+	// Output: hello
+}
