@@ -1,0 +1,135 @@
+// Package session keeps data on the server for a client that brings a cookie
+// with a random id, on github.com/alexedwards/scs.
+//
+//	app.Register(session.New(session.Options{}))
+//	app.Post("/login", func(c *nextrush.Context) error {
+//		if err := session.Renew(c); err != nil {
+//			return err
+//		}
+//		session.Put(c, "user", "ada")
+//		return c.NoContent()
+//	})
+//
+// An id that the client made up is never taken over: what is put then gets a new
+// one (CVE-2024-38513). The cookie is HttpOnly and SameSite=Lax, and Secure where
+// the request came over HTTPS. Sessions are saved when the answer begins.
+//
+// The handler of a WebSocket reads the session as it was at the upgrade; what it
+// puts is not saved.
+package session
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+
+	"github.com/nextrush/nextrush"
+)
+
+// Options configures a Plugin. The zero value is complete.
+type Options struct {
+	Store    scs.Store     // nil: memory, which other processes do not see and a restart forgets
+	Lifetime time.Duration // of a session, however much it is used; 0: 24 h
+	Idle     time.Duration // without a request, after which it ends; 0: 2 h; negative: no limit
+	Cookie   string        // name; empty: "session"
+	Path     string        // of the cookie; empty: "/"
+	Domain   string        // of the cookie; empty: this host alone
+	// Strict sends the cookie with no request that another site's page begins,
+	// following a link among them.
+	Strict bool
+}
+
+// Plugin gives every request its session.
+type Plugin struct {
+	plain, secure *scs.SessionManager // over HTTP and over HTTPS, on one store
+}
+
+// New makes the plugin. Register it before the routes that use sessions.
+func New(o Options) *Plugin {
+	p := &Plugin{plain: scs.New()}
+	m := p.plain
+	if o.Store != nil {
+		m.Store = o.Store
+	}
+	m.HashTokenInStore = true
+	m.Lifetime = or(o.Lifetime, 24*time.Hour)
+	m.IdleTimeout = max(0, or(o.Idle, 2*time.Hour))
+	m.Cookie.Name = or(o.Cookie, "session")
+	m.Cookie.Path = or(o.Path, "/")
+	m.Cookie.Domain = o.Domain
+	if o.Strict {
+		m.Cookie.SameSite = http.SameSiteStrictMode
+	}
+	secure := *m
+	secure.Cookie.Secure = true
+	p.secure = &secure
+	return p
+}
+
+func or[T comparable](v, otherwise T) T {
+	var zero T
+	if v == zero {
+		return otherwise
+	}
+	return v
+}
+
+// Name is "session".
+func (p *Plugin) Name() string { return "session" }
+
+// Install adds the middleware.
+func (p *Plugin) Install(app *nextrush.App) error {
+	plain, secure := nextrush.WrapMiddleware(p.plain.LoadAndSave), nextrush.WrapMiddleware(p.secure.LoadAndSave)
+	app.Use(func(c *nextrush.Context) error {
+		m, run := p.plain, plain
+		if c.Secure() {
+			m, run = p.secure, secure
+		}
+		c.Set(key, m)
+		return run(c)
+	})
+	return nil
+}
+
+const key = "nextrush/plugins/session"
+
+// ErrNone is what the functions panic with where the plugin is not registered, or
+// after the routes.
+var ErrNone = errors.New("session: there is none: register session.New before the routes")
+
+func manager(c *nextrush.Context) *scs.SessionManager {
+	m, ok := nextrush.Value[*scs.SessionManager](c, key)
+	if !ok {
+		panic(ErrNone)
+	}
+	return m
+}
+
+// Get returns a value; ok is false where there is none or it has another type.
+func Get[T any](c *nextrush.Context, name string) (v T, ok bool) {
+	v, ok = manager(c).Get(c.Context(), name).(T)
+	return v, ok
+}
+
+// Put keeps a value, in the encoding of gob: a type that is none of Go's own must
+// be known to gob.Register.
+func Put(c *nextrush.Context, name string, value any) { manager(c).Put(c.Context(), name, value) }
+
+// Pop is Get and Remove.
+func Pop[T any](c *nextrush.Context, name string) (v T, ok bool) {
+	v, ok = manager(c).Pop(c.Context(), name).(T)
+	return v, ok
+}
+
+// Remove forgets a value.
+func Remove(c *nextrush.Context, name string) { manager(c).Remove(c.Context(), name) }
+
+// Renew gives the session a new id and keeps what is in it. Call it whenever
+// somebody logs in or gets other rights, so that an id which somebody else
+// knows is worth nothing then.
+func Renew(c *nextrush.Context) error { return manager(c).RenewToken(c.Context()) }
+
+// Destroy ends the session and has the client forget its cookie.
+func Destroy(c *nextrush.Context) error { return manager(c).Destroy(c.Context()) }

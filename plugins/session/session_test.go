@@ -1,0 +1,162 @@
+package session_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/nextrushtest"
+	"github.com/nextrush/nextrush/plugins/session"
+	"github.com/nextrush/nextrush/websocket"
+)
+
+func newApp(o session.Options) *nextrush.App {
+	app := nextrush.New(nextrush.Options{TrustedProxies: []string{"192.0.2.1"}})
+	app.Register(session.New(o))
+	app.EnableWebSocket(websocket.Options{})
+	app.Get("/put/:v", func(c *nextrush.Context) error {
+		session.Put(c, "v", c.Param("v"))
+		return c.Text("put")
+	})
+	app.Get("/get", func(c *nextrush.Context) error {
+		v, ok := session.Get[string](c, "v")
+		return c.Text(fmt.Sprintf("%s %v", v, ok))
+	})
+	app.Get("/pop", func(c *nextrush.Context) error {
+		v, ok := session.Pop[string](c, "v")
+		return c.Text(fmt.Sprintf("%s %v", v, ok))
+	})
+	app.Get("/number", func(c *nextrush.Context) error {
+		_, ok := session.Get[int](c, "v")
+		return c.Text(fmt.Sprint(ok))
+	})
+	app.Get("/renew", func(c *nextrush.Context) error { return session.Renew(c) })
+	app.Get("/destroy", func(c *nextrush.Context) error { return session.Destroy(c) })
+	app.WS("/ws", func(s *websocket.Socket, c *nextrush.Context) error {
+		v, _ := session.Get[string](c, "v")
+		return s.Send("you are " + v)
+	})
+	return app
+}
+
+// browser keeps the cookie.
+type browser struct {
+	app    http.Handler
+	cookie *http.Cookie
+	header http.Header
+}
+
+func (b *browser) get(path string) string {
+	r := httptest.NewRequest(http.MethodGet, path, nil)
+	for name, values := range b.header {
+		r.Header[name] = values
+	}
+	if b.cookie != nil {
+		r.AddCookie(b.cookie)
+	}
+	w := httptest.NewRecorder()
+	b.app.ServeHTTP(w, r)
+	for _, cookie := range w.Result().Cookies() {
+		b.cookie = cookie
+	}
+	return w.Body.String()
+}
+
+func want(t *testing.T, got, want string) {
+	t.Helper()
+	if got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestASessionKeepsValuesForItsClientAlone(t *testing.T) {
+	app := newApp(session.Options{})
+	one, two := &browser{app: app}, &browser{app: app}
+	one.get("/put/ada")
+	two.get("/put/bob")
+	want(t, one.get("/get"), "ada true")
+	want(t, two.get("/get"), "bob true")
+	want(t, one.get("/number"), "false")
+	want(t, one.get("/pop"), "ada true")
+	want(t, one.get("/get"), " false")
+	two.get("/destroy")
+	want(t, two.get("/get"), " false")
+}
+
+// CVE-2024-38513: an id that an attacker chose was taken over.
+func TestAnIDOfTheClientsIsNotTakenOver(t *testing.T) {
+	b := &browser{app: newApp(session.Options{}), cookie: &http.Cookie{Name: "session", Value: "chosen"}}
+	b.get("/put/ada")
+	if b.cookie.Value == "chosen" || len(b.cookie.Value) < 40 {
+		t.Errorf("the id is %q", b.cookie.Value)
+	}
+	before := *b.cookie
+	b.get("/renew")
+	if b.cookie.Value == before.Value {
+		t.Error("Renew keeps the id")
+	}
+	want(t, b.get("/get"), "ada true")
+	old := &browser{app: b.app, cookie: &before}
+	want(t, old.get("/get"), " false")
+}
+
+func TestTheCookieIsForThisSiteAlone(t *testing.T) {
+	b := &browser{app: newApp(session.Options{})}
+	b.get("/put/x")
+	if c := b.cookie; !c.HttpOnly || c.Secure || c.SameSite != http.SameSiteLaxMode || c.Path != "/" || c.Domain != "" {
+		t.Errorf("the cookie is %+v", c)
+	}
+	b = &browser{app: newApp(session.Options{Strict: true, Cookie: "sid"}), header: http.Header{"X-Forwarded-Proto": {"https"}}}
+	b.get("/put/x")
+	if c := b.cookie; c.Name != "sid" || !c.Secure || c.SameSite != http.SameSiteStrictMode {
+		t.Errorf("over HTTPS the cookie is %+v", c)
+	}
+}
+
+func TestSessionsEnd(t *testing.T) {
+	p := session.New(session.Options{Idle: time.Hour, Lifetime: 3 * time.Hour}) // its store outlives the bubble
+	synctest.Test(t, func(t *testing.T) {
+		app := nextrush.New()
+		app.Register(p)
+		app.Get("/put", func(c *nextrush.Context) error { session.Put(c, "v", 1); return nil })
+		app.Get("/get", func(c *nextrush.Context) error {
+			_, ok := session.Get[int](c, "v")
+			return c.Text(fmt.Sprint(ok))
+		})
+		idle, busy := &browser{app: app}, &browser{app: app}
+		idle.get("/put")
+		busy.get("/put")
+		for range 5 {
+			<-time.After(30 * time.Minute)
+			want(t, busy.get("/get"), "true")
+		}
+		want(t, idle.get("/get"), "false")
+		<-time.After(31 * time.Minute)
+		want(t, busy.get("/get"), "false")
+	})
+}
+
+func TestSocketsReadTheSession(t *testing.T) {
+	app := newApp(session.Options{})
+	c := nextrushtest.New(t, app)
+	res := c.Get("/put/ada")
+	s := c.Dial("/ws", &websocket.DialOptions{Header: http.Header{"Cookie": {res.Cookies()[0].String()}}})
+	s.Expect("you are ada")
+}
+
+func Example() {
+	app := nextrush.New()
+	app.Register(session.New(session.Options{}))
+	app.Get("/visits", func(c *nextrush.Context) error {
+		n, _ := session.Get[int](c, "visits")
+		session.Put(c, "visits", n+1)
+		return c.Text(fmt.Sprint(n + 1))
+	})
+	b := &browser{app: app}
+	fmt.Println(b.get("/visits"), b.get("/visits"))
+	// Output: 1 2
+}
