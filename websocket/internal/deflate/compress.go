@@ -26,7 +26,8 @@ var tail = []byte{0x00, 0x00, 0xff, 0xff}
 // level is 1 (fast) to 9 (small), -1 for the library's own default, -2 for
 // Huffman codes alone; 0 means 1. windowBits is 8 to 15; 0 means 15. A message
 // longer than a window of fewer than 15 bits is compressed at one fixed level
-// whatever level says. Others panic. Safe from any goroutine.
+// whatever level says, and level 1 takes the fixed code of DEFLATE for messages of
+// up to 1 KiB. Others panic. Safe from any goroutine.
 func Compress(dst, message []byte, level, windowBits int) []byte {
 	return compress(dst, message, nil, checkLevel(level), checkBits(windowBits))
 }
@@ -54,6 +55,11 @@ func checkBits(bits int) int {
 func compress(dst, message, dict []byte, level, bits int) []byte {
 	if len(message) == 0 {
 		return append(dst, 0x00)
+	}
+	if level == 1 && len(dict) == 0 && len(message) <= min(fixedSize, 1<<bits) {
+		if out := compressFixed(dst, message); len(out)-len(dst) <= len(message) {
+			return out
+		}
 	}
 	pool := &levels[level-minLevel]
 	if level > 0 || level == flate.DefaultCompression {

@@ -74,15 +74,13 @@ func finals(t *testing.T, m, dict []byte, size int) []byte {
 	return append(b.Bytes(), 0x00)
 }
 
-func TestDecompressBoundsFinalBlocks(t *testing.T) {
-	final := []byte{0x03, 0x00} // an empty final block
-	for _, c := range []struct {
-		n  int
-		ok bool
-	}{{1, true}, {maxFinals, true}, {maxFinals + 1, false}, {100_000, false}} {
-		out, err := Decompress(nil, bytes.Repeat(final, c.n), chat(1, 32<<10), 10)
-		if (err == nil) != c.ok || len(out) != 0 {
-			t.Errorf("%d final blocks: %d bytes, %v", c.n, len(out), err)
+func TestDecompressReadsManyFinalBlocks(t *testing.T) {
+	const empty = "\x03\x00" // an empty final block
+	for _, n := range []int{1, 2, 1000, 100_000} {
+		in := strings.Repeat(empty, n) + "\xf3\x48\xcd\xc9\xc9\x07\x00"
+		out, err := Decompress(nil, []byte(in), chat(1, 32<<10), 10)
+		if err != nil || string(out) != "Hello" {
+			t.Errorf("%d final blocks: %q, %v", n, out, err)
 		}
 	}
 }
@@ -194,6 +192,23 @@ func TestDecompressNeverShowsAnotherMessage(t *testing.T) {
 	}
 }
 
+// noDistances is a message that repeats bytes and declares no code for distances.
+const noDistances = ",\x8c\xc1\x0e\x820\x10\x05\x7f\xa5y\xe7\x1e(\xc1\x00\xfb+\x9e6\xe5\x19\x9b\xc8J\xec\x8a\x12~" +
+	"\xde\x10\xf9\x82\xe0C\xb3\xc3\xb7\x85\x10p\xa59\xe26A\xbe\xeb\x91^fV\xd7y\x81\xa4\xbe\xf9\x93\xda\xbe\x8b\x98\xd4" +
+	"\x15r\xddQ&\b\xc6f\x18/\xb7.!\xe2]\xf9\x82\xe0C\xf3v8\x16\xfc:\x04\x0fuZ\xdeB\xb1\xf5Y2C\xa9A\xed\a"
+
+func TestCodesOfTheMessageBeforeAreNotUsed(t *testing.T) {
+	r := newReader()
+	for name, m := range messages {
+		if _, err := r.decompress(nil, Compress(nil, m, 6, 15), nil, 1<<20, nil); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if out, err := r.decompress(nil, []byte(noDistances), nil, 1<<20, nil); err != errCorrupt {
+			t.Errorf("after %s: %q, %v", name, out, err)
+		}
+	}
+}
+
 func TestFinalBlocksDoNotOpenAnOlderWindow(t *testing.T) {
 	r := newReader()
 	// An empty final block, then a reference to 32,700 bytes before.
@@ -280,6 +295,7 @@ func FuzzDecompress(f *testing.F) {
 	f.Add([]byte("\xf2\x00\x11\x00\x00"), []byte("Hello"), 5)
 	f.Add([]byte("\xf3\x48\xcd\xc9\xc9\x07\x00\xf2\x00\x11\x00\x00"), []byte{}, 10)
 	f.Add(bytes.Repeat([]byte{0x03, 0x00}, 20), []byte{}, 0)
+	f.Add([]byte(noDistances), []byte("Hello"), 4096)
 	f.Add([]byte("\xbc\xbc\xbc\xbc\xbc \x00\x0eƷ\xba"), []byte("\xbc\xbc\xbc\xbc\xbc \x00\x0eƷ\xbaL\x03"), 38)
 	f.Fuzz(func(t *testing.T, in, dict []byte, max int) {
 		limit := int64(uint(max) % (1 << 20))

@@ -15,7 +15,7 @@ import (
 func stdDecompress(compressed, dict []byte, limit int64) ([]byte, error) {
 	in := bytes.NewReader(append(bytes.Clone(compressed), ending...))
 	var out []byte
-	for range maxFinals {
+	for {
 		history := append(bytes.Clone(dict), out...)
 		r := stdflate.NewReaderDict(in, history)
 		piece, err := io.ReadAll(io.LimitReader(r, limit-int64(len(out))+1))
@@ -30,7 +30,6 @@ func stdDecompress(compressed, dict []byte, limit int64) ([]byte, error) {
 			return out, nil
 		}
 	}
-	return nil, errFinals
 }
 
 // stdCompress is the plain twin of Compress.
@@ -144,7 +143,6 @@ func (b *bitReader) block(kind int) int {
 
 var (
 	lengthExtra   = []int{0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0}
-	lengthOrder   = []int{16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15}
 	errNoSuchCode = errors.New("no such code")
 )
 
