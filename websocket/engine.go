@@ -11,7 +11,7 @@ import (
 
 const (
 	maxIdleWorkers  = 256                  // kept warm for the next socket that has bytes
-	readBufferSize  = 16 << 10             // bytes of one read
+	readBufferSize  = 68 << 10             // bytes of one read: a message of 64 KiB and its header fit
 	monitorInterval = 2 * time.Millisecond // after which a callback counts as slow
 	monitorRounds   = 25                   // idle rounds before the monitor sleeps
 )
