@@ -61,7 +61,7 @@ func pinned(ctx context.Context, core, name string, args ...string) *exec.Cmd {
 func (b bench) once(c benchCase, lib string) (sample, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), longest)
 	defer cancel()
-	server := pinned(ctx, serverCore, b.serve(), "-lib", lib)
+	server := pinned(ctx, serverCore, b.serve(), append([]string{"-lib", lib}, c.serve...)...)
 	if script, ok := scripts[lib]; ok {
 		server = pinned(ctx, serverCore, script[0], script[1:]...)
 	}

@@ -29,6 +29,7 @@ type config struct {
 	warm, duration   time.Duration
 	settle           time.Duration // idle: from the last message to the reading
 	method, body     string        // http
+	origin, want     string        // http
 }
 
 // result is what is printed. Count is of messages echoed or delivered,
@@ -58,6 +59,8 @@ func main() {
 	flag.DurationVar(&c.settle, "settle", 3*time.Second, "idle: wait before memory is read")
 	flag.StringVar(&c.method, "method", "GET", "http: method")
 	flag.StringVar(&c.body, "body", "", "http: JSON body")
+	flag.StringVar(&c.origin, "origin", "", "http: Origin header")
+	flag.StringVar(&c.want, "want", "", "http: headers that the answer must have, comma-separated")
 	flag.Parse()
 
 	r, err := run(c)

@@ -41,12 +41,13 @@ var servers = map[string]func(net.Listener) error{
 }
 
 func main() {
-	lib := flag.String("lib", "nextrush", strings.Join(slices.Sorted(maps.Keys(servers)), ", "))
+	lib := flag.String("lib", "nextrush", names(servers))
 	addr := flag.String("addr", "127.0.0.1:0", "address to listen on")
+	stack := flag.String("stack", "", "five or production: JSON behind middleware, of "+names(stacks))
 	flag.Parse()
-	serve := servers[*lib]
+	serve := find(*lib, *stack)
 	if serve == nil {
-		log.Fatalf("serve: unknown -lib %q", *lib)
+		log.Fatalf("serve: no -lib %q with -stack %q", *lib, *stack)
 	}
 	l, err := net.Listen("tcp", *addr)
 	if err != nil {
@@ -54,6 +55,20 @@ func main() {
 	}
 	fmt.Println(l.Addr())
 	log.Fatal("serve: ", serve(l))
+}
+
+func names[V any](m map[string]V) string { return strings.Join(slices.Sorted(maps.Keys(m)), ", ") }
+
+// find returns nil for what there is not.
+func find(lib, stack string) func(net.Listener) error {
+	behind := stacks[lib]
+	switch {
+	case stack == "":
+		return servers[lib]
+	case behind != nil && (stack == "five" || stack == "production"):
+		return func(l net.Listener) error { return behind(l, stack == "production") }
+	}
+	return nil
 }
 
 // sockets serves WebSocket handlers with net/http alone; room may be nil.
