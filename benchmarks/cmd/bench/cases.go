@@ -22,7 +22,7 @@ var (
 	sockets    = []string{"gws", "gorilla", "coder", "gobwas", "melody", "ws", "bun", "nextrush"}
 	rooms      = []string{"gws", "gorilla", "melody", "ws", "bun", "nextrush"}
 	fewSockets = []string{"gws", "gorilla", "bun", "nextrush"} // where a run takes long
-	frameworks = []string{"httprouter", "gin", "echo", "chi", "fiber", "nextrush"}
+	frameworks = []string{"httprouter", "net/http", "gin", "echo", "chi", "fiber", "express", "fastify", "nextrush"}
 	stacked    = []string{"chi", "gin", "echo", "nextrush"}
 )
 

@@ -92,7 +92,12 @@ func (b bench) run(chosen []benchCase) error {
 	report := header(b)
 	fmt.Print(report)
 	var results []map[string][]sample
-	for _, c := range chosen {
+	_, noNode := findNPM()
+	for i, c := range chosen {
+		if noNode != nil {
+			c.libs = slices.DeleteFunc(slices.Clone(c.libs), isScript)
+			chosen[i] = c
+		}
 		samples, err := b.measure(c)
 		if err != nil {
 			return fmt.Errorf("%s: %w", c.name, err)

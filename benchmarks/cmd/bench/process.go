@@ -30,12 +30,18 @@ type sample struct {
 
 // scripts are servers that are no Go.
 var scripts = map[string][]string{
-	"ws":  {"node", "js/ws.js"},
-	"bun": {"js/node_modules/.bin/bun", "js/bun.js"},
+	"ws":      {"node", "js/ws.js"},
+	"bun":     {"js/node_modules/.bin/bun", "js/bun.js"},
+	"express": {"node", "js/express.js"},
+	"fastify": {"node", "js/fastify.js"},
 }
 
+func findNPM() (string, error) { return exec.LookPath("npm") }
+
+func isScript(lib string) bool { return scripts[lib] != nil }
+
 func (b bench) build() error {
-	if npm, err := exec.LookPath("npm"); err == nil {
+	if npm, err := findNPM(); err == nil {
 		install := exec.Command(npm, "install", "--silent", "--no-audit", "--no-fund")
 		install.Dir = "js"
 		if text, err := install.CombinedOutput(); err != nil {
@@ -65,6 +71,7 @@ func (b bench) once(c benchCase, lib string) (sample, error) {
 	if script, ok := scripts[lib]; ok {
 		server = pinned(ctx, serverCore, script[0], script[1:]...)
 	}
+	server.Env = append(os.Environ(), "NODE_ENV=production")
 	out, err := server.StdoutPipe()
 	if err != nil {
 		return sample{}, err
@@ -81,7 +88,11 @@ func (b bench) once(c benchCase, lib string) (sample, error) {
 		return sample{}, fmt.Errorf("server does not start: %w", err)
 	}
 	// taskset replaces itself by the server: the process is the same.
-	args := append([]string{"-addr", strings.TrimSpace(addr), "-pid", strconv.Itoa(server.Process.Pid),
+	warm := 500 * time.Millisecond
+	if isScript(lib) {
+		warm = 2 * time.Second // until the JIT compiler is done
+	}
+	args := append([]string{"-warm", warm.String(), "-addr", strings.TrimSpace(addr), "-pid", strconv.Itoa(server.Process.Pid),
 		"-duration", b.duration.String()}, c.load...)
 	text, err := pinned(ctx, loadCore, b.load(), args...).Output()
 	if err != nil {

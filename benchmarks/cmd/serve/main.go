@@ -10,6 +10,7 @@ import (
 	"flag"
 	"fmt"
 	"log"
+	"log/slog"
 	"maps"
 	"net"
 	"net/http"
@@ -33,6 +34,7 @@ var servers = map[string]func(net.Listener) error{
 	"gobwas-raw": gobwasRaw,
 	"nextrush-z": serveNextrushCompressed,
 
+	"net/http":   serveNetHTTP,
 	"httprouter": serveHTTPRouter,
 	"gin":        serveGin,
 	"echo":       serveEcho,
@@ -45,6 +47,7 @@ func main() {
 	addr := flag.String("addr", "127.0.0.1:0", "address to listen on")
 	stack := flag.String("stack", "", "five or production: JSON behind middleware, of "+names(stacks))
 	flag.Parse()
+	slog.SetLogLoggerLevel(slog.LevelWarn)
 	serve := find(*lib, *stack)
 	if serve == nil {
 		log.Fatalf("serve: no -lib %q with -stack %q", *lib, *stack)
