@@ -16,20 +16,12 @@ const answerRoom = 8 << 10
 // requests keeps one HTTP request in flight on every connection. All answers
 // must have the status and the body of the first one.
 func requests(c config) (result, error) {
-	request := rawRequest(c)
-	first, err := probe(c, request)
-	if err != nil {
-		return result{}, err
-	}
-	peers, err := dialAll(c)
-	if err != nil {
-		return result{}, err
-	}
-	l, err := newLoop(peers)
+	l, peers, first, err := openHTTP(c)
 	if err != nil {
 		return result{}, err
 	}
 	defer l.close()
+	request := rawRequest(c)
 	for i := range peers {
 		if err := l.write(i, request); err != nil {
 			return result{}, err
@@ -53,10 +45,24 @@ func requests(c config) (result, error) {
 	return r, err
 }
 
+// openHTTP makes the connections and returns the body that answers must have.
+func openHTTP(c config) (*loop, []*peer, []byte, error) {
+	first, err := probe(c, rawRequest(c))
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	peers, err := dialAll(c)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	l, err := newLoop(peers)
+	return l, peers, first, err
+}
+
 func dialAll(c config) ([]*peer, error) {
 	peers := make([]*peer, c.conns)
 	for i := range peers {
-		conn, err := dial(c.addr, i)
+		conn, err := dial(c, i)
 		if err != nil {
 			closeAll(peers)
 			return nil, err
@@ -109,7 +115,7 @@ func (p *peer) answered(body []byte) (int, error) {
 // probe makes one request and returns the body of the answer, which must have
 // the headers that are wanted.
 func probe(c config, request []byte) ([]byte, error) {
-	conn, err := dial(c.addr, 0)
+	conn, err := dial(c, 0)
 	if err != nil {
 		return nil, err
 	}

@@ -9,30 +9,38 @@ package main
 import (
 	"flag"
 	"fmt"
+	"io"
 	"log"
 	"log/slog"
 	"maps"
 	"net"
 	"net/http"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 )
 
-// servers serve a listener until it fails. WebSocket libraries answer at /echo
-// and some at /room, where all are sent what one says; HTTP ones have the four
+// servers serve a listener until it fails. WebSocket libraries answer at /echo,
+// some at /room, where all are sent what one says, and at /joined, an echo whose
+// connections are in one room and have a heartbeat; HTTP ones have the four
 // routes of http.go.
 var servers = map[string]func(net.Listener) error{
 	"nextrush": serveNextrush,
 
-	"gws":     sockets(gwsEcho(false), gwsRoom()),
-	"gws-z":   sockets(gwsEcho(true), nil), // -z: with permessage-deflate
-	"gorilla": sockets(gorillaEcho, gorillaRoom()),
-	"coder":   sockets(coderEcho, nil),
-	"gobwas":  sockets(gobwasEcho, nil),
-	"melody":  sockets(melodyEcho(), melodyRoom()),
+	"gws":      gwsServer,
+	"gws-z":    sockets(routes{"/echo": gwsEcho(true)}), // -z: with permessage-deflate
+	"gws-tls":  overTLS(gwsServer),
+	"gorilla":  sockets(routes{"/echo": gorillaEcho, "/room": gorillaRoom()}),
+	"coder":    sockets(routes{"/echo": coderEcho}),
+	"gobwas":   sockets(routes{"/echo": gobwasEcho}),
+	"melody":   sockets(routes{"/echo": melodyEcho(), "/room": melodyRoom()}),
+	"nbio":     serveNbio,
+	"fasthttp": serveFasthttp,
 
-	"gobwas-raw": gobwasRaw,
-	"nextrush-z": serveNextrushCompressed,
+	"gobwas-raw":   gobwasRaw,
+	"nextrush-z":   serveNextrushCompressed,
+	"nextrush-tls": serveNextrushTLS,
 
 	"net/http":   serveNetHTTP,
 	"httprouter": serveHTTPRouter,
@@ -74,12 +82,21 @@ func find(lib, stack string) func(net.Listener) error {
 	return nil
 }
 
-// sockets serves WebSocket handlers with net/http alone; room may be nil.
-func sockets(echo, room http.HandlerFunc) func(net.Listener) error {
+type routes map[string]http.HandlerFunc
+
+var gwsServer = sockets(routes{"/echo": gwsEcho(false), "/room": gwsRoom(), "/joined": gwsJoined()})
+
+// sockets serves WebSocket handlers with net/http alone.
+func sockets(handlers routes) func(net.Listener) error {
 	mux := http.NewServeMux()
-	mux.HandleFunc("/echo", echo)
-	if room != nil {
-		mux.HandleFunc("/room", room)
+	mux.HandleFunc("/goroutines", goroutines)
+	for path, h := range handlers {
+		mux.HandleFunc(path, h)
 	}
 	return func(l net.Listener) error { return http.Serve(l, mux) }
 }
+
+func countGoroutines() string { return strconv.Itoa(runtime.NumGoroutine()) }
+
+// goroutines answers with how many there are.
+func goroutines(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, countGoroutines()) }
