@@ -19,6 +19,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	coder "github.com/coder/websocket"
 )
 
 // servers serve a listener until it fails. WebSocket libraries answer at /echo,
@@ -31,14 +33,18 @@ var servers = map[string]func(net.Listener) error{
 	"gws":      gwsServer,
 	"gws-z":    sockets(routes{"/echo": gwsEcho(true)}), // -z: with permessage-deflate
 	"gws-tls":  overTLS(gwsServer),
-	"gorilla":  sockets(routes{"/echo": gorillaEcho, "/room": gorillaRoom()}),
-	"coder":    sockets(routes{"/echo": coderEcho}),
+	"gorilla":  sockets(routes{"/echo": gorillaEcho(false), "/room": gorillaRoom()}),
+	"coder":    sockets(routes{"/echo": coderEcho(nil)}),
 	"gobwas":   sockets(routes{"/echo": gobwasEcho}),
 	"melody":   sockets(routes{"/echo": melodyEcho(), "/room": melodyRoom()}),
 	"nbio":     serveNbio,
 	"fasthttp": serveFasthttp,
 
-	"gobwas-raw":   gobwasRaw,
+	"gobwas-raw": gobwasRaw,
+	"gorilla-z":  sockets(routes{"/echo": gorillaEcho(true)}),
+	"coder-z": sockets(routes{"/echo": coderEcho(&coder.AcceptOptions{
+		CompressionMode: coder.CompressionNoContextTakeover, CompressionThreshold: 1,
+	})}),
 	"nextrush-z":   serveNextrushCompressed,
 	"nextrush-tls": serveNextrushTLS,
 

@@ -108,17 +108,19 @@ func gwsJoined() http.HandlerFunc {
 	return gwsUpgrade(&gwsHandler{room: new(members[*gws.Conn]), echo: true, quiet: time.Minute}, false)
 }
 
-func gorillaEcho(w http.ResponseWriter, r *http.Request) {
-	var up gorilla.Upgrader
-	c, err := up.Upgrade(w, r, nil)
-	if err != nil {
-		return
-	}
-	defer c.Close()
-	for {
-		kind, b, err := c.ReadMessage()
-		if err != nil || c.WriteMessage(kind, b) != nil {
+func gorillaEcho(compress bool) http.HandlerFunc {
+	up := gorilla.Upgrader{EnableCompression: compress}
+	return func(w http.ResponseWriter, r *http.Request) {
+		c, err := up.Upgrade(w, r, nil)
+		if err != nil {
 			return
+		}
+		defer c.Close()
+		for {
+			kind, b, err := c.ReadMessage()
+			if err != nil || c.WriteMessage(kind, b) != nil {
+				return
+			}
 		}
 	}
 }
@@ -173,16 +175,18 @@ func gorillaRoom() http.HandlerFunc {
 	}
 }
 
-func coderEcho(w http.ResponseWriter, r *http.Request) {
-	c, err := coder.Accept(w, r, nil)
-	if err != nil {
-		return
-	}
-	defer c.CloseNow()
-	for {
-		kind, b, err := c.Read(r.Context())
-		if err != nil || c.Write(r.Context(), kind, b) != nil {
+func coderEcho(opts *coder.AcceptOptions) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		c, err := coder.Accept(w, r, opts)
+		if err != nil {
 			return
+		}
+		defer c.CloseNow()
+		for {
+			kind, b, err := c.Read(r.Context())
+			if err != nil || c.Write(r.Context(), kind, b) != nil {
+				return
+			}
 		}
 	}
 }
@@ -229,6 +233,7 @@ func melodyEcho() http.HandlerFunc {
 
 func melodyRoom() http.HandlerFunc {
 	m := melody.New()
+	m.Config.MaxMessageSize = 64 << 10 // its own, 512 bytes, is less than the load has
 	m.HandleMessage(func(_ *melody.Session, b []byte) { m.Broadcast(b) })
 	return func(w http.ResponseWriter, r *http.Request) { m.HandleRequest(w, r) }
 }
