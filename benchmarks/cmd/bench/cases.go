@@ -1,54 +1,111 @@
 package main
 
+// kind is what is measured of a case.
+type kind int
+
+const (
+	cost    kind = iota // the server's CPU
+	memory              // of a connection
+	latency             // at a rate that all servers are far from not bearing
+	stalled             // latency with and without a reader that never reads
+)
+
 // benchCase is one kind of load and who has to bear it.
 type benchCase struct {
-	name string
-	load []string // arguments of cmd/load
-	base string   // server that the others are compared with
-	libs []string // of cmd/serve
-	unit string
+	name  string
+	note  string // printed below it
+	kind  kind
+	load  []string // arguments of cmd/load
+	serve []string // arguments of cmd/serve besides -lib
+	base  string   // server that the others are compared with
+	libs  []string // of cmd/serve, or scripts
+	unit  string   // of the figure that is compared
 }
 
 const (
-	perMessage = "µs CPU/message"
-	perRequest = "µs CPU/request"
-	perIdle    = "KiB/connection"
+	perMessage   = "µs CPU/message"
+	perDelivery  = "µs CPU/delivery"
+	perHandshake = "µs CPU/handshake"
+	perRequest   = "µs CPU/request"
+	perIdle      = "KiB/connection"
+	slowest      = "µs, 99th percentile"
 )
 
 var (
-	sockets    = []string{"gws", "gorilla", "coder", "gobwas", "melody", "ws", "bun", "nextrush"}
-	frameworks = []string{"httprouter", "gin", "echo", "chi", "fiber", "nextrush"}
+	sockets    = []string{"gws", "gorilla", "coder", "gobwas", "melody", "nbio", "fasthttp", "ws", "bun", "nextrush"}
+	echoes     = append([]string{"socket.io"}, sockets...)
+	rooms      = []string{"gws", "gorilla", "melody", "nbio", "fasthttp", "ws", "socket.io", "bun", "nextrush"}
+	fewSockets = []string{"gws", "gorilla", "nbio", "bun", "nextrush"} // where a run takes long
+	packed     = []string{"gws-z", "gorilla-z", "coder-z", "bun-z", "nextrush-z"}
+	frameworks = []string{"httprouter", "net/http", "gin", "echo", "chi", "fiber", "express", "fastify", "nextrush"}
+	stacked    = []string{"chi", "gin", "echo", "nextrush"}
 )
 
 var cases = []benchCase{
-	{"ws echo, 100 connections, 16 in flight, 128 B",
-		[]string{"-mode", "echo", "-inflight", "16"}, "gws", sockets, perMessage},
-	{"ws echo, 100 connections, 1 in flight, 128 B",
-		[]string{"-mode", "echo"}, "gws", sockets, perMessage},
-	{"ws echo, 5,000 connections, 1 in flight, 128 B",
-		[]string{"-mode", "echo", "-conns", "5000"}, "gws", []string{"gws", "gorilla", "bun", "nextrush"}, perMessage},
-	{"ws echo, 20 connections, 1 in flight, 64 KiB",
-		[]string{"-mode", "echo", "-conns", "20", "-size", "65536"}, "gws", []string{"gws", "gorilla", "bun", "nextrush"}, perMessage},
-	{"ws idle, 10,000 connections that talked once",
-		[]string{"-mode", "idle", "-conns", "10000"}, "gws", sockets, perIdle},
-	{"ws deflate echo, 100 connections, 1 in flight, 1 KiB",
-		[]string{"-mode", "echo", "-deflate", "-size", "1024"}, "gws-z",
-		[]string{"gws-z", "nextrush-z"}, perMessage},
-	{"ws fan-out, 1,000 in a room, 1 outstanding, 128 B",
-		[]string{"-mode", "fanout", "-path", "/room", "-conns", "1000"}, "gws",
-		[]string{"gws", "gorilla", "melody", "ws", "bun", "nextrush"}, "µs CPU/delivery"},
-	{"ws fan-out, 1,000 in a room, 16 outstanding, 128 B",
-		[]string{"-mode", "fanout", "-path", "/room", "-conns", "1000", "-inflight", "16"}, "gws",
-		[]string{"gws", "gorilla", "melody", "ws", "bun", "nextrush"}, "µs CPU/delivery"},
-	{"ws handshake, 16 at a time",
-		[]string{"-mode", "handshake", "-conns", "16"}, "gws", sockets, "µs CPU/handshake"},
-	{"http plain", route("GET", "/plain", ""), "httprouter", frameworks, perRequest},
-	{"http JSON", route("GET", "/json", ""), "httprouter", frameworks, perRequest},
-	{"http parameter", route("GET", "/users/4711", ""), "httprouter", frameworks, perRequest},
-	{"http bind and validate", route("POST", "/users", `{"name":"Ada","email":"ada@example.org","age":36}`),
-		"httprouter", frameworks, perRequest},
+	echo("200 connections, 1 in flight, 128 B", echoes, "-conns", "200"),
+	echo("100 connections, 16 in flight, 128 B", echoes, "-conns", "100", "-inflight", "16"),
+	echo("10,000 connections, 1 in flight, 128 B", fewSockets, "-conns", "10000"),
+	echo("20 connections, 1 in flight, 64 KiB", fewSockets, "-conns", "20", "-size", "65536"),
+	echo("20 connections, 1 in flight, 1 MiB", fewSockets, "-conns", "20", "-size", "1048576"),
+	{name: "ws deflate echo, 100 connections, 1 in flight, 512 B of JSON", unit: perMessage, base: "gws-z", libs: packed,
+		load: []string{"-mode", "echo", "-deflate", "-size", "512"}},
+	fanout("1,000 in a room, 1 outstanding, 128 B", rooms, "-conns", "1000"),
+	fanout("1,000 in a room, 16 outstanding, 128 B", rooms, "-conns", "1000", "-inflight", "16"),
+	fanout("10,000 in a room, 1 outstanding, 128 B", fewSockets, "-conns", "10000"),
+	{name: "ws handshake, 16 at a time", unit: perHandshake, base: "gws", libs: sockets,
+		load: []string{"-mode", "handshake", "-conns", "16"}},
+
+	{name: "ws latency, echo at half the saturating rate, 200 connections, 128 B", kind: latency, unit: slowest,
+		base: "gws", libs: sockets, load: []string{"-mode", "echo", "-conns", "200"}},
+	{name: "ws stalled reader, fan-out to 1,000 at 20 messages a second, 4 KiB", kind: stalled, unit: slowest,
+		note: "One more client in the room never reads. Its share fills the kernel's buffers before the times count; what follows waits in the server.",
+		base: "gws", libs: []string{"gws", "gorilla", "melody", "nbio", "ws", "bun", "nextrush"},
+		load: []string{"-mode", "fanout", "-path", "/room", "-conns", "1000", "-size", "4096", "-rate", "20", "-warm", "2500ms"}},
+
+	idle("talked once", "gws", sockets),
+	idle("talked once, joined one room, heartbeat on", "gws", []string{"gws", "bun", "nextrush"}, "-path", "/joined"),
+	idle("talked once, joined one room, heartbeat on, TLS", "gws-tls", []string{"gws-tls", "nextrush-tls"}, "-path", "/joined", "-tls"),
+
+	route("plain", "GET", "/plain", ""),
+	route("JSON", "GET", "/json", ""),
+	route("parameter", "GET", "/users/4711", ""),
+	route("bind and validate", "POST", "/users", `{"name":"Ada","email":"ada@example.org","age":36}`),
+	stack("five middlewares and JSON", "chi", "five"),
+	stack("production stack and JSON", "echo", "production"),
+	{name: "http latency, JSON at half the saturating rate, 64 connections", kind: latency, unit: slowest,
+		base: "httprouter", libs: []string{"httprouter", "net/http", "gin", "echo", "chi", "fiber", "nextrush"},
+		load: request("GET", "/json", "")},
 }
 
-func route(method, path, body string) []string {
+func echo(name string, libs []string, load ...string) benchCase {
+	return benchCase{name: "ws echo, " + name, load: append([]string{"-mode", "echo"}, load...),
+		base: "gws", libs: libs, unit: perMessage}
+}
+
+func fanout(name string, libs []string, load ...string) benchCase {
+	return benchCase{name: "ws fan-out, " + name, load: append([]string{"-mode", "fanout", "-path", "/room"}, load...),
+		base: "gws", libs: libs, unit: perDelivery}
+}
+
+func idle(name, base string, libs []string, load ...string) benchCase {
+	return benchCase{name: "ws idle, 10,000 connections, " + name, kind: memory, unit: perIdle,
+		load: append([]string{"-mode", "idle", "-conns", "10000"}, load...), base: base, libs: libs}
+}
+
+func request(method, path, body string) []string {
 	return []string{"-mode", "http", "-conns", "64", "-method", method, "-path", path, "-body", body}
+}
+
+func route(name, method, path, body string) benchCase {
+	return benchCase{name: "http " + name, load: request(method, path, body),
+		base: "httprouter", libs: frameworks, unit: perRequest}
+}
+
+// stack asks as a page of another origin does, and wants the headers by which
+// the middleware shows that it ran.
+func stack(name, base, which string) benchCase {
+	load := append(request("GET", "/json", ""), "-origin", "https://app.example", "-want",
+		"X-Request-Id,Access-Control-Allow-Origin,X-Content-Type-Options,X-Frame-Options,Content-Security-Policy,Referrer-Policy")
+	return benchCase{name: "http " + name, load: load, serve: []string{"-stack", which},
+		base: base, libs: stacked, unit: perRequest}
 }

@@ -14,12 +14,15 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"log"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -71,6 +74,16 @@ func choose(all []benchCase, prefixes, libs []string) []benchCase {
 	return chosen
 }
 
+func withoutScripts(chosen []benchCase) (left []benchCase) {
+	for _, c := range chosen {
+		c.libs = slices.DeleteFunc(slices.Clone(c.libs), isScript)
+		if len(c.libs) > 0 {
+			left = append(left, c)
+		}
+	}
+	return left
+}
+
 // bench is one run of the command.
 type bench struct {
 	dir      string // of the two binaries
@@ -83,6 +96,9 @@ func (b bench) serve() string { return filepath.Join(b.dir, "serve") }
 func (b bench) load() string  { return filepath.Join(b.dir, "load") }
 
 func (b bench) run(chosen []benchCase) error {
+	if _, err := findNPM(); err != nil {
+		chosen = withoutScripts(chosen)
+	}
 	if len(chosen) == 0 {
 		return fmt.Errorf("no case left to run")
 	}
@@ -92,15 +108,15 @@ func (b bench) run(chosen []benchCase) error {
 	report := header(b)
 	fmt.Print(report)
 	var results []map[string][]sample
-	for _, c := range chosen {
-		samples, err := b.measure(c)
+	for i, c := range chosen {
+		c, samples, err := b.measure(c)
 		if err != nil {
 			return fmt.Errorf("%s: %w", c.name, err)
 		}
 		text := table(c, samples)
 		fmt.Print(text)
 		report += text
-		results = append(results, samples)
+		chosen[i], results = c, append(results, samples)
 	}
 	if b.out == "" {
 		return nil
@@ -111,26 +127,66 @@ func (b bench) run(chosen []benchCase) error {
 	return os.WriteFile(filepath.Join(b.out, "performance.md"), []byte(report), 0o644)
 }
 
-// measure runs all servers of a case, round by round. HTTP servers must all
-// give the same answer.
-func (b bench) measure(c benchCase) (map[string][]sample, error) {
+// withoutReader marks the samples of a server for which nobody stalled.
+const withoutReader = " alone"
+
+// measure runs all servers of a case, round by round, and returns the case as it
+// was run. HTTP servers must all give the same answer.
+func (b bench) measure(c benchCase) (benchCase, map[string][]sample, error) {
+	if c.kind == latency {
+		rate, err := b.halfRate(c)
+		if err != nil {
+			return c, nil, err
+		}
+		c.load = append(slices.Clone(c.load), "-rate", strconv.Itoa(rate))
+		c.note = fmt.Sprintf("%d a second for all: half of what the slowest Go peer bears when asked for as much as it can.", rate)
+	}
 	samples := make(map[string][]sample)
 	body := ""
+	add := func(key, lib string, more ...string) error {
+		s, err := b.once(c, lib, more...)
+		if err != nil {
+			return fmt.Errorf("%s: %w", key, err)
+		}
+		s.Body = strings.TrimSpace(s.Body)
+		if body == "" {
+			body = s.Body
+		}
+		if s.Body != body {
+			return fmt.Errorf("%s answers %q, others %q", key, s.Body, body)
+		}
+		samples[key] = append(samples[key], s)
+		return nil
+	}
 	for range b.rounds {
 		for _, lib := range c.libs {
-			s, err := b.once(c, lib)
+			var err error
+			if c.kind == stalled {
+				err = errors.Join(add(lib+withoutReader, lib), add(lib, lib, "-stalled"))
+			} else {
+				err = add(lib, lib)
+			}
 			if err != nil {
-				return nil, fmt.Errorf("%s: %w", lib, err)
+				return c, nil, err
 			}
-			s.Body = strings.TrimSpace(s.Body)
-			if body == "" {
-				body = s.Body
-			}
-			if s.Body != body {
-				return nil, fmt.Errorf("%s answers %q, others %q", lib, s.Body, body)
-			}
-			samples[lib] = append(samples[lib], s)
 		}
 	}
-	return samples, nil
+	return c, samples, nil
+}
+
+// halfRate is half of what the slowest Go peer bears, in messages per second.
+func (b bench) halfRate(c benchCase) (int, error) {
+	peers := slices.DeleteFunc(slices.Clone(c.libs), func(lib string) bool { return isScript(lib) || lib == "nextrush" })
+	if len(peers) == 0 {
+		peers = c.libs
+	}
+	rate := math.Inf(1)
+	for _, lib := range peers {
+		s, err := b.once(c, lib)
+		if err != nil {
+			return 0, fmt.Errorf("%s: %w", lib, err)
+		}
+		rate = min(rate, float64(s.Count)/s.Seconds)
+	}
+	return max(1, int(rate/2)), nil
 }

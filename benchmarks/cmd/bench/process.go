@@ -2,12 +2,12 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,7 +16,7 @@ import (
 const (
 	serverCore = "0"
 	loadCore   = "1"
-	longest    = time.Minute // of one measurement with its connections
+	longest    = 2 * time.Minute // of one measurement with its connections
 )
 
 // sample is what cmd/load prints.
@@ -26,16 +26,31 @@ type sample struct {
 	CPU     float64 `json:"cpu_us"`
 	Memory  float64 `json:"rss_bytes"`
 	Body    string  `json:"body"`
+
+	Goroutines float64 `json:"goroutines"`
+	P50        float64 `json:"p50_us"`
+	P99        float64 `json:"p99_us"`
+	P999       float64 `json:"p999_us"`
 }
 
 // scripts are servers that are no Go.
 var scripts = map[string][]string{
-	"ws":  {"node", "js/ws.js"},
-	"bun": {"js/node_modules/.bin/bun", "js/bun.js"},
+	"ws":        {"node", "js/ws.js"},
+	"socket.io": {"node", "js/socketio.js"},
+	"bun":       {bun, "js/bun.js"},
+	"bun-z":     {bun, "js/bun.js", "deflate"},
+	"express":   {"node", "js/express.js"},
+	"fastify":   {"node", "js/fastify.js"},
 }
 
+const bun = "js/node_modules/.bin/bun"
+
+func findNPM() (string, error) { return exec.LookPath("npm") }
+
+func isScript(lib string) bool { return scripts[lib] != nil }
+
 func (b bench) build() error {
-	if npm, err := exec.LookPath("npm"); err == nil {
+	if npm, err := findNPM(); err == nil {
 		install := exec.Command(npm, "install", "--silent", "--no-audit", "--no-fund")
 		install.Dir = "js"
 		if text, err := install.CombinedOutput(); err != nil {
@@ -58,35 +73,60 @@ func pinned(ctx context.Context, core, name string, args ...string) *exec.Cmd {
 }
 
 // once starts a fresh server, loads it and ends it.
-func (b bench) once(c benchCase, lib string) (sample, error) {
+func (b bench) once(c benchCase, lib string, more ...string) (s sample, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), longest)
 	defer cancel()
-	server := pinned(ctx, serverCore, b.serve(), "-lib", lib)
-	if script, ok := scripts[lib]; ok {
-		server = pinned(ctx, serverCore, script[0], script[1:]...)
-	}
-	out, err := server.StdoutPipe()
+	server, addr, err := b.start(ctx, c, lib)
 	if err != nil {
-		return sample{}, err
-	}
-	if err := server.Start(); err != nil {
-		return sample{}, err
+		return s, fmt.Errorf("server does not start: %w", err)
 	}
 	defer func() {
 		server.Process.Kill()
 		server.Wait()
 	}()
-	addr, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		return sample{}, fmt.Errorf("server does not start: %w", err)
-	}
 	// taskset replaces itself by the server: the process is the same.
-	args := append([]string{"-addr", strings.TrimSpace(addr), "-pid", strconv.Itoa(server.Process.Pid),
-		"-duration", b.duration.String()}, c.load...)
+	args := slices.Concat([]string{"-addr", addr, "-pid", strconv.Itoa(server.Process.Pid),
+		"-duration", b.duration.String()}, special(c, lib), c.load, more)
 	text, err := pinned(ctx, loadCore, b.load(), args...).Output()
 	if err != nil {
-		return sample{}, err
+		return s, err
 	}
-	var s sample
-	return s, json.NewDecoder(bytes.NewReader(text)).Decode(&s)
+	return s, json.Unmarshal(text, &s)
+}
+
+// start returns when the server listens.
+func (b bench) start(ctx context.Context, c benchCase, lib string) (*exec.Cmd, string, error) {
+	command := append([]string{b.serve(), "-lib", lib}, c.serve...)
+	if isScript(lib) {
+		command = scripts[lib]
+	}
+	server := pinned(ctx, serverCore, command[0], command[1:]...)
+	server.Env = append(os.Environ(), "NODE_ENV=production")
+	out, err := server.StdoutPipe()
+	if err != nil {
+		return nil, "", err
+	}
+	if err := server.Start(); err != nil {
+		return nil, "", err
+	}
+	addr, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		server.Process.Kill()
+		server.Wait()
+	}
+	return server, strings.TrimSpace(addr), err
+}
+
+// special are the arguments of cmd/load that a server needs, whatever the case.
+func special(c benchCase, lib string) (args []string) {
+	if isScript(lib) {
+		args = append(args, "-warm", "2s") // until the JIT compiler is done
+	}
+	if lib == "socket.io" {
+		args = append(args, "-socketio")
+	}
+	if c.kind == memory && !isScript(lib) {
+		args = append(args, "-goroutines")
+	}
+	return args
 }

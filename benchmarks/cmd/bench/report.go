@@ -56,47 +56,74 @@ func processor() string {
 	return string(name)
 }
 
-// table has a line per server, in the order of the case. A server that is far
-// from busy waited for the load, and paid for going to sleep and waking up.
+// columns are the heads of a table after the server, by kind; %s is the base.
+var columns = map[kind]string{
+	cost:    "all rounds | per second | server busy",
+	memory:  "all rounds | goroutines/connection",
+	latency: "all rounds | 50th | 99.9th | server busy",
+	stalled: "all rounds | without that reader | with : without",
+}
+
+// table has a line per server, in the order of the case.
 func table(c benchCase, samples map[string][]sample) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "\n## %s\n\n| server | %s | × %s | all rounds | per second | server busy |\n|---|--:|--:|--:|--:|--:|\n", c.name, c.unit, c.base)
+	fmt.Fprintf(&b, "\n## %s\n\n", c.name)
+	if c.note != "" {
+		b.WriteString(c.note + "\n\n")
+	}
+	fmt.Fprintf(&b, "| server | %s | × %s | %s |\n", c.unit, c.base, columns[c.kind])
+	b.WriteString("|---|--:|--:" + strings.Repeat("|--:", 1+strings.Count(columns[c.kind], "|")) + "|\n")
 	base := median(figures(c, samples[c.base]))
 	for _, lib := range c.libs {
 		all := figures(c, samples[lib])
-		mid := median(all)
 		ratio := "–"
 		if base > 0 {
-			ratio = fmt.Sprintf("%.3f", mid/base)
+			ratio = fmt.Sprintf("%.3f", median(all)/base)
 		}
-		rate, busy := "–", "–"
-		if c.unit != perIdle {
-			perSecond := median(rates(samples[lib]))
-			rate, busy = fmt.Sprintf("%.0f", perSecond), fmt.Sprintf("%.0f %%", mid*perSecond/1e4)
-		}
-		fmt.Fprintf(&b, "| %s | %.2f | %s | %s | %s | %s |\n", lib, mid, ratio, list(all), rate, busy)
+		fmt.Fprintf(&b, "| %s | %.2f | %s | %s | %s |\n", lib, median(all), ratio, list(all), rest(c, lib, samples))
 	}
 	return b.String()
 }
 
-func figures(c benchCase, samples []sample) []float64 {
-	var all []float64
-	for _, s := range samples {
-		if c.unit == perIdle {
-			all = append(all, s.Memory/1024)
-			continue
+// rest are the columns that are not the same in all kinds. A server that is far
+// from busy waited for the load, and paid for going to sleep and waking up.
+func rest(c benchCase, lib string, samples map[string][]sample) string {
+	mid := func(f func(sample) float64) float64 { return median(each(samples[lib], f)) }
+	busy := 100 * mid(func(s sample) float64 { return s.CPU * float64(s.Count) / s.Seconds / 1e6 })
+	switch c.kind {
+	case memory:
+		if isScript(lib) {
+			return "–"
 		}
-		all = append(all, s.CPU)
+		return fmt.Sprintf("%.2f", mid(func(s sample) float64 { return s.Goroutines }))
+	case latency:
+		p50, p999 := mid(func(s sample) float64 { return s.P50 }), mid(func(s sample) float64 { return s.P999 })
+		return fmt.Sprintf("%.0f | %.0f | %.0f %%", p50, p999, busy)
+	case stalled:
+		alone := median(figures(c, samples[lib+withoutReader]))
+		return fmt.Sprintf("%.0f | %.2f", alone, mid(func(s sample) float64 { return s.P99 })/alone)
 	}
-	return all
+	return fmt.Sprintf("%.0f | %.0f %%", mid(func(s sample) float64 { return float64(s.Count) / s.Seconds }), busy)
 }
 
-func rates(samples []sample) []float64 {
-	var all []float64
+// figures are what is compared, by round.
+func figures(c benchCase, samples []sample) []float64 {
+	return each(samples, func(s sample) float64 {
+		switch c.kind {
+		case memory:
+			return s.Memory / 1024
+		case latency, stalled:
+			return s.P99
+		}
+		return s.CPU
+	})
+}
+
+func each(samples []sample, f func(sample) float64) (values []float64) {
 	for _, s := range samples {
-		all = append(all, float64(s.Count)/s.Seconds)
+		values = append(values, f(s))
 	}
-	return all
+	return values
 }
 
 // median is 0 for no values.

@@ -38,11 +38,11 @@ func TestTableComparesWithTheBase(t *testing.T) {
 }
 
 func TestChooseKeepsWhatIsAskedFor(t *testing.T) {
-	chosen := choose(cases, []string{"ws idle", "http plain"}, []string{"gws", "nextrush"})
+	chosen := choose(cases, []string{"ws handshake", "http plain"}, []string{"gws", "nextrush"})
 	if len(chosen) != 2 || len(chosen[0].libs) != 2 || len(chosen[1].libs) != 1 {
 		t.Errorf("got %+v", chosen)
 	}
-	if got := len(cases[0].libs); got != len(sockets) {
+	if got := len(cases[0].libs); got != len(echoes) {
 		t.Errorf("choosing changed the cases: %d servers", got)
 	}
 }
@@ -51,6 +51,29 @@ func TestEveryBaseIsAmongItsServers(t *testing.T) {
 	for _, c := range cases {
 		if !strings.Contains(strings.Join(c.libs, " ")+" ", c.base+" ") {
 			t.Errorf("%s: %s is not measured", c.name, c.base)
+		}
+	}
+}
+
+func TestTablesHaveAsManyCellsAsColumns(t *testing.T) {
+	one := []sample{{Count: 10, Seconds: 1, CPU: 8, Memory: 2048, Goroutines: 2, P50: 10, P99: 90, P999: 99}}
+	for kind, want := range map[kind]string{
+		cost:    "| a | 8.00 | 1.000 | 8.00 | 10 | 0 % |",
+		memory:  "| a | 2.00 | 1.000 | 2.00 | 2.00 |",
+		latency: "| a | 90.00 | 1.000 | 90.00 | 10 | 99 | 0 % |",
+		stalled: "| a | 90.00 | 1.000 | 90.00 | 90 | 1.00 |",
+	} {
+		c := benchCase{name: "x", kind: kind, base: "a", libs: []string{"a"}}
+		got := table(c, map[string][]sample{"a": one, "a" + withoutReader: one})
+		lines := strings.Split(strings.TrimSpace(got), "\n")
+		last := lines[len(lines)-1]
+		if last != want {
+			t.Errorf("got %s\nwant %s", last, want)
+		}
+		for _, line := range lines[len(lines)-3:] {
+			if strings.Count(line, "|") != strings.Count(want, "|") {
+				t.Errorf("cells of %q do not fit %q", line, want)
+			}
 		}
 	}
 }

@@ -3,11 +3,14 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -28,15 +31,18 @@ type peer struct {
 
 // dial connects from one of several loopback addresses, so that many thousand
 // connections do not use up the ports of one.
-func dial(addr string, i int) (net.Conn, error) {
+func dial(c config, i int) (net.Conn, error) {
 	from := &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(1+i/20000))}
 	d := net.Dialer{Timeout: patience, LocalAddr: from}
-	return d.Dial("tcp4", addr)
+	if c.tls {
+		return tls.DialWithDialer(&d, "tcp4", c.addr, &tls.Config{InsecureSkipVerify: true})
+	}
+	return d.Dial("tcp4", c.addr)
 }
 
 // upgrade makes a WebSocket, RFC 6455 section 4.1.
 func upgrade(c config, i int) (*peer, error) {
-	conn, err := dial(c.addr, i)
+	conn, err := dial(c, i)
 	if err != nil {
 		return nil, err
 	}
@@ -50,12 +56,15 @@ func upgrade(c config, i int) (*peer, error) {
 
 func (p *peer) handshake(c config) error {
 	p.SetDeadline(time.Now().Add(patience))
-	extension := ""
+	path, extension := c.path, ""
 	if c.deflate {
 		extension = "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; client_no_context_takeover\r\n"
 	}
+	if c.socketIO {
+		path = socketIOPath
+	}
 	_, err := fmt.Fprintf(p, "GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n%s\r\n", c.path, c.addr, nonce, extension)
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n%s\r\n", path, c.addr, nonce, extension)
 	if err != nil {
 		return err
 	}
@@ -67,8 +76,12 @@ func (p *peer) handshake(c config) error {
 	if res.StatusCode != http.StatusSwitchingProtocols || res.Header.Get("Sec-WebSocket-Accept") != accept {
 		return fmt.Errorf("handshake answered with %s", res.Status)
 	}
-	if c.deflate && res.Header.Get("Sec-WebSocket-Extensions") == "" {
-		return errors.New("server does not compress")
+	if c.deflate && !strings.Contains(res.Header.Get("Sec-WebSocket-Extensions"), "server_no_context_takeover") {
+		return fmt.Errorf("server compresses otherwise: %q", res.Header.Get("Sec-WebSocket-Extensions"))
+	}
+	if c.socketIO {
+		early, _ := br.Peek(br.Buffered())
+		return p.joinSocketIO(early)
 	}
 	if br.Buffered() > 0 {
 		return errors.New("server speaks first")
@@ -84,6 +97,26 @@ func (p *peer) read(m message) (int, error) {
 		return 0, err
 	}
 	return p.take(m)
+}
+
+// next waits for one frame; buf must have room for it.
+func (p *peer) next() (frame, error) {
+	for {
+		f, size, err := parse(p.buf[:p.have])
+		if err != nil {
+			return f, err
+		}
+		if size > 0 {
+			f.payload = bytes.Clone(f.payload)
+			p.have = copy(p.buf, p.buf[size:p.have])
+			return f, nil
+		}
+		n, err := p.Read(p.buf[p.have:])
+		p.have += n
+		if err != nil {
+			return f, err
+		}
+	}
 }
 
 // take removes the whole frames from the buffer and counts them.
@@ -110,6 +143,29 @@ func (p *peer) take(m message) (int, error) {
 // room makes the buffer large enough for n messages.
 func (p *peer) room(n int, m message) {
 	p.buf = make([]byte, max(4096, n*(len(m.text)+14)))
+}
+
+// alive tells whether the server has kept the connection.
+func (p *peer) alive() error {
+	conn := p.Conn
+	if t, ok := conn.(*tls.Conn); ok {
+		conn = t.NetConn()
+	}
+	raw, err := conn.(*net.TCPConn).SyscallConn()
+	if err != nil {
+		return err
+	}
+	n, peekErr := 0, error(nil)
+	err = raw.Control(func(fd uintptr) {
+		n, _, peekErr = syscall.Recvfrom(int(fd), make([]byte, 1), syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+	})
+	if peekErr == nil && n == 0 {
+		peekErr = errors.New("server closed a connection that was to stay")
+	}
+	if peekErr == syscall.EAGAIN {
+		peekErr = nil
+	}
+	return errors.Join(err, peekErr)
 }
 
 // connect upgrades all connections, a few at a time: a burst would measure the

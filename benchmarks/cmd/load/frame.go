@@ -5,6 +5,9 @@ import (
 	"compress/flate"
 	"encoding/binary"
 	"errors"
+	"fmt"
+	"io"
+	"strings"
 )
 
 // RFC 6455 section 5.2, first byte of a frame.
@@ -79,23 +82,38 @@ type message struct {
 	sent []byte // whole frame
 	op   byte
 	text []byte
+
+	packed bool // the text is compressed on the way
 }
 
-// newMessage makes text that compresses as chat does: words, not noise.
+// newMessage makes JSON text that compresses as an application's does: keys
+// again and again, values that differ.
 func newMessage(c config) (message, error) {
-	words := []byte("the quick brown fox jumps over the lazy dog 0123456789 ")
-	text := bytes.Repeat(words, c.size/len(words)+1)[:c.size]
-	m := message{op: opText, text: text}
+	m := message{op: opText, text: jsonText(c.size)}
+	if c.socketIO {
+		m.text = socketIOEvent(strings.TrimPrefix(c.path, "/"), bytes.ReplaceAll(m.text, []byte{'"'}, []byte{'.'}))
+	}
 	if c.binary {
 		m.op = opBinary
 	}
+	m.sent = clientFrame(fin|m.op, m.text)
 	if !c.deflate {
-		m.sent = clientFrame(fin|m.op, text)
 		return m, nil
 	}
-	packed, err := pack(text)
-	m.sent = clientFrame(fin|rsv1|m.op, packed)
+	packed, err := pack(m.text)
+	m.packed, m.sent = true, clientFrame(fin|rsv1|m.op, packed)
 	return m, err
+}
+
+// jsonText is the beginning of a list of that many bytes.
+func jsonText(size int) []byte {
+	b := []byte("[")
+	for i, seed := 0, uint32(1); len(b) < size; i++ {
+		seed = seed*1664525 + 1013904223 // Numerical Recipes' generator: the same in all runs
+		b = fmt.Appendf(b, `{"id":%d,"user":"user%d","room":"general","text":"message %x","likes":%d},`,
+			i, seed>>20, seed, seed>>28)
+	}
+	return b[:size]
 }
 
 // pack is RFC 7692 section 7.2.1.
@@ -115,8 +133,32 @@ func pack(text []byte) ([]byte, error) {
 // same tells whether f is the echo. Of a compressed one only the kind is
 // checked: inflating it would load the client more than the server.
 func (m message) same(f frame) bool {
-	if f.first&rsv1 != 0 {
+	if m.packed {
 		return f.first == fin|rsv1|m.op
 	}
 	return f.first == fin|m.op && bytes.Equal(f.payload, m.text)
+}
+
+// inflates sends m once and fails where the echo is not m, compressed.
+func inflates(p *peer, m message) error {
+	p.room(1, m)
+	if _, err := p.Write(m.sent); err != nil {
+		return err
+	}
+	f, err := p.next()
+	if err != nil {
+		return err
+	}
+	text, err := unpack(f.payload)
+	if err != nil || !m.same(f) || !bytes.Equal(text, m.text) {
+		return fmt.Errorf("%w: first byte %#x, %.40q: %v", errFrame, f.first, text, err)
+	}
+	return nil
+}
+
+// unpack is RFC 7692 section 7.2.2; the last block, empty, is one that ends a
+// stream.
+func unpack(b []byte) ([]byte, error) {
+	tail := strings.NewReader("\x00\x00\xff\xff\x01\x00\x00\xff\xff")
+	return io.ReadAll(flate.NewReader(io.MultiReader(bytes.NewReader(b), tail)))
 }

@@ -6,31 +6,22 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 )
 
-// requests keeps one HTTP request in flight on every connection. The first
-// answer is read in full; those that follow must be as long and have its status.
+// answerRoom is the most bytes that an answer may have.
+const answerRoom = 8 << 10
+
+// requests keeps one HTTP request in flight on every connection. All answers
+// must have the status and the body of the first one.
 func requests(c config) (result, error) {
-	request := rawRequest(c)
-	first, size, err := probe(c, request)
-	if err != nil {
-		return result{}, err
-	}
-	peers := make([]*peer, c.conns)
-	for i := range peers {
-		conn, err := dial(c.addr, i)
-		if err != nil {
-			closeAll(peers)
-			return result{}, err
-		}
-		peers[i] = &peer{Conn: conn, buf: make([]byte, size)}
-	}
-	l, err := newLoop(peers)
+	l, peers, first, err := openHTTP(c)
 	if err != nil {
 		return result{}, err
 	}
 	defer l.close()
+	request := rawRequest(c)
 	for i := range peers {
 		if err := l.write(i, request); err != nil {
 			return result{}, err
@@ -42,21 +33,51 @@ func requests(c config) (result, error) {
 			if err := l.read(i, peers[i]); err != nil {
 				return err
 			}
-			done, err := peers[i].answered()
-			if !done || err != nil {
+			n, err := peers[i].answered(first)
+			if n == 0 || err != nil {
 				return err
 			}
 			total.count.Add(1)
 			return l.write(i, request)
 		})
 	}, func() {})
-	r.Body = first
+	r.Body = string(first)
 	return r, err
+}
+
+// openHTTP makes the connections and returns the body that answers must have.
+func openHTTP(c config) (*loop, []*peer, []byte, error) {
+	first, err := probe(c, rawRequest(c))
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	peers, err := dialAll(c)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	l, err := newLoop(peers)
+	return l, peers, first, err
+}
+
+func dialAll(c config) ([]*peer, error) {
+	peers := make([]*peer, c.conns)
+	for i := range peers {
+		conn, err := dial(c, i)
+		if err != nil {
+			closeAll(peers)
+			return nil, err
+		}
+		peers[i] = &peer{Conn: conn, buf: make([]byte, answerRoom)}
+	}
+	return peers, nil
 }
 
 func rawRequest(c config) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: load\r\nAccept: */*\r\n", c.method, c.path, c.addr)
+	if c.origin != "" {
+		fmt.Fprintf(&b, "Origin: %s\r\n", c.origin)
+	}
 	if c.body != "" {
 		fmt.Fprintf(&b, "Content-Type: application/json\r\nContent-Length: %d\r\n", len(c.body))
 	}
@@ -64,44 +85,60 @@ func rawRequest(c config) []byte {
 	return b.Bytes()
 }
 
-var statusOK = []byte("HTTP/1.1 200 OK\r\n")
+var (
+	statusOK  = []byte("HTTP/1.1 200 OK\r\n")
+	headerEnd = []byte("\r\n\r\n")
+)
 
-// answered tells whether the buffer, as long as an answer, is full; it empties
-// it then.
-func (p *peer) answered() (bool, error) {
-	if p.have < len(p.buf) {
-		return false, nil
+// answered takes an answer with that body off the buffer: 1, or 0 where it is
+// not there yet. Headers may be of any length: some count requests in them.
+func (p *peer) answered(body []byte) (int, error) {
+	got := p.buf[:p.have]
+	head := bytes.Index(got, headerEnd)
+	if head < 0 && p.have < len(p.buf) {
+		return 0, nil
+	}
+	if !bytes.HasPrefix(got, statusOK) || head < 0 {
+		return 0, fmt.Errorf("request answered with %.40q", got)
+	}
+	rest := got[head+len(headerEnd):]
+	if len(rest) < len(body) && bytes.HasPrefix(body, rest) {
+		return 0, nil
+	}
+	if !bytes.Equal(rest, body) {
+		return 0, fmt.Errorf("request answered with body %.40q", rest)
 	}
 	p.have = 0
-	if !bytes.HasPrefix(p.buf, statusOK) {
-		return false, fmt.Errorf("request answered with %.40q", p.buf)
-	}
-	return true, nil
+	return 1, nil
 }
 
-// probe makes one request and returns the body of the answer and the length of
-// all of it in bytes.
-func probe(c config, request []byte) (body string, size int, err error) {
-	conn, err := dial(c.addr, 0)
+// probe makes one request and returns the body of the answer, which must have
+// the headers that are wanted.
+func probe(c config, request []byte) ([]byte, error) {
+	conn, err := dial(c, 0)
 	if err != nil {
-		return "", 0, err
+		return nil, err
 	}
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(patience))
 	if _, err := conn.Write(request); err != nil {
-		return "", 0, err
+		return nil, err
 	}
-	var raw bytes.Buffer
-	res, err := http.ReadResponse(bufio.NewReader(io.TeeReader(conn, &raw)), nil)
+	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
-		return "", 0, err
+		return nil, err
 	}
 	b, err := io.ReadAll(res.Body)
 	if err != nil {
-		return "", 0, err
+		return nil, err
 	}
-	if res.StatusCode != http.StatusOK || res.ContentLength < 0 {
-		return "", 0, fmt.Errorf("request answered with %s, length %d: %s", res.Status, res.ContentLength, b)
+	if res.StatusCode != http.StatusOK || res.ContentLength < 0 || len(b) > answerRoom/2 {
+		return nil, fmt.Errorf("request answered with %s, length %d: %.1000s", res.Status, res.ContentLength, b)
 	}
-	return string(b), raw.Len(), nil
+	for name := range strings.FieldsFuncSeq(c.want, func(r rune) bool { return r == ',' }) {
+		if res.Header.Get(name) == "" {
+			return nil, fmt.Errorf("answer has no header %s: %v", name, res.Header)
+		}
+	}
+	return b, nil
 }

@@ -13,24 +13,27 @@ import (
 // per read batch and the server, not the load, is what is busy. Not safe from
 // two goroutines.
 type loop struct {
-	epoll int
-	fds   []int // by connection
+	epoll  int
+	fds    []int // by connection
+	events []syscall.EpollEvent
 }
 
-// newLoop takes the connections away from Go's own poller and closes peers.
+// newLoop takes the connections away from Go's own poller and closes Go's
+// handles, one by one: there are not descriptors for all of them twice.
 func newLoop(peers []*peer) (*loop, error) {
-	defer closeHandles(peers)
+	defer closeAll(peers)
 	epoll, err := syscall.EpollCreate1(syscall.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, err
 	}
-	l := &loop{epoll: epoll}
+	l := &loop{epoll: epoll, events: make([]syscall.EpollEvent, 256)}
 	for i, p := range peers {
 		fd, err := duplicate(p.Conn)
 		if err != nil {
 			l.close()
 			return nil, err
 		}
+		p.Close()
 		l.fds = append(l.fds, fd)
 		event := syscall.EpollEvent{Events: syscall.EPOLLIN, Fd: int32(i)}
 		if err := syscall.EpollCtl(epoll, syscall.EPOLL_CTL_ADD, fd, &event); err != nil {
@@ -39,13 +42,6 @@ func newLoop(peers []*peer) (*loop, error) {
 		}
 	}
 	return l, nil
-}
-
-// closeHandles ends Go's handles; a duplicate keeps its connection.
-func closeHandles(peers []*peer) {
-	for _, p := range peers {
-		p.Close()
-	}
 }
 
 func duplicate(conn net.Conn) (int, error) {
@@ -81,13 +77,12 @@ func (l *loop) write(i int, b []byte) error {
 func (l *loop) wait(total *meter, until time.Time, ready func(i int) error) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	events := make([]syscall.EpollEvent, 256)
 	for !total.over.Load() && time.Now().Before(until) {
-		n, err := syscall.EpollWait(l.epoll, events, 100)
+		n, err := syscall.EpollWait(l.epoll, l.events, 100)
 		if err != nil && err != syscall.EINTR {
 			return err
 		}
-		for _, e := range events[:max(n, 0)] {
+		for _, e := range l.events[:max(n, 0)] {
 			if err := ready(int(e.Fd)); err != nil {
 				return err
 			}

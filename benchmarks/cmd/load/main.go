@@ -4,6 +4,9 @@
 //
 //	go run ./cmd/load -mode echo -addr 127.0.0.1:8080 -pid 4711 -conns 100 -inflight 16
 //
+// With -rate the load of echo, fanout and http keeps to a timetable, and the times
+// from when a message was due to its answer are measured.
+//
 // Modes: echo (-deflate to compress), fanout (every connection is in one room
 // and the first one speaks), idle (every connection talks once and stays),
 // handshake (connect, upgrade, leave), http (one request in flight each).
@@ -29,6 +32,12 @@ type config struct {
 	warm, duration   time.Duration
 	settle           time.Duration // idle: from the last message to the reading
 	method, body     string        // http
+	origin, want     string        // http
+	rate             int           // messages per second, whatever comes back; 0: as many as are answered
+	stalled          bool          // fanout with a rate: one more connection that never reads
+	tls              bool          // idle
+	goroutines       bool          // idle: the server answers at /goroutines
+	socketIO         bool
 }
 
 // result is what is printed. Count is of messages echoed or delivered,
@@ -40,6 +49,13 @@ type result struct {
 	CPU     float64 `json:"cpu_us,omitempty"`    // server's user+system time per count, µs
 	Memory  float64 `json:"rss_bytes,omitempty"` // server's RSS over its baseline, per connection
 	Body    string  `json:"body,omitempty"`      // http: the first answer
+
+	Goroutines float64 `json:"goroutines,omitempty"` // of the server, per connection
+	P50        float64 `json:"p50_us,omitempty"`     // with a rate: time to an answer, µs
+	P99        float64 `json:"p99_us,omitempty"`
+	P999       float64 `json:"p999_us,omitempty"`
+	Messages   int64   `json:"messages,omitempty"`     // with a rate: all that were sent
+	Kernel     int64   `json:"kernel_bytes,omitempty"` // with -stalled: what the kernel holds for that connection
 }
 
 func main() {
@@ -58,6 +74,13 @@ func main() {
 	flag.DurationVar(&c.settle, "settle", 3*time.Second, "idle: wait before memory is read")
 	flag.StringVar(&c.method, "method", "GET", "http: method")
 	flag.StringVar(&c.body, "body", "", "http: JSON body")
+	flag.StringVar(&c.origin, "origin", "", "http: Origin header")
+	flag.StringVar(&c.want, "want", "", "http: headers that the answer must have, comma-separated")
+	flag.IntVar(&c.rate, "rate", 0, "echo, fanout, http: messages per second by timetable; 0: as many as are answered")
+	flag.BoolVar(&c.stalled, "stalled", false, "fanout with -rate: one more in the room, who never reads")
+	flag.BoolVar(&c.tls, "tls", false, "idle: over TLS")
+	flag.BoolVar(&c.goroutines, "goroutines", false, "idle: ask the server at /goroutines")
+	flag.BoolVar(&c.socketIO, "socketio", false, "echo, fanout: as events of Socket.IO, named as the path")
 	flag.Parse()
 
 	r, err := run(c)
@@ -72,12 +95,18 @@ func run(c config) (result, error) {
 	if c.conns < 1 || c.inflight < 1 || c.size < 0 || c.duration <= 0 || c.duration > time.Minute {
 		return result{}, errors.New("need -conns and -inflight of at least 1 and a -duration of at most 1m")
 	}
+	if err := descriptors(c.conns); err != nil {
+		return result{}, err
+	}
 	modes := map[string]func(config) (result, error){
 		"echo": echo, "fanout": fanout, "idle": idle, "handshake": handshakes, "http": requests,
 	}
+	if c.rate > 0 {
+		modes = map[string]func(config) (result, error){"echo": pacedEcho, "fanout": pacedFanout, "http": pacedRequests}
+	}
 	f := modes[c.mode]
 	if f == nil {
-		return result{}, fmt.Errorf("unknown mode %q", c.mode)
+		return result{}, fmt.Errorf("no mode %q with -rate %d", c.mode, c.rate)
 	}
 	r, err := f(c)
 	r.Mode = c.mode

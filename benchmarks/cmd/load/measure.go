@@ -78,25 +78,40 @@ func window(c config, m *meter) (result, error) {
 // limit is when a connection gives up, whatever happens.
 func (c config) limit() time.Time { return time.Now().Add(c.warm + c.duration + patience) }
 
-// echo keeps messages in flight on every connection; what has come back in one
-// read goes out again in one write.
-func echo(c config) (result, error) {
+// open makes the connections of a WebSocket load, and the message.
+func open(c config) (*loop, []*peer, message, error) {
 	m, err := newMessage(c)
 	if err != nil {
-		return result{}, err
+		return nil, nil, m, err
 	}
 	peers, err := connect(c)
 	if err != nil {
-		return result{}, err
+		return nil, nil, m, err
+	}
+	if c.deflate {
+		err = inflates(peers[0], m)
+	}
+	if err != nil {
+		closeAll(peers)
+		return nil, nil, m, err
+	}
+	for _, p := range peers {
+		p.room(c.inflight, m)
 	}
 	l, err := newLoop(peers)
+	return l, peers, m, err
+}
+
+// echo keeps messages in flight on every connection; what has come back in one
+// read goes out again in one write.
+func echo(c config) (result, error) {
+	l, peers, m, err := open(c)
 	if err != nil {
 		return result{}, err
 	}
 	defer l.close()
 	batch := repeat(m, c.inflight)
-	for i, p := range peers {
-		p.room(c.inflight, m)
+	for i := range peers {
 		if err := l.write(i, batch); err != nil {
 			return result{}, err
 		}
@@ -121,53 +136,35 @@ func echo(c config) (result, error) {
 // room, itself included, hears it. A message is on its way until as many
 // deliveries as there are connections have followed it.
 func fanout(c config) (result, error) {
-	m, err := newMessage(c)
+	l, peers, m, err := open(c)
 	if err != nil {
 		return result{}, err
 	}
-	peers, err := connect(c)
-	if err != nil {
+	defer l.close()
+	batch := repeat(m, c.inflight)
+	if err := l.write(0, batch); err != nil {
 		return result{}, err
 	}
 	var total meter
-	next := make(chan struct{}, 2*c.inflight)
-	for range c.inflight {
-		next <- struct{}{}
-	}
-	done := make(chan struct{})
-	speak := func() error {
-		for {
-			select {
-			case <-next:
-				if _, err := peers[0].Write(m.sent); err != nil {
-					return err
-				}
-			case <-done:
-				return nil
-			}
-		}
-	}
-	hear := func(p *peer) error {
-		p.room(c.inflight, m)
-		p.SetDeadline(c.limit())
-		for !total.over.Load() {
-			n, err := p.read(m)
-			if err != nil {
+	waiting := int64(c.conns) // deliveries until the next message
+	return measure(c, 1, &total, func(int) error {
+		return l.wait(&total, c.limit(), func(i int) error {
+			if err := l.read(i, peers[i]); err != nil {
 				return err
 			}
-			now := total.count.Add(int64(n))
-			for range now/int64(c.conns) - (now-int64(n))/int64(c.conns) {
-				next <- struct{}{}
+			n, err := peers[i].take(m)
+			if n == 0 || err != nil {
+				return err
 			}
-		}
-		return nil
-	}
-	return measure(c, c.conns+1, &total, func(i int) error {
-		if i == c.conns {
-			return speak()
-		}
-		return hear(peers[i])
-	}, func() { close(done); closeAll(peers) })
+			total.count.Add(int64(n))
+			for waiting -= int64(n); waiting <= 0; waiting += int64(c.conns) {
+				if err := l.write(0, m.sent); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}, func() {})
 }
 
 // idle reads the server's memory before any connection and after the last one
@@ -178,6 +175,10 @@ func idle(c config) (result, error) {
 		return result{}, err
 	}
 	before, err := rss(c.pid)
+	if err != nil {
+		return result{}, err
+	}
+	goroutines, err := countGoroutines(c)
 	if err != nil {
 		return result{}, err
 	}
@@ -197,10 +198,18 @@ func idle(c config) (result, error) {
 	}
 	time.Sleep(c.settle)
 	after, err := rss(c.pid)
+	if err != nil {
+		return result{}, err
+	}
+	then, err := countGoroutines(c)
+	for _, p := range peers {
+		err = errors.Join(err, p.alive())
+	}
 	return result{
-		Count:   int64(c.conns),
-		Seconds: time.Since(start).Seconds(),
-		Memory:  float64(after-before) / float64(c.conns),
+		Count:      int64(c.conns),
+		Seconds:    time.Since(start).Seconds(),
+		Memory:     float64(after-before) / float64(c.conns),
+		Goroutines: float64(then-goroutines) / float64(c.conns),
 	}, err
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"syscall"
 	"time"
 )
 
@@ -55,4 +56,30 @@ func rss(pid int) (int64, error) {
 	}
 	kilobytes, err := strconv.ParseInt(string(fields[0]), 10, 64)
 	return kilobytes << 10, err
+}
+
+// countGoroutines asks the server, where it can be asked.
+func countGoroutines(c config) (int, error) {
+	if !c.goroutines {
+		return 0, nil
+	}
+	c.method, c.path, c.body = "GET", "/goroutines", ""
+	body, err := probe(c, rawRequest(c))
+	if err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(string(body))
+}
+
+// descriptors fails where the process may not have as many files open as the
+// connections need.
+func descriptors(conns int) error {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return err
+	}
+	if need := uint64(conns) + 100; limit.Max < need {
+		return fmt.Errorf("%d connections need ulimit -n %d, it is %d", conns, need, limit.Max)
+	}
+	return nil
 }

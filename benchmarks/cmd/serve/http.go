@@ -70,6 +70,15 @@ func create(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, u)
 }
 
+func serveNetHTTP(l net.Listener) error {
+	m := http.NewServeMux()
+	m.HandleFunc("GET /plain", plain)
+	m.HandleFunc("GET /json", object)
+	m.HandleFunc("GET /users/{id}", func(w http.ResponseWriter, r *http.Request) { writeText(w, r.PathValue("id")) })
+	m.HandleFunc("POST /users", create)
+	return http.Serve(l, m)
+}
+
 func serveHTTPRouter(l net.Listener) error {
 	r := httprouter.New()
 	r.HandlerFunc("GET", "/plain", plain)

@@ -9,30 +9,46 @@ package main
 import (
 	"flag"
 	"fmt"
+	"io"
 	"log"
+	"log/slog"
 	"maps"
 	"net"
 	"net/http"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
+
+	coder "github.com/coder/websocket"
 )
 
-// servers serve a listener until it fails. WebSocket libraries answer at /echo
-// and some at /room, where all are sent what one says; HTTP ones have the four
+// servers serve a listener until it fails. WebSocket libraries answer at /echo,
+// some at /room, where all are sent what one says, and at /joined, an echo whose
+// connections are in one room and have a heartbeat; HTTP ones have the four
 // routes of http.go.
 var servers = map[string]func(net.Listener) error{
 	"nextrush": serveNextrush,
 
-	"gws":     sockets(gwsEcho(false), gwsRoom()),
-	"gws-z":   sockets(gwsEcho(true), nil), // -z: with permessage-deflate
-	"gorilla": sockets(gorillaEcho, gorillaRoom()),
-	"coder":   sockets(coderEcho, nil),
-	"gobwas":  sockets(gobwasEcho, nil),
-	"melody":  sockets(melodyEcho(), melodyRoom()),
+	"gws":      gwsServer,
+	"gws-z":    sockets(routes{"/echo": gwsEcho(true)}), // -z: with permessage-deflate
+	"gws-tls":  overTLS(gwsServer),
+	"gorilla":  sockets(routes{"/echo": gorillaEcho(false), "/room": gorillaRoom()}),
+	"coder":    sockets(routes{"/echo": coderEcho(nil)}),
+	"gobwas":   sockets(routes{"/echo": gobwasEcho}),
+	"melody":   sockets(routes{"/echo": melodyEcho(), "/room": melodyRoom()}),
+	"nbio":     serveNbio,
+	"fasthttp": serveFasthttp,
 
 	"gobwas-raw": gobwasRaw,
-	"nextrush-z": serveNextrushCompressed,
+	"gorilla-z":  sockets(routes{"/echo": gorillaEcho(true)}),
+	"coder-z": sockets(routes{"/echo": coderEcho(&coder.AcceptOptions{
+		CompressionMode: coder.CompressionNoContextTakeover, CompressionThreshold: 1,
+	})}),
+	"nextrush-z":   serveNextrushCompressed,
+	"nextrush-tls": serveNextrushTLS,
 
+	"net/http":   serveNetHTTP,
 	"httprouter": serveHTTPRouter,
 	"gin":        serveGin,
 	"echo":       serveEcho,
@@ -41,12 +57,14 @@ var servers = map[string]func(net.Listener) error{
 }
 
 func main() {
-	lib := flag.String("lib", "nextrush", strings.Join(slices.Sorted(maps.Keys(servers)), ", "))
+	lib := flag.String("lib", "nextrush", names(servers))
 	addr := flag.String("addr", "127.0.0.1:0", "address to listen on")
+	stack := flag.String("stack", "", "five or production: JSON behind middleware, of "+names(stacks))
 	flag.Parse()
-	serve := servers[*lib]
+	slog.SetLogLoggerLevel(slog.LevelWarn)
+	serve := find(*lib, *stack)
 	if serve == nil {
-		log.Fatalf("serve: unknown -lib %q", *lib)
+		log.Fatalf("serve: no -lib %q with -stack %q", *lib, *stack)
 	}
 	l, err := net.Listen("tcp", *addr)
 	if err != nil {
@@ -56,12 +74,35 @@ func main() {
 	log.Fatal("serve: ", serve(l))
 }
 
-// sockets serves WebSocket handlers with net/http alone; room may be nil.
-func sockets(echo, room http.HandlerFunc) func(net.Listener) error {
+func names[V any](m map[string]V) string { return strings.Join(slices.Sorted(maps.Keys(m)), ", ") }
+
+// find returns nil for what there is not.
+func find(lib, stack string) func(net.Listener) error {
+	behind := stacks[lib]
+	switch {
+	case stack == "":
+		return servers[lib]
+	case behind != nil && (stack == "five" || stack == "production"):
+		return func(l net.Listener) error { return behind(l, stack == "production") }
+	}
+	return nil
+}
+
+type routes map[string]http.HandlerFunc
+
+var gwsServer = sockets(routes{"/echo": gwsEcho(false), "/room": gwsRoom(), "/joined": gwsJoined()})
+
+// sockets serves WebSocket handlers with net/http alone.
+func sockets(handlers routes) func(net.Listener) error {
 	mux := http.NewServeMux()
-	mux.HandleFunc("/echo", echo)
-	if room != nil {
-		mux.HandleFunc("/room", room)
+	mux.HandleFunc("/goroutines", goroutines)
+	for path, h := range handlers {
+		mux.HandleFunc(path, h)
 	}
 	return func(l net.Listener) error { return http.Serve(l, mux) }
 }
+
+func countGoroutines() string { return strconv.Itoa(runtime.NumGoroutine()) }
+
+// goroutines answers with how many there are.
+func goroutines(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, countGoroutines()) }

@@ -15,6 +15,14 @@ func serveNextrushCompressed(l net.Listener) error {
 	return newNextrush(websocket.Options{Compression: websocket.Compression{Enabled: true, Threshold: 1}}).Serve(l)
 }
 
+func serveNextrushTLS(l net.Listener) error {
+	config, err := selfSigned()
+	if err != nil {
+		return err
+	}
+	return newNextrush(websocket.Options{}).ServeTLS(l, config)
+}
+
 func newNextrush(opts websocket.Options) *nextrush.App {
 	app := nextrush.New()
 	app.EnableWebSocket(opts)
@@ -22,10 +30,15 @@ func newNextrush(opts websocket.Options) *nextrush.App {
 		s.OnMessage(func(m websocket.Message) { s.SendMessage(m) })
 		return nil
 	})
+	app.WS("/joined", func(s *websocket.Socket, c *nextrush.Context) error {
+		s.OnMessage(func(m websocket.Message) { s.SendMessage(m) })
+		return s.Join("all")
+	})
 	app.WS("/room", func(s *websocket.Socket, c *nextrush.Context) error {
 		s.OnMessage(func(m websocket.Message) { app.WSTo("all").Send(m.Text()) })
 		return s.Join("all")
 	})
+	app.Get("/goroutines", func(c *nextrush.Context) error { return c.Text(countGoroutines()) })
 	app.Get("/plain", func(c *nextrush.Context) error { return c.Text(hello) })
 	app.Get("/json", func(c *nextrush.Context) error { return c.JSON(message{hello}) })
 	app.Get("/users/:id", func(c *nextrush.Context) error { return c.Text(c.Param("id")) })

@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"time"
 
 	coder "github.com/coder/websocket"
 	"github.com/gobwas/ws"
@@ -44,13 +45,28 @@ func (m *members[C]) each(f func(C)) {
 
 type gwsHandler struct {
 	gws.BuiltinEventHandler
-	room *members[*gws.Conn] // nil: echo
+	room  *members[*gws.Conn] // nil: none
+	echo  bool                // to the sender alone, also with a room
+	quiet time.Duration       // heartbeat: longest silence; 0: no limit
 }
 
 func (h *gwsHandler) OnOpen(c *gws.Conn) {
 	if h.room != nil {
 		h.room.join(c)
 	}
+	h.alive(c)
+}
+
+// alive is the heartbeat of gws's own example: pings come from the client.
+func (h *gwsHandler) alive(c *gws.Conn) {
+	if h.quiet > 0 {
+		c.SetDeadline(time.Now().Add(h.quiet))
+	}
+}
+
+func (h *gwsHandler) OnPing(c *gws.Conn, payload []byte) {
+	h.alive(c)
+	c.WritePong(payload)
 }
 
 func (h *gwsHandler) OnClose(c *gws.Conn, _ error) {
@@ -61,7 +77,8 @@ func (h *gwsHandler) OnClose(c *gws.Conn, _ error) {
 
 func (h *gwsHandler) OnMessage(c *gws.Conn, m *gws.Message) {
 	defer m.Close()
-	if h.room == nil {
+	h.alive(c)
+	if h.echo {
 		c.WriteMessage(m.Opcode, m.Bytes())
 		return
 	}
@@ -81,29 +98,42 @@ func gwsUpgrade(h *gwsHandler, compress bool) http.HandlerFunc {
 	}
 }
 
-func gwsEcho(compress bool) http.HandlerFunc { return gwsUpgrade(&gwsHandler{}, compress) }
+func gwsEcho(compress bool) http.HandlerFunc { return gwsUpgrade(&gwsHandler{echo: true}, compress) }
 
 func gwsRoom() http.HandlerFunc {
 	return gwsUpgrade(&gwsHandler{room: new(members[*gws.Conn])}, false)
 }
 
-func gorillaEcho(w http.ResponseWriter, r *http.Request) {
-	var up gorilla.Upgrader
-	c, err := up.Upgrade(w, r, nil)
-	if err != nil {
-		return
-	}
-	defer c.Close()
-	for {
-		kind, b, err := c.ReadMessage()
-		if err != nil || c.WriteMessage(kind, b) != nil {
+func gwsJoined() http.HandlerFunc {
+	return gwsUpgrade(&gwsHandler{room: new(members[*gws.Conn]), echo: true, quiet: time.Minute}, false)
+}
+
+func gorillaEcho(compress bool) http.HandlerFunc {
+	up := gorilla.Upgrader{EnableCompression: compress}
+	return func(w http.ResponseWriter, r *http.Request) {
+		c, err := up.Upgrade(w, r, nil)
+		if err != nil {
 			return
+		}
+		defer c.Close()
+		for {
+			kind, b, err := c.ReadMessage()
+			if err != nil || c.WriteMessage(kind, b) != nil {
+				return
+			}
 		}
 	}
 }
 
-// gorillaClient has a queue and a writer, as in gorilla's chat example.
-type gorillaClient struct{ queue chan *gorilla.PreparedMessage }
+// queueLength is of gorilla's chat example.
+const queueLength = 256
+
+// gorillaClient has a queue and a writer, as in gorilla's chat example; one
+// whose queue is full is dropped, as there.
+type gorillaClient struct {
+	*gorilla.Conn
+	queue chan *gorilla.PreparedMessage
+}
 
 func gorillaRoom() http.HandlerFunc {
 	var up gorilla.Upgrader
@@ -113,42 +143,50 @@ func gorillaRoom() http.HandlerFunc {
 		if err != nil {
 			return
 		}
-		c := &gorillaClient{make(chan *gorilla.PreparedMessage, 256)}
+		c := &gorillaClient{conn, make(chan *gorilla.PreparedMessage, queueLength)}
 		done := make(chan struct{})
 		room.join(c)
-		defer func() { room.leave(c); close(done); conn.Close() }()
+		defer func() { room.leave(c); close(done); c.Close() }()
 		go func() {
 			for {
 				select {
 				case p := <-c.queue:
-					conn.WritePreparedMessage(p)
+					c.WritePreparedMessage(p)
 				case <-done:
 					return
 				}
 			}
 		}()
 		for {
-			kind, b, err := conn.ReadMessage()
+			kind, b, err := c.ReadMessage()
 			if err != nil {
 				return
 			}
 			if p, err := gorilla.NewPreparedMessage(kind, b); err == nil {
-				room.each(func(c *gorillaClient) { c.queue <- p })
+				room.each(func(c *gorillaClient) {
+					select {
+					case c.queue <- p:
+					default:
+						c.NetConn().Close()
+					}
+				})
 			}
 		}
 	}
 }
 
-func coderEcho(w http.ResponseWriter, r *http.Request) {
-	c, err := coder.Accept(w, r, nil)
-	if err != nil {
-		return
-	}
-	defer c.CloseNow()
-	for {
-		kind, b, err := c.Read(r.Context())
-		if err != nil || c.Write(r.Context(), kind, b) != nil {
+func coderEcho(opts *coder.AcceptOptions) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		c, err := coder.Accept(w, r, opts)
+		if err != nil {
 			return
+		}
+		defer c.CloseNow()
+		for {
+			kind, b, err := c.Read(r.Context())
+			if err != nil || c.Write(r.Context(), kind, b) != nil {
+				return
+			}
 		}
 	}
 }
@@ -195,6 +233,7 @@ func melodyEcho() http.HandlerFunc {
 
 func melodyRoom() http.HandlerFunc {
 	m := melody.New()
+	m.Config.MaxMessageSize = 64 << 10 // its own, 512 bytes, is less than the load has
 	m.HandleMessage(func(_ *melody.Session, b []byte) { m.Broadcast(b) })
 	return func(w http.ResponseWriter, r *http.Request) { m.HandleRequest(w, r) }
 }

@@ -1,0 +1,47 @@
+package main
+
+import (
+	"math"
+	"math/bits"
+	"time"
+)
+
+const (
+	subBits = 6 // of precision: a bucket is at most 1/64 of its values wide
+	sub     = 1 << subBits
+)
+
+// histogram counts durations in buckets that get wider as they get longer, like
+// HdrHistogram's: small, quick to add to, and 1.6 % exact at any length.
+type histogram struct {
+	buckets [(64 - subBits) * sub]int64
+	count   int64
+}
+
+func (h *histogram) add(d time.Duration) {
+	h.buckets[bucket(uint64(max(d, 0)))]++
+	h.count++
+}
+
+// bucket keeps the highest seven bits of v, the first of which is always 1.
+func bucket(v uint64) int {
+	shift := max(bits.Len64(v)-subBits-1, 0)
+	return shift*sub + int(v>>shift)
+}
+
+// upper is the longest duration in a bucket.
+func upper(i int) time.Duration {
+	shift := max(i/sub-1, 0)
+	return time.Duration(uint64(i-shift*sub+1)<<shift - 1)
+}
+
+// quantile is a duration that the share q of all do not exceed; 0 for none.
+func (h *histogram) quantile(q float64) time.Duration {
+	rank := int64(math.Ceil(q * float64(h.count)))
+	for i, n := range h.buckets {
+		if rank -= n; rank <= 0 {
+			return upper(i)
+		}
+	}
+	return 0
+}

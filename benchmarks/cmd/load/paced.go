@@ -1,0 +1,197 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"syscall"
+	"time"
+)
+
+// paced is a load that keeps to a timetable, whatever the server does. What is
+// late in going out because the server, or this load, was slow is late in the
+// result too: times count from when a message was due, so none is left out for
+// the wait it caused (coordinated omission).
+type paced struct {
+	loop  *loop
+	peers []*peer
+	bytes []byte                     // of one message or request
+	take  func(p *peer) (int, error) // removes the answers that are whole
+	one   bool                       // the first connection sends all, and everybody gets an answer
+	turns bool                       // HTTP: no request before the answer to the last
+
+	rate  float64 // messages per second
+	warm  int     // messages that do not count
+	total int     // messages
+	start time.Time
+	sent  int
+	asked []int // messages by connection
+	got   []int // answers by connection
+	done  int   // answers
+	took  histogram
+}
+
+// due is when message n has to leave, from the start.
+func (p *paced) due(n int) time.Duration {
+	return time.Duration(float64(n) / p.rate * float64(time.Second))
+}
+
+// number is that of the message whose answer came k-th on connection i.
+func (p *paced) number(i, k int) int {
+	if p.one {
+		return k
+	}
+	return i + k*len(p.peers)
+}
+
+// run sends everything, waits for the last answer, and gives the server's CPU
+// from the end of the warm-up to the last message.
+func (p *paced) run(c config) (result, error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	p.rate = float64(c.rate)
+	p.warm = int(p.rate * c.warm.Seconds())
+	p.total = p.warm + max(1, int(p.rate*c.duration.Seconds()))
+	p.asked, p.got = make([]int, len(p.peers)), make([]int, len(p.peers))
+	p.start = time.Now()
+	if err := p.until(p.warm); err != nil {
+		return result{}, err
+	}
+	used, err := cpu(c.pid)
+	if err != nil {
+		return result{}, err
+	}
+	if err := p.until(p.total); err != nil {
+		return result{}, err
+	}
+	after, err := cpu(c.pid)
+	if err != nil {
+		return result{}, err
+	}
+	seconds := (p.due(p.total) - p.due(p.warm)).Seconds()
+	if err := p.drain(); err != nil {
+		return result{}, err
+	}
+	return result{
+		Count:    p.took.count,
+		Seconds:  seconds,
+		CPU:      float64((after - used).Nanoseconds()) / 1e3 / float64(p.took.count),
+		Messages: int64(p.total),
+		P50:      micros(p.took.quantile(0.5)),
+		P99:      micros(p.took.quantile(0.99)),
+		P999:     micros(p.took.quantile(0.999)),
+	}, nil
+}
+
+func micros(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
+
+// until sends what is due before message n and reads what comes meanwhile. It
+// never sleeps: a sleep would end late.
+func (p *paced) until(n int) error {
+	for p.sent < n {
+		for now := time.Since(p.start); p.sent < n && p.due(p.sent) <= now; p.sent++ {
+			if err := p.send(); err != nil {
+				return err
+			}
+		}
+		if err := p.poll(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *paced) send() error {
+	i := p.sent % len(p.peers)
+	if p.one {
+		i = 0
+	}
+	p.asked[i]++
+	if p.turns && p.asked[i]-p.got[i] > 1 {
+		return nil
+	}
+	return p.loop.write(i, p.bytes)
+}
+
+func (p *paced) drain() error {
+	answers := p.total
+	if p.one {
+		answers *= len(p.peers)
+	}
+	for end := time.Now().Add(patience); p.done < answers; {
+		if time.Now().After(end) {
+			return fmt.Errorf("%d of %d answers never came", answers-p.done, answers)
+		}
+		if err := p.poll(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *paced) poll() error {
+	n, err := syscall.EpollWait(p.loop.epoll, p.loop.events, 0)
+	if err != nil && err != syscall.EINTR {
+		return err
+	}
+	for _, e := range p.loop.events[:max(n, 0)] {
+		if err := p.ready(int(e.Fd)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *paced) ready(i int) error {
+	if err := p.loop.read(i, p.peers[i]); err != nil {
+		return err
+	}
+	n, err := p.take(p.peers[i])
+	now := time.Since(p.start)
+	for range n {
+		if number := p.number(i, p.got[i]); number >= p.warm {
+			p.took.add(now - p.due(number))
+		}
+		p.got[i]++
+		p.done++
+	}
+	if err == nil && n > 0 && p.turns && p.asked[i] > p.got[i] {
+		err = p.loop.write(i, p.bytes)
+	}
+	return err
+}
+
+func pacedEcho(c config) (result, error)   { return pacedSockets(c, false) }
+func pacedFanout(c config) (result, error) { return pacedSockets(c, true) }
+
+func pacedSockets(c config, one bool) (r result, err error) {
+	l, peers, m, err := open(c)
+	if err != nil {
+		return r, err
+	}
+	defer l.close()
+	if c.stalled {
+		s, err := stall(c)
+		if err != nil {
+			return r, err
+		}
+		defer s.Close()
+		defer func() { err = errors.Join(err, s.stuck(&r)) }()
+	}
+	p := paced{loop: l, peers: peers, bytes: m.sent, one: one,
+		take: func(p *peer) (int, error) { return p.take(m) }}
+	return p.run(c)
+}
+
+func pacedRequests(c config) (result, error) {
+	l, peers, first, err := openHTTP(c)
+	if err != nil {
+		return result{}, err
+	}
+	defer l.close()
+	p := paced{loop: l, peers: peers, bytes: rawRequest(c), turns: true,
+		take: func(p *peer) (int, error) { return p.answered(first) }}
+	r, err := p.run(c)
+	r.Body = string(first)
+	return r, err
+}

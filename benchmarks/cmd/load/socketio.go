@@ -1,0 +1,44 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+)
+
+// socketIOPath asks for Engine.IO protocol 4 on a WebSocket from the start.
+const socketIOPath = "/socket.io/?EIO=4&transport=websocket"
+
+// joinSocketIO goes through the two packets before events: Engine.IO's open (0)
+// from the server, and Socket.IO's connect (40) there and back. early is what
+// came with the handshake.
+func (p *peer) joinSocketIO(early []byte) error {
+	p.buf = make([]byte, 4096)
+	p.have = copy(p.buf, early)
+	defer func() { p.buf = nil }()
+	if err := p.expect("0{"); err != nil {
+		return err
+	}
+	if _, err := p.Write(clientFrame(fin|opText, []byte("40"))); err != nil {
+		return err
+	}
+	if err := p.expect("40{"); err != nil {
+		return err
+	}
+	if p.have > 0 {
+		return fmt.Errorf("socket.io goes on: %.40q", p.buf[:p.have])
+	}
+	return nil
+}
+
+func (p *peer) expect(packet string) error {
+	f, err := p.next()
+	if err == nil && !bytes.HasPrefix(f.payload, []byte(packet)) {
+		err = fmt.Errorf("socket.io sends %.40q, not %s", f.payload, packet)
+	}
+	return err
+}
+
+// socketIOEvent is text as the only argument of an event.
+func socketIOEvent(event string, text []byte) []byte {
+	return fmt.Appendf(nil, `42["%s","%s"]`, event, text)
+}
