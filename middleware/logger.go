@@ -35,16 +35,23 @@ func Logger(opts ...LoggerOptions) nextrush.Handler {
 			logger = c.App().Logger()
 		}
 		status := outcome(c, err)
-		logger.LogAttrs(context.WithoutCancel(c.Request().Context()), level(status), "request",
+		ctx := context.WithoutCancel(c.Request().Context())
+		if !logger.Enabled(ctx, level(status)) {
+			return err
+		}
+		end := time.Now()
+		record := slog.NewRecord(end, level(status), "request", 0) // the place in this file says nothing
+		record.AddAttrs(
 			slog.String("method", c.Method()),
 			slog.String("path", c.Path()),
 			slog.String("route", c.Route()),
 			slog.Int("status", status),
 			slog.Int64("bytes", c.Size()),
-			slog.Duration("duration", time.Since(start)),
+			slog.Duration("duration", end.Sub(start)),
 			slog.String("ip", c.IP()),
 			slog.String("id", c.ID()),
 		)
+		logger.Handler().Handle(ctx, record)
 		return err
 	}
 }

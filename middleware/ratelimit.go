@@ -67,7 +67,7 @@ func RateLimit(opts ...RateLimitOptions) nextrush.Handler {
 	}
 	o = o.withDefaults()
 	bucket := o.bucket()
-	limit := strconv.Itoa(bucket.Burst)
+	limit := []string{strconv.Itoa(bucket.Burst)}
 	return func(c *nextrush.Context) error {
 		key := o.Key(c)
 		if key == "" {
@@ -81,9 +81,9 @@ func RateLimit(opts ...RateLimitOptions) nextrush.Handler {
 		if err != nil {
 			return nextrush.NewError(http.StatusServiceUnavailable).WithCause(err)
 		}
-		c.SetHeader("RateLimit-Limit", limit)
-		c.SetHeader("RateLimit-Remaining", strconv.Itoa(state.Remaining))
-		c.SetHeader("RateLimit-Reset", seconds(state.Reset))
+		h := c.Writer().Header()
+		rest := []string{strconv.Itoa(state.Remaining), seconds(state.Reset)}
+		h["Ratelimit-Limit"], h["Ratelimit-Remaining"], h["Ratelimit-Reset"] = limit, rest[:1:1], rest[1:]
 		if !state.Allowed {
 			return retryLater(http.StatusTooManyRequests, state.RetryAfter)
 		}
