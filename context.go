@@ -40,6 +40,8 @@ type more struct {
 	id     string
 	form   *multipart.Form // whose files are removed with the request
 
+	operation *Operation // to be filled: there is no request
+
 	bodyRead bool // body and bodyErr are what reading it gave
 	body     []byte
 	bodyErr  error

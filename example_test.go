@@ -60,3 +60,28 @@ func ExampleContext_Bind() {
 	// 422
 	// 400
 }
+
+type greetingIn struct {
+	Name string `query:"name" validate:"required"`
+}
+
+type greeting struct {
+	Text string `json:"text"`
+}
+
+func ExampleHandle() {
+	app := nextrush.New()
+	app.Get("/hello", nextrush.Describe(nextrush.Operation{Summary: "Greets"}),
+		nextrush.Handle(func(c *nextrush.Context, in greetingIn) (greeting, error) {
+			return greeting{"Hello " + in.Name}, nil
+		}))
+
+	w := httptest.NewRecorder()
+	app.ServeHTTP(w, httptest.NewRequest("GET", "/hello?name=Ada", nil))
+	op := app.Routes()[0].Operation
+	fmt.Print(w.Body)
+	fmt.Println(op.Summary, op.In, op.Out)
+	// Output:
+	// {"text":"Hello Ada"}
+	// Greets nextrush_test.greetingIn nextrush_test.greeting
+}

@@ -202,6 +202,7 @@ type Route struct {
 	handlers []Handler
 	source   string // file:line of the registration
 	name     string
+	socket   bool // a WebSocket route
 	pattern
 }
 
@@ -218,12 +219,19 @@ func (r *Route) Path() string { return r.path }
 func (r *Route) Method() string { return r.method }
 
 func (r *Route) info() RouteInfo {
-	if r.inner == nil {
-		return RouteInfo{Method: r.method, Path: r.path, Name: r.name, Source: r.source}
+	o := r.original()
+	return RouteInfo{
+		Method: o.method, Path: r.path, Name: o.name, WebSocket: o.socket,
+		Operation: operation(r.chain()), Source: o.source,
 	}
-	info := r.inner.info()
-	info.Path = r.path
-	return info
+}
+
+// original is the route of the mounted app, where this one stands for one.
+func (r *Route) original() *Route {
+	for r.inner != nil {
+		r = r.inner
+	}
+	return r
 }
 
 func (r *Route) chain() []Handler {
@@ -235,10 +243,12 @@ func (r *Route) chain() []Handler {
 
 // RouteInfo describes a route.
 type RouteInfo struct {
-	Method string `json:"method"` // empty: any
-	Path   string `json:"path"`
-	Name   string `json:"name,omitempty"`
-	Source string `json:"-"` // file:line of the registration
+	Method    string     `json:"method"` // empty: any
+	Path      string     `json:"path"`
+	Name      string     `json:"name,omitempty"`
+	WebSocket bool       `json:"websocket,omitempty"` // registered with WS
+	Operation *Operation `json:"-"`                   // nil: no handler says what it does
+	Source    string     `json:"-"`                   // file:line of the registration
 }
 
 // Routes lists the routes in the order of their registration.
@@ -258,7 +268,7 @@ func (a *App) URL(name string, params ...any) (string, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, rt := range a.all {
-		if rt.info().Name == name {
+		if rt.original().name == name {
 			return rt.pattern.fill(params)
 		}
 	}

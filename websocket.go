@@ -82,7 +82,7 @@ func (g *routes) WS(path string, h WSHandler) {
 	}
 	a := g.app
 	a.mustSockets("WS " + path)
-	g.Get(path, func(c *Context) error { return a.upgrade(c, h) })
+	g.Get(path, func(c *Context) error { return a.upgrade(c, h) }).socket = true
 }
 
 // WSUse adds middleware for all WebSocket routes.

@@ -1,0 +1,126 @@
+package nextrush
+
+import (
+	"net/http"
+	"reflect"
+)
+
+// Operation describes what a route does, for documents such as OpenAPI. Its zero
+// value says nothing.
+type Operation struct {
+	ID          string // unique among the routes, for generators of clients
+	Summary     string // one line
+	Description string // Markdown
+	Tags        []string
+	Deprecated  bool
+
+	Status int   // of success; 0: 200, or 204 where Out is empty
+	Errors []int // statuses that are answered besides those of Bind
+
+	In  reflect.Type // what Bind fills; nil: unknown
+	Out reflect.Type // what is answered as JSON; nil: unknown, struct{}: nothing
+}
+
+// Handle makes a handler of a function: In is filled and validated as by
+// [Context.Bind], Out is answered as JSON, with the status of the route's
+// [Operation] or of [Context.Status], and the error is returned. An In or Out of
+// struct{} stands for none: such an Out is answered with 204. Where f has answered
+// by itself, Out is dropped. [App.Routes] tells the types.
+//
+// An In that is a pointer panics.
+func Handle[In, Out any](f func(c *Context, in In) (Out, error)) Handler {
+	op := Operation{In: reflect.TypeFor[In](), Out: reflect.TypeFor[Out]()}
+	if f == nil {
+		panic("nextrush: Handle: the function is nil: give one")
+	}
+	if op.In.Kind() == reflect.Pointer {
+		panic("nextrush: Handle: In is " + op.In.String() + ": give what it points to")
+	}
+	takes, gives := op.In != nothing, op.Out != nothing
+	return described(op, func(c *Context) error {
+		var in In
+		if takes {
+			if err := c.Bind(&in); err != nil {
+				return err
+			}
+		}
+		out, err := f(c, in)
+		switch {
+		case err != nil || c.Written():
+			return err
+		case !gives:
+			return c.NoContent()
+		}
+		return c.JSON(out)
+	})
+}
+
+var nothing = reflect.TypeFor[struct{}]()
+
+// Describe says what the routes behind it do, in a group or in front of a route's
+// handler. Of several on the way to a route, the last one that sets a field counts;
+// Tags and Errors add up. Status is also the status of the answer, unless the
+// handler chooses another.
+func Describe(op Operation) Handler {
+	return described(op, func(c *Context) error {
+		if op.Status != 0 {
+			c.Status(op.Status)
+		}
+		return c.Next()
+	})
+}
+
+// described is a handler that can be asked what it does: by a Context that has
+// nothing but an Operation to be filled.
+//
+//go:noinline
+func described(op Operation, h Handler) Handler {
+	return func(c *Context) error {
+		if c.app == nil {
+			c.more.operation.add(op)
+			return nil
+		}
+		return h(c)
+	}
+}
+
+// describedCode is the code that all described handlers share. It tells them from
+// others, which must not run without a request.
+var describedCode = reflect.ValueOf(described(Operation{}, nil)).Pointer()
+
+// operation is what the handlers say of themselves; nil where none does.
+func operation(handlers []Handler) *Operation {
+	var op *Operation
+	for _, h := range handlers {
+		if reflect.ValueOf(h).Pointer() != describedCode {
+			continue
+		}
+		if op == nil {
+			op = new(Operation)
+		}
+		h(&Context{more: &more{operation: op}})
+	}
+	return op
+}
+
+func (o *Operation) add(from Operation) {
+	tags, errors := append(o.Tags, from.Tags...), append(o.Errors, from.Errors...)
+	to, set := reflect.ValueOf(o).Elem(), reflect.ValueOf(from)
+	for i := range set.NumField() {
+		if f := set.Field(i); !f.IsZero() {
+			to.Field(i).Set(f)
+		}
+	}
+	o.Tags, o.Errors = tags, errors
+}
+
+// SuccessStatus is the status that the operation answers with when all goes well.
+func (o *Operation) SuccessStatus() int {
+	switch {
+	case o.Status != 0:
+		return o.Status
+	case o.Out == nothing:
+		return http.StatusNoContent
+	}
+	return http.StatusOK
+}
