@@ -1,5 +1,7 @@
 package main
 
+import "slices"
+
 // kind is what is measured of a case.
 type kind int
 
@@ -33,7 +35,7 @@ const (
 
 var (
 	sockets    = []string{"gws", "gorilla", "coder", "gobwas", "melody", "nbio", "fasthttp", "ws", "bun", "nextrush"}
-	echoes     = append([]string{"socket.io"}, sockets...)
+	echoes     = slices.Insert(slices.Clone(sockets), slices.Index(sockets, "ws")+1, "socket.io")
 	rooms      = []string{"gws", "gorilla", "melody", "nbio", "fasthttp", "ws", "socket.io", "bun", "nextrush"}
 	fewSockets = []string{"gws", "gorilla", "nbio", "bun", "nextrush"} // where a run takes long
 	packed     = []string{"gws-z", "gorilla-z", "coder-z", "bun-z", "nextrush-z"}
@@ -42,29 +44,29 @@ var (
 )
 
 var cases = []benchCase{
-	echo("200 connections, 1 in flight, 128 B", echoes, "-conns", "200"),
-	echo("100 connections, 16 in flight, 128 B", echoes, "-conns", "100", "-inflight", "16"),
-	echo("10,000 connections, 1 in flight, 128 B", fewSockets, "-conns", "10000"),
-	echo("20 connections, 1 in flight, 64 KiB", fewSockets, "-conns", "20", "-size", "65536"),
-	echo("20 connections, 1 in flight, 1 MiB", fewSockets, "-conns", "20", "-size", "1048576"),
+	echo("1 in flight, 200 connections, 128 B", echoes, "-conns", "200"),
+	echo("16 in flight, 100 connections, 128 B", echoes, "-conns", "100", "-inflight", "16"),
+	echo("on 10k connections, 1 in flight, 128 B", fewSockets, "-conns", "10000"),
+	echo("64 KiB, 1 in flight, 20 connections", fewSockets, "-conns", "20", "-size", "65536"),
+	echo("1 MiB, 1 in flight, 20 connections", fewSockets, "-conns", "20", "-size", "1048576"),
 	{name: "ws deflate echo, 100 connections, 1 in flight, 512 B of JSON", unit: perMessage, base: "gws-z", libs: packed,
 		load: []string{"-mode", "echo", "-deflate", "-size", "512"}},
-	fanout("1,000 in a room, 1 outstanding, 128 B", rooms, "-conns", "1000"),
-	fanout("1,000 in a room, 16 outstanding, 128 B", rooms, "-conns", "1000", "-inflight", "16"),
-	fanout("10,000 in a room, 1 outstanding, 128 B", fewSockets, "-conns", "10000"),
+	fanout("1 outstanding, 1,000 in a room, 128 B", rooms, "-conns", "1000"),
+	fanout("16 outstanding, 1,000 in a room, 128 B", rooms, "-conns", "1000", "-inflight", "16"),
+	fanout("to 10k, 1 outstanding, 128 B", fewSockets, "-conns", "10000"),
 	{name: "ws handshake, 16 at a time", unit: perHandshake, base: "gws", libs: sockets,
 		load: []string{"-mode", "handshake", "-conns", "16"}},
 
-	{name: "ws latency, echo at half the saturating rate, 200 connections, 128 B", kind: latency, unit: slowest,
+	{name: "ws latency of an echo at half the saturating rate, 200 connections, 128 B", kind: latency, unit: slowest,
 		base: "gws", libs: sockets, load: []string{"-mode", "echo", "-conns", "200"}},
-	{name: "ws stalled reader, fan-out to 1,000 at 20 messages a second, 4 KiB", kind: stalled, unit: slowest,
+	{name: "ws stalled reader in a room of 1,000 at 20 messages a second, 4 KiB", kind: stalled, unit: slowest,
 		note: "One more client in the room never reads. Its share fills the kernel's buffers before the times count; what follows waits in the server.",
 		base: "gws", libs: []string{"gws", "gorilla", "melody", "nbio", "ws", "bun", "nextrush"},
 		load: []string{"-mode", "fanout", "-path", "/room", "-conns", "1000", "-size", "4096", "-rate", "20", "-warm", "2500ms"}},
 
-	idle("talked once", "gws", sockets),
-	idle("talked once, joined one room, heartbeat on", "gws", []string{"gws", "bun", "nextrush"}, "-path", "/joined"),
-	idle("talked once, joined one room, heartbeat on, TLS", "gws-tls", []string{"gws-tls", "nextrush-tls"}, "-path", "/joined", "-tls"),
+	idle("10k, talked once", "gws", sockets),
+	idle("in a room, 10k, talked once, heartbeat on", "gws", []string{"gws", "bun", "nextrush"}, "-path", "/joined"),
+	idle("over TLS in a room, 10k, talked once, heartbeat on", "gws-tls", []string{"gws-tls", "nextrush-tls"}, "-path", "/joined", "-tls"),
 
 	route("plain", "GET", "/plain", ""),
 	route("JSON", "GET", "/json", ""),
@@ -72,23 +74,23 @@ var cases = []benchCase{
 	route("bind and validate", "POST", "/users", `{"name":"Ada","email":"ada@example.org","age":36}`),
 	stack("five middlewares and JSON", "chi", "five"),
 	stack("production stack and JSON", "echo", "production"),
-	{name: "http latency, JSON at half the saturating rate, 64 connections", kind: latency, unit: slowest,
+	{name: "http latency of JSON at half the saturating rate, 64 connections", kind: latency, unit: slowest,
 		base: "httprouter", libs: []string{"httprouter", "net/http", "gin", "echo", "chi", "fiber", "nextrush"},
 		load: request("GET", "/json", "")},
 }
 
 func echo(name string, libs []string, load ...string) benchCase {
-	return benchCase{name: "ws echo, " + name, load: append([]string{"-mode", "echo"}, load...),
+	return benchCase{name: "ws echo " + name, load: append([]string{"-mode", "echo"}, load...),
 		base: "gws", libs: libs, unit: perMessage}
 }
 
 func fanout(name string, libs []string, load ...string) benchCase {
-	return benchCase{name: "ws fan-out, " + name, load: append([]string{"-mode", "fanout", "-path", "/room"}, load...),
+	return benchCase{name: "ws fan-out " + name, load: append([]string{"-mode", "fanout", "-path", "/room"}, load...),
 		base: "gws", libs: libs, unit: perDelivery}
 }
 
 func idle(name, base string, libs []string, load ...string) benchCase {
-	return benchCase{name: "ws idle, 10,000 connections, " + name, kind: memory, unit: perIdle,
+	return benchCase{name: "ws idle " + name, kind: memory, unit: perIdle,
 		load: append([]string{"-mode", "idle", "-conns", "10000"}, load...), base: base, libs: libs}
 }
 

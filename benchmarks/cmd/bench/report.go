@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -80,7 +81,7 @@ func table(c benchCase, samples map[string][]sample) string {
 		if base > 0 {
 			ratio = fmt.Sprintf("%.3f", median(all)/base)
 		}
-		fmt.Fprintf(&b, "| %s | %.2f | %s | %s | %s |\n", lib, median(all), ratio, list(all), rest(c, lib, samples))
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", lib, list(c, median(all)), ratio, list(c, all...), rest(c, lib, samples))
 	}
 	return b.String()
 }
@@ -135,10 +136,15 @@ func median(values []float64) float64 {
 	return (v[(len(v)-1)/2] + v[len(v)/2]) / 2
 }
 
-func list(values []float64) string {
+// list leaves out what is finer than a latency's precision.
+func list(c benchCase, values ...float64) string {
+	digits := 2
+	if c.kind == latency || c.kind == stalled {
+		digits = 0
+	}
 	texts := make([]string, len(values))
 	for i, v := range values {
-		texts[i] = fmt.Sprintf("%.2f", v)
+		texts[i] = strconv.FormatFloat(v, 'f', digits, 64)
 	}
 	return strings.Join(texts, " ")
 }

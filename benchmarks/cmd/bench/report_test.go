@@ -60,8 +60,8 @@ func TestTablesHaveAsManyCellsAsColumns(t *testing.T) {
 	for kind, want := range map[kind]string{
 		cost:    "| a | 8.00 | 1.000 | 8.00 | 10 | 0 % |",
 		memory:  "| a | 2.00 | 1.000 | 2.00 | 2.00 |",
-		latency: "| a | 90.00 | 1.000 | 90.00 | 10 | 99 | 0 % |",
-		stalled: "| a | 90.00 | 1.000 | 90.00 | 90 | 1.00 |",
+		latency: "| a | 90 | 1.000 | 90 | 10 | 99 | 0 % |",
+		stalled: "| a | 90 | 1.000 | 90 | 90 | 1.00 |",
 	} {
 		c := benchCase{name: "x", kind: kind, base: "a", libs: []string{"a"}}
 		got := table(c, map[string][]sample{"a": one, "a" + withoutReader: one})

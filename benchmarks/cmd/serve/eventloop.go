@@ -21,7 +21,8 @@ func serveNbio(l net.Listener) error {
 	mux.HandleFunc("/goroutines", goroutines)
 	engine := nbhttp.NewEngine(nbhttp.Config{
 		Network: "tcp", Addrs: []string{l.Addr().String()}, Handler: mux,
-		Listen: func(string, string) (net.Listener, error) { return l, nil },
+		MaxWebsocketFramePayloadSize: 2 << 20, // as the others: no fragments
+		Listen:                       func(string, string) (net.Listener, error) { return l, nil },
 	})
 	if err := engine.Start(); err != nil {
 		return err

@@ -105,4 +105,8 @@ func sockets(handlers routes) func(net.Listener) error {
 func countGoroutines() string { return strconv.Itoa(runtime.NumGoroutine()) }
 
 // goroutines answers with how many there are.
-func goroutines(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, countGoroutines()) }
+func goroutines(w http.ResponseWriter, _ *http.Request) {
+	n := countGoroutines()
+	w.Header().Set("Content-Length", strconv.Itoa(len(n)))
+	io.WriteString(w, n)
+}
