@@ -96,3 +96,53 @@ func quality(ranges []acceptRange, t string) float64 {
 	}
 	return q
 }
+
+// AcceptsEncoding returns the one of the content codings, "zstd" or "gzip" say,
+// that the client prefers by its Accept-Encoding (RFC 9110 §12.5.3), the first of
+// them among equals. It is empty where the client takes none of them, or likes
+// the content as it is better.
+func (c *Context) AcceptsEncoding(codings ...string) string {
+	weights := c.encodingWeights()
+	best, chosen := max(weights["identity"], 0), ""
+	for _, coding := range codings {
+		q, named := weights[coding]
+		if !named {
+			q = weights["*"]
+		}
+		if q > 0 && (q > best || q == best && chosen == "") {
+			best, chosen = q, coding
+		}
+	}
+	return chosen
+}
+
+// encodingWeights is nil where the client names too many.
+func (c *Context) encodingWeights() map[string]float64 {
+	weights := make(map[string]float64)
+	n := 0
+	for _, line := range c.req.Header["Accept-Encoding"] {
+		for part := range strings.SplitSeq(line, ",") {
+			if n++; n > maxAcceptRanges {
+				return nil
+			}
+			name, q := weighed(part)
+			weights[strings.TrimPrefix(name, "x-")] = q // x-gzip is gzip: §8.4.1.3
+		}
+	}
+	return weights
+}
+
+// weighed splits "gzip;q=0.5". A weight that is none counts as 0.
+func weighed(part string) (name string, q float64) {
+	name, params, found := strings.Cut(part, ";")
+	name = strings.ToLower(strings.TrimSpace(name))
+	if !found {
+		return name, 1
+	}
+	key, value, _ := strings.Cut(strings.TrimSpace(params), "=")
+	q, err := strconv.ParseFloat(value, 64)
+	if !strings.EqualFold(key, "q") || err != nil || !(q >= 0 && q <= 1) {
+		return name, 0
+	}
+	return name, q
+}

@@ -71,6 +71,32 @@ func TestTrustedProxiesAreCheckedAtSetUp(t *testing.T) {
 	New(Options{TrustedProxies: []string{"localhost"}})
 }
 
+func TestAcceptsEncoding(t *testing.T) {
+	for accept, want := range map[string]string{
+		"":                              "",
+		"gzip":                          "gzip",
+		"gzip, zstd":                    "zstd",
+		"GZIP;q=0.8, zstd;q=0.5":        "gzip",
+		"zstd;q=0, gzip":                "gzip",
+		"*":                             "zstd",
+		"*;q=0.5, zstd;q=0":             "gzip",
+		"x-gzip":                        "gzip",
+		"br":                            "",
+		"identity, gzip;q=0.5":          "",
+		"gzip;q=x":                      "",
+		"gzip;q=2":                      "",
+		strings.Repeat("gzip, ", 100):   "",
+		"identity;q=0.5, gzip;q=1.0":    "gzip",
+		"gzip ; q=0.2 , identity;q=0.1": "gzip",
+	} {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Header.Set("Accept-Encoding", accept)
+		if got := newContext(New(), nil, r).AcceptsEncoding("zstd", "gzip"); got != want {
+			t.Errorf("%q: %q, want %q", accept, got, want)
+		}
+	}
+}
+
 func TestAccepts(t *testing.T) {
 	for _, tt := range []struct {
 		accept string

@@ -47,7 +47,7 @@ func Compress(opts ...CompressOptions) nextrush.Handler {
 	}
 	return func(c *nextrush.Context) error {
 		c.Vary("Accept-Encoding")
-		encoding := acceptedEncoding(c.Request().Header["Accept-Encoding"])
+		encoding := c.AcceptsEncoding("zstd", "gzip")
 		if encoding == "" || c.Method() == http.MethodHead || c.Header("Upgrade") != "" {
 			return c.Next()
 		}
@@ -68,62 +68,6 @@ func Compress(opts ...CompressOptions) nextrush.Handler {
 func compressibleTypes() []string {
 	return []string{"text/*", "application/json", "application/*+json", "application/javascript",
 		"application/xml", "application/*+xml", "application/wasm", "application/x-ndjson", "image/svg+xml", "font/ttf", "font/otf"}
-}
-
-// maxCodings bounds the work that an Accept-Encoding can ask for.
-const maxCodings = 64
-
-// acceptedEncoding is "zstd", "gzip" or "": the one with the highest weight, the
-// first of these among equals (RFC 9110 §12.5.3).
-func acceptedEncoding(lines []string) string {
-	zstdQ, gzipQ, identityQ, anyQ := -1.0, -1.0, -1.0, 0.0
-	n := 0
-	for _, line := range lines {
-		for part := range strings.SplitSeq(line, ",") {
-			if n++; n > maxCodings {
-				return ""
-			}
-			name, q := weighed(part)
-			switch name {
-			case "zstd":
-				zstdQ = q
-			case "gzip", "x-gzip":
-				gzipQ = q
-			case "identity":
-				identityQ = q
-			case "*":
-				anyQ = q
-			}
-		}
-	}
-	if zstdQ < 0 {
-		zstdQ = anyQ
-	}
-	if gzipQ < 0 {
-		gzipQ = anyQ
-	}
-	switch best := max(zstdQ, gzipQ); {
-	case best <= 0 || best < identityQ:
-		return ""
-	case best == zstdQ:
-		return "zstd"
-	}
-	return "gzip"
-}
-
-// weighed splits "gzip;q=0.5". A weight that is none counts as 0.
-func weighed(part string) (name string, q float64) {
-	name, params, found := strings.Cut(part, ";")
-	name = strings.ToLower(strings.TrimSpace(name))
-	if !found {
-		return name, 1
-	}
-	key, value, _ := strings.Cut(strings.TrimSpace(params), "=")
-	q, err := strconv.ParseFloat(value, 64)
-	if !strings.EqualFold(key, "q") || err != nil || !(q >= 0 && q <= 1) {
-		return name, 0
-	}
-	return name, q
 }
 
 // states of a compressWriter, in their order

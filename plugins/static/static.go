@@ -29,6 +29,15 @@ type Options struct {
 	SPA          bool
 	CacheControl string // of files; empty: "no-cache", that is, ask with the ETag
 	Index        string // of directories; empty: "index.html"
+
+	// Precompressed sends name.zst or name.gz in place of name to clients that
+	// take it, where it is there and not older.
+	Precompressed bool
+
+	// Immutable tells the names, without the prefix, of files that never change,
+	// because their name has a hash of their content in it: clients keep them for
+	// a year and do not ask again (RFC 8246). nil: none.
+	Immutable func(name string) bool
 }
 
 // Plugin serves files for GET and HEAD, with ranges and conditional requests
@@ -162,7 +171,8 @@ func (p *Plugin) file(c *nextrush.Context, name string) error {
 	if err != nil {
 		return nextrush.NewError(http.StatusNotFound).WithCause(err)
 	}
-	f, err := p.fsys.Open(name)
+	from := p.representation(c, name, info)
+	f, err := p.fsys.Open(from.name)
 	if err != nil {
 		return nextrush.NewError(http.StatusNotFound).WithCause(err)
 	}
@@ -171,13 +181,21 @@ func (p *Plugin) file(c *nextrush.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	tag, err := p.tags.of(name, info, content)
+	tag, err := p.tags.of(from.name, from.info, content)
 	if err != nil {
 		return err
 	}
-	c.SetHeader("ETag", tag).SetHeader("Cache-Control", p.opts.CacheControl).SetHeader("X-Content-Type-Options", "nosniff")
+	from.mark(c, name)
+	c.SetHeader("ETag", tag).SetHeader("Cache-Control", p.caching(name)).SetHeader("X-Content-Type-Options", "nosniff")
 	http.ServeContent(c.Writer(), c.Request(), name, info.ModTime(), content)
 	return nil
+}
+
+func (p *Plugin) caching(name string) string {
+	if p.opts.Immutable != nil && p.opts.Immutable(name) {
+		return "public, max-age=31536000, immutable"
+	}
+	return p.opts.CacheControl
 }
 
 // seekable reads a file into memory where its file system can not seek.
