@@ -142,7 +142,9 @@ func (a *App) answer(w http.ResponseWriter, r *http.Request) {
 	}
 	c := newContext(a, w, r)
 	if r.Body != nil && r.Body != http.NoBody && a.opts.BodyLimit > 0 {
-		r.Body = http.MaxBytesReader(w, r.Body, a.opts.BodyLimit)
+		m := c.extra()
+		m.raw, m.limited = r.Body, http.MaxBytesReader(w, r.Body, a.opts.BodyLimit)
+		r.Body = m.limited
 	}
 	t.match(c)
 	defer c.removeFiles()

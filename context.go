@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"io"
 	"log/slog"
 	"mime/multipart"
 	"net/http"
@@ -42,6 +43,10 @@ type more struct {
 
 	operation *Operation // to be filled: there is no request
 
+	raw     io.ReadCloser // the body without its limit
+	limited io.ReadCloser // raw with it, as long as nothing was put around it
+	limit   int64         // bytes that it may have; negative: any number
+
 	bodyRead bool // body and bodyErr are what reading it gave
 	body     []byte
 	bodyErr  error
@@ -49,7 +54,7 @@ type more struct {
 
 func (c *Context) extra() *more {
 	if c.more == nil {
-		c.more = new(more)
+		c.more = &more{limit: c.app.opts.BodyLimit}
 	}
 	return c.more
 }

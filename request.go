@@ -91,11 +91,35 @@ func (c *Context) readBody() ([]byte, error) {
 	if c.req.Body == nil || c.req.Body == http.NoBody {
 		return nil, nil
 	}
-	limit := c.app.opts.BodyLimit
+	limit := c.more.limit
 	if limit < 0 {
 		limit = math.MaxInt64
 	}
 	return readUpTo(limit, c.req.Body, c.req.ContentLength)
+}
+
+// LimitBody sets how many bytes the request's body may have, more or fewer than
+// Options.BodyLimit, before any of it is read; negative: no limit. It returns an
+// *HTTPError with status 413 where the client has announced more. Once middleware
+// has put a decoder around the body, the limit is that of what it decodes, and
+// what comes in may still be no more than Options.BodyLimit.
+func (c *Context) LimitBody(limit int64) error {
+	if limit < 0 {
+		limit = math.MaxInt64
+	}
+	if c.req.ContentLength > limit {
+		return NewError(http.StatusRequestEntityTooLarge)
+	}
+	m := c.extra()
+	m.limit = limit
+	if body := c.req.Body; body != nil && body != http.NoBody {
+		if body == m.limited {
+			body = m.raw
+		}
+		m.raw, m.limited = body, http.MaxBytesReader(c.rw.ResponseWriter, body, limit)
+		c.req.Body = m.limited
+	}
+	return nil
 }
 
 // readUpTo reads to the end, at once where the size is known and modest. The
