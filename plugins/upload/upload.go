@@ -1,0 +1,143 @@
+// Package upload takes files that a form sends (multipart/form-data, RFC 7578),
+// with limits on each and on all, and by what is in them rather than by what the
+// client says.
+//
+//	app.Post("/photos", upload.Handler(upload.Options{Types: []string{"image/*"}}), func(c *nextrush.Context) error {
+//		for _, f := range upload.From(c).Files {
+//			if err := f.Save("photos", newName()+f.Ext()); err != nil {
+//				return err
+//			}
+//		}
+//		return c.NoContent()
+//	})
+//
+// Each hands the parts to a function as they arrive, and keeps nothing.
+package upload
+
+import (
+	"net/url"
+	"path"
+	"strings"
+
+	"github.com/nextrush/nextrush"
+)
+
+// Options bounds an upload. The zero value is complete.
+type Options struct {
+	MaxFile   int64 // bytes of one file; 0: 10 MiB
+	MaxFiles  int   // 0: 10
+	MaxField  int64 // bytes of the value of a field that is no file; 0: 64 KiB
+	MaxFields int   // 0: 100
+	MaxTotal  int64 // bytes of the request, in place of Options.BodyLimit of the App; 0: 32 MiB
+
+	// Types are the media types that files may have: "image/png", "image/*". What
+	// counts is the type that the first 512 bytes of the content show
+	// (net/http.DetectContentType), not what the client says. Empty: all.
+	Types []string
+
+	Memory int64  // bytes up to which Handler keeps a file in memory, not on disk; 0: 64 KiB
+	Dir    string // of the files that are on disk during the request; empty: os.TempDir
+}
+
+func (o Options) withDefaults() Options {
+	setDefault(&o.MaxFile, 10<<20)
+	setDefault(&o.MaxFiles, 10)
+	setDefault(&o.MaxField, 64<<10)
+	setDefault(&o.MaxFields, 100)
+	setDefault(&o.MaxTotal, 32<<20)
+	setDefault(&o.Memory, 64<<10)
+	for _, t := range o.Types {
+		if _, err := path.Match(t, ""); err != nil || !strings.Contains(t, "/") {
+			panic("upload: Types: " + t + " is no media type: write it as image/png or image/*")
+		}
+	}
+	return o
+}
+
+func setDefault[T int | int64](v *T, otherwise T) {
+	if *v < 0 {
+		panic("upload: a limit is negative: leave it out for the default")
+	}
+	if *v == 0 {
+		*v = otherwise
+	}
+}
+
+func (o *Options) allows(mediaType string) bool {
+	if len(o.Types) == 0 {
+		return true
+	}
+	base, _, _ := strings.Cut(mediaType, ";")
+	for _, t := range o.Types {
+		if ok, _ := path.Match(t, base); ok {
+			return true
+		}
+	}
+	return false
+}
+
+// Form is what Handler has read.
+type Form struct {
+	Values url.Values // of the fields that are no files
+	Files  []*File    // in the order in which they came
+}
+
+// File returns the first file of a field, or nil.
+func (f *Form) File(field string) *File {
+	for _, file := range f.Files {
+		if file.Field == field {
+			return file
+		}
+	}
+	return nil
+}
+
+const formKey = "upload.form"
+
+// Handler is middleware that reads the form before the handlers that follow; From
+// returns it to them. Afterwards the files are removed, whatever happened; what is
+// to stay, they save.
+//
+// Errors are *nextrush.HTTPErrors: 415 for a body that is no such form, 413 for
+// too much of anything, 422 for a file of a type that is not taken, with a
+// nextrush.FieldError, and 400 for a body that is malformed or ends too soon.
+// Handler panics on a mistake in the options.
+func Handler(opts ...Options) nextrush.Handler {
+	var o Options
+	if len(opts) > 0 {
+		o = opts[0]
+	}
+	o = o.withDefaults()
+	return func(c *nextrush.Context) error {
+		form := &Form{Values: make(url.Values)}
+		defer form.remove()
+		if err := each(c, &o, func(p *Part) error { return form.add(&o, p) }); err != nil {
+			return err
+		}
+		c.Set(formKey, form)
+		return c.Next()
+	}
+}
+
+// From returns the form that Handler has read, or nil where it is not in front.
+func From(c *nextrush.Context) *Form {
+	form, _ := nextrush.Value[*Form](c, formKey)
+	return form
+}
+
+func (f *Form) add(o *Options, p *Part) error {
+	if p.Name == "" {
+		value, err := p.text()
+		f.Values.Add(p.Field, value)
+		return err
+	}
+	file := &File{Field: p.Field, Name: p.Name, Type: p.Type}
+	f.Files = append(f.Files, file)
+	return file.keep(o, p)
+}
+
+func (f *Form) remove() {
+	for _, file := range f.Files {
+		file.remove()
+	}
+}
