@@ -1,0 +1,152 @@
+// Package openapi serves an OpenAPI 3.1 document of the App's routes, and a page
+// to read it.
+//
+//	app.Register(openapi.New(openapi.Options{Title: "Books"}))
+//
+// Routes made with nextrush.Handle are described by their types; nextrush.Describe
+// adds words. What the App's WebSocket routes do is not part of the document.
+package openapi
+
+import (
+	"bytes"
+	"embed"
+	"encoding/json"
+	"errors"
+	"html/template"
+	"strings"
+	"sync"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/nextrush/nextrush"
+)
+
+// Options configures a Plugin. The zero value is complete.
+type Options struct {
+	Title       string             // empty: "API"
+	Version     string             // of the API; empty: "0.0.0"
+	Description string             // Markdown; empty: none
+	Servers     []string           // URLs that the paths are relative to; nil: where the document is
+	Path        string             // of the document; empty: "/openapi.json"
+	Page        string             // of the page; empty: "/docs"
+	DisablePage bool               // serve the document alone
+	Guard       []nextrush.Handler // run before both; nil: anybody may read
+
+	// TypedOnly leaves out routes of which no handler says what it does.
+	TypedOnly bool
+}
+
+// Plugin serves the document. Its methods are safe from any goroutine.
+type Plugin struct {
+	opts Options
+	app  *nextrush.App
+
+	once func() ([]byte, error) // JSON, made for the first request
+}
+
+// New makes the plugin.
+func New(opts ...Options) *Plugin {
+	p := &Plugin{}
+	if len(opts) > 0 {
+		p.opts = opts[0]
+	}
+	set := func(s *string, fallback string) {
+		if *s == "" {
+			*s = fallback
+		}
+	}
+	set(&p.opts.Title, "API")
+	set(&p.opts.Version, "0.0.0")
+	set(&p.opts.Path, "/openapi.json")
+	set(&p.opts.Page, "/docs")
+	return p
+}
+
+// Name is "openapi".
+func (p *Plugin) Name() string { return "openapi" }
+
+// Install adds the routes: the document, the page, and below that the page's
+// script and style.
+func (p *Plugin) Install(app *nextrush.App) error {
+	p.opts.Page = strings.TrimRight(p.opts.Page, "/")
+	if !strings.HasPrefix(p.opts.Path, "/") || !p.opts.DisablePage && !strings.HasPrefix(p.opts.Page, "/") {
+		return errors.New("openapi: Path and Page must begin with a slash, and Page must not be the root")
+	}
+	p.app, p.once = app, sync.OnceValues(p.JSON)
+	g := app.With(p.opts.Guard...)
+	g.Get(p.opts.Path, p.serveDocument)
+	if p.opts.DisablePage {
+		return nil
+	}
+	g.Get(p.opts.Page, p.servePage)
+	g.Get(p.opts.Page+"/page.js", asset("page/page.js", "text/javascript; charset=utf-8"))
+	g.Get(p.opts.Page+"/page.css", asset("page/page.css", "text/css; charset=utf-8"))
+	return nil
+}
+
+// JSON is the document of the routes as they are now. The same routes give the
+// same bytes.
+func (p *Plugin) JSON() ([]byte, error) {
+	return json.Marshal(p.document(p.app.Routes()))
+}
+
+func (p *Plugin) serveDocument(c *nextrush.Context) error {
+	body, err := p.once()
+	if err != nil {
+		return err
+	}
+	return c.SetHeader("Cache-Control", "no-cache").Blob("application/json", body)
+}
+
+// own reports whether a path is one of the plugin's.
+func (p *Plugin) own(path string) bool {
+	return path == p.opts.Path || !p.opts.DisablePage && (path == p.opts.Page || strings.HasPrefix(path, p.opts.Page+"/page."))
+}
+
+func (p *Plugin) document(routes []nextrush.RouteInfo) *openapi3.T {
+	doc := &openapi3.T{
+		OpenAPI:    "3.1.0",
+		Info:       &openapi3.Info{Title: p.opts.Title, Version: p.opts.Version, Description: p.opts.Description},
+		Paths:      openapi3.NewPaths(),
+		Components: &openapi3.Components{Schemas: openapi3.Schemas{}},
+	}
+	for _, url := range p.opts.Servers {
+		doc.Servers = append(doc.Servers, &openapi3.Server{URL: url})
+	}
+	s := newSchemas(doc.Components.Schemas)
+	for _, rt := range routes {
+		if rt.Method == "" || rt.Method == "CONNECT" || rt.WebSocket || p.own(rt.Path) || p.opts.TypedOnly && rt.Operation == nil {
+			continue
+		}
+		path, names := template31(rt.Path)
+		item := doc.Paths.Value(path)
+		if item == nil {
+			item = &openapi3.PathItem{}
+			doc.Paths.Set(path, item)
+		}
+		item.SetOperation(rt.Method, operation(s, rt, names))
+	}
+	return doc
+}
+
+//go:embed page
+var files embed.FS
+
+var page = template.Must(template.ParseFS(files, "page/page.html"))
+
+func (p *Plugin) servePage(c *nextrush.Context) error {
+	var b bytes.Buffer
+	if err := page.Execute(&b, p.opts); err != nil {
+		return err
+	}
+	return c.HTML(b.String())
+}
+
+func asset(name, contentType string) nextrush.Handler {
+	body, err := files.ReadFile(name)
+	return func(c *nextrush.Context) error {
+		if err != nil {
+			return err
+		}
+		return c.SetHeader("Cache-Control", "no-cache").Blob(contentType, body)
+	}
+}
