@@ -11,8 +11,8 @@ import (
 type MessageType uint8
 
 const (
-	Text   MessageType = 1
-	Binary MessageType = 2
+	Text   MessageType = 1 // UTF-8
+	Binary MessageType = 2 // any bytes
 )
 
 func (t MessageType) String() string {

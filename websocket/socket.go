@@ -15,9 +15,9 @@ type State uint8
 
 const (
 	StateConnecting State = iota // before the 101
-	StateOpen
-	StateClosing // a close frame was sent or received
-	StateClosed
+	StateOpen                    // messages go both ways
+	StateClosing                 // a close frame was sent or received
+	StateClosed                  // nothing is sent or received any more
 )
 
 func (s State) String() string {
