@@ -8,9 +8,7 @@
 //
 // Servers of Node.js and Bun take part where npm is installed.
 //
-// The server has core 0 and the load core 1. Rounds are interleaved, A B C A B
-// C, so that what else the machine does falls on all. The main figure is the
-// server's CPU time per message; figures are medians.
+// README.md says how it measures and how to read the tables.
 package main
 
 import (

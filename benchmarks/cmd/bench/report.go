@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"runtime"
@@ -12,9 +14,11 @@ import (
 	"time"
 )
 
-const about = `CPU time of the server for each message, request or handshake, and memory for each
-idle connection, beside others in the same run: the ratios say more than the
-figures, which are of a small and noisy virtual machine. Written by
+const about = `CPU time of the server for each message, delivery, handshake or request, memory for
+each idle connection, and latencies, beside others in the same run: the ratios say
+more than the figures, which are of a small and noisy virtual machine. Less is
+better. How it is measured, and what is compared:
+[benchmarks/README.md](../benchmarks/README.md). Written by
 ` + "`go run ./cmd/bench -out ../docs` in `benchmarks`" + `.
 
 ![All cases as bars](performance.svg)
@@ -24,9 +28,9 @@ figures, which are of a small and noisy virtual machine. Written by
 // header says when, where and on what the figures were taken.
 func header(b bench) string {
 	return fmt.Sprintf("# Performance\n\n"+about+"%s, commit %s, %s, %s/%s, %d × %s.\n"+
-		"Medians of %d rounds of %v; server on core %s, load on core %s.\n",
+		"Medians of %d rounds of %v; server on core %s, load on core %s.\n\n%s.\n",
 		time.Now().UTC().Format("2006-01-02 15:04 UTC"), commit(), runtime.Version(),
-		runtime.GOOS, runtime.GOARCH, cores(), processor(), b.rounds, b.duration, serverCore, loadCore)
+		runtime.GOOS, runtime.GOARCH, cores(), processor(), b.rounds, b.duration, serverCore, loadCore, versions())
 }
 
 // commit marks a tree that differs from it with a plus sign.
@@ -36,6 +40,22 @@ func commit() string {
 		return "unknown"
 	}
 	return strings.TrimSpace(string(text))
+}
+
+// versions names what is measured, as go.mod and package.json do.
+func versions() string {
+	text, err := exec.Command("go", "list", "-m", "-f", "{{if not (or .Indirect .Main .Replace)}}{{.Path}} {{.Version}}{{end}}", "all").Output()
+	if err != nil {
+		return "Versions unknown"
+	}
+	all := strings.Split(strings.TrimSpace(string(text)), "\n")
+	var js struct{ Dependencies map[string]string }
+	if b, err := os.ReadFile("js/package.json"); err == nil && json.Unmarshal(b, &js) == nil {
+		for _, name := range slices.Sorted(maps.Keys(js.Dependencies)) {
+			all = append(all, name+" "+js.Dependencies[name])
+		}
+	}
+	return strings.Join(all, ", ")
 }
 
 func cpuinfo() []byte {
