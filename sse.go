@@ -11,13 +11,23 @@ import (
 	"time"
 )
 
+const (
+	sseHeartbeat    = 15 * time.Second // shorter than the idle time-outs of proxies
+	sseWriteTimeout = 10 * time.Second // of one write, to a client that does not read
+)
+
 // SSE is a stream of server-sent events (WHATWG HTML §9.2). Its methods are
-// safe from any goroutine until the function given to Context.SSE returns.
+// safe from any goroutine until the function given to Context.SSE returns. When
+// nothing was sent for 15 seconds it sends a comment, which keeps proxies from
+// closing the stream and finds out whether the client is still there.
 type SSE struct {
-	c   *Context
-	ctx context.Context
-	mu  sync.Mutex // guards the writer
-	end bool
+	c      *Context
+	ctx    context.Context
+	cancel context.CancelFunc
+	out    *http.ResponseController
+	mu     sync.Mutex // guards the writer and what follows
+	end    bool
+	beat   *time.Timer
 }
 
 // Event is one server-sent event.
@@ -29,28 +39,41 @@ type Event struct {
 }
 
 // SSE answers with a stream of events for as long as f runs. f should end when
-// its stream's Context does.
+// its stream's Context does. The stream outlives a deadline of the request's
+// context and http.Server.WriteTimeout; a write that takes 10 seconds ends it.
 func (c *Context) SSE(f func(*SSE) error) error {
 	h := c.w.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no")
-	c.begin("")
-	ctx, cancel := context.WithCancel(c.Context())
-	defer cancel()
-	defer context.AfterFunc(c.app.life.closing, cancel)()
-	s := &SSE{c: c, ctx: ctx}
+	s := c.newSSE()
 	defer s.close()
-	if err := http.NewResponseController(c.w).Flush(); err != nil {
+	defer context.AfterFunc(c.app.life.closing, s.cancel)()
+	defer context.AfterFunc(c.Context(), func() {
+		if c.Context().Err() != context.DeadlineExceeded {
+			s.cancel()
+		}
+	})()
+	c.begin("")
+	if err := s.write(nil); err != nil {
 		return fmt.Errorf("nextrush: SSE: %w", err)
 	}
 	return f(s)
 }
 
+func (c *Context) newSSE() *SSE {
+	s := &SSE{c: c, out: http.NewResponseController(c.w)}
+	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(c.Context()))
+	s.beat = time.AfterFunc(sseHeartbeat, func() { s.Comment("") })
+	return s
+}
+
 func (s *SSE) close() {
+	s.cancel()
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.end = true
-	s.mu.Unlock()
+	s.beat.Stop()
 }
 
 // Send sends data as a "message".
@@ -79,7 +102,7 @@ func (s *SSE) Event(e Event) error {
 	return s.write(b.Bytes())
 }
 
-// Comment sends what clients ignore; it keeps proxies from closing the stream.
+// Comment sends what clients ignore.
 func (s *SSE) Comment(text string) error {
 	var b bytes.Buffer
 	writeLines(&b, ": ", text)
@@ -99,13 +122,21 @@ func (s *SSE) write(b []byte) error {
 	if s.end {
 		return fmt.Errorf("nextrush: SSE: the stream has ended")
 	}
-	if err := s.Context().Err(); err != nil {
+	if err := s.ctx.Err(); err != nil {
 		return err
 	}
-	if _, err := s.c.w.Write(b); err != nil {
+	s.out.SetWriteDeadline(time.Now().Add(sseWriteTimeout)) // not every writer can
+	defer s.out.SetWriteDeadline(time.Time{})               // HTTP/2 ends even a stream at rest with it
+	_, err := s.c.w.Write(b)
+	if err == nil {
+		err = s.out.Flush()
+	}
+	if err != nil {
+		s.cancel()
 		return err
 	}
-	return http.NewResponseController(s.c.w).Flush()
+	s.beat.Reset(sseHeartbeat)
+	return nil
 }
 
 func eventData(v any) (string, error) {

@@ -12,8 +12,7 @@ import (
 // Timeout ends the request's context after d. A handler that then returns an
 // error which is context.DeadlineExceeded, without an answer begun, is answered
 // with 503. One that does not look at its context runs on: no other goroutine
-// answers in its place. Streams end too, unless Timeout is skipped for them;
-// WebSockets do not. It panics where d is not positive.
+// answers in its place. Streams of Context.SSE and WebSockets go on. It panics where d is not positive.
 func Timeout(d time.Duration) nextrush.Handler {
 	if d <= 0 {
 		panic("middleware: Timeout: the duration is not positive: give the time that a handler may take")

@@ -22,10 +22,7 @@ import (
 //go:embed index.html
 var page string
 
-const (
-	kept      = 100              // items, for those who reconnect
-	heartbeat = 15 * time.Second // shorter than the idle time-outs of proxies
-)
+const kept = 100 // items, for those who reconnect
 
 type newsInput struct {
 	Text string `json:"text" validate:"required,max=280"`
@@ -92,8 +89,6 @@ func newApp() *nextrush.App {
 
 // stream sends what the client has missed, and then what comes.
 func stream(s *nextrush.SSE, news *ticker) error {
-	beat := time.NewTicker(heartbeat)
-	defer beat.Stop()
 	last, _ := strconv.Atoi(s.LastEventID()) // 0 at the first connection
 	for {
 		items, changed := news.after(last)
@@ -105,10 +100,6 @@ func stream(s *nextrush.SSE, news *ticker) error {
 		}
 		select {
 		case <-changed:
-		case <-beat.C:
-			if err := s.Comment("still here"); err != nil {
-				return err
-			}
 		case <-s.Context().Done():
 			return nil
 		}

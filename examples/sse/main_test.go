@@ -8,7 +8,6 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/nextrush/nextrush"
@@ -101,20 +100,4 @@ func TestNewsAreChecked(t *testing.T) {
 	if page := c.Get("/").WantStatus(200).Text(); !strings.Contains(page, "EventSource") {
 		t.Error("no page")
 	}
-}
-
-func TestAQuietStreamIsKeptAlive(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		app := nextrush.New()
-		app.Get("/events", func(c *nextrush.Context) error {
-			return c.SSE(func(s *nextrush.SSE) error { return stream(s, &ticker{changed: make(chan struct{})}) })
-		})
-		ctx, cancel := context.WithTimeout(t.Context(), 2*heartbeat+time.Second)
-		defer cancel()
-		w := httptest.NewRecorder()
-		app.ServeHTTP(w, httptest.NewRequestWithContext(ctx, "GET", "/events", nil))
-		if n := strings.Count(w.Body.String(), ": still here\n"); n != 2 {
-			t.Errorf("%d heartbeats: %q", n, w.Body)
-		}
-	})
 }
