@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nextrush/nextrush"
 	"github.com/nextrush/nextrush/nextrushtest"
 )
 
