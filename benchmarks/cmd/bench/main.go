@@ -93,6 +93,7 @@ type bench struct {
 func (b bench) serve() string { return filepath.Join(b.dir, "serve") }
 func (b bench) load() string  { return filepath.Join(b.dir, "load") }
 
+// run goes on after a case that fails, has the report say so, and returns the errors.
 func (b bench) run(chosen []benchCase) error {
 	if _, err := findNPM(); err != nil {
 		chosen = withoutScripts(chosen)
@@ -105,21 +106,30 @@ func (b bench) run(chosen []benchCase) error {
 	}
 	report := header(b)
 	fmt.Print(report)
+	var failed error
+	var done []benchCase
 	var results []map[string][]sample
-	for i, c := range chosen {
+	for _, c := range chosen {
 		c, samples, err := b.measure(c)
 		if err != nil {
-			return fmt.Errorf("%s: %w", c.name, err)
+			failed = errors.Join(failed, fmt.Errorf("%s: %w", c.name, err))
+			report += fmt.Sprintf("\n## %s\n\nFailed: %v.\n", c.name, err)
+			continue
 		}
 		text := table(c, samples)
 		fmt.Print(text)
 		report += text
-		chosen[i], results = c, append(results, samples)
+		done, results = append(done, c), append(results, samples)
 	}
+	return errors.Join(failed, b.write(report, chart(done, results)))
+}
+
+// write makes the two files where they are asked for.
+func (b bench) write(report, chart string) error {
 	if b.out == "" {
 		return nil
 	}
-	if err := os.WriteFile(filepath.Join(b.out, "performance.svg"), []byte(chart(chosen, results)), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(b.out, "performance.svg"), []byte(chart), 0o644); err != nil {
 		return err
 	}
 	return os.WriteFile(filepath.Join(b.out, "performance.md"), []byte(report), 0o644)

@@ -44,7 +44,9 @@ func commit() string {
 
 // versions names what is measured, as go.mod and package.json do.
 func versions() string {
-	text, err := exec.Command("go", "list", "-m", "-f", "{{if not (or .Indirect .Main .Replace)}}{{.Path}} {{.Version}}{{end}}", "all").Output()
+	list := exec.Command("go", "list", "-m", "-f", "{{if not (or .Indirect .Main .Replace)}}{{.Path}} {{.Version}}{{end}}", "all")
+	list.Env = append(os.Environ(), "GOWORK=off") // this module's, not the workspace's
+	text, err := list.Output()
 	if err != nil {
 		return "Versions unknown"
 	}

@@ -62,10 +62,15 @@ func stackChi(l net.Listener, limit bool) error {
 			ContentTypeNosniff: true, FrameDeny: true, ContentSecurityPolicy: policy, ReferrerPolicy: noReferrer,
 		}).Handler)
 	if limit {
-		r.Use(httprate.LimitByIP(perSecond, time.Second))
+		r.Use(chimiddleware.ClientIPFromRemoteAddr, httprate.LimitBy(perSecond, time.Second, chiClient))
 	}
 	r.Get("/json", object)
 	return http.Serve(l, r)
+}
+
+// chiClient is the key that httprate's documentation asks for.
+func chiClient(r *http.Request) (string, error) {
+	return httprate.CanonicalizeIP(chimiddleware.GetClientIP(r.Context())), nil
 }
 
 // sendRequestID is what chi leaves to its users.
