@@ -1,0 +1,205 @@
+package asyncapi_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/nextrushtest"
+	"github.com/nextrush/nextrush/plugins/asyncapi"
+	"github.com/nextrush/nextrush/websocket"
+)
+
+type base struct {
+	At time.Time `json:"at"`
+}
+
+type chatMessage struct {
+	base
+	Text   string       `json:"text" validate:"required,max=500"`
+	Mood   string       `json:"mood,omitempty" validate:"omitempty,oneof=glad sad"`
+	Parent *chatMessage `json:"parent,omitempty"`
+	Tags   []string     `json:"tags,omitempty" validate:"max=5"`
+	Extra  map[string]any
+	secret string
+	Hidden string `json:"-"`
+}
+
+type historyIn struct {
+	Count int `json:"count" validate:"gte=1,lte=100"`
+}
+
+type history struct {
+	Messages []chatMessage `json:"messages"`
+	Raw      []byte        `json:"raw"`
+}
+
+var (
+	chat  = asyncapi.Event[chatMessage]{Name: "chat", Summary: "Somebody says something"}
+	older = asyncapi.Call[historyIn, history]{Name: "history"}
+)
+
+func newApp(channels ...asyncapi.Channel) (*nextrush.App, *asyncapi.Plugin) {
+	app := nextrush.New()
+	app.EnableWebSocket(websocket.Options{})
+	app.WS("/chat/:room", func(s *websocket.Socket, c *nextrush.Context) error {
+		chat.On(s, func(s *websocket.Socket, in chatMessage) error { return chat.Emit(s, in) })
+		older.Handle(s, func(_ context.Context, _ *websocket.Socket, in historyIn) (history, error) {
+			return history{Messages: make([]chatMessage, in.Count)}, nil
+		})
+		return s.Join(c.Param("room"))
+	})
+	if channels == nil {
+		channels = []asyncapi.Channel{{
+			Path: "/chat/:room", Summary: "One room", Rooms: []string{"{room}"},
+			Receives: []asyncapi.Message{chat, older}, Sends: []asyncapi.Message{chat},
+		}}
+	}
+	p := asyncapi.New(asyncapi.Options{Title: "Chat", Servers: []string{"wss://chat.example/v1"}}, channels...)
+	app.Register(p)
+	return app, p
+}
+
+func TestDocumentDescribesChannelsAndMessages(t *testing.T) {
+	app, _ := newApp()
+	body := nextrushtest.New(t, app).Get("/asyncapi.json").WantStatus(200).Text()
+	var doc map[string]any
+	if err := json.Unmarshal([]byte(body), &doc); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]any{
+		"asyncapi":                                                    "3.0.0",
+		"servers/server1/host":                                        "chat.example",
+		"servers/server1/pathname":                                    "/v1",
+		"channels/channel1/address":                                   "/chat/{room}",
+		"channels/channel1/x-rooms":                                   []any{"{room}"},
+		"operations/channel1.receive.chat/action":                     "receive",
+		"operations/channel1.send.chat/channel/$ref":                  "#/channels/channel1",
+		"operations/channel1.receive.history/reply/channel/$ref":      "#/channels/channel1",
+		"components/schemas/ChatMessage/properties/text/maxLength":    500.0,
+		"components/schemas/ChatMessage/properties/at/format":         "date-time",
+		"components/schemas/ChatMessage/properties/mood/enum":         []any{"glad", "sad"},
+		"components/schemas/ChatMessage/properties/tags/maxItems":     5.0,
+		"components/schemas/ChatMessage/required":                     []any{"at", "text", "Extra"},
+		"components/schemas/HistoryIn/properties/count/maximum":       100.0,
+		"components/schemas/History/properties/messages/items/$ref":   "#/components/schemas/ChatMessage",
+		"components/schemas/History/properties/raw/contentEncoding":   "base64",
+		"channels/channel1/messages/receive.history/payload/required": []any{"type", "event", "data", "id"},
+		"components/schemas/ChatMessage/properties/secret":            nil,
+		"components/schemas/ChatMessage/properties/Hidden":            nil,
+	} {
+		if got := at(doc, path); !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %v, want %v", path, got, want)
+		}
+	}
+}
+
+// at follows a path into a document; nil where it ends.
+func at(v any, path string) any {
+	for key := range strings.SplitSeq(path, "/") {
+		o, _ := v.(map[string]any)
+		v = o[key]
+	}
+	return v
+}
+
+func TestDeclarationsAreTypeScript(t *testing.T) {
+	app, _ := newApp()
+	got := nextrushtest.New(t, app).Get("/events.d.ts").WantStatus(200).Text()
+	for _, want := range []string{
+		"export interface ChatMessage {\n",
+		"  \"at\": string;\n",
+		"  \"mood\"?: \"glad\" | \"sad\";\n",
+		"  \"parent\"?: ChatMessage | null;\n",
+		"  \"Extra\": Record<string, unknown>;\n",
+		"  \"/chat/{room}\": {\n",
+		"      \"history\": (data: HistoryIn) => Promise<History>;\n",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in\n%s", want, got)
+		}
+	}
+}
+
+func TestTheSameAppHasTheSameDocument(t *testing.T) {
+	_, first := newApp()
+	_, second := newApp()
+	a, err := first.JSON()
+	b, _ := second.JSON()
+	if err != nil || string(a) != string(b) {
+		t.Errorf("%v\n%s\n%s", err, a, b)
+	}
+}
+
+func TestStartNamesMistakes(t *testing.T) {
+	for want, ch := range map[string]asyncapi.Channel{
+		`no WebSocket route has the path "/other"`:    {Path: "/other"},
+		`has the event "chat" twice in one direction`: {Path: "/chat/:room", Sends: []asyncapi.Message{chat, chat}},
+	} {
+		_, p := newApp(ch)
+		if err := p.Start(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+	if _, err := asyncapi.New(asyncapi.Options{}).JSON(); err == nil || !strings.Contains(err.Error(), "App.Register") {
+		t.Errorf("not registered: %v", err)
+	}
+}
+
+func TestTypedEventsAreThoseOfTheDocument(t *testing.T) {
+	app, _ := newApp()
+	s := nextrushtest.New(t, app).Dial("/chat/a")
+	s.Send(`{"type":"event","event":"history","id":1,"data":[{"count":0}]}`)
+	if got := s.Next().Text(); !strings.Contains(got, `"type":"error"`) {
+		t.Errorf("an invalid call: %s", got)
+	}
+	s.Send(`{"type":"event","event":"chat","data":[{"text":"hi"}]}`)
+	if got := s.Next().Text(); !strings.Contains(got, `"event":"chat"`) || !strings.Contains(got, `"text":"hi"`) {
+		t.Errorf("the event back: %s", got)
+	}
+}
+
+func Example() {
+	type Greeting struct {
+		Text string `json:"text"`
+	}
+	greet := asyncapi.Event[Greeting]{Name: "greet"}
+
+	app := nextrush.New()
+	app.EnableWebSocket(websocket.Options{})
+	app.WS("/hello", func(s *websocket.Socket, c *nextrush.Context) error {
+		greet.On(s, func(s *websocket.Socket, in Greeting) error { return greet.Emit(s, in) })
+		return nil
+	})
+	plugin := asyncapi.New(asyncapi.Options{Title: "Hello"}, asyncapi.Channel{
+		Path:     "/hello",
+		Receives: []asyncapi.Message{greet},
+		Sends:    []asyncapi.Message{greet},
+	})
+	app.Register(plugin)
+	text, err := plugin.Declarations()
+	fmt.Println(text, err)
+	// Output:
+	// // Hello 1.0.0: events of its WebSockets
+	//
+	// export interface Greeting {
+	//   "text": string;
+	// }
+	//
+	// export interface Channels {
+	//   "/hello": {
+	//     clientToServer: {
+	//       "greet": (data: Greeting) => void;
+	//     };
+	//     serverToClient: {
+	//       "greet": (data: Greeting) => void;
+	//     };
+	//   };
+	// }
+	//  <nil>
+}

@@ -1,0 +1,65 @@
+package asyncapi
+
+import (
+	"context"
+	"reflect"
+
+	"github.com/nextrush/nextrush/websocket"
+)
+
+// Message is an Event or a Call.
+type Message interface{ message() message }
+
+type message struct {
+	name, summary string
+	in, out       reflect.Type // out: of the reply, nil where there is none
+}
+
+// Event is an event with one argument of type T.
+type Event[T any] struct {
+	Name    string
+	Summary string
+}
+
+func (e Event[T]) message() message {
+	return message{e.Name, e.Summary, reflect.TypeFor[T](), nil}
+}
+
+// On is websocket.On for this event.
+func (e Event[T]) On(s *websocket.Socket, h func(*websocket.Socket, T) error) {
+	websocket.On(s, e.Name, h)
+}
+
+// Emitter is a *websocket.Socket, or a websocket.Emitter, which stands for many.
+type Emitter interface {
+	Emit(event string, args ...any) error
+}
+
+// Emit sends the event. It is safe from any goroutine.
+func (e Event[T]) Emit(to Emitter, data T) error { return to.Emit(e.Name, data) }
+
+// Call is an event that is answered.
+type Call[In, Out any] struct {
+	Name    string
+	Summary string
+}
+
+func (c Call[In, Out]) message() message {
+	return message{c.Name, c.Summary, reflect.TypeFor[In](), reflect.TypeFor[Out]()}
+}
+
+// Handle is websocket.Handle for this event.
+func (c Call[In, Out]) Handle(s *websocket.Socket, h func(context.Context, *websocket.Socket, In) (Out, error)) {
+	websocket.Handle(s, c.Name, h)
+}
+
+// Request asks the peer and waits for its answer. Its errors are those of
+// websocket.Socket.Request. It is safe from any goroutine, but not from a callback
+// of the same socket.
+func (c Call[In, Out]) Request(ctx context.Context, s *websocket.Socket, in In) (out Out, err error) {
+	e, err := s.Request(ctx, c.Name, in)
+	if err != nil {
+		return out, err
+	}
+	return out, e.Bind(0, &out)
+}
