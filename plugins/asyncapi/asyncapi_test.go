@@ -26,7 +26,6 @@ type chatMessage struct {
 	Parent *chatMessage `json:"parent,omitempty"`
 	Tags   []string     `json:"tags,omitempty" validate:"max=5"`
 	Extra  map[string]any
-	secret string
 	Hidden string `json:"-"`
 }
 
@@ -90,7 +89,6 @@ func TestDocumentDescribesChannelsAndMessages(t *testing.T) {
 		"components/schemas/History/properties/messages/items/$ref":   "#/components/schemas/ChatMessage",
 		"components/schemas/History/properties/raw/contentEncoding":   "base64",
 		"channels/channel1/messages/receive.history/payload/required": []any{"type", "event", "data", "id"},
-		"components/schemas/ChatMessage/properties/secret":            nil,
 		"components/schemas/ChatMessage/properties/Hidden":            nil,
 	} {
 		if got := at(doc, path); !reflect.DeepEqual(got, want) {
