@@ -102,7 +102,7 @@ func quality(ranges []acceptRange, t string) float64 {
 // them among equals. It is empty where the client takes none of them, or likes
 // the content as it is better.
 func (c *Context) AcceptsEncoding(codings ...string) string {
-	weights := c.encodingWeights()
+	weights := c.weights("Accept-Encoding")
 	best, chosen := max(weights["identity"], 0), ""
 	for _, coding := range codings {
 		q, named := weights[coding]
@@ -116,17 +116,63 @@ func (c *Context) AcceptsEncoding(codings ...string) string {
 	return chosen
 }
 
-// encodingWeights is nil where the client names too many.
-func (c *Context) encodingWeights() map[string]float64 {
+// AcceptsLanguage returns the one of the languages, "en" or "pt-BR" say, that the
+// client prefers by its Accept-Language (RFC 9110 §12.5.4), the first of them among
+// equals and where the client has no preference. A client that wants "de-AT" takes
+// "de". It is empty where the client takes none of them.
+func (c *Context) AcceptsLanguage(languages ...string) string {
+	wanted := c.weights("Accept-Language")
+	if len(wanted) == 0 {
+		return first(languages)
+	}
+	best, chosen := 0.0, ""
+	for _, language := range languages {
+		if q := languageWeight(wanted, strings.ToLower(language)); q > best {
+			best, chosen = q, language
+		}
+	}
+	return chosen
+}
+
+// languageWeight is that of the range that fits best (RFC 4647 §3.3.1, §3.4): the
+// language itself, a narrower one, a wider one, any.
+func languageWeight(wanted map[string]float64, language string) float64 {
+	if q, ok := wanted[language]; ok {
+		return q
+	}
+	q, narrower := 0.0, false
+	for tag, weight := range wanted {
+		if strings.HasPrefix(tag, language+"-") {
+			q, narrower = max(q, weight), true
+		}
+	}
+	if narrower {
+		return q
+	}
+	for tag := language; ; {
+		i := strings.LastIndexByte(tag, '-')
+		if i < 0 {
+			return wanted["*"]
+		}
+		tag = tag[:i]
+		if q, ok := wanted[tag]; ok {
+			return q
+		}
+	}
+}
+
+// weights is what a header says of each value. It is nil where that names too many.
+func (c *Context) weights(header string) map[string]float64 {
 	weights := make(map[string]float64)
 	n := 0
-	for _, line := range c.req.Header["Accept-Encoding"] {
+	for _, line := range c.req.Header[header] {
 		for part := range strings.SplitSeq(line, ",") {
 			if n++; n > maxAcceptRanges {
 				return nil
 			}
-			name, q := weighed(part)
-			weights[strings.TrimPrefix(name, "x-")] = q // x-gzip is gzip: §8.4.1.3
+			if name, q := weighed(part); name != "" {
+				weights[strings.TrimPrefix(name, "x-")] = q // x-gzip is gzip: §8.4.1.3
+			}
 		}
 	}
 	return weights

@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/go-playground/validator/v10"
+
 	"github.com/nextrush/nextrush/websocket"
 )
 
@@ -34,6 +36,11 @@ type Options struct {
 	Logger       *slog.Logger                // nil: slog.Default()
 	Renderer     Renderer                    // for Context.Render
 	Validator    Validator                   // nil: NewValidator()
+
+	// ValidationMessage words what is wrong with a field, in the language that the
+	// client reads, say; empty, or nil: the English of FieldError.Message. Its
+	// Context is nil for events of sockets. It is called from any goroutine.
+	ValidationMessage func(c *Context, f validator.FieldError) string
 
 	H2C               bool          // HTTP/2 without TLS as well, with prior knowledge
 	ReadHeaderTimeout time.Duration // 0: 5 s; negative: none

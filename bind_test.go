@@ -8,6 +8,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/go-playground/validator/v10"
 	"time"
 )
 
@@ -213,4 +215,29 @@ func FuzzBind(f *testing.F) {
 			t.Fatalf("an untagged field was set: %+v", v)
 		}
 	})
+}
+
+func TestValidationMessagesCanBeWordedAnew(t *testing.T) {
+	app := New(Options{ValidationMessage: func(c *Context, f validator.FieldError) string {
+		if c.AcceptsLanguage("en", "de") == "de" {
+			return f.Field() + " fehlt"
+		}
+		return ""
+	}})
+	app.Post("/", func(c *Context) error {
+		var in struct {
+			Name string `json:"name" validate:"required"`
+		}
+		return c.Bind(&in)
+	})
+	for language, want := range map[string]string{"de": "name fehlt", "fr, en;q=0.5": "is required"} {
+		r := httptest.NewRequest("POST", "/", strings.NewReader("{}"))
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Accept-Language", language)
+		w := httptest.NewRecorder()
+		app.ServeHTTP(w, r)
+		if w.Code != 422 || !strings.Contains(w.Body.String(), want) {
+			t.Errorf("%s: %d %s, want %s", language, w.Code, w.Body, want)
+		}
+	}
 }

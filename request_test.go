@@ -97,6 +97,30 @@ func TestAcceptsEncoding(t *testing.T) {
 	}
 }
 
+func TestAcceptsLanguage(t *testing.T) {
+	for accept, want := range map[string]string{
+		"":                         "en",
+		"de":                       "de",
+		"de-AT, en;q=0.5":          "de",
+		"fr, en;q=0.1":             "en",
+		"pt;q=0.9, en;q=0.1":       "pt-BR",
+		"PT-br":                    "pt-BR",
+		"*":                        "en",
+		"*;q=0.1, de;q=0.2":        "de",
+		"en;q=0, *":                "de",
+		"fr":                       "",
+		strings.Repeat("de,", 100): "en",
+	} {
+		r := httptest.NewRequest("GET", "/", nil)
+		if accept != "" {
+			r.Header.Set("Accept-Language", accept)
+		}
+		if got := newContext(New(), nil, r).AcceptsLanguage("en", "de", "pt-BR"); got != want {
+			t.Errorf("%q: %q, want %q", accept, got, want)
+		}
+	}
+}
+
 func TestAccepts(t *testing.T) {
 	for _, tt := range []struct {
 		accept string

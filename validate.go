@@ -49,24 +49,25 @@ func fieldName(f reflect.StructField) string {
 
 // Validate applies the app's validator to v. Invalid fields are an *HTTPError
 // with status 422 and a []FieldError as details.
-func (c *Context) Validate(v any) error { return c.app.validate(v) }
+func (c *Context) Validate(v any) error { return c.app.validate(c, v) }
 
-func (a *App) validate(v any) error {
+// validate has no Context for events of sockets.
+func (a *App) validate(c *Context, v any) error {
 	val := reflect.ValueOf(v)
 	for val.Kind() == reflect.Pointer && !val.IsNil() {
 		val = val.Elem()
 	}
 	switch val.Kind() {
 	case reflect.Struct:
-		fields, err := a.validateStruct(v, val.Type(), "")
+		fields, err := a.validateStruct(c, v, val.Type(), "")
 		return invalid(fields, err)
 	case reflect.Slice, reflect.Array:
-		return a.validateSlice(val)
+		return a.validateSlice(c, val)
 	}
 	return nil
 }
 
-func (a *App) validateSlice(val reflect.Value) error {
+func (a *App) validateSlice(c *Context, val reflect.Value) error {
 	elem := val.Type().Elem()
 	if elem.Kind() == reflect.Pointer {
 		elem = elem.Elem()
@@ -80,7 +81,7 @@ func (a *App) validateSlice(val reflect.Value) error {
 		if item.Kind() == reflect.Pointer && item.IsNil() {
 			continue
 		}
-		fields, err := a.validateStruct(item.Interface(), elem, fmt.Sprintf("[%d].", i))
+		fields, err := a.validateStruct(c, item.Interface(), elem, fmt.Sprintf("[%d].", i))
 		if err != nil {
 			return invalid(nil, err)
 		}
@@ -90,7 +91,7 @@ func (a *App) validateSlice(val reflect.Value) error {
 }
 
 // validateStruct returns what is wrong with the fields, or an error of another kind.
-func (a *App) validateStruct(v any, t reflect.Type, prefix string) ([]FieldError, error) {
+func (a *App) validateStruct(c *Context, v any, t reflect.Type, prefix string) ([]FieldError, error) {
 	err := a.opts.Validator.Struct(v)
 	if err == nil {
 		return nil, nil
@@ -106,7 +107,7 @@ func (a *App) validateStruct(v any, t reflect.Type, prefix string) ([]FieldError
 			name = strings.TrimPrefix(name, t.Name()+".")
 		}
 		name = prefix + strings.ReplaceAll(name, embeddedName+".", "")
-		fields[i] = FieldError{Field: name, Rule: f.Tag(), Param: f.Param(), Message: message(f)}
+		fields[i] = FieldError{Field: name, Rule: f.Tag(), Param: f.Param(), Message: a.message(c, f)}
 	}
 	return fields, nil
 }
@@ -148,6 +149,15 @@ var messages = map[string]string{
 var bounds = map[string]string{
 	"min": "at least", "gte": "at least", "max": "at most", "lte": "at most",
 	"gt": "more than", "lt": "less than", "len": "exactly",
+}
+
+func (a *App) message(c *Context, f validator.FieldError) string {
+	if a.opts.ValidationMessage != nil {
+		if text := a.opts.ValidationMessage(c, f); text != "" {
+			return text
+		}
+	}
+	return message(f)
 }
 
 func message(f validator.FieldError) string {

@@ -66,7 +66,7 @@ func (a *App) webSocketOptions(o websocket.Options) websocket.Options {
 
 // validateEvent checks the payload of an event with the app's validator.
 func (a *App) validateEvent(v any) error {
-	err := a.validate(v)
+	err := a.validate(nil, v)
 	var he *HTTPError
 	if errors.As(err, &he) {
 		return &websocket.EventError{Message: he.Message, Errors: he.Details}
