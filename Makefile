@@ -5,7 +5,7 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 MODULES = . $(patsubst %/,%,$(dir $(wildcard */go.mod */*/go.mod */*/*/go.mod)))
 TARGETS = darwin/arm64 windows/amd64 linux/arm64 linux/386
 
-.PHONY: test lint unit fuzz-seeds cross browser fuzz
+.PHONY: test lint unit redis cross browser fuzz
 
 test: lint unit cross browser
 
@@ -14,11 +14,14 @@ lint:
 	@for m in $(MODULES); do (cd $$m && $(GO) vet ./... && $(GO) run $(STATICCHECK) ./...) || exit 1; done
 
 # The seeds of the fuzz targets run with the tests.
-unit:
+unit: redis
 	@for m in $(filter-out benchmarks e2e,$(MODULES)); do \
 		(cd $$m && echo "test $$m" && $(GO) test -race -shuffle=on ./...) || exit 1; \
 	done
 	cd benchmarks && $(GO) test ./...
+
+redis:
+	@command -v redis-server >/dev/null || { apt-get update -q && apt-get install -qy redis-server; }
 
 cross:
 	@for t in $(TARGETS); do echo "build $$t"; GOOS=$${t%/*} GOARCH=$${t#*/} $(GO) build ./... || exit 1; done

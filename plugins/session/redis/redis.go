@@ -1,0 +1,43 @@
+// Package redis keeps sessions in Redis, where all processes of a program see
+// them and a restart loses none.
+//
+//	store, err := redis.Open("redis://localhost:6379/0")
+//	if err != nil {
+//		return err
+//	}
+//	defer store.Close()
+//	app.Register(session.New(session.Options{Store: store}))
+//
+// Redis drops a session when its time is up. It sees a hash of the id, not the id.
+package redis
+
+import (
+	"github.com/alexedwards/scs/goredisstore"
+	"github.com/redis/go-redis/v9"
+)
+
+// Prefix is what the keys of sessions begin with.
+const Prefix = "scs:session:"
+
+// Store is an scs.Store for session.Options.Store. While Redis can not be reached,
+// requests that need their session are answered with an error, and none is lost.
+// It is safe from any goroutine.
+type Store struct {
+	*goredisstore.RedisStore
+	client *redis.Client
+}
+
+// Open makes a store for a Redis by its URL, redis:// or rediss:// for TLS
+// (https://www.iana.org/assignments/uri-schemes/prov/redis). A malformed URL is an
+// error; the connection is made when it is needed.
+func Open(url string) (*Store, error) {
+	options, err := redis.ParseURL(url)
+	if err != nil {
+		return nil, err
+	}
+	client := redis.NewClient(options)
+	return &Store{goredisstore.NewWithPrefix(client, Prefix), client}, nil
+}
+
+// Close closes the connections.
+func (s *Store) Close() error { return s.client.Close() }
