@@ -115,13 +115,33 @@ func StatusOf(err error) int {
 }
 
 // HandleError answers err now, instead of when all middleware has returned.
-// What was answered is not answered again, whoever returns it afterwards.
+// What was answered is not answered again, whoever returns it afterwards. A writer
+// of middleware that holds back what was written is told to forget it, by its
+// method Discard.
 func (c *Context) HandleError(err error) {
 	if err == nil || c.rw.failed {
 		return
 	}
 	c.rw.failed = true
+	c.discard()
 	c.app.opts.ErrorHandler(c, err)
+}
+
+// ErrorHandled reports whether HandleError has answered. Middleware that holds back
+// what was written asks when it gets an error: what it holds is then that answer.
+func (c *Context) ErrorHandled() bool { return c.rw.failed }
+
+func (c *Context) discard() {
+	for w := c.w; ; {
+		if d, ok := w.(interface{ Discard() }); ok {
+			d.Discard()
+		}
+		inner, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			return
+		}
+		w = inner.Unwrap()
+	}
 }
 
 // DefaultErrorHandler logs failures of the server and answers with

@@ -58,8 +58,8 @@ func Compress(opts ...CompressOptions) nextrush.Handler {
 			w.free()
 		}()
 		err := c.Next()
-		if err != nil && w.state <= holding { // the error's answer takes the place of what is held
-			return err
+		if err != nil && !c.ErrorHandled() && w.state <= holding {
+			return err // its answer takes the place of what is held
 		}
 		return cmp.Or(err, w.finish())
 	}
@@ -218,6 +218,13 @@ func (w *compressWriter) FlushError() error {
 
 // Flush is FlushError for those that look for an http.Flusher.
 func (w *compressWriter) Flush() { w.FlushError() }
+
+// Discard forgets what was written, as far as it is held.
+func (w *compressWriter) Discard() {
+	if w.state == holding {
+		w.state, w.held = fresh, nil
+	}
+}
 
 func (w *compressWriter) finish() error {
 	switch w.state {

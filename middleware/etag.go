@@ -2,6 +2,7 @@ package middleware
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
 	"io"
@@ -45,10 +46,11 @@ func ETag(opts ...ETagOptions) nextrush.Handler {
 		w := &etagWriter{ResponseWriter: c.Writer(), limit: o.Limit}
 		c.SetWriter(w)
 		defer c.SetWriter(w.ResponseWriter)
-		if err := c.Next(); err != nil {
-			return err
+		err := c.Next()
+		if err != nil && !c.ErrorHandled() {
+			return err // its answer takes the place of what is held back
 		}
-		return w.finish(c.Request())
+		return cmp.Or(err, w.finish(c.Request()))
 	}
 }
 
@@ -132,6 +134,14 @@ func (w *etagWriter) release() error {
 	w.ResponseWriter.WriteHeader(http.StatusOK)
 	_, err := w.ResponseWriter.Write(w.body.Bytes())
 	return err
+}
+
+// Discard forgets what was written, as far as it is held back.
+func (w *etagWriter) Discard() {
+	if !w.through {
+		w.began = false
+		w.body.Reset()
+	}
 }
 
 // finish answers with what was held back. An answer to HEAD without a body says
