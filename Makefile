@@ -28,7 +28,7 @@ cross:
 
 browser:
 	@command -v chromium >/dev/null || { apt-get update -q && apt-get install -qy chromium; }
-	cd e2e && $(GO) test -count=1 ./...
+	cd e2e && $(GO) test -race -count=1 ./...
 
 # make fuzz FUZZTIME=10m runs every fuzz target that long.
 FUZZTIME ?= 10s

@@ -1,4 +1,5 @@
-// Package e2e drives the examples' pages in headless Chromium.
+// Package e2e drives the pages of examples in headless Chromium, and an app with
+// everything on at once.
 package e2e
 
 import (
