@@ -1,6 +1,7 @@
 // Command production is what a deployment needs, in one file: configuration from
-// the environment, logs as JSON, request ids, headers for security, probes,
-// metrics, limits, sockets, and an end in which nobody is cut off.
+// the environment, logs as JSON with request and trace ids, headers for security,
+// probes, metrics, limits of rates and time, compression, sockets, and an end in
+// which nobody is cut off.
 //
 //	cd examples/production
 //	METRICS_TOKEN=$(openssl rand -hex 16) go run .
@@ -73,7 +74,7 @@ func list(s string) []string {
 // addresses and origins; the text says which.
 func newApp(c config, logs io.Writer) (*nextrush.App, error) {
 	app := nextrush.New(nextrush.Options{
-		Logger:          slog.New(slog.NewJSONHandler(logs, &slog.HandlerOptions{Level: c.level})),
+		Logger:          slog.New(middleware.TraceLog(slog.NewJSONHandler(logs, &slog.HandlerOptions{Level: c.level}))),
 		TrustedProxies:  c.proxies,
 		BodyLimit:       1 << 20,
 		ShutdownTimeout: c.drainDelay + shutdownTime,
@@ -88,12 +89,17 @@ func newApp(c config, logs io.Writer) (*nextrush.App, error) {
 			return nil, err
 		}
 	}
+	limit := middleware.RateLimit(middleware.RateLimitOptions{Requests: 600, Window: time.Minute, Burst: 100})
 	app.Use(
 		middleware.RequestID(),
+		middleware.Trace(),
 		middleware.Logger(middleware.LoggerOptions{Skip: isProbe}),
 		middleware.Recover(),
 		middleware.SecureHeaders(),
 		middleware.CSRF(),
+		middleware.Skip(isProbe, limit),
+		middleware.Timeout(10*time.Second),
+		middleware.Compress(),
 	)
 	app.EnableWebSocket(websocket.Options{
 		MaxConnections:      10_000,
