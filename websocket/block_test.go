@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"runtime"
 	"strings"
@@ -273,4 +274,59 @@ func TestShutdownAwaitsCallbacksUntilItsContextEnds(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// A write that has not come back may have reached the peer whole: a peer that
+// answers at once is not slow.
+func TestAWriteThatHasNotReturnedDoesNotFillTheQueue(t *testing.T) {
+	const size = 10 << 10
+	returns := make(chan struct{})
+	lagging := network{"", DriverPortable, func(t testing.TB) (net.Listener, func() (net.Conn, error)) {
+		l, dial := listenTCP(t)
+		return lagListener{l, returns}, dial
+	}}
+	sockets := make(chan *Socket, 1)
+	st := lagging.serve(t, Options{SendQueue: size}, func(s *Socket) error { sockets <- s; return nil })
+	defer close(returns)
+	peer := st.raw(t)
+	s := wait(t, sockets, "the handler")
+	for i := range 3 {
+		if err := s.SendBinary(make([]byte, size)); err != nil {
+			t.Fatalf("message %d: %v", i, err)
+		}
+		peer.expect(wire.OpBinary, string(make([]byte, size)))
+		if i < 2 {
+			returns <- struct{}{}
+		}
+	}
+	if err := s.SendBinary(make([]byte, size)); err != nil {
+		t.Errorf("behind a write that has not returned: %v", err)
+	}
+	if err := s.SendBinary(nil); !errors.Is(err, ErrSlowConsumer) {
+		t.Errorf("behind a full queue: %v", err)
+	}
+}
+
+// lagListener accepts connections whose large writes return when they are let.
+type lagListener struct {
+	net.Listener
+	returns chan struct{}
+}
+
+func (l lagListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	return lagConn{c, l.returns}, err
+}
+
+type lagConn struct {
+	net.Conn
+	returns chan struct{}
+}
+
+func (c lagConn) Write(b []byte) (n int, err error) {
+	n, err = c.Conn.Write(b)
+	if n >= 10<<10 {
+		<-c.returns
+	}
+	return n, err
 }

@@ -35,7 +35,7 @@ type Options struct {
 	Protocols    []string // subprotocols, in order of preference (RFC 6455 §1.9)
 
 	Compression  Compression
-	SendQueue    int // bytes that may wait in one socket's queue; 0: 1 MiB
+	SendQueue    int // bytes that may wait in one socket's queue, besides a write in progress; 0: 1 MiB
 	SlowConsumer SlowConsumer
 	RateLimit    RateLimit
 

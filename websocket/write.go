@@ -12,6 +12,7 @@ type writer struct {
 	out     *outbox // nil while nothing waits
 	stalled int64   // when the peer took bytes last while blocked
 	writes  uint32  // counts writes, to tell one from the next
+	inHand  int     // bytes of a write that tells nothing before its end: the peer may have them
 	writing bool    // a goroutine owns the front of out
 	blocked bool    // the link is finishing a write in the background
 	backlog bool    // OnDrain is owed
@@ -212,34 +213,38 @@ func (s *Socket) admit(n int) error {
 		s.out = borrowOutbox()
 		return nil
 	}
-	limit := s.srv.opts.SendQueue
-	if s.out.bytes+n <= limit || s.out.bytes == 0 {
+	if s.fits(n) {
 		return nil
 	}
 	if !s.writing && s.state == StateOpen {
 		s.mu.Unlock()
 		s.flush()
 		s.mu.Lock()
-		return s.readmit(n, limit)
+		return s.readmit(n)
 	}
-	return s.overflow(n, limit)
+	return s.overflow(n)
 }
 
-func (s *Socket) readmit(n, limit int) error {
+func (s *Socket) readmit(n int) error {
 	if s.state >= StateClosing || s.mute {
 		return ErrClosed
 	}
 	if s.out == nil {
 		s.out = borrowOutbox()
 	}
-	if s.out.bytes+n <= limit || s.out.bytes == 0 {
+	if s.fits(n) {
 		return nil
 	}
-	return s.overflow(n, limit)
+	return s.overflow(n)
+}
+
+func (s *Socket) fits(n int) bool {
+	waiting := s.out.bytes - s.inHand
+	return waiting+n <= s.srv.opts.SendQueue || waiting == 0
 }
 
 // overflow applies the policy for slow consumers; s.mu is held.
-func (s *Socket) overflow(n, limit int) error {
+func (s *Socket) overflow(n int) error {
 	policy := s.srv.opts.SlowConsumer
 	if policy == DropOldest && s.codec != nil && s.codec.compressor != nil {
 		policy = DropNewest // what waits may refer to what would be dropped
@@ -249,7 +254,7 @@ func (s *Socket) overflow(n, limit int) error {
 		s.srv.stats.dropped.Add(1)
 		return ErrDropped
 	case DropOldest:
-		dropped, ok := s.out.dropOldest(n, limit)
+		dropped, ok := s.out.dropOldest(n, s.srv.opts.SendQueue+s.inHand)
 		s.srv.stats.dropped.Add(int64(dropped))
 		if ok {
 			return nil
@@ -347,7 +352,11 @@ func (s *Socket) waiting(turn uint32) {
 		return
 	}
 	s.blocked = true
-	if _, stream := s.link.(*streamLink); !stream {
+	if _, stream := s.link.(*streamLink); stream {
+		for _, p := range s.out.op.pieces {
+			s.inHand += len(p)
+		}
+	} else {
 		s.backlog = true
 	}
 	s.stalled = s.srv.engine.wheel.now()
@@ -379,7 +388,7 @@ func (s *Socket) written(n int, err error) {
 // took accounts for n written bytes. On an error it ends the socket, unlocks
 // and returns false.
 func (s *Socket) took(n int, err error) bool {
-	s.writing = false
+	s.writing, s.inHand = false, 0
 	s.greeted = s.greeted || n > 0
 	messages := s.out.wrote(n)
 	st := &s.srv.stats
