@@ -26,7 +26,7 @@ var sources = []string{"json", "form", "query", "path", "header", "cookie", "xml
 // Errors are *HTTPErrors: 400 for what is malformed, 415 for a body in none of the
 // formats that v has tags for, 413 for one over Options.BodyLimit, 422 for invalid
 // fields, and where fields are to blame, a []FieldError tells which. An empty body
-// is no error.
+// is no error. A type that has a tag of other frameworks in place of path panics.
 func (c *Context) Bind(v any) error {
 	if err := c.bindBody(v); err != nil {
 		return err

@@ -3,6 +3,7 @@ package nextrush
 import (
 	"encoding"
 	"errors"
+	"fmt"
 	"mime/multipart"
 	"reflect"
 	"strconv"
@@ -81,11 +82,13 @@ func embedded(f reflect.StructField) reflect.Type {
 }
 
 func (p *plan) addField(f reflect.StructField, index []int) {
+	tagged := false
 	for _, source := range sources {
 		name, ok := tagName(f, source)
 		if !ok {
 			continue
 		}
+		tagged = true
 		p.has[source] = true
 		switch source {
 		case "json", "xml":
@@ -98,6 +101,19 @@ func (p *plan) addField(f reflect.StructField, index []int) {
 		}
 		file := f.Type == fileType || f.Type.Kind() == reflect.Slice && f.Type.Elem() == fileType
 		p.fields = append(p.fields, field{source, name, index, f.Type, file && source == "form"})
+	}
+	if !tagged {
+		refuseForeign(f)
+	}
+}
+
+// refuseForeign panics where a field has but the tag that another framework has
+// for path parameters: it would silently stay empty.
+func refuseForeign(f reflect.StructField) {
+	for _, tag := range []string{"param", "params", "uri"} {
+		if name, ok := f.Tag.Lookup(tag); ok {
+			panic(fmt.Sprintf("nextrush: Bind: the field %s has the tag %s:%q: write path:%[3]q", f.Name, tag, name))
+		}
 	}
 }
 

@@ -27,7 +27,7 @@ type Operation struct {
 // struct{} stands for none: such an Out is answered with 204. Where f has answered
 // by itself, Out is dropped. [App.Routes] tells the types.
 //
-// An In that is a pointer panics.
+// An In that is a pointer, or that Bind could not fill, panics.
 func Handle[In, Out any](f func(c *Context, in In) (Out, error)) Handler {
 	op := Operation{In: reflect.TypeFor[In](), Out: reflect.TypeFor[Out]()}
 	if f == nil {
@@ -37,6 +37,7 @@ func Handle[In, Out any](f func(c *Context, in In) (Out, error)) Handler {
 		panic("nextrush: Handle: In is " + op.In.String() + ": give what it points to")
 	}
 	takes, gives := op.In != nothing, op.Out != nothing
+	planOf(op.In)
 	return described(op, func(c *Context) error {
 		var in In
 		if takes {

@@ -127,6 +127,13 @@ func TestHandleNamesMistakes(t *testing.T) {
 			Handle(func(*Context, *renameIn) (struct{}, error) { return struct{}{}, errors.New("x") })
 		},
 		"Handle: the function is nil": func() { Handle[renameIn, renameOut](nil) },
+		`the field ID has the tag param:"id": write path:"id"`: func() {
+			Handle(func(*Context, struct {
+				ID int `param:"id"`
+			}) (struct{}, error) {
+				return struct{}{}, nil
+			})
+		},
 	} {
 		func() {
 			defer func() {
