@@ -14,6 +14,12 @@
 // one (CVE-2024-38513). The cookie is HttpOnly and SameSite=Lax, and Secure where
 // the request came over HTTPS. Sessions are saved when the answer begins.
 //
+// Options.Keys keep the session itself in the cookie, encrypted, in place of a
+// store on the server. A program with several processes needs no shared store then,
+// but nothing can end such a session before its time: after Destroy or Renew, whoever
+// has copied the old cookie still has what was in it, and rights that were taken
+// away come back with it. Do not keep in it what must be counted or revoked.
+//
 // The handler of a WebSocket reads the session as it was at the upgrade; what it
 // puts is not saved.
 package session
@@ -31,6 +37,7 @@ import (
 // Options configures a Plugin. The zero value is complete.
 type Options struct {
 	Store    scs.Store     // nil: memory, which other processes do not see and a restart forgets
+	Keys     [][]byte      // 32 random bytes each, in place of Store: see ErrTooLarge and the package
 	Lifetime time.Duration // of a session, however much it is used; 0: 24 h
 	Idle     time.Duration // without a request, after which it ends; 0: 2 h; negative: no limit
 	Cookie   string        // name; empty: "session"
@@ -43,13 +50,19 @@ type Options struct {
 
 // Plugin gives every request its session.
 type Plugin struct {
-	plain, secure *scs.SessionManager // over HTTP and over HTTPS, on one store
+	manager *scs.SessionManager
+	seal    *seal // nil: the cookie has but the id
+	err     error // in the options
 }
 
 // New makes the plugin. Register it before the routes that use sessions.
 func New(o Options) *Plugin {
-	p := &Plugin{plain: scs.New()}
-	m := p.plain
+	m := scs.New()
+	p := &Plugin{manager: m}
+	if o.Keys != nil {
+		p.seal, p.err = newSeal(o)
+		o.Store = p.seal
+	}
 	if o.Store != nil {
 		m.Store = o.Store
 	}
@@ -62,9 +75,6 @@ func New(o Options) *Plugin {
 	if o.Strict {
 		m.Cookie.SameSite = http.SameSiteStrictMode
 	}
-	secure := *m
-	secure.Cookie.Secure = true
-	p.secure = &secure
 	return p
 }
 
@@ -79,17 +89,12 @@ func or[T comparable](v, otherwise T) T {
 // Name is "session".
 func (p *Plugin) Name() string { return "session" }
 
-// Install adds the middleware.
+// Install adds the middleware. A mistake in the options is an error.
 func (p *Plugin) Install(app *nextrush.App) error {
-	plain, secure := nextrush.WrapMiddleware(p.plain.LoadAndSave), nextrush.WrapMiddleware(p.secure.LoadAndSave)
-	app.Use(func(c *nextrush.Context) error {
-		m, run := p.plain, plain
-		if c.Secure() {
-			m, run = p.secure, secure
-		}
-		c.Set(key, m)
-		return run(c)
-	})
+	if p.err != nil {
+		return p.err
+	}
+	app.Use(p.serve)
 	return nil
 }
 

@@ -1,12 +1,17 @@
 package session_test
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/alexedwards/scs/v2"
+	"github.com/alexedwards/scs/v2/memstore"
 
 	"github.com/nextrush/nextrush"
 	"github.com/nextrush/nextrush/nextrushtest"
@@ -159,4 +164,37 @@ func Example() {
 	b := &browser{app: app}
 	fmt.Println(b.get("/visits"), b.get("/visits"))
 	// Output: 1 2
+}
+
+// broken is a store that fails to write.
+type broken struct{ scs.Store }
+
+func (broken) Commit(string, []byte, time.Time) error { return errors.New("the store is away") }
+
+func TestASessionThatCanNotBeSavedIsTheAnswer(t *testing.T) {
+	app := newApp(session.Options{Store: broken{memstore.New()}})
+	app.Get("/none/:v", func(c *nextrush.Context) error {
+		session.Put(c, "v", c.Param("v"))
+		return c.NoContent()
+	})
+	app.Get("/fails/:v", func(c *nextrush.Context) error {
+		session.Put(c, "v", c.Param("v"))
+		return nextrush.NewError(418)
+	})
+	app.Get("/answers/:v", func(c *nextrush.Context) error {
+		session.Put(c, "v", c.Param("v"))
+		c.HandleError(nextrush.NewError(418))
+		return nil
+	})
+	for path, status := range map[string]int{"/put/x": 500, "/none/x": 500, "/fails/x": 500, "/answers/x": 418} {
+		w := httptest.NewRecorder()
+		app.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+		var problem struct{ Status int }
+		if err := json.Unmarshal(w.Body.Bytes(), &problem); err != nil || w.Code != status || problem.Status != status {
+			t.Errorf("%s: %d %q", path, w.Code, w.Body)
+		}
+		if w.Header().Get("Set-Cookie") != "" {
+			t.Errorf("%s sets %v", path, w.Header()["Set-Cookie"])
+		}
+	}
 }
