@@ -15,11 +15,14 @@ const (
 	edge      = 1 << 31 // EPOLLET, which package syscall has as a negative number
 	peerDone  = 0x2000  // EPOLLRDHUP, which it lacks on some processors
 	interests = syscall.EPOLLIN | syscall.EPOLLOUT | peerDone | edge
+
+	linger = 100 * time.Millisecond // for the next descriptor after the last
 )
 
 // Poller polls with as many loops as it is made for. A loop has a goroutine and
-// an epoll instance as long as it has descriptors; the goroutine waits in Go's
-// own poller, and so costs no thread. All methods are safe from any goroutine.
+// an epoll instance as long as it has descriptors, and a little longer; the
+// goroutine waits in Go's own poller, and so costs no thread. All methods are safe
+// from any goroutine.
 type Poller struct {
 	local func() any
 	flush func(*Turn)
@@ -42,7 +45,7 @@ type loop struct {
 	poller *Poller
 
 	mu      sync.Mutex // guards the fields below
-	turn    *Turn      // whose goroutine polls; nil without descriptors
+	turn    *Turn      // whose goroutine polls; nil: none
 	waiting bool       // that goroutine has nothing to do
 	passed  uint32     // calls of Turn.event so far
 	seen    uint32     // passed, at the last look of Relieve
@@ -64,8 +67,7 @@ type Turn struct {
 	batch [batchSize]syscall.EpollEvent
 }
 
-// begin opens the epoll instance of a loop that has its first descriptor; l.mu
-// is held.
+// begin opens the epoll instance of a loop; l.mu is held.
 func (l *loop) begin() error {
 	fd, err := syscall.EpollCreate1(syscall.EPOLL_CLOEXEC)
 	if err != nil {
@@ -97,10 +99,25 @@ func (l *loop) start(fd int, rest []syscall.EpollEvent) error {
 // run stays in Go's poller for the whole turn, so that readiness which shows
 // while events are worked off is not forgotten.
 func (t *Turn) run() {
-	if t.work() {
-		t.raw.Read(t.round)
+	for t.work() && t.raw.Read(t.round) != nil && !t.loop.end(t) {
 	}
 	t.file.Close()
+}
+
+// end ends the loop if it still has no descriptor when the time to linger is over.
+// It reports whether t is not to poll any more.
+func (l *loop) end(t *Turn) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.turn != t {
+		return true
+	}
+	if l.open == 0 {
+		l.turn, l.conns, l.free = nil, nil, nil
+		return true
+	}
+	t.file.SetReadDeadline(time.Time{})
+	return false
 }
 
 // round works off what there is, and reports true when the turn has ended.
@@ -198,7 +215,7 @@ func (p *Poller) Relieve(slow func(*Turn)) {
 func (l *loop) relieve() (slow *Turn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.turn == nil || l.waiting {
+	if l.open == 0 || l.waiting {
 		return nil
 	}
 	if l.seen == l.passed {
@@ -209,7 +226,7 @@ func (l *loop) relieve() (slow *Turn) {
 }
 
 // handOver gives the rest of the events to a new goroutine, and returns the Turn
-// that ends so, or nil where no descriptor is left for that; l.mu is held.
+// that ends so, or nil where no descriptor can be had for that; l.mu is held.
 func (l *loop) handOver() *Turn {
 	old := l.turn
 	fd, err := -1, error(nil)
@@ -241,7 +258,7 @@ func (p *Poller) add(fd int, c *Conn, owner Owner) error {
 	*c = Conn{owner: owner, loop: l, fd: int32(fd)}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.open == 0 {
+	if l.turn == nil {
 		if err := l.begin(); err != nil {
 			return err
 		}
@@ -276,14 +293,12 @@ func (l *loop) slot(c *Conn) int32 {
 	return int32(len(l.conns) - 1)
 }
 
-// remove forgets c, and ends the loop with its last descriptor; l.mu is held.
+// remove forgets c; l.mu is held.
 func (l *loop) remove(c *Conn) {
 	l.conns[c.slot] = nil
 	l.free = append(l.free, c.slot)
 	l.open--
-	if l.open > 0 {
-		return
+	if l.open == 0 {
+		l.turn.file.SetReadDeadline(time.Now().Add(linger))
 	}
-	l.turn.file.SetReadDeadline(time.Unix(1, 0)) // its goroutine ends
-	l.turn, l.conns, l.free = nil, nil, nil
 }

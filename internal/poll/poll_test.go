@@ -194,3 +194,34 @@ func TestAClosedDescriptorIsNoMoreReady(t *testing.T) {
 		<-closed
 	}
 }
+
+func TestALoopOutlivesItsLastDescriptorForAWhile(t *testing.T) {
+	p := newPoller(1)
+	turn := func() *Turn {
+		l := &p.loops[0]
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return l.turn
+	}
+	ready := make(chan bool, 1)
+	owner := ownerFunc(func(_ *Turn, e Event) {
+		if e&Readable != 0 {
+			ready <- true
+		}
+	})
+	var first, second Conn
+	pair(t, p, &first, owner)
+	before := turn()
+	first.Close()
+	peer := pair(t, p, &second, owner)
+	if after := turn(); after != before {
+		t.Error("the next descriptor has begun another loop")
+	}
+	<-time.After(2 * linger)
+	peer.Write([]byte("x"))
+	<-ready
+	second.Close()
+	for turn() != nil {
+		<-time.After(linger / 10)
+	}
+}
