@@ -18,6 +18,7 @@ import (
 const (
 	defaultBodyLimit         = 4 << 20
 	defaultReadHeaderTimeout = 5 * time.Second
+	defaultBodyTimeout       = 30 * time.Second
 	defaultIdleTimeout       = 120 * time.Second
 	defaultMaxHeaderBytes    = 64 << 10
 	defaultShutdownTimeout   = 15 * time.Second
@@ -44,9 +45,13 @@ type Options struct {
 
 	H2C               bool          // HTTP/2 without TLS as well, with prior knowledge
 	ReadHeaderTimeout time.Duration // 0: 5 s; negative: none
-	IdleTimeout       time.Duration // between requests of one connection; 0: 120 s; negative: none
-	MaxHeaderBytes    int           // 0: 64 KiB
-	ShutdownTimeout   time.Duration // for Listen to end after a signal; 0: 15 s
+	// BodyTimeout is how long a client may keep a request waiting for its body, in
+	// all; each KiB gives a second back. Then 408. 0: 30 s; negative: no limit. The
+	// ReadTimeout of a http.Server of the program's own takes its place.
+	BodyTimeout     time.Duration
+	IdleTimeout     time.Duration // between requests of one connection; 0: 120 s; negative: none
+	MaxHeaderBytes  int           // 0: 64 KiB
+	ShutdownTimeout time.Duration // for Listen to end after a signal; 0: 15 s
 
 	// DisableTrailingSlashRedirect answers 404 where only the clean path, or the
 	// one with or without a slash at its end, has a route, instead of redirecting
@@ -71,6 +76,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.ReadHeaderTimeout == 0 {
 		o.ReadHeaderTimeout = defaultReadHeaderTimeout
+	}
+	if o.BodyTimeout == 0 {
+		o.BodyTimeout = defaultBodyTimeout
 	}
 	if o.IdleTimeout == 0 {
 		o.IdleTimeout = defaultIdleTimeout
@@ -135,6 +143,9 @@ func (a *App) log() *slog.Logger {
 // the route's handlers. The global part runs for requests without a route too.
 // What was given to Pre comes before all of them.
 func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if body := a.timeBody(w, r); body != nil {
+		defer body.end()
+	}
 	if a.front != nil {
 		a.front.ServeHTTP(w, r)
 		return

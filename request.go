@@ -195,7 +195,7 @@ func (c *Context) removeFiles() {
 }
 
 func formError(err error) error {
-	if he := AsHTTPError(err); he.Status == http.StatusRequestEntityTooLarge {
+	if he := AsHTTPError(err); he.Status < 500 {
 		return he
 	}
 	return NewError(http.StatusBadRequest, "the form is malformed").WithCause(err)
