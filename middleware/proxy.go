@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/nextrush/nextrush"
@@ -49,14 +50,39 @@ func ReverseProxy(target string, opts ...ReverseProxyOptions) nextrush.Handler {
 			return err
 		}
 		var failed error
+		var switched atomic.Bool // to a WebSocket
 		proxy := httputil.ReverseProxy{
-			Transport:      p.o.Transport,
-			Rewrite:        func(r *httputil.ProxyRequest) { p.rewrite(c, r, path) },
-			ModifyResponse: func(r *http.Response) error { return p.modify(c, r) },
-			ErrorHandler:   func(_ http.ResponseWriter, _ *http.Request, err error) { failed = err },
+			Transport: p.o.Transport,
+			Rewrite:   func(r *httputil.ProxyRequest) { p.rewrite(c, r, path) },
+			ModifyResponse: func(r *http.Response) error {
+				switched.Store(r.StatusCode == http.StatusSwitchingProtocols)
+				return p.modify(c, r)
+			},
+			ErrorHandler: func(_ http.ResponseWriter, _ *http.Request, err error) { failed = err },
 		}
-		proxy.ServeHTTP(c.Writer(), c.Request())
+		r := c.Request()
+		if r.Header.Get("Upgrade") != "" {
+			ctx, end := outlive(r.Context(), switched.Load)
+			defer end()
+			r = r.WithContext(ctx)
+		}
+		proxy.ServeHTTP(c.Writer(), r)
 		return gatewayError(failed)
+	}
+}
+
+// outlive returns a context that ends with the one given, unless that is by its
+// deadline and allowed reports true: a socket goes on where a request may not.
+func outlive(ctx context.Context, allowed func() bool) (context.Context, func()) {
+	longer, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		if ctx.Err() != context.DeadlineExceeded || !allowed() {
+			cancel(context.Cause(ctx))
+		}
+	})
+	return longer, func() {
+		stop()
+		cancel(nil)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -228,6 +229,34 @@ func TestReverseProxyPassesSockets(t *testing.T) {
 	}
 	if refusal := c.DialError("/nowhere"); refusal.Status != 404 {
 		t.Errorf("no such socket: %+v", refusal)
+	}
+}
+
+// A socket outlives the deadline of its request, and the wait for one does not.
+func TestReverseProxyEndsUpgradesAtTheDeadline(t *testing.T) {
+	back := nextrush.New()
+	back.EnableWebSocket(websocket.Options{})
+	back.WS("/echo", func(s *websocket.Socket, _ *nextrush.Context) error {
+		s.OnMessage(func(m websocket.Message) { s.SendMessage(m) })
+		return nil
+	})
+	back.Get("/never", func(c *nextrush.Context) error {
+		<-c.Context().Done()
+		return nil
+	})
+	app := nextrush.New(nextrush.Options{Logger: slog.New(slog.DiscardHandler)})
+	deadlines := make(chan context.Context, 2)
+	app.Get("/*path", middleware.Timeout(300*time.Millisecond), func(c *nextrush.Context) error {
+		deadlines <- c.Context()
+		return c.Next()
+	}, middleware.ReverseProxy(upstream(t, back.ServeHTTP)))
+	c := nextrushtest.New(t, app)
+	s := c.Dial("/echo")
+	<-(<-deadlines).Done()
+	s.Send("still here")
+	s.Expect("still here")
+	if refusal := c.DialError("/never"); refusal.Status != 503 {
+		t.Errorf("a target that does not answer: %+v", refusal)
 	}
 }
 

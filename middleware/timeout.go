@@ -12,15 +12,13 @@ import (
 // Timeout ends the request's context after d. A handler that then returns an
 // error which is context.DeadlineExceeded, without an answer begun, is answered
 // with 503. One that does not look at its context runs on: no other goroutine
-// answers in its place. Streams of Context.SSE and WebSockets go on. It panics where d is not positive.
+// answers in its place. Streams of Context.SSE, and WebSockets of App.WS and
+// ReverseProxy, go on. It panics where d is not positive.
 func Timeout(d time.Duration) nextrush.Handler {
 	if d <= 0 {
 		panic("middleware: Timeout: the duration is not positive: give the time that a handler may take")
 	}
 	return func(c *nextrush.Context) error {
-		if c.Header("Upgrade") != "" { // the socket's context would end with ours
-			return c.Next()
-		}
 		outer := c.Context()
 		ctx, cancel := context.WithTimeout(outer, d)
 		defer cancel()

@@ -41,6 +41,28 @@ func TestTimeoutAnswersForHandlersThatGiveUp(t *testing.T) {
 	wantPanic(t, "no duration", func() { middleware.Timeout(0) })
 }
 
+func TestTimeoutHoldsForWhoeverAsksForAnUpgrade(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		app := nextrush.New(nextrush.Options{Logger: slog.New(slog.DiscardHandler)})
+		app.Get("/", middleware.Timeout(time.Second), func(c *nextrush.Context) error {
+			select {
+			case <-c.Context().Done():
+				return c.Context().Err()
+			case <-time.After(time.Hour):
+				return c.Text("late")
+			}
+		})
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Header.Set("Connection", "Upgrade")
+		r.Header.Set("Upgrade", "websocket")
+		w := httptest.NewRecorder()
+		app.ServeHTTP(w, r)
+		if w.Code != 503 {
+			t.Errorf("%d %s", w.Code, w.Body)
+		}
+	})
+}
+
 func TestTimeoutLeavesTheContextOfThoseBefore(t *testing.T) {
 	app := nextrush.New()
 	app.Use(func(c *nextrush.Context) error {
