@@ -197,10 +197,13 @@ func (c *Context) problem(he *HTTPError) error {
 	for k, v := range he.Header {
 		h[k] = v
 	}
-	for _, k := range []string{"Content-Encoding", "Content-Length", "Etag", "Last-Modified", "Cache-Control"} {
+	for _, k := range []string{"Content-Encoding", "Content-Length", "Etag", "Last-Modified"} {
 		if _, own := he.Header[k]; !own {
 			h.Del(k)
 		}
+	}
+	if _, own := he.Header["Cache-Control"]; !own && h.Get("Cache-Control") != "" {
+		c.NoCache() // what was to be kept is not this answer, and without a word a 404 may be kept (RFC 9110 §15.1)
 	}
 	c.code = int32(he.Status)
 	c.Vary("Accept")

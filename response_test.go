@@ -63,6 +63,17 @@ func TestResponses(t *testing.T) {
 	}
 }
 
+// Browsers ignore a cookie of these names without Secure, so it would stay.
+func TestClearCookieClearsThoseOfSecureNames(t *testing.T) {
+	for name, want := range map[string]bool{"__Host-token": true, "__secure-token": true, "token": false} {
+		_, h, _ := answer(t, func(c *Context) error { return c.ClearCookie(name).NoContent() })
+		cookie, err := http.ParseSetCookie(h.Get("Set-Cookie"))
+		if err != nil || cookie.Secure != want || cookie.MaxAge != -1 || cookie.Path != "/" {
+			t.Errorf("%s: %+v %v", name, cookie, err)
+		}
+	}
+}
+
 func TestDownloadNamesAreSafe(t *testing.T) {
 	for name, want := range map[string]string{
 		"a.txt":         `attachment; filename="a.txt"`,

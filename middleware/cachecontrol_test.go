@@ -41,7 +41,8 @@ func TestCacheControlLeavesAlone(t *testing.T) {
 		"HEAD, which is like GET":   {"HEAD", []nextrush.Handler{hour}, "public, max-age=3600"},
 		"other methods":             {"POST", []nextrush.Handler{hour, text("done")}, ""},
 		"what the handler says":     {"GET", []nextrush.Handler{hour, own}, "no-store"},
-		"errors, which are no copy": {"GET", []nextrush.Handler{hour, fails}, ""},
+		"errors, which are no copy": {"GET", []nextrush.Handler{hour, fails}, "no-store"},
+		"errors of what is secret":  {"GET", []nextrush.Handler{own, fails}, "no-store"},
 	} {
 		if got := send(test.method, "/", nil, test.handlers...).Header().Get("Cache-Control"); got != test.want {
 			t.Errorf("%s: %q", name, got)
