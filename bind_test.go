@@ -81,6 +81,33 @@ func TestBindNeverTouchesFieldsWithoutATag(t *testing.T) {
 	}
 }
 
+// A client may nest values as deeply as the decoders go, which is 10,000.
+func TestBindNeverTouchesFieldsWithoutATagHoweverDeep(t *testing.T) {
+	type node struct {
+		Next  *node `json:"next" xml:"next"`
+		Admin bool
+	}
+	for _, depth := range []int{10, 600, 4900} {
+		bodies := map[string]string{
+			jsonBody:          strings.Repeat(`{"next":`, depth) + `{"Admin":true}` + strings.Repeat("}", depth),
+			"application/xml": "<a>" + strings.Repeat("<next>", depth) + "<Admin>true</Admin>" + strings.Repeat("</next>", depth) + "</a>",
+		}
+		for contentType, body := range bodies {
+			var got node
+			app := New()
+			app.Post("/", func(c *Context) error { return c.Bind(&got) })
+			w := do(t, app, "POST", "/", body, "Content-Type", contentType)
+			n, levels := &got, 0
+			for ; n.Next != nil; n = n.Next {
+				levels++
+			}
+			if w.Code != 200 || levels != depth || n.Admin {
+				t.Errorf("%s, %d levels: %d, %d levels, %v", contentType, depth, w.Code, levels, n.Admin)
+			}
+		}
+	}
+}
+
 type signup struct {
 	Name    string `json:"name" form:"name" validate:"required,min=3"`
 	Age     int    `json:"age" form:"age" validate:"gte=18"`

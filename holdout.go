@@ -12,7 +12,9 @@ import (
 // are the ones that a client must not set, so they are held out: kept aside while
 // the decoder runs and put back when it is done.
 
-const maxHoldOutDepth = 1000 // structs within structs; ends the walk of a cycle
+// maxHoldOutDepth ends the walk of a cycle. It is more than the 10,000 levels that
+// the decoders take come to, of a pointer or slice and a struct each.
+const maxHoldOutDepth = 100_000
 
 var (
 	jsonType = reflect.TypeFor[json.Unmarshaler]()
