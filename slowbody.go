@@ -54,11 +54,12 @@ func (b *timedBody) Read(p []byte) (int, error) {
 	begin := time.Now()
 	b.wait(begin)
 	n, err := b.ReadCloser.Read(p)
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return n, NewError(http.StatusRequestTimeout, "the body came too slowly").WithCause(err)
-	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		b.left = 0 // for whoever tries again
+		return n, NewError(http.StatusRequestTimeout, "the body came too slowly").WithCause(err)
+	}
 	b.left = min(b.limit, b.left-time.Since(begin)+time.Duration(n)*time.Second/bodyRate)
 	b.read = b.read || err != nil
 	if b.read || b.stream {

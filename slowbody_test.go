@@ -61,6 +61,11 @@ func slowApp(o Options) *App {
 		}
 		return c.Text(string(body))
 	})
+	app.Post("/again", func(c *Context) error {
+		io.Copy(io.Discard, c.Request().Body)
+		_, err := c.Body()
+		return err
+	})
 	app.Post("/form", func(c *Context) error {
 		_, err := c.FormFile("f")
 		return err
@@ -127,6 +132,7 @@ func TestSlowBodiesAreTimedOut(t *testing.T) {
 	}{
 		"nothing comes":                  {"/read", nil, 0, 408, 30 * time.Second, 31 * time.Second},
 		"nothing comes of a form":        {"/form", nil, 0, 408, 30 * time.Second, 31 * time.Second},
+		"it is read again":               {"/again", nil, 0, 408, 30 * time.Second, 31 * time.Second},
 		"a byte a second":                {"/read", repeat("1\r\nx\r\n", 1000), time.Second, 408, 30 * time.Second, 32 * time.Second},
 		"it stops after a MiB":           {"/read", repeat(chunk, 1024), 0, 408, 30 * time.Second, 31 * time.Second},
 		"a KiB a second":                 {"/read", repeat(chunk, 300, "0\r\n\r\n"), time.Second, 200, 300 * time.Second, 302*time.Second + defaultIdleTimeout},

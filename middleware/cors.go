@@ -15,13 +15,13 @@ import (
 // CORSOptions configures CORS. The zero value lets every origin read, without
 // credentials.
 type CORSOptions struct {
-	// AllowOrigins lists "https://a.example", "https://*.a.example", "null", or
-	// "*" for all. Empty: "*".
+	// AllowOrigins lists "https://a.example", "https://*.a.example", "*" for all, or
+	// "null", which any site can be in a sandboxed frame. Empty: "*".
 	AllowOrigins  []string
 	AllowMethods  []string      // empty: GET, HEAD, POST, PUT, PATCH, DELETE
 	AllowHeaders  []string      // empty: those that the browser asks for
 	ExposeHeaders []string      // response headers that scripts may read
-	Credentials   bool          // cookies; not together with "*"
+	Credentials   bool          // cookies; not together with "*" and "null"
 	MaxAge        time.Duration // that a preflight is kept; 0: the browser's own
 }
 
@@ -41,8 +41,9 @@ type cors struct {
 type wildOrigin struct{ prefix, suffix string }
 
 // CORS answers preflights and marks answers that scripts of other origins may
-// read (Fetch, CORS protocol). It panics on a mistake in the options, such as
-// "*" with credentials.
+// read (Fetch, CORS protocol). It belongs to the App: a preflight has no route, so
+// that middleware of groups and routes does not see it. It panics on a mistake in
+// the options, such as "*" with credentials.
 func CORS(opts ...CORSOptions) nextrush.Handler {
 	var o CORSOptions
 	if len(opts) > 0 {
@@ -80,8 +81,8 @@ func parseCORS(o CORSOptions) *cors {
 	for _, origin := range o.AllowOrigins {
 		p.add(origin)
 	}
-	if p.any && p.credentials {
-		panic(`middleware: CORS: "*" with Credentials would let every site act for your users; list the origins`)
+	if p.credentials && (p.any || slices.Contains(p.exact, "null")) {
+		panic(`middleware: CORS: "*" or "null" with Credentials would let every site act for your users; list the origins`)
 	}
 	return p
 }

@@ -41,7 +41,7 @@ func TestCORSMatchesOriginsWhole(t *testing.T) {
 		{"https://*.foo.com", "https://evil.example/.foo.com", false},
 	} {
 		w := send("GET", "/", http.Header{"Origin": {test.origin}},
-			middleware.CORS(middleware.CORSOptions{AllowOrigins: []string{test.allow}, Credentials: true}))
+			middleware.CORS(middleware.CORSOptions{AllowOrigins: []string{test.allow}, Credentials: test.allow != "null"}))
 		got := w.Header().Get("Access-Control-Allow-Origin")
 		if test.want && got != test.origin || !test.want && got != "" {
 			t.Errorf("%s for %s: allowed %q", test.origin, test.allow, got)
@@ -56,6 +56,7 @@ func TestCORSRefusesMistakesAtSetUp(t *testing.T) {
 	for _, o := range []middleware.CORSOptions{
 		{Credentials: true},
 		{AllowOrigins: []string{"*"}, Credentials: true},
+		{AllowOrigins: []string{"null"}, Credentials: true},
 		{AllowOrigins: []string{"foo.com"}},
 		{AllowOrigins: []string{"https://foo.com/"}},
 		{AllowOrigins: []string{"https://*foo.com"}},

@@ -76,8 +76,8 @@ func (o *MethodOverrideOptions) meant(r *http.Request) string {
 
 // overrideField reads the body's start and puts it back.
 func overrideField(r *http.Request, field string) string {
-	mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if mediaType != "application/x-www-form-urlencoded" || r.Body == nil || r.ContentLength > overrideLimit {
+	mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || mediaType != "application/x-www-form-urlencoded" || r.Body == nil || r.ContentLength > overrideLimit {
 		return ""
 	}
 	start, err := io.ReadAll(io.LimitReader(r.Body, overrideLimit+1))

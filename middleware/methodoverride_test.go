@@ -80,6 +80,14 @@ func TestMethodOverrideOfUnknownLengthLeavesTheBodyWhole(t *testing.T) {
 	}
 }
 
+// Whoever decides by Context.Is sees no form here either.
+func TestMethodOverrideLeavesMalformedContentTypes(t *testing.T) {
+	app := methods(middleware.MethodOverrideOptions{})
+	if w := post(app, "/", urlencoded+"; =", "_method=DELETE"); !strings.HasPrefix(w.Body.String(), "POST ") {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
 func TestMethodOverrideDoesNotGetPastCSRF(t *testing.T) {
 	app := methods(middleware.MethodOverrideOptions{})
 	app.Use(middleware.CSRF())
