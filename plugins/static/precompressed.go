@@ -1,8 +1,10 @@
 package static
 
 import (
+	"io"
 	"io/fs"
 	"mime"
+	"net/http"
 	"path"
 	"strconv"
 
@@ -41,16 +43,39 @@ func (p *Plugin) representation(c *nextrush.Context, name string, info fs.FileIn
 	return plain
 }
 
-// mark sets what net/http can not know of compressed content: its type is that of
-// the file that it stands for, and it is sent in its full length.
-func (r representation) mark(c *nextrush.Context, name string) {
+// mark sets the header that net/http can not know of compressed content, whose
+// type is that of the file that it stands for, and returns the writer for it.
+func (r representation) mark(c *nextrush.Context, name string) http.ResponseWriter {
 	if r.encoding == "" {
-		return
+		return c.Writer()
 	}
 	contentType := mime.TypeByExtension(path.Ext(name))
 	if contentType == "" {
 		contentType = "application/octet-stream"
 	}
-	c.SetHeader("Content-Type", contentType)
-	c.SetHeader("Content-Encoding", r.encoding).SetHeader("Content-Length", strconv.FormatInt(r.info.Size(), 10))
+	c.SetHeader("Content-Type", contentType).SetHeader("Content-Encoding", r.encoding)
+	return encodedWriter{c.Writer(), r.info.Size()}
 }
+
+// encodedWriter says how long encoded content is where it is sent in full:
+// http.ServeContent leaves that out.
+type encodedWriter struct {
+	http.ResponseWriter
+	size int64
+}
+
+// Unwrap lets http.ResponseController find the writer's other methods.
+func (w encodedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func (w encodedWriter) WriteHeader(code int) {
+	switch code {
+	case http.StatusOK:
+		w.Header().Set("Content-Length", strconv.FormatInt(w.size, 10))
+	case http.StatusPreconditionFailed: // has no content
+		w.Header().Del("Content-Encoding")
+	}
+	w.ResponseWriter.WriteHeader(code)
+}
+
+// ReadFrom lets the writer before use sendfile.
+func (w encodedWriter) ReadFrom(src io.Reader) (int64, error) { return io.Copy(w.ResponseWriter, src) }

@@ -1,6 +1,7 @@
 package static_test
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -66,6 +67,19 @@ func TestRangesAreOfWhatIsSent(t *testing.T) {
 	w := get(app, "GET", "/app-1a2b.js", "Accept-Encoding", "gzip", "Range", "bytes=0-3")
 	if h := w.Header(); w.Code != 206 || w.Body.String() != "gzip" || h.Get("Content-Range") != "bytes 0-3/7" || h.Get("Content-Length") != "4" {
 		t.Errorf("%d %q %v", w.Code, w.Body, h)
+	}
+}
+
+// A length without content would leave the client waiting for it.
+func TestAnswersWithoutContentAnnounceNone(t *testing.T) {
+	app := appWith(t, static.FS("/", bundle, static.Options{Precompressed: true}))
+	for header, value := range map[string]string{
+		"If-Match": `"other"`, "If-Unmodified-Since": time.Unix(0, 0).UTC().Format(http.TimeFormat),
+	} {
+		w := get(app, "GET", "/app-1a2b.js", "Accept-Encoding", "gzip", header, value)
+		if h := w.Header(); w.Code != 412 || h.Get("Content-Length") != "" || h.Get("Content-Encoding") != "" {
+			t.Errorf("%s: %d %v", header, w.Code, h)
+		}
 	}
 }
 

@@ -185,9 +185,9 @@ func (p *Plugin) file(c *nextrush.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	from.mark(c, name)
+	w := from.mark(c, name)
 	c.SetHeader("ETag", tag).SetHeader("Cache-Control", p.caching(name)).SetHeader("X-Content-Type-Options", "nosniff")
-	http.ServeContent(c.Writer(), c.Request(), name, info.ModTime(), content)
+	http.ServeContent(w, c.Request(), name, info.ModTime(), content)
 	return nil
 }
 
