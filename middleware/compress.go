@@ -102,8 +102,17 @@ func (w *compressWriter) WriteHeader(code int) {
 	case w.eligible(code):
 		w.state, w.status = holding, code
 	default:
+		if code == http.StatusNotModified {
+			w.weakenETag() // of what was compressed when it was sent (RFC 9110 §15.4.5)
+		}
 		w.state = plain
 		w.ResponseWriter.WriteHeader(code)
+	}
+}
+
+func (w *compressWriter) weakenETag() {
+	if tag := w.Header().Get("ETag"); strings.HasPrefix(tag, `"`) {
+		w.Header().Set("ETag", "W/"+tag)
 	}
 }
 
@@ -178,9 +187,7 @@ func (w *compressWriter) begin(next []byte) error {
 	h.Del("Content-Length")
 	h.Del("Accept-Ranges")
 	h.Set("Content-Encoding", w.encoding)
-	if tag := h.Get("ETag"); strings.HasPrefix(tag, `"`) {
-		h.Set("ETag", "W/"+tag)
-	}
+	w.weakenETag()
 	w.state = compressed
 	w.ResponseWriter.WriteHeader(w.status)
 	w.encoder = encoders(w.encoding).Get().(encoder)

@@ -121,6 +121,18 @@ func TestCompressLeavesAlone(t *testing.T) {
 	}
 }
 
+// A cache finds what a 304 is about by its tag, which has to be the one that it got.
+func TestCompressTagsWhatIsNotModifiedAlike(t *testing.T) {
+	app := nextrush.New()
+	app.Use(middleware.Compress(), middleware.ETag())
+	app.Get("/", text(long))
+	tag := ask(app, "/", "Accept-Encoding", "gzip").Header().Get("ETag")
+	w := ask(app, "/", "Accept-Encoding", "gzip", "If-None-Match", tag)
+	if got := w.Header().Get("ETag"); w.Code != 304 || got != tag || !strings.HasPrefix(tag, "W/") {
+		t.Errorf("%d with %s for %s", w.Code, got, tag)
+	}
+}
+
 func TestCompressAdjustsTheHeader(t *testing.T) {
 	for tag, want := range map[string]string{`"a"`: `W/"a"`, `W/"a"`: `W/"a"`} {
 		w := ask(compressing(func(c *nextrush.Context) error {
