@@ -164,6 +164,9 @@ func (a *App) answer(w http.ResponseWriter, r *http.Request) {
 		m.raw, m.limited = r.Body, http.MaxBytesReader(w, r.Body, a.opts.BodyLimit)
 		r.Body = m.limited
 	}
+	if ranges := r.Header["Range"]; ranges != nil {
+		dropManyRanges(r.Header, ranges)
+	}
 	t.match(c)
 	defer c.removeFiles()
 	if err := c.protect(); err != nil {

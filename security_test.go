@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
@@ -90,6 +92,21 @@ func TestSlowHeadersAreTimedOutAndOthersServed(t *testing.T) {
 	for _, conn := range slow {
 		if _, err := io.ReadAll(conn); err != nil {
 			t.Error(err)
+		}
+	}
+}
+
+func TestManyRangesAreAnsweredWithTheWhole(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "a.bin")
+	if err := os.WriteFile(file, make([]byte, 1<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	app := New()
+	app.Get("/", func(c *Context) error { return c.File(file) })
+	for ranges, want := range map[int]int{1: http.StatusPartialContent, 100: http.StatusPartialContent, 101: http.StatusOK, 10_000: http.StatusOK} {
+		w := do(t, app, "GET", "/", "", "Range", "bytes=0-0"+strings.Repeat(",0-0", ranges-1))
+		if w.Code != want {
+			t.Errorf("%d ranges: %d, %d bytes", ranges, w.Code, w.Body.Len())
 		}
 	}
 }
