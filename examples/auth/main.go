@@ -71,9 +71,10 @@ func newApp(secret []byte) (*nextrush.App, error) {
 	app.EnableWebSocket(websocket.Options{Protocols: []string{auth.Subprotocol}, MaxMessageSize: 16 << 10})
 
 	app.Get("/", func(c *nextrush.Context) error { return c.HTML(page) })
-	app.Post("/login", b.login)
 	app.Post("/logout", b.logout)
-	app.Post("/api/token", b.token)
+	guesses := middleware.RateLimit(middleware.RateLimitOptions{Requests: 20})
+	app.Post("/login", guesses, b.login)
+	app.Post("/api/token", guesses, b.token)
 
 	api := app.Group("/api", auth.Require())
 	api.Get("/me", func(c *nextrush.Context) error { return c.NoCache().JSON(auth.User(c)) })

@@ -26,6 +26,16 @@ func cookieOf(c *nextrushtest.Client, name, password string) http.Header {
 	return http.Header{"Cookie": {strings.Split(in.Header.Get("Set-Cookie"), ";")[0]}}
 }
 
+func TestPasswordsCanNotBeGuessedWithoutEnd(t *testing.T) {
+	c := client(t)
+	for range 10 {
+		c.Post("/login", "name=nobody&password=guess").WantStatus(303)
+		c.Post("/api/token", credentials{"nobody", "guess"}).WantStatus(401)
+	}
+	c.Post("/login", "name=nobody&password=guess").WantStatus(429)
+	c.Post("/api/token", credentials{"ann", "correct-horse"}).WantStatus(429)
+}
+
 // tokenOf logs in as a program does.
 func tokenOf(c *nextrushtest.Client, name, password string) string {
 	var out struct{ Token string }

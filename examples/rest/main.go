@@ -28,7 +28,7 @@ type bookInput struct {
 }
 
 type listInput struct {
-	Page  int `query:"page" validate:"gte=0"`
+	Page  int `query:"page" validate:"gte=0,lte=1000000"`
 	Limit int `query:"limit" validate:"gte=0,lte=100"`
 }
 

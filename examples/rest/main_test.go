@@ -18,5 +18,7 @@ func TestBooks(t *testing.T) {
 	c.Get("/books/2").WantStatus(404)
 	c.Get("/books/x").WantStatus(400)
 	c.Get("/books?limit=1000").WantStatus(422)
+	c.Get("/books?page=4611686018427387905&limit=3").WantStatus(422) // their product overflows
+	c.Get("/books?page=1000000&limit=100").WantStatus(200)
 	c.Get("/books").WantStatus(200)
 }
