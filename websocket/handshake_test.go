@@ -273,6 +273,27 @@ func TestMaxConnections(t *testing.T) {
 	})
 }
 
+// Who has one address of IPv6 has all that its network holds.
+func TestMaxConnectionsPerIPCountsNetworksOfIPv6(t *testing.T) {
+	srv := NewServer(Options{MaxConnectionsPerIP: 2})
+	for _, step := range []struct {
+		ip   string
+		want bool
+	}{
+		{"2001:db8::1", true}, {"2001:db8::2%eth0", true}, {"2001:db8::3", false}, {"2001:db8:0:1::1", true},
+		{"192.0.2.1", true}, {"::ffff:192.0.2.1", true}, {"192.0.2.1", false}, {"192.0.2.2", true},
+		{"unknown", true}, {"unknown", true}, {"unknown", false},
+	} {
+		if refused := srv.admit(step.ip); (refused == nil) != step.want {
+			t.Errorf("%s: %v", step.ip, refused)
+		}
+	}
+	srv.dismiss("2001:db8::2")
+	if refused := srv.admit("2001:db8::3"); refused != nil {
+		t.Errorf("after another has gone: %v", refused)
+	}
+}
+
 func TestMaxConnectionsPerIP(t *testing.T) {
 	opts := Options{MaxConnectionsPerIP: 1, ClientIP: func(r *http.Request) string { return r.Header.Get("X-Test-IP") }}
 	run(t, func(t *testing.T, n network) {

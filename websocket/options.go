@@ -11,7 +11,7 @@ import (
 // says what its zero means. A negative duration turns that timer off.
 type Options struct {
 	MaxConnections      int // sockets at once, refused with 503; 0: no limit
-	MaxConnectionsPerIP int // sockets at once from one address, refused with 429; 0: no limit
+	MaxConnectionsPerIP int // sockets at once from one address, or IPv6 network of 64 bits, refused with 429; 0: no limit
 
 	MaxMessageSize    int64 // bytes of one message over all fragments, after decompression; 0: 1 MiB
 	MaxRooms          int   // rooms that exist at once; 0: no limit

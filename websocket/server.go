@@ -6,6 +6,7 @@ import (
 	"fmt"
 	mrand "math/rand/v2"
 	"net/http"
+	"net/netip"
 	"sync"
 	"time"
 )
@@ -22,9 +23,9 @@ type Server struct {
 
 	mu       sync.Mutex // guards the fields below
 	byID     map[[16]byte]*Socket
-	byIP     map[string]int
-	admitted int // sockets and upgrades under way
-	live     int // sockets whose end has not been told
+	byIP     map[string]int // by customer
+	admitted int            // sockets and upgrades under way
+	live     int            // sockets whose end has not been told
 	draining bool
 	idle     chan struct{} // closed when live reaches 0 while draining
 }
@@ -90,14 +91,14 @@ func (srv *Server) admit(ip string) *HandshakeError {
 		srv.stats.reject("connections")
 		return &HandshakeError{Status: http.StatusServiceUnavailable, Message: "too many connections",
 			Header: http.Header{"Retry-After": {"5"}}}
-	case o.MaxConnectionsPerIP > 0 && srv.byIP[ip] >= o.MaxConnectionsPerIP:
+	case o.MaxConnectionsPerIP > 0 && srv.byIP[customer(ip)] >= o.MaxConnectionsPerIP:
 		srv.stats.reject("connectionsPerIP")
 		return &HandshakeError{Status: http.StatusTooManyRequests, Message: "too many connections from this address",
 			Header: http.Header{"Retry-After": {"5"}}}
 	}
 	srv.admitted++
 	if o.MaxConnectionsPerIP > 0 {
-		srv.byIP[ip]++
+		srv.byIP[customer(ip)]++
 	}
 	return nil
 }
@@ -107,10 +108,25 @@ func (srv *Server) dismiss(ip string) {
 	defer srv.mu.Unlock()
 	srv.admitted--
 	if srv.opts.MaxConnectionsPerIP > 0 {
-		if srv.byIP[ip]--; srv.byIP[ip] <= 0 {
-			delete(srv.byIP, ip)
+		key := customer(ip)
+		if srv.byIP[key]--; srv.byIP[key] <= 0 {
+			delete(srv.byIP, key)
 		}
 	}
+}
+
+// customer is whose an address is: an IPv4 address is given to one, and of IPv6 a
+// network of 64 bits.
+func customer(ip string) string {
+	addr, err := netip.ParseAddr(ip)
+	if err != nil {
+		return ip
+	}
+	if addr = addr.Unmap(); addr.Is4() {
+		return addr.String()
+	}
+	prefix, _ := addr.WithZone("").Prefix(64)
+	return prefix.String()
 }
 
 // register makes an open socket known, unless the server is shutting down.
