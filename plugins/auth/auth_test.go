@@ -2,6 +2,7 @@ package auth_test
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -236,6 +237,45 @@ func TestCookieOfLogin(t *testing.T) {
 			r.AddCookie(&http.Cookie{Name: cookie.Name, Value: cookie.Value})
 			c.Do(r).WantStatus(test.status)
 		})
+	}
+}
+
+// Old browsers send no Sec-Fetch-Site, and a page of http:// may be anybody's.
+func TestCookieOfHTTPSIsNotForPagesOfHTTP(t *testing.T) {
+	opts := withSecret()
+	opts.Cookie = "token"
+	a := auth.New(opts)
+	app := nextrush.New(nextrush.Options{TrustedProxies: []string{"192.0.2.1"}})
+	if err := app.Register(a); err != nil {
+		t.Fatal(err)
+	}
+	app.Any("/", auth.Require(), func(c *nextrush.Context) error { return c.NoContent() })
+	token, err := a.Issue(auth.Principal{ID: "ann"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		method, url, origin string
+		status              int
+	}{
+		{"POST", "https://app.test/", "https://app.test", 204},
+		{"POST", "https://app.test/", "http://app.test", 403},
+		{"GET", "https://app.test/", "http://app.test", 204},
+		{"POST", "http://app.test/", "http://app.test", 204},
+		{"POST", "https://10.0.0.1:3000/", "https://front.test", 204}, // as the proxy says
+		{"POST", "https://10.0.0.1:3000/", "http://front.test", 403},
+	} {
+		r := httptest.NewRequest(test.method, test.url, nil) // from 192.0.2.1
+		r.Header.Set("Origin", test.origin)
+		r.AddCookie(&http.Cookie{Name: "token", Value: token})
+		if strings.Contains(test.url, "10.0.0.1") {
+			r.Header.Set("X-Forwarded-Host", "front.test")
+		}
+		w := httptest.NewRecorder()
+		app.ServeHTTP(w, r)
+		if w.Code != test.status {
+			t.Errorf("%s %s from %s: %d", test.method, test.url, test.origin, w.Code)
+		}
 	}
 }
 
