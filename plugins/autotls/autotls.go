@@ -116,6 +116,7 @@ func (p *Plugin) Start(context.Context) error {
 	p.server = &http.Server{
 		Handler:           byName(p.manager.HTTPHandler(http.HandlerFunc(p.redirect))),
 		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
 		WriteTimeout:      10 * time.Second,
 		IdleTimeout:       30 * time.Second,
 		MaxHeaderBytes:    16 << 10,

@@ -60,7 +60,8 @@ func New(prefix, dir string, opts ...Options) *Plugin {
 }
 
 // FS serves a file system. What does not change while the modification time
-// and size stay the same is hashed once.
+// and size stay the same is hashed once. It follows the links that the file system
+// follows: for a directory use New, for os.DirFS follows all of them.
 func FS(prefix string, fsys fs.FS, opts ...Options) *Plugin {
 	p := &Plugin{prefix: "/" + strings.Trim(prefix, "/"), fsys: fsys}
 	if len(opts) > 0 {
