@@ -93,6 +93,17 @@ func (w *saver) Write(b []byte) (int, error) {
 	return w.ResponseWriter.Write(b)
 }
 
+// FlushError saves the session too, for a header that is flushed has begun.
+func (w *saver) FlushError() error {
+	if err := w.begin(); err != nil {
+		return err
+	}
+	return http.NewResponseController(w.ResponseWriter).Flush()
+}
+
+// Flush is FlushError for those that look for an http.Flusher.
+func (w *saver) Flush() { w.FlushError() }
+
 func (w *saver) begin() error {
 	if !w.done {
 		w.done = true

@@ -40,6 +40,13 @@ func newApp(o session.Options) *nextrush.App {
 		return c.Text(fmt.Sprint(ok))
 	})
 	app.Get("/renew", func(c *nextrush.Context) error { return session.Renew(c) })
+	app.Get("/stream/:v", func(c *nextrush.Context) error {
+		session.Put(c, "v", c.Param("v"))
+		if err := http.NewResponseController(c.Writer()).Flush(); err != nil {
+			return err
+		}
+		return c.Text("put")
+	})
 	app.Get("/destroy", func(c *nextrush.Context) error { return session.Destroy(c) })
 	app.WS("/ws", func(s *websocket.Socket, c *nextrush.Context) error {
 		v, _ := session.Get[string](c, "v")
@@ -90,6 +97,12 @@ func TestASessionKeepsValuesForItsClientAlone(t *testing.T) {
 	want(t, one.get("/get"), " false")
 	two.get("/destroy")
 	want(t, two.get("/get"), " false")
+}
+
+func TestASessionIsSavedBeforeTheAnswerIsFlushed(t *testing.T) {
+	b := &browser{app: newApp(session.Options{})}
+	want(t, b.get("/stream/ada"), "put")
+	want(t, b.get("/get"), "ada true")
 }
 
 // CVE-2024-38513: an id that an attacker chose was taken over.
