@@ -154,7 +154,8 @@ func DefaultErrorHandler(c *Context, err error) {
 		logFailure(c, err)
 	}
 	if c.Written() {
-		if he.Status >= 500 && !c.rw.hijacked {
+		whole := c.rw.hijacked || errors.Is(err, http.ErrBodyNotAllowed) // as a 204 is without what it must not have
+		if he.Status >= 500 && !whole {
 			panic(http.ErrAbortHandler)
 		}
 		return

@@ -73,6 +73,21 @@ func TestFailuresOfTheServerAreLoggedWithTheirStack(t *testing.T) {
 	}
 }
 
+// It is logged, for it is a mistake, but the client's answer is no other for it.
+func TestABodyWhereNoneIsAllowedIsLeftOut(t *testing.T) {
+	var log bytes.Buffer
+	app := New(Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	app.Get("/", func(c *Context) error { return c.Status(http.StatusNoContent).JSON("too much") })
+	addr, stop := serve(t, app)
+	defer stop()
+	if res, body := get(t, http.DefaultClient, "http://"+addr); res.StatusCode != 204 || body != "" {
+		t.Errorf("%s %q", res.Status, body)
+	}
+	if !strings.Contains(log.String(), "does not allow body") {
+		t.Errorf("logged %s", &log)
+	}
+}
+
 func TestAnErrorIsAnsweredOnce(t *testing.T) {
 	calls := 0
 	app := New(Options{ErrorHandler: func(c *Context, err error) {
