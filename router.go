@@ -393,8 +393,13 @@ func (a *App) descendants() []*App {
 // mountParam is the catch-all of a mounted handler of net/http.
 const mountParam = "mounted"
 
+// stripped hands on clean paths alone: a file server cleans them, and would serve
+// "//private/x" past the guard of a route for /private/*path.
 func stripped(h http.Handler) Handler {
 	return func(c *Context) error {
+		if clean := cleanPath(c.Path()); clean != c.Path() {
+			return c.redirectToPath(clean)
+		}
 		r := new(http.Request)
 		*r = *c.req
 		u := *c.req.URL

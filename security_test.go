@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/fstest"
 	"time"
 )
 
@@ -107,6 +108,41 @@ func TestManyRangesAreAnsweredWithTheWhole(t *testing.T) {
 		w := do(t, app, "GET", "/", "", "Range", "bytes=0-0"+strings.Repeat(",0-0", ranges-1))
 		if w.Code != want {
 			t.Errorf("%d ranges: %d, %d bytes", ranges, w.Code, w.Body.Len())
+		}
+	}
+}
+
+// A file server cleans paths, and the router has not: "//private" got past a guard.
+func TestMountedHandlersSeeThePathsThatGuardsSee(t *testing.T) {
+	files := http.FileServerFS(fstest.MapFS{"private/x": {Data: []byte("secret")}, "a b/x": {Data: []byte("public")}})
+	for _, tt := range []struct {
+		path     string
+		disable  bool
+		status   int
+		location string
+	}{
+		{"/files/private/x", false, 403, ""},
+		{"/files/private//x", false, 403, ""},
+		{"/files//private/x", false, 308, "/files/private/x"},
+		{"/files/%2fprivate/x", false, 308, "/files/private/x"},
+		{"/files/./private/x", false, 308, "/files/private/x"},
+		{"/files/a/../private/x?a=b", false, 308, "/files/private/x?a=b"},
+		{"/files/a%2f%2e%2e%2fprivate/x", false, 308, "/files/private/x"},
+		{"/files//private/", false, 308, "/files/private/"},
+		{"/files/../..//evil.example/", false, 308, "/evil.example/"},
+		{"/files/..%2f%2fevil.example", false, 308, "/evil.example"},
+		{"/files/../%5c%5cevil.example", false, 308, "/%5C%5Cevil.example"},
+		{"/files//private/x", true, 404, ""},
+		{"/files/a%20b/x", false, 200, ""},
+		{"/files", false, 200, ""},
+		{"/files/private%5c..%5cx", false, 404, ""},
+	} {
+		app := New(Options{DisableTrailingSlashRedirect: tt.disable})
+		app.Group("/files/private", func(*Context) error { return NewError(403) }).Get("/*path", text("guarded"))
+		app.Mount("/files", files)
+		w := do(t, app, "GET", tt.path, "")
+		if w.Code != tt.status || w.Header().Get("Location") != tt.location || strings.Contains(w.Body.String(), "secret") {
+			t.Errorf("%s: %d %q %s", tt.path, w.Code, w.Header().Get("Location"), w.Body)
 		}
 	}
 }

@@ -241,3 +241,25 @@ func (t *table) elsewhere(r *http.Request) string {
 	}
 	return ""
 }
+
+// cleanPath is path.Clean that leaves a slash at the end. What begins with a slash
+// begins with exactly one then.
+func cleanPath(p string) string {
+	if p == "" || p[0] != '/' {
+		return p
+	}
+	clean := path.Clean(p)
+	if clean != "/" && strings.HasSuffix(p, "/") {
+		clean += "/"
+	}
+	return clean
+}
+
+// redirectToPath is for paths that begin with exactly one slash.
+func (c *Context) redirectToPath(to string) error {
+	if c.app.opts.DisableTrailingSlashRedirect {
+		return NewError(http.StatusNotFound)
+	}
+	u := url.URL{Path: to, RawQuery: c.req.URL.RawQuery}
+	return c.Redirect(u.String(), http.StatusPermanentRedirect)
+}

@@ -35,8 +35,9 @@ type ReverseProxyOptions struct {
 // X-Real-IP, it does not see. Its headers replace those that middleware has set,
 // but for Set-Cookie and Vary, which add up. A target that fails is 502.
 //
-// A path with a ".." in it, however it is written, is 400, for it could leave that
-// of the target. Request bodies are subject to Options.BodyLimit. It panics on a
+// A path with a ".." or "." in it, however it is written, is 400, for it could leave
+// that of the target, or get past the guard of a route. Slashes in a row pass: where
+// the target takes them for one, guard its paths there. Request bodies are subject to Options.BodyLimit. It panics on a
 // mistake in the options.
 func ReverseProxy(target string, opts ...ReverseProxyOptions) nextrush.Handler {
 	var o ReverseProxyOptions
@@ -120,7 +121,7 @@ func newProxy(target string, o ReverseProxyOptions) *proxy {
 // path is what of the request's path goes to the target.
 func (p *proxy) path(u *url.URL) (*url.URL, error) {
 	if climbs(u.Path) {
-		return nil, nextrush.NewError(http.StatusBadRequest, `the path has a ".." in it`)
+		return nil, nextrush.NewError(http.StatusBadRequest, `the path has a ".." or "." in it`)
 	}
 	path, ok := strings.CutPrefix(u.Path, p.o.StripPrefix)
 	raw, okRaw := strings.CutPrefix(u.EscapedPath(), p.o.StripPrefix)
@@ -130,13 +131,13 @@ func (p *proxy) path(u *url.URL) (*url.URL, error) {
 	return &url.URL{Path: path, RawPath: raw}, nil
 }
 
-// climbs reports a segment that some server takes for "..": Windows splits at
+// climbs reports a segment that some server takes for ".." or ".": Windows splits at
 // backslashes too, and Java servers cut what follows a semicolon.
 func climbs(path string) bool {
 	segments := strings.FieldsFunc(path, func(r rune) bool { return r == '/' || r == '\\' })
 	return slices.ContainsFunc(segments, func(s string) bool {
 		name, _, _ := strings.Cut(s, ";")
-		return name == ".."
+		return name == ".." || name == "."
 	})
 }
 

@@ -60,6 +60,8 @@ func TestReverseProxyForwardsPaths(t *testing.T) {
 		{"/base", middleware.ReverseProxyOptions{}, "/a/..%5cadmin", "400"},
 		{"/base", middleware.ReverseProxyOptions{}, "/..;x=y/admin", "400"},
 		{"/base", strip, "/api/..", "400"},
+		{"/base", strip, "/api/./admin", "400"},
+		{"/base", strip, "/api/%2e;x/admin", "400"},
 		{"/base", middleware.ReverseProxyOptions{}, "/a..b/...", "/base/a..b/..."},
 	} {
 		app := nextrush.New()
