@@ -88,6 +88,29 @@ func TestAWebSocketRouteHasParamsValuesAndMiddleware(t *testing.T) {
 	}
 }
 
+func TestAJoinBeforeThe101IsInForceWhenTheClientSeesIt(t *testing.T) {
+	app := New()
+	app.EnableWebSocket(websocket.Options{})
+	app.WSUse(func(s *websocket.Socket, _ *Context, next func() error) error {
+		if err := s.Join("general"); err != nil {
+			return err
+		}
+		return next()
+	})
+	app.WS("/", func(*websocket.Socket, *Context) error { return nil })
+	srv := served(t, app)
+	for range 20 {
+		s, err := dial(t, srv, "/")
+		if err != nil {
+			t.Fatal(err)
+		}
+		app.WSTo("general").Send("hi")
+		if got := receive(t, s); got != "hi" {
+			t.Fatalf("got %q", got)
+		}
+	}
+}
+
 func TestRefusedUpgradesHaveAStatus(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
