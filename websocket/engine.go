@@ -26,6 +26,7 @@ type engine struct {
 
 	mu      sync.Mutex // guards the fields below
 	sockets int
+	settler settler
 	idle    []*worker // last in, first out: the warmest stack first
 	workers map[*worker]struct{}
 
@@ -45,12 +46,14 @@ func newEngine() *engine {
 func (e *engine) add() {
 	e.mu.Lock()
 	e.sockets++
+	e.watchGrowth()
 	e.mu.Unlock()
 }
 
 func (e *engine) remove() {
 	e.mu.Lock()
 	e.sockets--
+	e.settler.sockets = min(e.settler.sockets, e.sockets)
 	var stop []*worker
 	if e.sockets == 0 {
 		stop, e.idle = e.idle, nil
