@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unique"
 
 	"github.com/nextrush/nextrush/websocket/internal/wire"
 )
@@ -226,7 +227,8 @@ func checkAnswer(resp *http.Response, key string, opts *DialOptions, o Options) 
 func newClient(conn net.Conn, early []byte, u *url.URL, resp *http.Response, d *wire.Deflate, opts *DialOptions, o Options) (*Socket, error) {
 	srv := NewServer(o)
 	s := &Socket{srv: srv, closing: &unclosed, id: newID(), client: true, base: context.Background(), opened: time.Now().UnixMilli()}
-	s.info = &info{ip: host(conn.RemoteAddr().String()), path: u.Path, protocol: resp.Header.Get("Sec-WebSocket-Protocol")}
+	s.ip, s.path = host(conn.RemoteAddr().String()), u.Path
+	s.told = unique.Make(told{protocol: resp.Header.Get("Sec-WebSocket-Protocol")})
 	if d != nil {
 		s.codec = newCodec(*d, o.Compression.Level, true)
 	}

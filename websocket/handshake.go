@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strings"
 	"time"
+	"unique"
 
 	"github.com/nextrush/nextrush/websocket/internal/wire"
 )
@@ -157,7 +158,8 @@ func (srv *Server) connecting(w http.ResponseWriter, r *http.Request, ip string,
 	u := &pendingUpgrade{w: w, key: strings.TrimSpace(r.Header.Get("Sec-Websocket-Key"))}
 	u.protocol = choose(srv.opts.Protocols, protocols)
 	s := &Socket{srv: srv, closing: &unclosed, id: newID(), base: r.Context(), opened: time.Now().UnixMilli(), upgrade: u}
-	s.info = &info{ip: ip, path: r.URL.Path, userAgent: r.UserAgent(), origin: r.Header.Get("Origin"), protocol: u.protocol}
+	s.ip, s.path = ip, strings.Clone(r.URL.Path) // not the whole request line
+	s.told = unique.Make(told{r.UserAgent(), r.Header.Get("Origin"), u.protocol})
 	if c := srv.opts.Compression; c.Enabled {
 		if d, answer, ok := wire.NegotiateDeflate(r.Header["Sec-Websocket-Extensions"], c.ContextTakeover); ok {
 			u.deflate = answer
@@ -191,7 +193,7 @@ func (s *Socket) Refuse() {
 	s.mu.Unlock()
 	if refused {
 		s.srv.stats.reject("refused")
-		s.srv.dismiss(s.info.ip)
+		s.srv.dismiss(s.ip)
 	}
 }
 
@@ -306,7 +308,7 @@ func (s *Socket) start(conn net.Conn, early, answer []byte, handler func(*Socket
 		s.mu.Lock()
 		s.abandon()
 		s.mu.Unlock()
-		s.srv.dismiss(s.info.ip)
+		s.srv.dismiss(s.ip)
 		return false
 	}
 	s.mu.Lock()
@@ -324,7 +326,7 @@ func (s *Socket) start(conn net.Conn, early, answer []byte, handler func(*Socket
 	s.mu.Unlock()
 	s.watch()
 	if s.srv.opts.Debug {
-		s.log().Debug("websocket open", "path", s.info.path, "ip", s.info.ip)
+		s.log().Debug("websocket open", "path", s.path, "ip", s.ip)
 	}
 	s.srv.engine.run(task{s, func(_ *worker, s *Socket) { s.handle(handler) }})
 	return true

@@ -35,11 +35,13 @@ type room struct {
 	list    []*Socket
 }
 
-// membership is a socket's place in a room; at is guarded as the room is.
+// membership is a socket's place in a room; at is guarded as the room is, next
+// as the socket.
 type membership struct {
 	s    *Socket
 	room *room
 	at   int
+	next *membership // of the same socket
 }
 
 // crowd is every open socket.
@@ -52,7 +54,7 @@ type crowd struct {
 func (c *crowd) add(s *Socket) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s.place = len(c.members)
+	s.place = int32(len(c.members))
 	c.members = append(c.members, s) // beyond what was lent
 }
 
@@ -181,52 +183,52 @@ func (s *Socket) Join(name string) error {
 	if s.state >= StateClosing {
 		return ErrClosed
 	}
-	if s.membership(name) >= 0 {
+	at, n := s.membership(name)
+	if *at != nil {
 		return nil
 	}
-	if len(s.rooms) >= s.srv.opts.MaxRoomsPerSocket {
+	if n >= s.srv.opts.MaxRoomsPerSocket {
 		return fmt.Errorf("%w: a socket may be in %d", ErrRoomLimit, s.srv.opts.MaxRoomsPerSocket)
 	}
 	m := &membership{s: s, room: &room{name: name}}
 	if s.state == StateOpen && !s.srv.hub.join(name, m, s.srv.opts.MaxRooms) {
 		return fmt.Errorf("%w: there may be %d", ErrRoomLimit, s.srv.opts.MaxRooms)
 	}
-	s.rooms = append(s.rooms, m)
+	*at = m
 	return nil
 }
 
 // joinNoted makes the joins from before the 101 take effect; s.mu is held.
 func (s *Socket) joinNoted() {
-	kept := s.rooms[:0]
-	for _, m := range s.rooms {
-		if s.srv.hub.join(m.room.name, m, s.srv.opts.MaxRooms) {
-			kept = append(kept, m)
+	for at := &s.rooms; *at != nil; {
+		if m := *at; s.srv.hub.join(m.room.name, m, s.srv.opts.MaxRooms) {
+			at = &m.next
+		} else {
+			*at = m.next
 		}
 	}
-	s.rooms = kept
 }
 
-func (s *Socket) membership(name string) int {
-	for i, m := range s.rooms {
-		if m.room.name == name {
-			return i
-		}
+// membership finds where the one in that room is, or would come: after n others.
+func (s *Socket) membership(name string) (at **membership, n int) {
+	at = &s.rooms
+	for *at != nil && (*at).room.name != name {
+		at = &(*at).next
+		n++
 	}
-	return -1
+	return at, n
 }
 
 // Leave takes the socket out of a room; not being there is no error.
 func (s *Socket) Leave(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	i := s.membership(name)
-	if i < 0 {
+	at, _ := s.membership(name)
+	m := *at
+	if m == nil {
 		return
 	}
-	m := s.rooms[i]
-	last := len(s.rooms) - 1
-	s.rooms[i], s.rooms[last] = s.rooms[last], nil
-	s.rooms = s.rooms[:last]
+	*at = m.next
 	if s.state != StateConnecting {
 		s.srv.hub.leave(m)
 	}
@@ -237,7 +239,7 @@ func (s *Socket) LeaveAll() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.state != StateConnecting {
-		for _, m := range s.rooms {
+		for m := s.rooms; m != nil; m = m.next {
 			s.srv.hub.leave(m)
 		}
 	}
@@ -248,9 +250,9 @@ func (s *Socket) LeaveAll() {
 func (s *Socket) Rooms() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	names := make([]string, len(s.rooms))
-	for i, m := range s.rooms {
-		names[i] = m.room.name
+	names := []string{}
+	for m := s.rooms; m != nil; m = m.next {
+		names = append(names, m.room.name)
 	}
 	return names
 }

@@ -151,7 +151,7 @@ func (srv *Server) unregister(s *Socket) {
 	srv.mu.Lock()
 	delete(srv.byID, s.id)
 	srv.mu.Unlock()
-	srv.dismiss(s.info.ip)
+	srv.dismiss(s.ip)
 }
 
 // gone counts out a socket that has ended and told so.

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unique"
 )
 
 // State is the stage of a socket's life.
@@ -31,15 +32,18 @@ type Socket struct {
 	srv    *Server
 	link   link
 	id     [16]byte
-	info   *info
+	ip     string
+	path   string
+	told   unique.Handle[told]
 	base   context.Context // the request's values
 	opened int64           // Unix milliseconds
 
 	activity atomic.Int64 // when bytes arrived last, on the wheel's clock
 	wheel    wheelNode
-	place    int // guarded by the hub
+	place    int32 // guarded by the hub
 	ends     atomic.Int32
 	client   bool
+	slow     uint8 // how many runs more are not made where we poll; of the goroutine that runs the socket
 
 	mu       sync.Mutex // guards the fields below
 	state    State
@@ -55,7 +59,7 @@ type Socket struct {
 	writer
 	timers
 	inbox   *inbox
-	rooms   []*membership
+	rooms   *membership // the first
 	values  map[string]any
 	life    *life  // nil until its context is used
 	codec   *codec // permessage-deflate; nil where it was not agreed on
@@ -65,15 +69,11 @@ type Socket struct {
 
 	onMessage atomic.Pointer[func(Message)]
 
-	// Of the goroutine that runs the socket:
-	read *reader // nil between messages
-	slow uint8   // how many runs more are not made where we poll
+	read *reader // nil between messages; of the goroutine that runs the socket
 }
 
-// info is what the handshake told.
-type info struct {
-	ip, path, userAgent, origin, protocol string
-}
+// told is what the handshake said and many sockets have in common, who share it.
+type told struct{ userAgent, origin, protocol string }
 
 // extra is what few sockets have.
 type extra struct {
@@ -100,20 +100,20 @@ const (
 func (s *Socket) ID() string { return base64.RawURLEncoding.EncodeToString(s.id[:]) }
 
 // IP is the client's address without port; see Options.ClientIP.
-func (s *Socket) IP() string { return s.info.ip }
+func (s *Socket) IP() string { return s.ip }
 
 // UserAgent is the header of that name in the handshake.
-func (s *Socket) UserAgent() string { return s.info.userAgent }
+func (s *Socket) UserAgent() string { return s.told.Value().userAgent }
 
 // Origin is the header of that name in the handshake; empty from a client that
 // is no browser.
-func (s *Socket) Origin() string { return s.info.origin }
+func (s *Socket) Origin() string { return s.told.Value().origin }
 
 // Protocol is the subprotocol agreed on, or empty.
-func (s *Socket) Protocol() string { return s.info.protocol }
+func (s *Socket) Protocol() string { return s.told.Value().protocol }
 
 // Path is the path of the request.
-func (s *Socket) Path() string { return s.info.path }
+func (s *Socket) Path() string { return s.path }
 
 // State tells the stage of the socket's life.
 func (s *Socket) State() State {
