@@ -167,11 +167,30 @@ func fanout(c config) (result, error) {
 	}, func() {})
 }
 
-// idle reads the server's memory before any connection and after the last one
-// has talked and rested.
+// firstConns are opened before idle reads anything: what a server needs once is
+// not each connection's.
+const firstConns = 100
+
+// idle reads the server's memory before c.conns connections, and when the last of
+// them has talked and rested.
 func idle(c config) (result, error) {
 	m, err := newMessage(c)
 	if err != nil {
+		return result{}, err
+	}
+	peers := make([]*peer, firstConns+c.conns)
+	defer func() { closeAll(peers) }()
+	open := func(peers []*peer) error {
+		return spread(len(peers), 8, func(i int) error {
+			p, err := upgrade(c, i)
+			if err != nil {
+				return err
+			}
+			peers[i] = p
+			return talk(p, m)
+		})
+	}
+	if err := open(peers[:firstConns]); err != nil {
 		return result{}, err
 	}
 	before, err := rss(c.pid)
@@ -183,17 +202,7 @@ func idle(c config) (result, error) {
 		return result{}, err
 	}
 	start := time.Now()
-	peers := make([]*peer, c.conns)
-	defer func() { closeAll(peers) }()
-	err = spread(c.conns, 8, func(i int) error {
-		p, err := upgrade(c, i)
-		if err != nil {
-			return err
-		}
-		peers[i] = p
-		return talk(p, m)
-	})
-	if err != nil {
+	if err := open(peers[firstConns:]); err != nil {
 		return result{}, err
 	}
 	time.Sleep(c.settle)
