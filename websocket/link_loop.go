@@ -33,11 +33,14 @@ func newLoopLink(s *Socket, conn net.Conn) (link, bool) {
 	case *tls.Conn:
 		if t, ok := conn.NetConn().(*transport); ok {
 			l := &tlsLink{loopLink: loopLink{s: s}, tls: conn}
+			tcp := t.Conn
+			t.Conn = taken
 			t.link.Store(l)
 			s.pending = workRead // of what crypto/tls may have read already
-			if poller.Take(t.Conn, &l.conn, l) == nil {
+			if poller.Take(tcp, &l.conn, l) == nil {
 				return l, true
 			}
+			t.Conn = tcp
 			t.link.Store(nil)
 		}
 	}

@@ -29,8 +29,9 @@ func (l *listener) Accept() (net.Conn, error) {
 }
 
 // transport is what a tls.Conn of a server reads from and writes to: the TCP
-// connection, and after the upgrade a tlsLink. That never blocks: crypto/tls
-// keeps its state where a read fails with a temporary net.Error.
+// connection, and after the upgrade a tlsLink, with taken in the other's place.
+// That never blocks: crypto/tls keeps its state where a read fails with a
+// temporary net.Error.
 type transport struct {
 	net.Conn
 	link atomic.Pointer[tlsLink]
@@ -50,6 +51,15 @@ func (t *transport) Write(b []byte) (int, error) {
 	return t.Conn.Write(b)
 }
 
+// taken stands for a connection whose descriptor has gone to the poller.
+var taken = closedPipe()
+
+func closedPipe() net.Conn {
+	p, _ := net.Pipe()
+	p.Close()
+	return p
+}
+
 // errLater is errAgain as crypto/tls has to see it.
 var errLater net.Error = later{}
 
@@ -63,12 +73,20 @@ func (later) Temporary() bool { return true }
 type tlsLink struct {
 	loopLink
 	tls    *tls.Conn
-	cipher writeOp // what is being written of sealed
-	plain  int     // bytes of plaintext in it
+	cipher *cipherOp // what is being written; nil: nothing
 
 	mu     sync.Mutex // guards sealed
 	sealed *[]byte    // records that are not being written yet; nil: none
 }
+
+// cipherOp is a write of records.
+type cipherOp struct {
+	writeOp
+	records *[]byte
+	plain   int // bytes of plaintext in them
+}
+
+var cipherOps = sync.Pool{New: func() any { return new(cipherOp) }}
 
 func (l *tlsLink) Ready(t *poll.Turn, e poll.Event) { l.ready(t, e, l.finish) }
 
@@ -111,16 +129,16 @@ func (l *tlsLink) read(buf []byte) (n int, err error) {
 }
 
 func (l *tlsLink) write(op *writeOp) (int, error) {
-	l.plain = 0
+	plain := 0
 	for _, p := range joined(op.pieces) {
 		n, err := l.tls.Write(p)
-		l.plain += n
+		plain += n
 		if err != nil {
 			return 0, err
 		}
 	}
-	l.take()
-	_, err := l.push(&l.cipher)
+	l.take(plain)
+	_, err := l.push(&l.cipher.writeOp)
 	if err == errAgain {
 		return 0, err
 	}
@@ -130,23 +148,28 @@ func (l *tlsLink) write(op *writeOp) (int, error) {
 func (l *tlsLink) try(*writeOp) (int, error) { return 0, errAgain }
 
 // take moves the records to cipher.
-func (l *tlsLink) take() {
+func (l *tlsLink) take(plain int) {
+	c := cipherOps.Get().(*cipherOp)
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.cipher.n = 0
-	l.cipher.pieces = append(l.cipher.pieces[:0], *l.sealed)
-	l.sealed = nil
+	c.records, l.sealed = l.sealed, nil
+	l.mu.Unlock()
+	c.pieces = append(c.pieces[:0], *c.records)
+	c.plain = plain
+	l.cipher = c
 }
 
 // settle ends a write and returns how much plaintext it has written.
 func (l *tlsLink) settle(err error) int {
-	buf := l.cipher.pieces[0]
-	l.cipher = writeOp{}
-	releaseBuffer(&buf)
+	c := l.cipher
+	l.cipher = nil
+	releaseBuffer(c.records)
+	plain := c.plain
+	c.records, c.pieces[0], c.n = nil, nil, 0
+	cipherOps.Put(c)
 	if err != nil {
 		return 0
 	}
-	return l.plain
+	return plain
 }
 
 // finish is called when a write that had to wait has ended.
