@@ -55,7 +55,8 @@ var readBuffers = sync.Pool{New: func() any {
 }}
 
 const (
-	streamReadSize  = 4 << 10
+	streamWaitSize  = 512
+	streamReadSize  = 4 << 10 // while more comes than that
 	streamWriteSize = 16 << 10
 )
 
@@ -68,17 +69,32 @@ type streamLink struct {
 	in    []byte // read, not taken yet; the reader's until readable, then the worker's
 	inErr error
 	hold  []byte
+	grown bool // hold has become larger by the last read
 }
 
 func (l *streamLink) awaitRead() {
 	go func() {
 		if l.hold == nil {
-			l.hold = make([]byte, streamReadSize)
+			l.hold = make([]byte, streamWaitSize)
 		}
 		n, err := l.conn.Read(l.hold)
 		l.in, l.inErr = l.hold[:n], err
+		l.fit(n)
 		l.s.readable()
 	}()
+}
+
+// fit chooses the size of the next read by what the last one has found. One that
+// goes on with what did not fit says nothing.
+func (l *streamLink) fit(n int) {
+	size, goesOn := len(l.hold), l.grown
+	l.grown = n == size && size < streamReadSize
+	switch {
+	case l.grown:
+		l.hold = make([]byte, streamReadSize)
+	case n < streamWaitSize && size > streamWaitSize && !goesOn:
+		l.hold = nil
+	}
 }
 
 func (l *streamLink) read(buf []byte) (int, error) {
