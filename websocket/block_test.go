@@ -330,3 +330,61 @@ func (c lagConn) Write(b []byte) (n int, err error) {
 	}
 	return n, err
 }
+
+// The peer answers our close frame at once, and the end is to come with that, not
+// with CloseTimeout.
+func TestAHandlerThatStaysKeepsNoSocketFromClosing(t *testing.T) {
+	for name, c := range map[string]struct {
+		end  func(*site, *Socket)
+		code StatusCode
+	}{
+		"closed":    {func(_ *site, s *Socket) { s.Close(StatusNormalClosure, "") }, StatusNormalClosure},
+		"shut down": {func(st *site, _ *Socket) { go st.srv.Shutdown(context.Background()) }, StatusGoingAway},
+	} {
+		t.Run(name, func(t *testing.T) {
+			run(t, func(t *testing.T, n network) {
+				handling, ended := make(chan *Socket, 1), make(chan error, 1)
+				st := n.serve(t, Options{CloseTimeout: -1, PingInterval: -1}, func(s *Socket) error {
+					handling <- s
+					<-s.Context().Done()
+					ended <- context.Cause(s.Context())
+					return nil
+				})
+				peer := st.raw(t)
+				c.end(st, wait(t, handling, "the handler"))
+				peer.expectClose(c.code)
+				peer.write(client("1 000 1000", closePayload(int(c.code), "")))
+				var closed *CloseError
+				if err := wait(t, ended, "the end"); !errors.As(err, &closed) || closed.Code != c.code {
+					t.Errorf("the cause is %v", err)
+				}
+			})
+		})
+	}
+}
+
+// What Receive has not taken stops the reading, but only until we close.
+func TestAMessageThatNobodyTakesKeepsNoSocketFromClosing(t *testing.T) {
+	for _, n := range []network{overTCP, overTLS, portable} {
+		t.Run(n.name, func(t *testing.T) {
+			taken, ended := make(chan *Socket, 1), make(chan bool)
+			st := n.serve(t, Options{CloseTimeout: -1, PingInterval: -1}, func(s *Socket) error {
+				if _, err := s.Receive(s.Context()); err != nil {
+					return err
+				}
+				taken <- s
+				<-s.Context().Done()
+				close(ended)
+				return nil
+			})
+			peer := st.raw(t)
+			for range 3 {
+				peer.say("the first is taken")
+			}
+			wait(t, taken, "a message").Close(StatusNormalClosure, "")
+			peer.expectClose(StatusNormalClosure)
+			peer.write(client("1 000 1000", closePayload(1000, "")))
+			wait(t, ended, "the end")
+		})
+	}
+}

@@ -88,6 +88,7 @@ func (s *Socket) startClose(code StatusCode, reason string, linger bool) {
 	payload := wire.AppendClose(nil, uint16(code), reason)
 	s.control(wire.OpClose, payload)
 	s.mute = true
+	s.readOn()
 	wait := s.srv.opts.CloseTimeout
 	if linger {
 		wait = lingerTime
@@ -95,6 +96,15 @@ func (s *Socket) startClose(code StatusCode, reason string, linger bool) {
 	if wait > 0 {
 		c.deadline = s.srv.engine.wheel.now() + int64(wait)
 		s.srv.engine.wheel.schedule(s, c.deadline)
+	}
+}
+
+// readOn reads for the peer's close frame, which neither a handler that stays nor
+// a message that nobody takes may keep from us; s.mu is held.
+func (s *Socket) readOn() {
+	if s.state != StateConnecting && (!s.reading || s.paused) {
+		s.reading, s.paused = true, false
+		s.deferWork(workRead)
 	}
 }
 

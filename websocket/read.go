@@ -145,7 +145,7 @@ func (s *Socket) mayRead() bool {
 	if s.state == StateClosed {
 		return false
 	}
-	s.paused = s.inbox.full()
+	s.paused = s.state == StateOpen && s.inbox.full()
 	return !s.paused
 }
 
