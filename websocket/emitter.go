@@ -35,7 +35,8 @@ func (e Emitter) Volatile() Emitter {
 }
 
 // Send queues a message for every receiver, encoded as Socket.Send does. The
-// error is that of encoding; what happens to a single receiver is its own.
+// error is that of encoding; what happens to a single receiver is its own. An
+// Emitter that comes from no server has none.
 func (e Emitter) Send(v any) error {
 	p, err := Prepare(v)
 	if err != nil {
@@ -93,6 +94,9 @@ func (e Emitter) flush(list []*Socket) {
 
 // receivers lists who is meant, each once.
 func (e Emitter) receivers() []*Socket {
+	if e.srv == nil {
+		return nil
+	}
 	switch len(e.rooms) {
 	case 0:
 		return e.srv.hub.everyone()

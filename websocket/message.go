@@ -55,6 +55,13 @@ func (m Message) Clone() Message {
 	return Message{m.Type, append([]byte(nil), m.data...)}
 }
 
+func (t MessageType) check() error {
+	if t != Text && t != Binary {
+		return ErrMessageType
+	}
+	return nil
+}
+
 func (t MessageType) opcode() wire.Opcode { return wire.Opcode(t) }
 
 // encode turns a value into a payload: string is text, []byte is binary,
@@ -66,7 +73,7 @@ func encode(v any) (MessageType, []byte, error) {
 	case []byte:
 		return Binary, v, nil
 	case Message:
-		return v.Type, v.data, nil
+		return v.Type, v.data, v.Type.check()
 	case json.RawMessage:
 		return Text, v, nil
 	}

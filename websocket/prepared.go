@@ -2,6 +2,7 @@ package websocket
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -24,7 +25,7 @@ type Prepared struct {
 // Prepare encodes v as Send does. Its error is that of encoding/json.
 func Prepare(v any) (*Prepared, error) {
 	if p, ok := v.(*Prepared); ok {
-		return p, nil
+		return p, p.check()
 	}
 	t, data, err := encode(v)
 	if err != nil {
@@ -34,6 +35,13 @@ func Prepare(v any) (*Prepared, error) {
 	frame := wire.AppendHeader(make([]byte, 0, len(data)+10), h)
 	n := len(frame)
 	return &Prepared{Type: t, plain: append(frame, data...), header: n}, nil
+}
+
+func (p *Prepared) check() error {
+	if p == nil || p.plain == nil {
+		return errors.New("websocket: message was not made by Prepare")
+	}
+	return nil
 }
 
 func (p *Prepared) payload() []byte { return p.plain[p.header:] }

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/nextrush/nextrush/websocket/internal/wire"
 )
 
 // serve runs a server whose sockets are handled by h, and gives its URL.
@@ -76,4 +78,27 @@ func TestEchoKeepsTypeAndBytes(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestWhatIsNoMessageIsNotSent(t *testing.T) {
+	run(t, func(t *testing.T, n network) {
+		st := n.serve(t, Options{}, func(s *Socket) error {
+			for name, err := range map[string]error{
+				"a Message without a type":  s.SendMessage(Message{}),
+				"sent as any value":         s.Send(NewMessage(9, nil)),
+				"to all":                    s.srv.Broadcast(Message{}),
+				"no Prepared":               s.SendPrepared(nil),
+				"a Prepared that is no one": s.Send(&Prepared{}),
+			} {
+				if err == nil {
+					t.Errorf("%s: no error", name)
+				}
+			}
+			if err := (Emitter{}).To("room").Send("nobody hears it"); err != nil {
+				t.Errorf("an Emitter of no server: %v", err)
+			}
+			return s.Send("sent")
+		})
+		st.raw(t).expect(wire.OpText, "sent")
+	})
 }

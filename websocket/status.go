@@ -39,6 +39,8 @@ var (
 	ErrRoomLimit = errors.New("websocket: room limit reached")
 	// ErrRoomName is returned by Join for an empty name or one over 256 bytes.
 	ErrRoomName = errors.New("websocket: room name must have 1 to 256 bytes")
+	// ErrMessageType is returned for a Message that is neither Text nor Binary.
+	ErrMessageType = errors.New("websocket: message is neither text nor binary")
 	// ErrTooManyRequests is returned by Request when 1,024 replies are awaited.
 	ErrTooManyRequests = errors.New("websocket: too many outstanding requests")
 	// ErrServerClosed is returned to upgrades after Shutdown or Close.

@@ -55,10 +55,18 @@ func (s *Socket) SendJSON(v any) error {
 }
 
 // SendMessage queues m: the same type, the same bytes.
-func (s *Socket) SendMessage(m Message) error { return s.send(m.Type, m.data) }
+func (s *Socket) SendMessage(m Message) error {
+	if err := m.Type.check(); err != nil {
+		return err
+	}
+	return s.send(m.Type, m.data)
+}
 
 // SendPrepared queues a message that was encoded once for many sockets.
 func (s *Socket) SendPrepared(p *Prepared) error {
+	if err := p.check(); err != nil {
+		return err
+	}
 	flush, err := s.enqueue(p, false, false)
 	if flush {
 		s.flush()
