@@ -187,12 +187,12 @@ func TestWhatACallbackSentLeavesWhileItBlocks(t *testing.T) {
 			s.Join("room")
 			s.OnMessage(func(Message) {
 				srv := <-servers
+				s.Ping([]byte("ping")) // would overtake the others
 				s.Send("own")
 				s.Broadcast("others")
 				s.To("room").Send("room")
 				srv.Broadcast("all")
 				srv.To("room").Emit("event")
-				s.Ping([]byte("ping"))
 				g.pass(s)
 				s.Send("after")
 			})
@@ -203,11 +203,11 @@ func TestWhatACallbackSentLeavesWhileItBlocks(t *testing.T) {
 		eventually(t, "the start of both", func() bool { return len(st.srv.InRoom("room")) == 2 })
 		peer.say("go")
 		s := wait(t, g.entered, "the callback")
+		peer.expect(wire.OpPing, "ping")
 		for _, want := range []string{"own", "all"} {
 			peer.expect(wire.OpText, want)
 		}
 		peer.event()
-		peer.expect(wire.OpPing, "ping")
 		for _, want := range []string{"others", "room", "all"} {
 			other.expect(wire.OpText, want)
 		}
