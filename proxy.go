@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -27,12 +28,7 @@ func parseProxies(list []string) []netip.Prefix {
 
 func (a *App) trusts(addr netip.Addr) bool {
 	addr = addr.Unmap().WithZone("")
-	for _, p := range a.trusted {
-		if p.Contains(addr) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(a.trusted, func(p netip.Prefix) bool { return p.Contains(addr) })
 }
 
 // peerTrusted reports whether the request comes straight from a trusted proxy.
