@@ -2,6 +2,7 @@ package websocket
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/tls"
@@ -175,14 +176,7 @@ func request(u *url.URL, key string, opts *DialOptions, o Options) *http.Request
 		password, _ := u.User.Password()
 		h.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(u.User.Username()+":"+password)))
 	}
-	return &http.Request{Method: http.MethodGet, URL: &target, Host: cmpHost(h, u.Host), Header: h, ProtoMajor: 1, ProtoMinor: 1}
-}
-
-func cmpHost(h http.Header, host string) string {
-	if given := h.Get("Host"); given != "" {
-		return given
-	}
-	return host
+	return &http.Request{Method: http.MethodGet, URL: &target, Host: cmp.Or(h.Get("Host"), u.Host), Header: h, ProtoMajor: 1, ProtoMinor: 1}
 }
 
 // checkAnswer applies RFC 6455 §4.1 to the server's answer.
