@@ -11,13 +11,12 @@ import (
 )
 
 const (
-	maxRequests    = 1024 // replies awaited at once by one socket
-	maxEventID     = 128  // bytes of an id that a peer chose
-	internalError  = "internal error"
-	envelopeEvent  = "event"
-	envelopeAck    = "ack"
-	envelopeError  = "error"
-	unknownEventID = "unknown event"
+	maxRequests   = 1024 // replies awaited at once by one socket
+	maxEventID    = 128  // bytes of an id that a peer chose
+	internalError = "internal error"
+	envelopeEvent = "event"
+	envelopeAck   = "ack"
+	envelopeError = "error"
 )
 
 // envelope is an event on the wire.
@@ -354,12 +353,12 @@ func (s *Socket) eventArrived(name, id, data json.RawMessage) bool {
 		s.refuse(e, &EventError{Message: "event must be a name"})
 		return true
 	}
-	handlers, any := s.handlersOf(e.Name)
+	handlers, some := s.handlersOf(e.Name)
 	if len(handlers) == 0 {
-		if !any || s.onMessage.Load() != nil && !e.WantsReply() {
+		if !some || s.onMessage.Load() != nil && !e.WantsReply() {
 			return false
 		}
-		s.refuse(e, &EventError{Message: unknownEventID})
+		s.refuse(e, &EventError{Message: "unknown event"})
 		return true
 	}
 	for _, h := range handlers {
@@ -378,7 +377,7 @@ func validID(id json.RawMessage) bool {
 }
 
 // handlersOf takes the handlers of an event, and tells whether any event has one.
-func (s *Socket) handlersOf(name string) (list []handler, any bool) {
+func (s *Socket) handlersOf(name string) (list []handler, some bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e := s.events
@@ -401,20 +400,18 @@ func (s *Socket) eventFailed(e *Event, err error) {
 		s.Close(end.Code, end.Reason)
 		return
 	}
-	var public interface{ EventReply() (string, any) }
-	if !errors.As(err, &public) {
-		s.report(fmt.Errorf("websocket: event %q: %w", e.Name, err))
-	}
 	s.refuse(e, err)
 }
 
 // refuse sends an error reply. An error that is not meant for the peer is
-// called internal.
+// called internal there, and reported here.
 func (s *Socket) refuse(e *Event, err error) {
 	env := envelope{Type: envelopeError, ID: e.id, Event: e.Name, Message: internalError}
 	var public interface{ EventReply() (string, any) }
 	if errors.As(err, &public) {
 		env.Message, env.Errors = public.EventReply()
+	} else {
+		s.report(fmt.Errorf("websocket: event %q: %w", e.Name, err))
 	}
 	s.SendJSON(env)
 }
