@@ -73,8 +73,8 @@ func TestNegotiateDeflate(t *testing.T) {
 			if d != tt.want || answer != tt.answer || ok != (tt.answer != "") {
 				t.Errorf("got %+v, %q, %t; want %+v, %q", d, answer, ok, tt.want, tt.answer)
 			}
-			if !ValidExtensions(tt.offers) {
-				t.Error("ValidExtensions calls it malformed")
+			if !wellFormed(tt.offers) {
+				t.Error("scanExtensions calls it malformed")
 			}
 		})
 	}
@@ -92,6 +92,11 @@ func TestNegotiateDeflateWithoutTakeoverSaysSoBothWays(t *testing.T) {
 			t.Errorf("%s: got %+v, %q, %t; want %q", offer, d, answer, ok, want)
 		}
 	}
+}
+
+// wellFormed reports whether the lines conform to the grammar, known extensions or not.
+func wellFormed(lines []string) bool {
+	return scanExtensions(lines, func(string) {}, func(parameter) {})
 }
 
 func TestMalformedExtensionsSpoilTheHeader(t *testing.T) {
@@ -128,8 +133,8 @@ func TestMalformedExtensionsSpoilTheHeader(t *testing.T) {
 				if d, answer, ok := NegotiateDeflate(offers, true); ok || answer != "" || d != (Deflate{}) {
 					t.Errorf("%q: got %+v, %q, %t", offers, d, answer, ok)
 				}
-				if ValidExtensions(offers) {
-					t.Errorf("%q: ValidExtensions has no objection", offers)
+				if wellFormed(offers) {
+					t.Errorf("%q: scanExtensions has no objection", offers)
 				}
 			}
 		})
@@ -245,7 +250,7 @@ func FuzzNegotiateDeflate(f *testing.F) {
 			}
 			return
 		}
-		if !ValidExtensions(offers) || !strings.Contains(header, extDeflate) {
+		if !wellFormed(offers) || !strings.Contains(header, extDeflate) {
 			t.Fatalf("%q: accepted with %q", header, answer)
 		}
 		got, ok, err := AcceptDeflate([]string{answer}, takeover)

@@ -27,13 +27,6 @@ func scanExtensions(values []string, begin func(name string), param func(paramet
 	return true
 }
 
-// ValidExtensions reports whether the lines of a Sec-WebSocket-Extensions header
-// conform to the grammar of RFC 6455 section 9.1, known extensions or not; a
-// peer that sends others is to be refused. Linear in the length of values.
-func ValidExtensions(values []string) bool {
-	return scanExtensions(values, func(string) {}, func(parameter) {})
-}
-
 func (s *scanner) extensions(begin func(string), param func(parameter)) bool {
 	for {
 		s.space()
