@@ -1,6 +1,7 @@
 package nextrush
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"log/slog"
@@ -65,30 +66,18 @@ type Renderer interface {
 }
 
 func (o Options) withDefaults() Options {
-	if o.BodyLimit == 0 {
-		o.BodyLimit = defaultBodyLimit
-	}
+	o.BodyLimit = cmp.Or(o.BodyLimit, defaultBodyLimit)
 	if o.ErrorHandler == nil {
 		o.ErrorHandler = DefaultErrorHandler
 	}
 	if o.Validator == nil {
 		o.Validator = NewValidator()
 	}
-	if o.ReadHeaderTimeout == 0 {
-		o.ReadHeaderTimeout = defaultReadHeaderTimeout
-	}
-	if o.BodyTimeout == 0 {
-		o.BodyTimeout = defaultBodyTimeout
-	}
-	if o.IdleTimeout == 0 {
-		o.IdleTimeout = defaultIdleTimeout
-	}
-	if o.MaxHeaderBytes == 0 {
-		o.MaxHeaderBytes = defaultMaxHeaderBytes
-	}
-	if o.ShutdownTimeout == 0 {
-		o.ShutdownTimeout = defaultShutdownTimeout
-	}
+	o.ReadHeaderTimeout = cmp.Or(o.ReadHeaderTimeout, defaultReadHeaderTimeout)
+	o.BodyTimeout = cmp.Or(o.BodyTimeout, defaultBodyTimeout)
+	o.IdleTimeout = cmp.Or(o.IdleTimeout, defaultIdleTimeout)
+	o.MaxHeaderBytes = cmp.Or(o.MaxHeaderBytes, defaultMaxHeaderBytes)
+	o.ShutdownTimeout = cmp.Or(o.ShutdownTimeout, defaultShutdownTimeout)
 	return o
 }
 

@@ -1,6 +1,7 @@
 package websocket
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -111,16 +112,16 @@ const (
 
 // withDefaults fills zero fields and reports the first mistake.
 func (o Options) withDefaults() (Options, error) {
-	setInt64(&o.MaxMessageSize, defaultMaxMessage)
-	setInt(&o.MaxRoomsPerSocket, defaultRooms)
-	setInt(&o.SendQueue, defaultSendQueue)
-	setInt(&o.Compression.Level, 1)
-	setInt(&o.Compression.Threshold, defaultThreshold)
-	setDuration(&o.PingInterval, defaultPingInterval)
-	setDuration(&o.PongTimeout, defaultPongTimeout)
-	setDuration(&o.HandshakeTimeout, defaultHandshake)
-	setDuration(&o.WriteTimeout, defaultWrite)
-	setDuration(&o.CloseTimeout, defaultClose)
+	o.MaxMessageSize = cmp.Or(o.MaxMessageSize, defaultMaxMessage)
+	o.MaxRoomsPerSocket = cmp.Or(o.MaxRoomsPerSocket, defaultRooms)
+	o.SendQueue = cmp.Or(o.SendQueue, defaultSendQueue)
+	o.Compression.Level = cmp.Or(o.Compression.Level, 1)
+	o.Compression.Threshold = cmp.Or(o.Compression.Threshold, defaultThreshold)
+	o.PingInterval = cmp.Or(o.PingInterval, defaultPingInterval)
+	o.PongTimeout = cmp.Or(o.PongTimeout, defaultPongTimeout)
+	o.HandshakeTimeout = cmp.Or(o.HandshakeTimeout, defaultHandshake)
+	o.WriteTimeout = cmp.Or(o.WriteTimeout, defaultWrite)
+	o.CloseTimeout = cmp.Or(o.CloseTimeout, defaultClose)
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
@@ -141,22 +142,4 @@ func (o *Options) check() error {
 		return fmt.Errorf("websocket: RateLimit must not be negative")
 	}
 	return nil
-}
-
-func setInt(p *int, v int) {
-	if *p == 0 {
-		*p = v
-	}
-}
-
-func setInt64(p *int64, v int64) {
-	if *p == 0 {
-		*p = v
-	}
-}
-
-func setDuration(p *time.Duration, v time.Duration) {
-	if *p == 0 {
-		*p = v
-	}
 }
