@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -53,18 +54,10 @@ func (o ConcurrencyOptions) withDefaults() ConcurrencyOptions {
 	if o.Max < 0 || o.MaxWait < 0 || o.RetryAfter < 0 {
 		panic("middleware: Concurrency: Max, MaxWait or RetryAfter is negative: leave it out")
 	}
-	if o.Max == 0 {
-		o.Max = 1000
-	}
-	if o.Queue == 0 {
-		o.Queue = o.Max
-	}
-	if o.MaxWait == 0 {
-		o.MaxWait = 5 * time.Second
-	}
-	if o.RetryAfter == 0 {
-		o.RetryAfter = time.Second
-	}
+	o.Max = cmp.Or(o.Max, 1000)
+	o.Queue = cmp.Or(o.Queue, o.Max)
+	o.MaxWait = cmp.Or(o.MaxWait, 5*time.Second)
+	o.RetryAfter = cmp.Or(o.RetryAfter, time.Second)
 	return o
 }
 

@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"cmp"
 	"container/list"
 	"context"
 	"crypto/sha256"
@@ -92,21 +93,13 @@ func RateLimit(opts ...RateLimitOptions) nextrush.Handler {
 }
 
 func (o RateLimitOptions) withDefaults() RateLimitOptions {
-	if o.Requests == 0 {
-		o.Requests = 100
-	}
-	if o.Window == 0 {
-		o.Window = time.Minute
-	}
-	if o.Burst == 0 {
-		o.Burst = o.Requests
-	}
+	o.Requests = cmp.Or(o.Requests, 100)
+	o.Window = cmp.Or(o.Window, time.Minute)
+	o.Burst = cmp.Or(o.Burst, o.Requests)
 	if o.Key == nil {
 		o.Key = clientKey
 	}
-	if o.MaxKeys == 0 {
-		o.MaxKeys = 100_000
-	}
+	o.MaxKeys = cmp.Or(o.MaxKeys, 100_000)
 	if o.Now == nil {
 		o.Now = time.Now
 	}
