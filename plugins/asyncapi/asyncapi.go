@@ -19,6 +19,7 @@
 package asyncapi
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -64,19 +65,13 @@ type documents struct {
 
 // New describes channels.
 func New(o Options, channels ...Channel) *Plugin {
-	setDefault(&o.Title, "WebSocket API")
-	setDefault(&o.Version, "1.0.0")
-	setDefault(&o.Path, "/asyncapi.json")
-	setDefault(&o.TypeScript, "/events.d.ts")
+	o.Title = cmp.Or(o.Title, "WebSocket API")
+	o.Version = cmp.Or(o.Version, "1.0.0")
+	o.Path = cmp.Or(o.Path, "/asyncapi.json")
+	o.TypeScript = cmp.Or(o.TypeScript, "/events.d.ts")
 	p := &Plugin{opts: o, channels: channels}
 	p.built = sync.OnceValues(p.build)
 	return p
-}
-
-func setDefault(s *string, otherwise string) {
-	if *s == "" {
-		*s = otherwise
-	}
 }
 
 // Name is "asyncapi".
