@@ -36,7 +36,7 @@ type Options struct {
 
 	ErrorHandler func(c *Context, err error) // nil: DefaultErrorHandler
 	Logger       *slog.Logger                // nil: slog.Default()
-	Renderer     Renderer                    // for Context.Render
+	Renderer     Renderer                    // for Context.Render; nil: it fails
 	Validator    Validator                   // nil: NewValidator()
 
 	// ValidationMessage words what is wrong with a field, in the language that the

@@ -28,10 +28,11 @@ type Options struct {
 	DrainWindow time.Duration
 
 	// AllowOrigins lists the origins that browsers may connect from besides the
-	// same origin: "https://a.example", "https://*.a.example", "*" for all.
+	// same origin: "https://a.example", "https://*.a.example", "*" for all. Empty:
+	// the same origin alone.
 	AllowOrigins []string
 	// VerifyClient refuses an upgrade by returning an error: a *HandshakeError
-	// with its own status, any other with 403.
+	// with its own status, any other with 403; nil: none is refused.
 	VerifyClient func(*http.Request) error
 	Protocols    []string // subprotocols, in order of preference (RFC 6455 §1.9)
 
@@ -41,11 +42,11 @@ type Options struct {
 	RateLimit    RateLimit
 
 	Driver       Driver
-	OnConnection func(*Socket)
-	OnDisconnect func(*Socket, StatusCode, string)
-	OnError      func(*Socket, error)
-	Logger       *slog.Logger // nil: slog.Default()
-	Debug        bool         // log every connection and frame; overwrite borrowed buffers after use
+	OnConnection func(*Socket)                     // runs before the handler of each socket
+	OnDisconnect func(*Socket, StatusCode, string) // runs when a socket has ended, after its OnClose
+	OnError      func(*Socket, error)              // is told of failures, after the socket's OnError
+	Logger       *slog.Logger                      // nil: slog.Default()
+	Debug        bool                              // log connections, messages and errors; overwrite borrowed buffers after use
 
 	// Validate checks the payload of a typed event; nil: no check.
 	Validate func(v any) error
