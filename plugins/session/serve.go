@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"net/http"
 	"time"
 
@@ -18,13 +19,14 @@ func (p *Plugin) serve(c *nextrush.Context) error {
 	if p.seal != nil {
 		token, ctx = p.seal.open(ctx, p.manager.Cookie.Name, token)
 	}
+	before := ctx
 	ctx, err := p.manager.Load(ctx, token)
 	if err != nil {
 		return err
 	}
 	c.SetContext(ctx)
-	c.Set(key, p.manager)
-	w := &saver{ResponseWriter: c.Writer(), plugin: p, c: c}
+	w := &saver{ResponseWriter: c.Writer(), plugin: p, c: c, before: before, token: p.manager.Token(ctx)}
+	c.Set(key, w)
 	c.SetWriter(w)
 	err = c.Next()
 	if failed := w.begin(); failed != nil {
@@ -34,13 +36,17 @@ func (p *Plugin) serve(c *nextrush.Context) error {
 }
 
 // save puts the session in its store and the cookie in the header.
-func (p *Plugin) save(c *nextrush.Context) error {
-	m := p.manager
-	switch m.Status(c.Context()) {
+func (p *Plugin) save(w *saver) error {
+	m, c := p.manager, w.c
+	ctx, err := w.current(c.Context())
+	if err != nil {
+		return err
+	}
+	switch m.Status(ctx) {
 	case scs.Modified:
-		token, expiry, err := m.Commit(c.Context())
+		token, expiry, err := m.Commit(ctx)
 		if err == nil && p.seal != nil {
-			token, err = p.seal.close(c.Context(), m.Cookie.Name, expiry)
+			token, err = p.seal.close(ctx, m.Cookie.Name, expiry)
 		}
 		if err != nil {
 			return err
@@ -51,6 +57,21 @@ func (p *Plugin) save(c *nextrush.Context) error {
 		p.setCookie(c, "", -1)
 	}
 	return nil
+}
+
+// current is the context with the session that is to be saved. While the handlers ran,
+// another request may have ended or changed it: it must not come back then, and
+// where this one changed nothing, what the other saved stays.
+func (w *saver) current(ctx context.Context) (context.Context, error) {
+	m := w.plugin.manager
+	if w.token == "" || m.Token(ctx) != w.token || m.Status(ctx) != scs.Modified {
+		return ctx, nil
+	}
+	now, err := m.Load(w.before, w.token)
+	if err != nil || !w.changed || m.Token(now) == "" {
+		return now, err
+	}
+	return ctx, nil
 }
 
 func (p *Plugin) setCookie(c *nextrush.Context, value string, maxAge int) {
@@ -71,10 +92,13 @@ func (p *Plugin) setCookie(c *nextrush.Context, value string, maxAge int) {
 // saver saves the session before the first byte of the answer.
 type saver struct {
 	http.ResponseWriter
-	plugin *Plugin
-	c      *nextrush.Context
-	done   bool
-	err    error // of save: nothing is let through but the answer to an error
+	plugin  *Plugin
+	c       *nextrush.Context
+	before  context.Context // without the session
+	token   string          // of the session as it was found; empty: there was none
+	changed bool            // by a handler
+	done    bool
+	err     error // of save: nothing is let through but the answer to an error
 }
 
 // Unwrap lets http.ResponseController find the writer's other methods.
@@ -107,7 +131,7 @@ func (w *saver) Flush() { w.FlushError() }
 func (w *saver) begin() error {
 	if !w.done {
 		w.done = true
-		w.err = w.plugin.save(w.c)
+		w.err = w.plugin.save(w)
 	}
 	return w.err
 }

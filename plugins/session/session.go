@@ -13,6 +13,8 @@
 // An id that the client made up is never taken over: what is put then gets a new
 // one (CVE-2024-38513). The cookie is HttpOnly and SameSite=Lax, and Secure where
 // the request came over HTTPS. Sessions are saved when the answer begins.
+// Of requests at once that change a session the last one counts; one that changes
+// nothing leaves what others saved, and none brings back a session that has ended.
 //
 // Options.Keys keep the session itself in the cookie, encrypted, in place of a
 // store on the server. A program with several processes needs no shared store then,
@@ -105,11 +107,22 @@ const key = "nextrush/plugins/session"
 var ErrNone = errors.New("session: there is none: register session.New before the routes")
 
 func manager(c *nextrush.Context) *scs.SessionManager {
-	m, ok := nextrush.Value[*scs.SessionManager](c, key)
+	return saverOf(c).plugin.manager
+}
+
+// changing is manager for what changes the session.
+func changing(c *nextrush.Context) *scs.SessionManager {
+	w := saverOf(c)
+	w.changed = true
+	return w.plugin.manager
+}
+
+func saverOf(c *nextrush.Context) *saver {
+	w, ok := nextrush.Value[*saver](c, key)
 	if !ok {
 		panic(ErrNone)
 	}
-	return m
+	return w
 }
 
 // Get returns a value; ok is false where there is none or it has another type.
@@ -120,21 +133,21 @@ func Get[T any](c *nextrush.Context, name string) (v T, ok bool) {
 
 // Put keeps a value, in the encoding of gob: a type that is none of Go's own must
 // be known to gob.Register.
-func Put(c *nextrush.Context, name string, value any) { manager(c).Put(c.Context(), name, value) }
+func Put(c *nextrush.Context, name string, value any) { changing(c).Put(c.Context(), name, value) }
 
 // Pop is Get and Remove.
 func Pop[T any](c *nextrush.Context, name string) (v T, ok bool) {
-	v, ok = manager(c).Pop(c.Context(), name).(T)
+	v, ok = changing(c).Pop(c.Context(), name).(T)
 	return v, ok
 }
 
 // Remove forgets a value.
-func Remove(c *nextrush.Context, name string) { manager(c).Remove(c.Context(), name) }
+func Remove(c *nextrush.Context, name string) { changing(c).Remove(c.Context(), name) }
 
 // Renew gives the session a new id and keeps what is in it. Call it whenever
 // somebody logs in or gets other rights, so that an id which somebody else
 // knows is worth nothing then.
-func Renew(c *nextrush.Context) error { return manager(c).RenewToken(c.Context()) }
+func Renew(c *nextrush.Context) error { return changing(c).RenewToken(c.Context()) }
 
 // Destroy ends the session and has the client forget its cookie.
 func Destroy(c *nextrush.Context) error { return manager(c).Destroy(c.Context()) }

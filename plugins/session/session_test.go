@@ -211,3 +211,47 @@ func TestASessionThatCanNotBeSavedIsTheAnswer(t *testing.T) {
 		}
 	}
 }
+
+func TestARequestThatIsStillRunningDoesNotUndoWhatAnotherSaved(t *testing.T) {
+	for name, test := range map[string]struct {
+		slow, meanwhile, want string
+	}{
+		"a reader after a logout":   {"/slow/read", "/destroy", " false"},
+		"a writer after a logout":   {"/slow/write", "/destroy", " false"},
+		"a reader after a renewal":  {"/slow/read", "/renew", " false"},
+		"a reader after a writer":   {"/slow/read", "/put/new", "new true"},
+		"a writer beside a reader":  {"/slow/write", "/get", "slow true"},
+		"a reader beside a reader":  {"/slow/read", "/get", "old true"},
+		"a remover beside a reader": {"/slow/pop", "/get", " false"},
+		"a renewal beside a reader": {"/slow/renew", "/get", " false"},
+	} {
+		app := newApp(session.Options{})
+		var cookie *http.Cookie
+		send := func(path string) *httptest.ResponseRecorder {
+			r := httptest.NewRequest("GET", path, nil)
+			if cookie != nil {
+				r.AddCookie(cookie)
+			}
+			w := httptest.NewRecorder()
+			app.ServeHTTP(w, r)
+			return w
+		}
+		app.Get("/slow/:what", func(c *nextrush.Context) error {
+			send(test.meanwhile)
+			switch c.Param("what") {
+			case "write":
+				session.Put(c, "v", "slow")
+			case "pop":
+				session.Pop[string](c, "v")
+			case "renew":
+				return session.Renew(c)
+			}
+			return c.NoContent()
+		})
+		cookie = send("/put/old").Result().Cookies()[0]
+		send(test.slow)
+		if got := send("/get").Body.String(); got != test.want {
+			t.Errorf("%s: %q, want %q", name, got, test.want)
+		}
+	}
+}
