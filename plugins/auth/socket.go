@@ -21,7 +21,11 @@ const StatusUnauthorized websocket.StatusCode = 4401
 // the server answers.
 const Subprotocol = "bearer"
 
-func isUpgrade(c *nextrush.Context) bool { return strings.EqualFold(c.Header("Upgrade"), "websocket") }
+// isUpgrade takes no other method than that of a handshake (RFC 6455 §4.1), so that a
+// ticket changes nothing and buys no other ticket.
+func isUpgrade(c *nextrush.Context) bool {
+	return c.Method() == http.MethodGet && strings.EqualFold(c.Header("Upgrade"), "websocket")
+}
 
 // offeredToken returns what follows the subprotocol in an offer: in a browser,
 // new WebSocket(url, ["bearer", token]).

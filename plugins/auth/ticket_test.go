@@ -42,6 +42,7 @@ func TestTicketOpensOneSocket(t *testing.T) {
 			t.Errorf("ticket %q", ticket)
 		}
 		c.Get("/me?ticket=" + ticket).WantStatus(401)
+		c.Do(request("POST", "/ticket?ticket="+ticket, "Upgrade", "websocket")).WantStatus(401) // it would buy the next one
 		c.Dial("/ws?ticket=" + ticket).Expect("hello ann")
 		for name, ticket := range map[string]string{"used": ticket, "empty": "", "unknown": strings.Repeat("A", 26), "a token": token} {
 			if e := c.DialError("/ws?ticket=" + ticket); e.Status != 401 {
