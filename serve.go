@@ -313,21 +313,21 @@ func (a *App) announceShutdown(ctx context.Context) {
 
 // drain ends sockets, those of mounted apps too, and requests at the same time.
 func (a *App) drain(ctx context.Context, server *http.Server) error {
+	apps := append(a.descendants(), a)
+	errs := make([]error, len(apps)+1)
 	var wg sync.WaitGroup
-	for _, app := range append(a.descendants(), a) {
+	for i, app := range apps {
 		app.life.close()
 		if app.sockets != nil {
-			wg.Go(func() { app.sockets.Shutdown(ctx) })
+			wg.Go(func() { errs[i] = app.sockets.Shutdown(ctx) })
 		}
 	}
-	var err error
 	if server != nil {
-		err = server.Shutdown(ctx)
-	}
-	if err != nil {
-		server.Close()
-		err = fmt.Errorf("nextrush: shutdown: requests were cut: %w", err)
+		if err := server.Shutdown(ctx); err != nil {
+			server.Close()
+			errs[len(apps)] = fmt.Errorf("nextrush: shutdown: requests were cut: %w", err)
+		}
 	}
 	wg.Wait()
-	return err
+	return errors.Join(errs...)
 }

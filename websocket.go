@@ -20,7 +20,7 @@ type WSHandler func(s *websocket.Socket, c *Context) error
 type WSMiddleware func(s *websocket.Socket, c *Context, next func() error) error
 
 // WebSocket is the plugin that makes [App.WS] work.
-func WebSocket(opts websocket.Options) Plugin { return &webSocketPlugin{opts: opts} }
+func WebSocket(opts websocket.Options) Plugin { return webSocketPlugin{opts} }
 
 // EnableWebSocket registers the plugin WebSocket. It panics when it has been
 // registered before, and on a mistake in the options.
@@ -31,21 +31,15 @@ func (a *App) EnableWebSocket(opts websocket.Options) *App {
 	return a
 }
 
-type webSocketPlugin struct {
-	opts   websocket.Options
-	server *websocket.Server
-}
+type webSocketPlugin struct{ opts websocket.Options }
 
-func (p *webSocketPlugin) Name() string { return "websocket" }
+func (p webSocketPlugin) Name() string { return "websocket" }
 
-func (p *webSocketPlugin) Install(app *App) error {
-	p.server = websocket.NewServer(app.webSocketOptions(p.opts))
-	app.sockets = p.server
+// Install gives the app its sockets; the app itself drains them at shutdown.
+func (p webSocketPlugin) Install(app *App) error {
+	app.sockets = websocket.NewServer(app.webSocketOptions(p.opts))
 	return nil
 }
-
-// Stop waits for what is left of the drain that Shutdown has begun.
-func (p *webSocketPlugin) Stop(ctx context.Context) error { return p.server.Shutdown(ctx) }
 
 // webSocketOptions adds what the app knows and the caller left out.
 func (a *App) webSocketOptions(o websocket.Options) websocket.Options {

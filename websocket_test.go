@@ -237,3 +237,24 @@ func TestAMountedAppKeepsItsSockets(t *testing.T) {
 		t.Fatalf("got %q", got)
 	}
 }
+
+func TestSocketsThatAreCutAreAnErrorOfShutdown(t *testing.T) {
+	app := New()
+	app.EnableWebSocket(websocket.Options{})
+	release := make(chan bool)
+	app.WS("/", func(s *websocket.Socket, _ *Context) error {
+		<-release
+		return nil
+	})
+	srv := httptest.NewServer(app)
+	defer srv.Close()
+	if _, err := dial(t, srv, "/"); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := app.Shutdown(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	close(release)
+}
