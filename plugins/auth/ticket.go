@@ -14,8 +14,11 @@ import (
 	"github.com/nextrush/nextrush"
 )
 
-// maxTickets is how many tickets one process issues within their time.
-const maxTickets = 100_000
+// What one process issues within the time of the tickets.
+const (
+	maxTickets     = 100_000
+	maxUserTickets = 1000 // so that no user takes them from the others
+)
 
 // TicketStore keeps tickets until they are redeemed. Its methods are safe from
 // any goroutine.
@@ -30,7 +33,8 @@ type TicketStore interface {
 // Ticket makes a ticket for the sender of the request, who has to be known: 128
 // random bits to open one socket with, as ?ticket=, within Options.TicketTTL. A
 // browser can send no header with an upgrade, and a token in a URL would be
-// good for longer, and for more, where it is logged.
+// good for longer, and for more, where it is logged. The store in memory gives one
+// user 1,000 within that time, and answers 429 then.
 func (p *Plugin) Ticket(c *nextrush.Context) (string, error) {
 	user := User(c)
 	if user == nil {
@@ -64,14 +68,15 @@ func hashed(ticket string) string {
 
 // memoryTickets is the store of one process.
 type memoryTickets struct {
-	mu    sync.Mutex // guards what follows
-	users map[string]*Principal
-	ends  []end // in order of time, where all have one ttl
+	mu     sync.Mutex // guards what follows
+	users  map[string]*Principal
+	issued map[string]int // by the user's ID, redeemed ones too
+	ends   []end          // in order of time, where all have one ttl
 }
 
 type end struct {
-	at  time.Time
-	key string
+	at        time.Time
+	key, user string
 }
 
 func (m *memoryTickets) Put(_ context.Context, key string, p *Principal, ttl time.Duration) error {
@@ -79,14 +84,17 @@ func (m *memoryTickets) Put(_ context.Context, key string, p *Principal, ttl tim
 	defer m.mu.Unlock()
 	now := time.Now()
 	m.expire(now)
-	if len(m.ends) >= maxTickets {
+	switch {
+	case m.issued[p.ID] >= maxUserTickets:
+		return nextrush.NewError(http.StatusTooManyRequests).WithCause(errors.New("too many tickets have been issued to one user"))
+	case len(m.ends) >= maxTickets:
 		return nextrush.NewError(http.StatusServiceUnavailable).WithCause(errors.New("too many tickets have been issued"))
-	}
-	if m.users == nil {
-		m.users = make(map[string]*Principal)
+	case m.users == nil:
+		m.users, m.issued = make(map[string]*Principal), make(map[string]int)
 	}
 	m.users[key] = p
-	m.ends = append(m.ends, end{now.Add(ttl), key})
+	m.issued[p.ID]++
+	m.ends = append(m.ends, end{now.Add(ttl), key, p.ID})
 	return nil
 }
 
@@ -103,7 +111,11 @@ func (m *memoryTickets) Take(_ context.Context, key string) (*Principal, error) 
 func (m *memoryTickets) expire(now time.Time) {
 	n := 0
 	for n < len(m.ends) && !now.Before(m.ends[n].at) {
-		delete(m.users, m.ends[n].key)
+		e := m.ends[n]
+		delete(m.users, e.key)
+		if m.issued[e.user]--; m.issued[e.user] == 0 {
+			delete(m.issued, e.user)
+		}
 		n++
 	}
 	m.ends = m.ends[n:]
