@@ -236,19 +236,21 @@ func TestListenTLSConfigServesItsCertificates(t *testing.T) {
 	app := New()
 	app.Get("/", func(c *Context) error { return c.Text(c.Scheme()) })
 	self, _ := os.FindProcess(os.Getpid())
-	var body string
+	answer := make(chan string, 1)
 	app.OnStart(func(context.Context) error {
 		go func() { // the connection waits until the app serves
 			defer self.Signal(syscall.SIGTERM)
+			defer close(answer)
 			defer certs.Client().CloseIdleConnections()
-			_, body = get(t, certs.Client(), "https://"+addr)
+			_, body := get(t, certs.Client(), "https://"+addr)
+			answer <- body
 		}()
 		return nil
 	})
 	if err := app.ListenTLSConfig(addr, &tls.Config{Certificates: certs.TLS.Certificates}); err != nil {
 		t.Fatal(err)
 	}
-	if body != "https" {
+	if body := <-answer; body != "https" {
 		t.Errorf("body %q", body)
 	}
 	if err := New().ListenTLSConfig(addr, nil); err == nil {
