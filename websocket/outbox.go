@@ -86,7 +86,7 @@ func (o *outbox) commit(start int, messages int32, merge bool) {
 	o.pieces = append(o.pieces, piece{b: o.arena[start:len(o.arena):cap(o.arena)], messages: messages, open: merge})
 }
 
-// frame queues a frame, masked if key is not nil (RFC 6455 §5.3).
+// frame queues a frame, masked where its header says so (RFC 6455 §5.3).
 func (o *outbox) frame(h wire.Header, payload []byte, merge bool) {
 	o.reserve(wire.MaxHeaderSize + len(payload))
 	start := len(o.arena)
@@ -164,54 +164,50 @@ func (o *outbox) prepend(b []byte) {
 // urgent puts a control frame before the messages that wait, behind the piece
 // that is being written and the control frames that came before it.
 func (o *outbox) urgent(b []byte) {
-	at := o.busy
-	if o.off > 0 && at == 0 {
-		at = 1
-	}
+	at := o.begun()
 	for at < len(o.pieces) && o.pieces[at].urgent {
 		at++
 	}
 	if at >= len(o.pieces) {
 		o.closeTail()
 	}
-	o.pieces = append(o.pieces, piece{})
-	copy(o.pieces[at+1:], o.pieces[at:])
-	o.pieces[at] = piece{b: b, urgent: true}
+	o.pieces = slices.Insert(o.pieces, at, piece{b: b, urgent: true})
 	if at > 0 {
 		o.pieces[at-1].open = false
 	}
 	o.bytes += len(b)
 }
 
+// begun is how many pieces a write has begun; they stay, in their order.
+func (o *outbox) begun() int {
+	if o.off > 0 {
+		return max(o.busy, 1)
+	}
+	return o.busy
+}
+
 // dropOldest drops messages that no write has begun until need bytes fit in
 // limit; it returns how many it dropped and whether they fit now.
 func (o *outbox) dropOldest(need, limit int) (dropped int, ok bool) {
-	first := o.busy
-	if o.off > 0 && first == 0 {
-		first = 1
-	}
+	first := o.begun()
 	keep := o.pieces[:first]
-	rest := o.pieces[first:]
-	for i := 0; i < len(rest); i++ {
-		if o.bytes+need > limit && rest[i].messages > 0 {
-			o.bytes -= len(rest[i].b)
-			dropped += int(rest[i].messages)
+	for _, p := range o.pieces[first:] {
+		if o.bytes+need > limit && p.messages > 0 {
+			o.bytes -= len(p.b)
+			dropped += int(p.messages)
 			continue
 		}
-		keep = append(keep, rest[i])
+		keep = append(keep, p)
 	}
 	clear(o.pieces[len(keep):])
 	o.pieces = keep
 	return dropped, o.bytes+need <= limit
 }
 
-// clear drops everything but the piece that a write has begun. A begun frame
-// must be finished, or the peer would read what follows as its payload.
+// dropUnwritten drops everything but what a write has begun. A begun frame must
+// be finished, or the peer would read what follows as its payload.
 func (o *outbox) dropUnwritten() {
-	first := o.busy
-	if o.off > 0 && first == 0 {
-		first = 1
-	}
+	first := o.begun()
 	for _, p := range o.pieces[first:] {
 		o.bytes -= len(p.b)
 	}
@@ -220,8 +216,8 @@ func (o *outbox) dropUnwritten() {
 	o.closeTail()
 }
 
-// gather lists what to write next.
-func (o *outbox) gather() [][]byte {
+// gather puts into op what to write next.
+func (o *outbox) gather() {
 	n := min(len(o.pieces), maxWritePiece)
 	o.busy = n
 	o.op.pieces = o.op.pieces[:0]
@@ -229,7 +225,6 @@ func (o *outbox) gather() [][]byte {
 		o.op.pieces = append(o.op.pieces, p.b)
 	}
 	o.op.pieces[0] = o.op.pieces[0][o.off:]
-	return o.op.pieces
 }
 
 // wrote takes n written bytes off the front and counts the messages that are
