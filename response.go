@@ -8,12 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"mime"
 	"net/http"
-	"net/url"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -32,26 +28,6 @@ func putBuffer(b *bytes.Buffer) {
 	}
 	b.Reset()
 	buffers.Put(b)
-}
-
-// ReadFrom lets the real writer use sendfile.
-func (w *response) ReadFrom(src io.Reader) (int64, error) {
-	if w.status == 0 {
-		w.status = http.StatusOK
-	}
-	n, err := io.Copy(w.ResponseWriter, src)
-	w.size += n
-	return n, err
-}
-
-// WriteString saves a copy where the real writer takes strings.
-func (w *response) WriteString(s string) (int, error) {
-	if w.status == 0 {
-		w.status = http.StatusOK
-	}
-	n, err := io.WriteString(w.ResponseWriter, s)
-	w.size += int64(n)
-	return n, err
 }
 
 // Status sets the status of the response that follows: c.Status(201).JSON(v).
@@ -218,94 +194,6 @@ func (c *Context) Stream(contentType string, r io.Reader) error {
 	return err
 }
 
-// File answers with a file, with ranges and If-Modified-Since. The path is the
-// program's: it must not be made of what the client sent; for that there is
-// os.Root. A directory is 404, like a file that is not there.
-func (c *Context) File(path string) error {
-	f, err := openFile(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	if !info.Mode().IsRegular() {
-		return NewError(http.StatusNotFound)
-	}
-	http.ServeContent(c.w, c.req, info.Name(), info.ModTime(), f)
-	return nil
-}
-
-// openFile opens exactly that path: a symbolic link at its end that leads out of
-// its directory is refused.
-func openFile(path string) (*os.File, error) {
-	root, err := os.OpenRoot(filepath.Dir(path))
-	if err != nil {
-		return nil, notFound(err)
-	}
-	defer root.Close()
-	f, err := root.Open(filepath.Base(path))
-	if err != nil {
-		return nil, notFound(err)
-	}
-	return f, nil
-}
-
-func notFound(err error) error {
-	if errors.Is(err, fs.ErrPermission) {
-		return NewError(http.StatusForbidden).WithCause(err)
-	}
-	return NewError(http.StatusNotFound).WithCause(err)
-}
-
-// Download answers with a file to be saved under a name; without one, under its own.
-func (c *Context) Download(path string, name ...string) error {
-	as := filepath.Base(path)
-	if len(name) > 0 && name[0] != "" {
-		as = name[0]
-	}
-	h := c.w.Header()
-	h.Set("Content-Disposition", attachment(as))
-	err := c.File(path)
-	if err != nil {
-		h.Del("Content-Disposition")
-	}
-	return err
-}
-
-// attachment is a Content-Disposition as in RFC 6266 §4 and appendix D: a plain
-// name for old clients, and the exact one in RFC 8187's form where they differ.
-func attachment(name string) string {
-	name = strings.ToValidUTF8(name, "_")
-	plain := strings.Map(func(r rune) rune {
-		if r < ' ' || r > '~' || strings.ContainsRune(`"\/%`, r) {
-			return '_'
-		}
-		return r
-	}, name)
-	value := `attachment; filename="` + plain + `"`
-	if plain != name {
-		value += "; filename*=UTF-8''" + extValue(name)
-	}
-	return value
-}
-
-// extValue percent-encodes all but attr-char (RFC 8187 §3.2.1).
-func extValue(s string) string {
-	var b strings.Builder
-	for _, ch := range []byte(s) {
-		alnum := ch >= '0' && ch <= '9' || ch >= 'A' && ch <= 'Z' || ch >= 'a' && ch <= 'z'
-		if alnum || strings.IndexByte("!#$&+-.^_`|~", ch) >= 0 {
-			b.WriteByte(ch)
-			continue
-		}
-		fmt.Fprintf(&b, "%%%02X", ch)
-	}
-	return b.String()
-}
-
 // Redirect sends the client to a URL; without a code with 302. The URL is the
 // program's: one that the client gave must be checked first, for it may lead to
 // another host. A backslash or control character in it is escaped.
@@ -387,70 +275,3 @@ func (c *Context) CacheFor(d time.Duration) *Context {
 
 // NoCache forbids to keep the response.
 func (c *Context) NoCache() *Context { return c.SetHeader("Cache-Control", "no-store") }
-
-// Success answers as NextRush does: {"success":true,"data":v,"message":…}.
-func (c *Context) Success(v any, message ...string) error {
-	return c.JSON(struct {
-		Success bool   `json:"success"`
-		Data    any    `json:"data"`
-		Message string `json:"message,omitempty"`
-	}{true, v, strings.Join(message, " ")})
-}
-
-// Fail answers with a status and
-// {"success":false,"error":{"message":…,"details":…}}. An error that middleware
-// is to see is better returned as an HTTPError.
-func (c *Context) Fail(status int, message string, details ...any) error {
-	type failure struct {
-		Message string `json:"message"`
-		Details any    `json:"details,omitempty"`
-	}
-	f := failure{Message: message}
-	switch len(details) {
-	case 0:
-	case 1:
-		f.Details = details[0]
-	default:
-		f.Details = details
-	}
-	return c.Status(status).JSON(struct {
-		Success bool    `json:"success"`
-		Error   failure `json:"error"`
-	}{false, f})
-}
-
-// Pagination describes one page of a list; pages count from 1.
-type Pagination struct {
-	Page    int  `json:"page"`
-	Limit   int  `json:"limit"`
-	Total   int  `json:"total"`
-	Pages   int  `json:"totalPages"`
-	HasNext bool `json:"hasNext"`
-	HasPrev bool `json:"hasPrev"`
-}
-
-// Paginate answers with one page of a list and, in the Link header, where the
-// others are (RFC 8288): {"success":true,"data":items,"pagination":{…}}.
-func (c *Context) Paginate(items any, page, limit, total int) error {
-	page, limit = max(page, 1), max(limit, 1)
-	p := Pagination{Page: page, Limit: limit, Total: total, Pages: (total + limit - 1) / limit}
-	p.HasNext, p.HasPrev = page < p.Pages, page > 1
-	if p.HasPrev {
-		c.Append("Link", c.pageLink(page-1, "prev"))
-	}
-	if p.HasNext {
-		c.Append("Link", c.pageLink(page+1, "next"))
-	}
-	return c.JSON(struct {
-		Success    bool       `json:"success"`
-		Data       any        `json:"data"`
-		Pagination Pagination `json:"pagination"`
-	}{true, items, p})
-}
-
-func (c *Context) pageLink(page int, rel string) string {
-	q := c.req.URL.Query()
-	q.Set("page", strconv.Itoa(page))
-	u := url.URL{RawQuery: q.Encode()}
-	return "<" + u.String() + `>; rel="` + rel + `"`
-}

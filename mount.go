@@ -1,0 +1,79 @@
+package nextrush
+
+import (
+	"net/http"
+	"slices"
+)
+
+// Mount serves an app or a handler of net/http under a prefix. Of an *App the
+// routes, with its middleware, and the life cycle become part of this app, whose
+// options and error handler apply. Another handler gets all requests under the
+// prefix that no other route takes, with the prefix removed from the path.
+func (g *routes) Mount(prefix string, h http.Handler) {
+	if h == nil {
+		panic("nextrush: Mount " + prefix + ": the handler is nil: give an App or an http.Handler")
+	}
+	if sub, ok := h.(*App); ok {
+		g.Group(prefix).routes.mountApp(sub)
+		return
+	}
+	at := g.Group(prefix)
+	wrapped := stripped(h)
+	if at.prefix != "" {
+		at.Any("/", wrapped)
+	}
+	at.Any("/*"+mountParam, wrapped)
+}
+
+func (g *routes) mountApp(sub *App) {
+	if sub == g.app || slices.Contains(sub.descendants(), g.app) {
+		panic("nextrush: Mount: an app cannot be mounted in itself: mount another one")
+	}
+	sub.mu.Lock()
+	sub.mounted = append(sub.mounted, g)
+	all := slices.Clone(sub.all)
+	sub.mu.Unlock()
+	g.app.mu.Lock()
+	g.app.children = append(g.app.children, sub)
+	g.app.mu.Unlock()
+	for _, rt := range all {
+		g.graft(rt)
+	}
+}
+
+// graft registers a route of a mounted app here.
+func (g *routes) graft(inner *Route) {
+	rt := &Route{group: g, inner: inner, method: inner.method, source: inner.source}
+	rt.setPattern(g.join(inner.path))
+	g.app.insert(rt)
+}
+
+func (a *App) descendants() []*App {
+	a.mu.Lock()
+	all := slices.Clone(a.children)
+	a.mu.Unlock()
+	for _, child := range slices.Clone(all) {
+		all = append(all, child.descendants()...)
+	}
+	return all
+}
+
+// mountParam is the catch-all of a mounted handler of net/http.
+const mountParam = "mounted"
+
+// stripped hands on clean paths alone: a file server cleans them, and would serve
+// "//private/x" past the guard of a route for /private/*path.
+func stripped(h http.Handler) Handler {
+	return func(c *Context) error {
+		if clean := cleanPath(c.Path()); clean != c.Path() {
+			return c.redirectToPath(clean)
+		}
+		r := new(http.Request)
+		*r = *c.req
+		u := *c.req.URL
+		u.Path, u.RawPath = "/"+c.Param(mountParam), ""
+		r.URL = &u
+		h.ServeHTTP(c.w, r)
+		return nil
+	}
+}

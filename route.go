@@ -1,0 +1,160 @@
+package nextrush
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// Path registers the methods of one path.
+type Path struct {
+	g    *routes
+	path string
+}
+
+// Get registers the path for GET.
+func (p *Path) Get(h ...Handler) *Path { return p.Handle(http.MethodGet, h...) }
+
+// Post registers the path for POST.
+func (p *Path) Post(h ...Handler) *Path { return p.Handle(http.MethodPost, h...) }
+
+// Put registers the path for PUT.
+func (p *Path) Put(h ...Handler) *Path { return p.Handle(http.MethodPut, h...) }
+
+// Patch registers the path for PATCH.
+func (p *Path) Patch(h ...Handler) *Path { return p.Handle(http.MethodPatch, h...) }
+
+// Delete registers the path for DELETE.
+func (p *Path) Delete(h ...Handler) *Path { return p.Handle(http.MethodDelete, h...) }
+
+// Head registers the path for HEAD.
+func (p *Path) Head(h ...Handler) *Path { return p.Handle(http.MethodHead, h...) }
+
+// Options registers the path for OPTIONS.
+func (p *Path) Options(h ...Handler) *Path { return p.Handle(http.MethodOptions, h...) }
+
+// Any registers the path for all methods.
+func (p *Path) Any(h ...Handler) *Path {
+	p.g.Any(p.path, h...)
+	return p
+}
+
+// Handle registers the path for a method.
+func (p *Path) Handle(method string, h ...Handler) *Path {
+	p.g.Handle(method, p.path, h...)
+	return p
+}
+
+// Route is a registered route.
+type Route struct {
+	group    *routes
+	inner    *Route // the route of the mounted app that this one stands for
+	method   string // empty: any
+	handlers []Handler
+	source   string // file:line of the registration
+	name     string
+	socket   bool // a WebSocket route
+	pattern
+}
+
+// Name gives the route a name for [App.URL].
+func (r *Route) Name(name string) *Route {
+	r.name = name
+	return r
+}
+
+// Path returns the path as registered, with the prefixes of its groups.
+func (r *Route) Path() string { return r.path }
+
+// Method returns the route's method; empty for Any.
+func (r *Route) Method() string { return r.method }
+
+func (r *Route) info() RouteInfo {
+	o := r.original()
+	return RouteInfo{
+		Method: o.method, Path: r.path, Name: o.name, WebSocket: o.socket,
+		Operation: operation(r.chain()), Source: o.source,
+	}
+}
+
+// original is the route of the mounted app, where this one stands for one.
+func (r *Route) original() *Route {
+	for r.inner != nil {
+		r = r.inner
+	}
+	return r
+}
+
+func (r *Route) chain() []Handler {
+	if r.inner == nil {
+		return append(r.group.chain(), r.handlers...)
+	}
+	return append(r.group.chain(), r.inner.chain()...)
+}
+
+// RouteInfo describes a route.
+type RouteInfo struct {
+	Method    string     `json:"method"` // empty: any
+	Path      string     `json:"path"`
+	Name      string     `json:"name,omitempty"`
+	WebSocket bool       `json:"websocket,omitempty"` // registered with WS
+	Operation *Operation `json:"-"`                   // nil: no handler says what it does
+	Source    string     `json:"-"`                   // file:line of the registration
+}
+
+// Routes lists the routes in the order of their registration.
+func (a *App) Routes() []RouteInfo {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	infos := make([]RouteInfo, len(a.all))
+	for i, rt := range a.all {
+		infos[i] = rt.info()
+	}
+	return infos
+}
+
+// URL returns the path of the route with that name, with the parameters in their
+// order in place. A missing, empty or surplus one is an error.
+func (a *App) URL(name string, params ...any) (string, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, rt := range a.all {
+		if rt.original().name == name {
+			return rt.pattern.fill(params)
+		}
+	}
+	return "", fmt.Errorf("nextrush: no route is named %q", name)
+}
+
+func (p *pattern) fill(params []any) (string, error) {
+	if len(params) != len(p.names) {
+		return "", fmt.Errorf("nextrush: %s needs %d parameters, got %d", p.path, len(p.names), len(params))
+	}
+	var b strings.Builder
+	for _, s := range p.segments {
+		b.WriteString("/" + s.static)
+		if s.kind == staticSegment {
+			continue
+		}
+		text := fmt.Sprint(params[0])
+		params = params[1:]
+		if text == "" && s.kind == paramSegment {
+			return "", fmt.Errorf("nextrush: a parameter of %s is empty", p.path)
+		}
+		if s.kind == paramSegment {
+			text = url.PathEscape(text)
+		} else {
+			text = (&url.URL{Path: "/" + strings.TrimPrefix(text, "/")}).EscapedPath()[1:]
+		}
+		b.WriteString(text)
+	}
+	return b.String(), nil
+}
+
+func (r *Route) describe() string {
+	if r.method == "" {
+		return "ANY " + r.path
+	}
+	return r.method + " " + r.path
+}

@@ -1,0 +1,62 @@
+package nextrush
+
+import (
+	"io"
+	"net/http"
+)
+
+// response notes what goes through to the real writer.
+type response struct {
+	http.ResponseWriter
+	match    *endpoint // where the route table leaves what it found
+	size     int64
+	status   int32
+	hijacked bool // the connection has become a WebSocket
+	failed   bool // an error has been answered
+}
+
+// Unwrap lets http.ResponseController find the writer's optional methods.
+func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func (w *response) WriteHeader(code int) {
+	if w.status == 0 && (code >= 200 || code == http.StatusSwitchingProtocols) {
+		w.status = int32(code)
+	}
+	w.ResponseWriter.WriteHeader(code)
+}
+
+// begin notes the status of a response that begins without one.
+func (w *response) begin() {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+}
+
+func (w *response) Write(b []byte) (int, error) {
+	w.begin()
+	n, err := w.ResponseWriter.Write(b)
+	w.size += int64(n)
+	return n, err
+}
+
+// Flush sends what is buffered; it does nothing where the writer cannot.
+func (w *response) Flush() {
+	w.begin()
+	http.NewResponseController(w.ResponseWriter).Flush()
+}
+
+// ReadFrom lets the real writer use sendfile.
+func (w *response) ReadFrom(src io.Reader) (int64, error) {
+	w.begin()
+	n, err := io.Copy(w.ResponseWriter, src)
+	w.size += n
+	return n, err
+}
+
+// WriteString saves a copy where the real writer takes strings.
+func (w *response) WriteString(s string) (int, error) {
+	w.begin()
+	n, err := io.WriteString(w.ResponseWriter, s)
+	w.size += int64(n)
+	return n, err
+}
