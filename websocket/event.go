@@ -6,13 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
+	"slices"
 	"time"
 )
 
 const (
-	maxRequests   = 1024 // replies awaited at once by one socket
-	maxEventID    = 128  // bytes of an id that a peer chose
+	maxEventID    = 128 // bytes of an id that a peer chose
 	internalError = "internal error"
 	envelopeEvent = "event"
 	envelopeAck   = "ack"
@@ -103,6 +102,8 @@ type handler struct {
 	once bool
 }
 
+func (h handler) isOnce() bool { return h.once }
+
 type reply struct {
 	event *Event
 	err   error
@@ -152,29 +153,29 @@ func (s *Socket) Off(event string) {
 // where it is an *EventError (or has its EventReply method), as "internal
 // error" otherwise; a *CloseError closes the socket.
 func On[In any](s *Socket, event string, h func(*Socket, In) error) {
-	s.on(event, func(e *Event) error {
-		in, err := argument[In](e)
-		if err != nil {
-			return err
-		}
-		return h(s, in)
-	}, false)
+	s.on(event, withArgument(func(_ *Event, in In) error { return h(s, in) }), false)
 }
 
 // Handle is On for events that want a reply: what h returns is the reply. The
 // context ends with the socket.
 func Handle[In, Out any](s *Socket, event string, h func(context.Context, *Socket, In) (Out, error)) {
-	s.on(event, func(e *Event) error {
-		in, err := argument[In](e)
-		if err != nil {
-			return err
-		}
+	s.on(event, withArgument(func(e *Event, in In) error {
 		out, err := h(s.Context(), s, in)
 		if err != nil {
 			return err
 		}
 		return e.Reply(out)
-	}, false)
+	}), false)
+}
+
+func withArgument[In any](h func(*Event, In) error) func(*Event) error {
+	return func(e *Event) error {
+		in, err := argument[In](e)
+		if err != nil {
+			return err
+		}
+		return h(e, in)
+	}
 }
 
 // argument decodes and validates the first argument. A missing one is the zero
@@ -200,69 +201,6 @@ func (s *Socket) Emit(event string, args ...any) error {
 		return err
 	}
 	return s.send(Text, data)
-}
-
-// Request sends an event and waits for the peer's reply. Its errors are
-// ctx.Err(), a *CloseError when the socket ends, an *EventError when the peer
-// answers with one, ErrTooManyRequests. Do not call it from a callback of the
-// same socket: the reply could not be read.
-func (s *Socket) Request(ctx context.Context, event string, args ...any) (*Event, error) {
-	id, wait, err := s.await()
-	if err != nil {
-		return nil, err
-	}
-	defer s.forget(id)
-	data, err := encodeEvent(event, args, []byte(id))
-	if err != nil {
-		return nil, err
-	}
-	if err := s.send(Text, data); err != nil {
-		return nil, err
-	}
-	s.begin()
-	s.consume()
-	select {
-	case r := <-wait:
-		return r.event, r.err
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-func (s *Socket) await() (id string, wait chan reply, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.state >= StateClosing {
-		return "", nil, s.closing.err()
-	}
-	e := s.eventsLocked()
-	if len(e.replies) >= maxRequests {
-		return "", nil, ErrTooManyRequests
-	}
-	e.next++
-	id = strconv.FormatUint(e.next, 10)
-	wait = make(chan reply, 1)
-	e.replies[id] = wait
-	return id, wait, nil
-}
-
-func (s *Socket) forget(id string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.events.replies, id)
-}
-
-// failRequests ends the waiting for replies.
-func (s *Socket) failRequests() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.events == nil {
-		return
-	}
-	for id, wait := range s.events.replies {
-		delete(s.events.replies, id)
-		wait <- reply{err: s.closing.err()}
-	}
 }
 
 func encodeEvent(event string, args []any, id []byte) ([]byte, error) {
@@ -318,19 +256,6 @@ func (s *Socket) dispatch(m Message) bool {
 	return false
 }
 
-// answered hands a reply to the request that waits for it.
-func (s *Socket) answered(id json.RawMessage, r reply) bool {
-	key := string(bytes.Trim(id, `"`))
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	wait, ok := s.events.replies[key]
-	if ok {
-		delete(s.events.replies, key)
-		wait <- r
-	}
-	return ok
-}
-
 // splitArgs takes an array apart; anything else is one argument.
 func splitArgs(data json.RawMessage) []json.RawMessage {
 	if len(data) == 0 || string(data) == "null" {
@@ -382,14 +307,8 @@ func (s *Socket) handlersOf(name string) (list []handler, some bool) {
 	defer s.mu.Unlock()
 	e := s.events
 	list = e.handlers[name]
-	var keep []handler
-	for _, h := range list {
-		if !h.once {
-			keep = append(keep, h)
-		}
-	}
-	if len(keep) < len(list) {
-		e.handlers[name] = keep
+	if once := handler.isOnce; slices.ContainsFunc(list, once) {
+		e.handlers[name] = slices.DeleteFunc(slices.Clone(list), once)
 	}
 	return list, len(e.handlers) > 0
 }

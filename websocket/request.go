@@ -1,0 +1,86 @@
+package websocket
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"strconv"
+)
+
+const maxRequests = 1024 // replies awaited at once by one socket
+
+// Request sends an event and waits for the peer's reply. Its errors are
+// ctx.Err(), a *CloseError when the socket ends, an *EventError when the peer
+// answers with one, ErrTooManyRequests. Do not call it from a callback of the
+// same socket: the reply could not be read.
+func (s *Socket) Request(ctx context.Context, event string, args ...any) (*Event, error) {
+	id, wait, err := s.await()
+	if err != nil {
+		return nil, err
+	}
+	defer s.forget(id)
+	data, err := encodeEvent(event, args, []byte(id))
+	if err != nil {
+		return nil, err
+	}
+	if err := s.send(Text, data); err != nil {
+		return nil, err
+	}
+	s.begin()
+	s.consume()
+	select {
+	case r := <-wait:
+		return r.event, r.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (s *Socket) await() (id string, wait chan reply, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state >= StateClosing {
+		return "", nil, s.closing.err()
+	}
+	e := s.eventsLocked()
+	if len(e.replies) >= maxRequests {
+		return "", nil, ErrTooManyRequests
+	}
+	e.next++
+	id = strconv.FormatUint(e.next, 10)
+	wait = make(chan reply, 1)
+	e.replies[id] = wait
+	return id, wait, nil
+}
+
+func (s *Socket) forget(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.events.replies, id)
+}
+
+// failRequests ends the waiting for replies.
+func (s *Socket) failRequests() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.events == nil {
+		return
+	}
+	for id, wait := range s.events.replies {
+		delete(s.events.replies, id)
+		wait <- reply{err: s.closing.err()}
+	}
+}
+
+// answered hands a reply to the request that waits for it.
+func (s *Socket) answered(id json.RawMessage, r reply) bool {
+	key := string(bytes.Trim(id, `"`))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	wait, ok := s.events.replies[key]
+	if ok {
+		delete(s.events.replies, key)
+		wait <- r
+	}
+	return ok
+}
