@@ -71,7 +71,7 @@ func checkRequest(r *http.Request) *HandshakeError {
 	return nil
 }
 
-// pending is what a connecting socket needs for its 101.
+// pendingUpgrade is what a connecting socket needs for its 101.
 type pendingUpgrade struct {
 	w        http.ResponseWriter
 	key      string
