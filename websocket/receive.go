@@ -5,9 +5,12 @@ import (
 	"log/slog"
 )
 
-// unclaimedLimit is how many bytes of messages a server's socket keeps for a
-// consumer that has not come yet.
-const unclaimedLimit = 16 << 10
+const (
+	// unclaimedLimit is how many bytes of messages a server's socket keeps for a
+	// consumer that has not come yet.
+	unclaimedLimit = 16 << 10
+	messageCost    = 32 // bytes that a message takes in the inbox besides its own
+)
 
 // inbox holds messages for Receive, or for a consumer that has not come yet,
 // guarded by the socket's mu. A nil inbox is empty.
@@ -42,9 +45,11 @@ func (in *inbox) signal() {
 	}
 }
 
+func (m Message) cost() int { return len(m.data) + messageCost }
+
 func (in *inbox) push(m Message) {
 	in.messages = append(in.messages, m)
-	in.bytes += len(m.data)
+	in.bytes += m.cost()
 	in.signal()
 }
 
@@ -55,7 +60,7 @@ func (in *inbox) pop() (Message, bool) {
 	m := in.messages[0]
 	in.messages[0] = Message{}
 	in.messages = in.messages[1:]
-	in.bytes -= len(m.data)
+	in.bytes -= m.cost()
 	if len(in.messages) > 0 {
 		in.signal()
 	} else {
@@ -166,7 +171,7 @@ func (s *Socket) keep(m Message) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	in := s.inboxLocked()
-	if !in.pull && !in.wait && in.bytes+len(m.data) > unclaimedLimit {
+	if !in.pull && !in.wait && in.bytes+m.cost() > unclaimedLimit {
 		s.srv.stats.dropped.Add(1)
 		return
 	}
@@ -204,7 +209,8 @@ func (s *Socket) drainInbox() {
 		if f == nil {
 			s.mu.Lock()
 			s.inbox.messages = append([]Message{m}, s.inbox.messages...)
-			s.inbox.bytes += len(m.data)
+			s.inbox.bytes += m.cost()
+			s.inbox.signal()
 			s.mu.Unlock()
 			return
 		}
