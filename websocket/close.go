@@ -56,13 +56,6 @@ func (s *Socket) Close(code StatusCode, reason string) error {
 		return fmt.Errorf("websocket: close: code %d must not be sent", code)
 	}
 	s.mu.Lock()
-	if s.state == StateConnecting {
-		c := s.ending()
-		c.code, c.reason = code, reason
-		s.mute = true
-		s.mu.Unlock()
-		return nil
-	}
 	s.startClose(code, reason, false)
 	batching := s.batching
 	s.mu.Unlock()
@@ -72,22 +65,28 @@ func (s *Socket) Close(code StatusCode, reason string) error {
 	return nil
 }
 
-// startClose queues our close frame; s.mu is held. With linger, the peer has
-// broken a rule: nothing of it is processed any more.
+// startClose queues our close frame, or has Open do so; s.mu is held. With
+// linger, the peer has broken a rule: nothing of it is processed any more.
 func (s *Socket) startClose(code StatusCode, reason string, linger bool) {
-	if s.state == StateClosed || s.closing.sent {
+	if s.state == StateClosed {
 		return
 	}
 	c := s.ending()
-	if s.state == StateOpen {
-		s.state = StateClosing
+	c.linger = c.linger || linger
+	if c.sent {
+		return
+	}
+	if s.state <= StateOpen {
 		c.code, c.reason = code, reason
 	}
-	c.linger = linger
+	s.mute = true
+	if s.state == StateConnecting {
+		return
+	}
+	s.state = StateClosing
 	c.sent = true
 	payload := wire.AppendClose(nil, uint16(code), reason)
 	s.control(wire.OpClose, payload)
-	s.mute = true
 	s.readOn()
 	wait := s.srv.opts.CloseTimeout
 	if linger {

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"io"
+	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -296,5 +297,56 @@ func TestRecycledBuffersLeakNothing(t *testing.T) {
 		if len(all) < 190000 || strings.Contains(string(all), canary) {
 			t.Errorf("%d bytes, canary among them: %v", len(all), strings.Contains(string(all), canary))
 		}
+	})
+}
+
+// The rule that a peer breaks after our close frame is one too many: what it
+// sends is neither gathered nor reported again.
+func TestBrokenMessagesAfterOurCloseAreDropped(t *testing.T) {
+	run(t, func(t *testing.T, n network) {
+		st, peer, s, told := meet(t, n, Options{Logger: quiet})
+		s.Close(4000, "")
+		peer.expect(wire.OpClose, closePayload(4000, ""))
+		broken := client("1 000 0001", strings.Repeat("x", 100<<10)+"\xe2\x82")
+		sent := 0
+		for sent < 32<<20 && peer.write(broken) {
+			sent += len(broken)
+		}
+		if sent >= 32<<20 {
+			t.Errorf("%d bytes were taken", sent)
+		}
+		if got := wait(t, told, "OnClose"); got.code != 4000 {
+			t.Errorf("ended with %v", got)
+		}
+		if got := st.srv.Stats().Errors; got > 1 {
+			t.Errorf("%d errors are told", got)
+		}
+	})
+}
+
+// Who sends more before the 101 than may wait is closed on it as a slow
+// consumer is.
+func TestQueueThatOverflowsBeforeTheAnswerCloses(t *testing.T) {
+	run(t, func(t *testing.T, n network) {
+		srv := NewServer(Options{SendQueue: 1000, Driver: n.driver, Logger: quiet})
+		opened := make(chan *Socket, 1)
+		st := n.serveHTTP(t, srv, func(w http.ResponseWriter, r *http.Request) {
+			s, err := srv.Accept(w, r)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			s.SendText(strings.Repeat("x", 900))
+			if err := s.SendText(strings.Repeat("y", 900)); !errors.Is(err, ErrSlowConsumer) {
+				t.Errorf("error is %v", err)
+			}
+			s.Open(nil)
+			opened <- s
+		})
+		peer := st.raw(t)
+		if err := wait(t, opened, "Open").Send("too late"); !errors.Is(err, ErrClosed) {
+			t.Errorf("Send behind the close frame: %v", err)
+		}
+		peer.expectClose(StatusTryAgainLater)
 	})
 }
