@@ -75,9 +75,15 @@ type tlsLink struct {
 	tls    *tls.Conn
 	cipher *cipherOp // what is being written; nil: nothing
 
-	mu     sync.Mutex // guards sealed
-	sealed *[]byte    // records that are not being written yet; nil: none
+	mu      sync.Mutex // guards the fields below
+	sealed  *[]byte    // records that are not being written yet; nil: none
+	sealing bool       // write makes them
 }
+
+// maxAnswers is how many bytes of answers to key updates may wait for a message.
+const maxAnswers = 4 << 10
+
+var errKeyUpdates = errors.New("websocket: too many TLS key updates")
 
 // cipherOp is a write of records.
 type cipherOp struct {
@@ -100,10 +106,13 @@ func (l *tlsLink) receive(b []byte) (int, error) {
 }
 
 // collect takes records from crypto/tls. Those that answer a key update (RFC
-// 8446 §4.6.3) leave with the next message.
+// 8446 §4.6.3) leave with the next message, which fails if they were too many.
 func (l *tlsLink) collect(b []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if !l.sealing && l.sealed != nil && len(*l.sealed)+len(b) > maxAnswers {
+		return 0, errKeyUpdates
+	}
 	if l.sealed == nil {
 		l.sealed = borrowBuffer()
 		*l.sealed = (*l.sealed)[:0]
@@ -129,6 +138,9 @@ func (l *tlsLink) read(buf []byte) (n int, err error) {
 }
 
 func (l *tlsLink) write(op *writeOp) (int, error) {
+	l.mu.Lock()
+	l.sealing = true
+	l.mu.Unlock()
 	plain := 0
 	for _, p := range joined(op.pieces) {
 		n, err := l.tls.Write(p)
@@ -151,7 +163,7 @@ func (l *tlsLink) try(*writeOp) (int, error) { return 0, errAgain }
 func (l *tlsLink) take(plain int) {
 	c := cipherOps.Get().(*cipherOp)
 	l.mu.Lock()
-	c.records, l.sealed = l.sealed, nil
+	c.records, l.sealed, l.sealing = l.sealed, nil, false
 	l.mu.Unlock()
 	c.pieces = append(c.pieces[:0], *c.records)
 	c.plain = plain
