@@ -302,7 +302,7 @@ var notInAnswer = map[string]bool{
 func (s *Socket) start(conn net.Conn, early, answer []byte, handler func(*Socket) error) bool {
 	s.link = newLink(s, conn)
 	if early != nil {
-		s.with(func(x *extra) { x.early = early })
+		s.hold(early)
 	}
 	if !s.srv.register(s) {
 		s.mu.Lock()

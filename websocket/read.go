@@ -75,18 +75,21 @@ func (s *Socket) begin() {
 }
 
 // readAll reads and processes until nothing is there, and reports whether the
-// driver is to be asked for more. The bytes that came with the handshake are
-// the first.
+// driver is to be asked for more. The bytes that came with the handshake, or
+// were set aside, are the first.
 func (s *Socket) readAll(w *worker) (await bool) {
 	lent := w.borrow()
 	defer w.giveBack(lent)
 	buf := *lent
-	if early := s.takeEarly(); early != nil && !s.feed(early, false) {
-		return false
-	}
 	for range readTurn {
 		if !s.mayRead() {
 			return false
+		}
+		if s.ahead {
+			if !s.feed(s.takeEarly(), false) {
+				return false
+			}
+			continue
 		}
 		into, direct := s.room(buf)
 		n, err := s.link.read(into)
@@ -95,6 +98,9 @@ func (s *Socket) readAll(w *worker) (await bool) {
 			s.srv.stats.bytesReceived.Add(int64(n))
 			if !s.feed(into[:n], direct) {
 				return false
+			}
+			if s.ahead { // also where err is no errAgain: it comes again
+				continue
 			}
 		}
 		if err == errAgain || err == nil && n < len(into) {
@@ -112,9 +118,7 @@ func (s *Socket) readAll(w *worker) (await bool) {
 func (s *Socket) takeEarly() (early []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if x := s.extra; x != nil {
-		early, x.early = x.early, nil
-	}
+	early, s.extra.early, s.ahead = s.extra.early, nil, false
 	return early
 }
 
@@ -166,7 +170,7 @@ func (s *Socket) landed(p []byte) error {
 	received := int64(0)
 	_, _, err := s.payload(s.read, p, &received)
 	s.srv.stats.received.Add(received)
-	return err
+	return s.setAside(nil, err)
 }
 
 // discarding reports whether what arrives is dropped, after a failure or the
@@ -195,7 +199,7 @@ func (s *Socket) process(p []byte) error {
 		if r != nil && r.inFrame {
 			n, done, err := s.payload(r, p, &received)
 			if err != nil || done {
-				return err
+				return s.setAside(p[n:], err)
 			}
 			p = p[n:]
 			continue
@@ -218,7 +222,7 @@ func (s *Socket) process(p []byte) error {
 			wire.Mask(h.Mask, 0, body)
 		}
 		if done, err := s.whole(&h, body, &received); err != nil || done {
-			return err
+			return s.setAside(p, err)
 		}
 	}
 	return nil

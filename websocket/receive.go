@@ -2,7 +2,9 @@ package websocket
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"slices"
 )
 
 const (
@@ -10,7 +12,13 @@ const (
 	// consumer that has not come yet.
 	unclaimedLimit = 16 << 10
 	messageCost    = 32 // bytes that a message takes in the inbox besides its own
+	// inboxLimit is how many bytes of messages wait for Receive before the rest of
+	// what has been read does, which may be compressed.
+	inboxLimit = 256 << 10
 )
+
+// errFull says that the inbox takes no more for now.
+var errFull = errors.New("inbox is full")
 
 // inbox holds messages for Receive, or for a consumer that has not come yet,
 // guarded by the socket's mu. A nil inbox is empty.
@@ -145,8 +153,7 @@ func (s *Socket) arrived(m Message) error {
 		s.call(*f, m)
 		return nil
 	}
-	s.keep(m)
-	return nil
+	return s.keep(m)
 }
 
 // call runs OnMessage's callback; in debug mode it then spoils the bytes, so
@@ -165,17 +172,38 @@ func (s *Socket) call(f func(Message), m Message) {
 	}
 }
 
-// keep puts a message into the inbox.
-func (s *Socket) keep(m Message) {
+// keep puts a message into the inbox, and fails with errFull if none is to follow.
+func (s *Socket) keep(m Message) error {
 	m = m.Clone()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	in := s.inboxLocked()
 	if !in.pull && !in.wait && in.bytes+m.cost() > unclaimedLimit {
 		s.srv.stats.dropped.Add(1)
-		return
+		return nil
 	}
 	in.push(m)
+	if in.bytes > inboxLimit && in.full() {
+		return errFull
+	}
+	return nil
+}
+
+// hold keeps bytes to be processed before others are read.
+func (s *Socket) hold(b []byte) {
+	s.ahead = true
+	s.with(func(x *extra) { x.early = b })
+}
+
+// setAside keeps what follows a message that has filled the inbox.
+func (s *Socket) setAside(rest []byte, err error) error {
+	if err != errFull {
+		return err
+	}
+	if len(rest) > 0 {
+		s.hold(slices.Clone(rest))
+	}
+	return nil
 }
 
 // consume lets a new consumer have what waits.

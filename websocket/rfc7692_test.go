@@ -389,3 +389,40 @@ func TestDeflateTakeoverSurvivesDroppedMessages(t *testing.T) {
 		}
 	}
 }
+
+// What waits for Receive is bounded in bytes, however small it has been on the wire.
+func TestBombsForReceiveWait(t *testing.T) {
+	const size, count = 1 << 20, 40
+	zeros := strings.Repeat("\x00", size)
+	run(t, func(t *testing.T, n network) {
+		read := make(chan bool)
+		got := make(chan int, count)
+		var s *Socket
+		st := n.serve(t, alone, func(socket *Socket) error {
+			s = socket
+			for {
+				m, err := s.Receive(t.Context())
+				if err != nil {
+					return err
+				}
+				got <- len(m.Bytes())
+				<-read
+			}
+		})
+		peer := st.raw(t, offer+"permessage-deflate")
+		go peer.write(bytes.Repeat(client("1 100 0010", deflated(zeros)), count), client("1 000 1001", "all?"))
+		for range count {
+			if size := wait(t, got, "a message"); size != len(zeros) {
+				t.Fatalf("message of %d bytes", size)
+			}
+			s.mu.Lock()
+			held := s.inbox.bytes
+			s.mu.Unlock()
+			if held > inboxLimit+size+messageCost {
+				t.Errorf("%d bytes wait", held)
+			}
+			read <- true
+		}
+		peer.expect(wire.OpPong, "all?")
+	})
+}

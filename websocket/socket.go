@@ -43,6 +43,7 @@ type Socket struct {
 	place    int32 // guarded by the hub
 	ends     atomic.Int32
 	client   bool
+	ahead    bool  // there is extra.early; of the goroutine that runs the socket
 	slow     uint8 // how many runs more are not made where we poll; of the goroutine that runs the socket
 
 	mu       sync.Mutex // guards the fields below
@@ -77,7 +78,7 @@ type told struct{ userAgent, origin, protocol string }
 
 // extra is what few sockets have.
 type extra struct {
-	early []byte // bytes that came with the handshake
+	early []byte // read and not processed: with the handshake, or while the inbox was full
 
 	close []func(StatusCode, string)
 	err   []func(error)
