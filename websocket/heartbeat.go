@@ -112,7 +112,7 @@ func (s *Socket) beat(now int64, next *int64) error {
 		return nil
 	}
 	last := s.activity.Load()
-	if s.pingAt != 0 && (last >= s.pingAt || !s.reading || s.paused) {
+	if s.pingAt != 0 && (last >= s.pingAt || !s.reading || s.paused || s.running) {
 		last, s.pingAt = max(last, s.pingAt), 0
 	}
 	if s.pingAt != 0 {

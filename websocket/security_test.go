@@ -131,6 +131,21 @@ func TestTrafficKeepsASocketAlive(t *testing.T) {
 	})
 }
 
+func TestACallbackThatTakesLongIsNotThePeersSilence(t *testing.T) {
+	stalled(t, Options{}, func(peer *raw, s *Socket) {
+		s.OnMessage(func(Message) {
+			time.Sleep(50 * time.Second)
+			s.Close(4000, "")
+		})
+		peer.write(client("1 000 0001", "x"))
+		go func() {
+			for f := range peer.frames {
+				peer.write(client("1 000 1010", string(f.payload)))
+			}
+		}()
+	}, 4000, 50*time.Second, patience)
+}
+
 func TestHeartbeatMeasuresTheRoundTrip(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st, peer, s, _ := meet(t, inMemory, Options{})
