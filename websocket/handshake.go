@@ -118,8 +118,16 @@ func (srv *Server) clientIP(r *http.Request) string {
 	return remoteIP(r)
 }
 
-// verify checks the origin and asks VerifyClient.
-func (srv *Server) verify(r *http.Request) *HandshakeError {
+// verify checks the origin and asks VerifyClient. A panic there, or in SameOrigin,
+// is a refusal.
+func (srv *Server) verify(r *http.Request) (refused *HandshakeError) {
+	defer func() {
+		if v := recover(); v != nil {
+			srv.opts.Logger.Error("websocket: panic in SameOrigin or VerifyClient", "panic", v)
+			srv.stats.reject("client")
+			refused = refusal(http.StatusInternalServerError, "internal error")
+		}
+	}()
 	own := ownOrigin
 	if srv.opts.SameOrigin != nil {
 		own = srv.opts.SameOrigin
@@ -131,7 +139,7 @@ func (srv *Server) verify(r *http.Request) *HandshakeError {
 	if srv.opts.VerifyClient == nil {
 		return nil
 	}
-	err := srv.verifyClient(r)
+	err := srv.opts.VerifyClient(r)
 	if err == nil {
 		return nil
 	}
@@ -141,16 +149,6 @@ func (srv *Server) verify(r *http.Request) *HandshakeError {
 		return e
 	}
 	return &HandshakeError{Status: http.StatusForbidden, Message: "refused", Err: err}
-}
-
-func (srv *Server) verifyClient(r *http.Request) (err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			srv.opts.Logger.Error("websocket: panic in VerifyClient", "panic", v)
-			err = refusal(http.StatusInternalServerError, "internal error")
-		}
-	}()
-	return srv.opts.VerifyClient(r)
 }
 
 // connecting makes the socket, with what was negotiated.

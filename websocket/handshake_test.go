@@ -311,6 +311,23 @@ func TestMaxConnectionsPerIP(t *testing.T) {
 	})
 }
 
+func TestUpgradesThatPanicGiveTheirPlaceBack(t *testing.T) {
+	for name, opts := range map[string]Options{
+		"VerifyClient": {VerifyClient: func(*http.Request) error { panic("boom") }},
+		"SameOrigin":   {SameOrigin: func(*http.Request) string { panic("boom") }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			opts.MaxConnections, opts.Logger = 1, quiet
+			st := inMemory.serve(t, opts, echo)
+			for range 3 {
+				if got := st.request(t, greeting()).answer.StatusCode; got != 500 {
+					t.Errorf("answer is %d, want 500", got)
+				}
+			}
+		})
+	}
+}
+
 func TestRefusedUpgradesGiveTheirPlaceBack(t *testing.T) {
 	opts := Options{MaxConnections: 1, MaxConnectionsPerIP: 1, VerifyClient: func(r *http.Request) error {
 		if r.Header.Get("X-Key") == "" {
