@@ -117,8 +117,8 @@ func (s *Socket) eventsLocked() *events {
 }
 
 // On has f called for each event of that name. Events are text messages in the
-// form of Emit; a socket with handlers answers an unknown event with an error
-// reply where one is wanted.
+// form of Emit. On a socket with handlers an unknown event is answered with an
+// error reply, but for one that wants none where OnMessage can take it.
 func (s *Socket) On(event string, f func(*Event)) { s.on(event, plainHandler(f), false) }
 
 // Once has f called for the next event of that name.

@@ -95,9 +95,13 @@ func (s *Socket) writeLimit() time.Duration {
 	return s.srv.opts.HandshakeTimeout
 }
 
+// messageExpired judges an open message. While we do not read it can not grow.
 func (s *Socket) messageExpired(now int64, next *int64) bool {
-	if s.messageAt == 0 || s.paused || s.state != StateOpen {
+	if s.messageAt == 0 || s.state != StateOpen {
 		return false
+	}
+	if s.paused || s.running {
+		s.messageAt = now
 	}
 	at := s.messageAt + int64(messageStall)
 	*next = min(*next, at)

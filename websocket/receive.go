@@ -122,8 +122,12 @@ func (s *Socket) Receive(ctx context.Context) (Message, error) {
 func (s *Socket) resume() {
 	again := s.paused && !s.inbox.full()
 	if again {
+		now := s.srv.engine.wheel.now()
 		s.paused = false
-		s.activity.Store(s.srv.engine.wheel.now())
+		s.activity.Store(now)
+		if s.messageAt != 0 {
+			s.messageAt = now
+		}
 	}
 	s.mu.Unlock()
 	if again {

@@ -1,10 +1,12 @@
 package websocket
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -106,6 +108,16 @@ func TestMessageThatStopsHalfWayIsEnded(t *testing.T) {
 			}, StatusPolicyViolation, messageStall, messageStall+10*time.Second)
 		})
 	}
+}
+
+func TestMessageThatStopsWhileNothingIsReadGetsItsTime(t *testing.T) {
+	stalled(t, Options{PingInterval: -1}, func(peer *raw, s *Socket) {
+		peer.write(client("1 000 0001", "1"))
+		s.Receive(context.Background())
+		peer.write(slices.Concat(client("1 000 0001", "2"), client("0 000 0001", "half")))
+		time.Sleep(40 * time.Second)
+		s.Receive(context.Background())
+	}, StatusPolicyViolation, 40*time.Second+messageStall, 50*time.Second+messageStall)
 }
 
 func TestPeerThatFallsSilentIsEnded(t *testing.T) {
