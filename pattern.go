@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"strings"
+	"unicode"
 )
 
 type segmentKind uint8
@@ -60,6 +61,9 @@ func (p *pattern) addName(name string) {
 }
 
 func parseSegment(path, text string) (s segment, name string) {
+	if strings.HasPrefix(text, "{") && strings.HasSuffix(text, "}") {
+		panic(fmt.Sprintf("nextrush: %q: write :name for a parameter and *name for a catch-all, not %s", path, text))
+	}
 	i := strings.IndexAny(text, ":*")
 	if i < 0 {
 		return segment{staticSegment, text}, ""
@@ -68,6 +72,9 @@ func parseSegment(path, text string) (s segment, name string) {
 	if name == "" || strings.ContainsAny(name, ":*") {
 		panic(fmt.Sprintf("nextrush: %q: a segment has at most one parameter, and it needs a name", path))
 	}
+	if strings.ContainsFunc(name, notInName) {
+		panic(fmt.Sprintf("nextrush: %q: %q is no name: a parameter ends with its segment and has no pattern or mark of its own", path, name))
+	}
 	if text[i] == ':' {
 		return segment{paramSegment, text[:i]}, name
 	}
@@ -75,6 +82,12 @@ func parseSegment(path, text string) (s segment, name string) {
 		panic(fmt.Sprintf("nextrush: %q: a catch-all must follow a slash: write /*%s", path, name))
 	}
 	return segment{catchAllSegment, ""}, name
+}
+
+// notInName says what a name may not hold: Express's "?", "+" and "(…)" and text
+// behind a parameter would be taken for parts of it.
+func notInName(r rune) bool {
+	return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '_' && r != '-'
 }
 
 // compare orders patterns by precedence: the first difference decides, static

@@ -187,7 +187,8 @@ func TestTwoRoutesForTheSamePathsPanicWithBothPlaces(t *testing.T) {
 }
 
 func TestMistakesInPathsPanic(t *testing.T) {
-	for _, path := range []string{"x", "/:", "/a*b", "/*a/b", "/:a/:a", "/:a:b", "/*"} {
+	for _, path := range []string{"x", "/:", "/a*b", "/*a/b", "/:a/:a", "/:a:b", "/*",
+		"/:a?", `/:a(\d+)`, "/:a+", "/:a.json", "/{a}", "/x/{a...}"} {
 		t.Run(path, func(t *testing.T) {
 			defer func() {
 				if s, _ := recover().(string); !strings.HasPrefix(s, "nextrush: ") {
