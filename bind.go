@@ -26,12 +26,14 @@ var sources = []string{"json", "form", "query", "path", "header", "cookie", "xml
 // Errors are *HTTPErrors: 400 for what is malformed, 415 for a body in none of the
 // formats that v has tags for, 413 for one over Options.BodyLimit, 422 for invalid
 // fields, and where fields are to blame, a []FieldError tells which. An empty body
-// is no error. A type that has a tag of other frameworks in place of path panics.
+// is no error. A type that has a tag of other frameworks in place of path panics,
+// and so does a struct without any tag.
 func (c *Context) Bind(v any) error {
+	p := mustHaveTags(mustPointer(v))
 	if err := c.bindBody(v); err != nil {
 		return err
 	}
-	if planOf(mustPointer(v)).outside {
+	if p.outside {
 		if err := c.bindOutside(v); err != nil {
 			return err
 		}
@@ -84,7 +86,7 @@ func (c *Context) bindFrom(source string, v any) error {
 	switch source {
 	case "json", "xml", "form":
 		if format := c.bodyFormat(); format != source {
-			return NewError(http.StatusUnsupportedMediaType)
+			return unsupported(map[string]bool{source: true})
 		}
 	}
 	switch source {
@@ -112,6 +114,23 @@ func (c *Context) bodyFormat() string {
 	return ""
 }
 
+// unsupported is the 415 that names what is taken; without tags, JSON is.
+func unsupported(formats map[string]bool) *HTTPError {
+	if len(formats) == 0 {
+		formats = map[string]bool{"json": true}
+	}
+	var types []string
+	for _, t := range [][2]string{
+		{"json", "application/json"}, {"xml", "application/xml"},
+		{"form", "application/x-www-form-urlencoded"}, {"form", "multipart/form-data"},
+	} {
+		if formats[t[0]] {
+			types = append(types, t[1])
+		}
+	}
+	return NewError(http.StatusUnsupportedMediaType, "the Content-Type must be "+strings.Join(types, " or "))
+}
+
 // bindBody decodes the body where v has fields for one.
 func (c *Context) bindBody(v any) error {
 	t := mustPointer(v)
@@ -129,7 +148,7 @@ func (c *Context) bindBody(v any) error {
 				return err
 			}
 		}
-		return NewError(http.StatusUnsupportedMediaType)
+		return unsupported(p.has)
 	}
 	switch format {
 	case "json":
@@ -300,6 +319,16 @@ func mustPointer(v any) reflect.Type {
 		panic(fmt.Sprintf("nextrush: Bind into %T: give a pointer to a struct", v))
 	}
 	return val.Type().Elem()
+}
+
+// mustHaveTags returns the plan of a type; it panics where Bind would find nothing
+// to do.
+func mustHaveTags(t reflect.Type) *plan {
+	p := planOf(t)
+	if t.Kind() == reflect.Struct && t.NumField() > 0 && len(p.has) == 0 {
+		panic(fmt.Sprintf("nextrush: Bind into %s: no field has a tag that says where it comes from, as json:\"name\" does", t))
+	}
+	return p
 }
 
 // tagName is the name in a tag, the field's own where the tag leaves it out.

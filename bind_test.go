@@ -205,6 +205,18 @@ func TestBindIntoASliceValidatesItsItems(t *testing.T) {
 	}
 }
 
+func TestAnUnsupportedMediaTypeIsToldWhatIsTaken(t *testing.T) {
+	_, w := bindAs(t, signup{}, "/1", "text/plain", "x")
+	want := "the Content-Type must be application/json or application/x-www-form-urlencoded or multipart/form-data"
+	if w.Code != 415 || !strings.Contains(w.Body.String(), want) {
+		t.Fatalf("status %d %s", w.Code, w.Body)
+	}
+	_, w = bindAs(t, map[string]any{}, "/1", "text/plain", "x")
+	if !strings.Contains(w.Body.String(), "must be application/json\"") {
+		t.Fatalf("status %d %s", w.Code, w.Body)
+	}
+}
+
 func TestBindWithoutAPointerPanicsAndNamesTheFix(t *testing.T) {
 	defer func() {
 		if s, _ := recover().(string); !strings.Contains(s, "pointer") {

@@ -89,8 +89,16 @@ func (e *PanicError) Unwrap() error {
 }
 
 // AsHTTPError returns the HTTPError that answers err: the one it wraps, 413 for
-// a body over the limit, 500 for everything else.
+// a body over the limit, 500 for everything else, a status that is no error's too.
 func AsHTTPError(err error) *HTTPError {
+	he := asHTTPError(err)
+	if he.Status < 400 || he.Status > 599 {
+		return NewError(http.StatusInternalServerError).WithCause(err)
+	}
+	return he
+}
+
+func asHTTPError(err error) *HTTPError {
 	var he *HTTPError
 	if errors.As(err, &he) {
 		return he
@@ -144,13 +152,14 @@ func (c *Context) discard() {
 	}
 }
 
-// DefaultErrorHandler logs failures of the server and answers with
-// application/problem+json (RFC 9457), or with HTML where the client prefers it.
+// DefaultErrorHandler logs failures of the server, and errors that come when the
+// response has begun, and answers with application/problem+json (RFC 9457), or with
+// HTML where the client prefers it.
 // A response that has begun is cut off, for its client must not take it for whole.
 func DefaultErrorHandler(c *Context, err error) {
 	he := AsHTTPError(err)
 	gone := errors.Is(err, context.Canceled) && c.req.Context().Err() != nil
-	if he.Status >= 500 && !gone {
+	if (he.Status >= 500 || c.Written()) && !gone {
 		logFailure(c, err)
 	}
 	if c.Written() {

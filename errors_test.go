@@ -23,6 +23,8 @@ func TestErrorsAreProblemsOfRFC9457(t *testing.T) {
 		{"a wrapped one", fmt.Errorf("outer: %w", NewError(404)), problem{"about:blank", "Not Found", 404, "", "", nil, "", ""}},
 		{"another error", errors.New("secret"), problem{"about:blank", "Internal Server Error", 500, "", "", nil, "", ""}},
 		{"a cause", NewError(400, "no").WithCause(errors.New("secret")), problem{"about:blank", "Bad Request", 400, "no", "", nil, "", ""}},
+		{"no status", &HTTPError{Message: "secret"}, problem{"about:blank", "Internal Server Error", 500, "", "", nil, "", ""}},
+		{"a status of success", NewError(200), problem{"about:blank", "Internal Server Error", 500, "", "", nil, "", ""}},
 		{"details that cannot be encoded", NewError(400).WithDetails(func() {}), problem{"about:blank", "Bad Request", 400, "", "", nil, "", ""}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -70,6 +72,21 @@ func TestFailuresOfTheServerAreLoggedWithTheirStack(t *testing.T) {
 	do(t, app, "GET", "/panic", "")
 	if s := log.String(); !strings.Contains(s, "errors_test.go") || !strings.Contains(s, "path=/panic") {
 		t.Errorf("logged %s", s)
+	}
+}
+
+func TestAnErrorAfterTheAnswerIsLogged(t *testing.T) {
+	var log bytes.Buffer
+	app := New(Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	app.Get("/", func(c *Context) error {
+		c.Text("found")
+		return NewError(404, "too late")
+	})
+	if w := do(t, app, "GET", "/", ""); w.Code != 200 || w.Body.String() != "found" {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	if !strings.Contains(log.String(), "too late") {
+		t.Errorf("logged %q", &log)
 	}
 }
 

@@ -184,7 +184,7 @@ func (c *Context) FormFile(name string) (*multipart.FileHeader, error) {
 func (c *Context) multipartForm() (*multipart.Form, error) {
 	if c.req.MultipartForm == nil {
 		if !c.Is("multipart/form-data") {
-			return nil, NewError(http.StatusUnsupportedMediaType)
+			return nil, NewError(http.StatusUnsupportedMediaType, "the Content-Type must be multipart/form-data")
 		}
 		if c.bodyRead() {
 			c.req.Body = io.NopCloser(bytes.NewReader(c.more.body))

@@ -37,7 +37,7 @@ func Handle[In, Out any](f func(c *Context, in In) (Out, error)) Handler {
 		panic("nextrush: Handle: In is " + op.In.String() + ": give what it points to")
 	}
 	takes, gives := op.In != nothing, op.Out != nothing
-	planOf(op.In)
+	mustHaveTags(op.In)
 	return described(op, func(c *Context) error {
 		var in In
 		if takes {

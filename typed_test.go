@@ -127,6 +127,9 @@ func TestHandleNamesMistakes(t *testing.T) {
 			Handle(func(*Context, *renameIn) (struct{}, error) { return struct{}{}, errors.New("x") })
 		},
 		"Handle: the function is nil": func() { Handle[renameIn, renameOut](nil) },
+		"no field has a tag": func() {
+			Handle(func(*Context, struct{ Name string }) (struct{}, error) { return struct{}{}, nil })
+		},
 		`the field ID has the tag param:"id": write path:"id"`: func() {
 			Handle(func(*Context, struct {
 				ID int `param:"id"`

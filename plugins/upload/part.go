@@ -53,7 +53,7 @@ func Each(c *nextrush.Context, o Options, f func(*Part) error) error {
 
 func each(c *nextrush.Context, o *Options, f func(*Part) error) error {
 	if !c.Is("multipart/form-data") {
-		return nextrush.NewError(http.StatusUnsupportedMediaType)
+		return nextrush.NewError(http.StatusUnsupportedMediaType, "the Content-Type must be multipart/form-data")
 	}
 	if err := c.LimitBody(o.MaxTotal); err != nil {
 		return err
