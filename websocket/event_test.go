@@ -435,6 +435,10 @@ func TestRequestEndsWithItsContext(t *testing.T) {
 		if o := wait(t, got, "the answer"); o.err != nil || string(o.event.Args()[0]) != `"in time"` {
 			t.Errorf("outcome is %+v", o)
 		}
+		peer.say("a message")
+		if m, err := s.Receive(t.Context()); err != nil || m.Text() != "a message" {
+			t.Errorf("the late reply is taken for a message: %q, %v", m.Text(), err)
+		}
 	})
 }
 

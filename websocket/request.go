@@ -12,7 +12,8 @@ const maxRequests = 1024 // replies awaited at once by one socket
 // Request sends an event and waits for the peer's reply. Its errors are
 // ctx.Err(), a *CloseError when the socket ends, an *EventError when the peer
 // answers with one, ErrTooManyRequests. Do not call it from a callback of the
-// same socket: the reply could not be read.
+// same socket: the reply could not be read. Nor can it by a client while a message
+// before it waits for a consumer; see [Dial].
 func (s *Socket) Request(ctx context.Context, event string, args ...any) (*Event, error) {
 	id, wait, err := s.await()
 	if err != nil {
@@ -72,15 +73,16 @@ func (s *Socket) failRequests() {
 	}
 }
 
-// answered hands a reply to the request that waits for it.
+// answered hands a reply to the request that waits for it, and reports whether
+// there was one: a reply that comes too late is dropped.
 func (s *Socket) answered(id json.RawMessage, r reply) bool {
 	key := string(bytes.Trim(id, `"`))
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	wait, ok := s.events.replies[key]
-	if ok {
+	if wait, ok := s.events.replies[key]; ok {
 		delete(s.events.replies, key)
 		wait <- r
 	}
-	return ok
+	n, err := strconv.ParseUint(key, 10, 64)
+	return err == nil && 0 < n && n <= s.events.next
 }
