@@ -33,6 +33,9 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	err := run(ctx, os.Args[1:], terminal{os.Stdin, os.Stdout, os.Stderr})
 	stop()
+	if err == flag.ErrHelp {
+		os.Exit(2) // the usage has been printed
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "nextrush:", err)
 		os.Exit(1)
@@ -45,9 +48,15 @@ func run(ctx context.Context, args []string, t terminal) error {
 	}
 	if len(args) == 0 || commands[args[0]] == nil {
 		fmt.Fprint(t.err, usage)
+	}
+	if len(args) == 0 {
 		return flag.ErrHelp
 	}
-	return commands[args[0]](ctx, args[1:], t)
+	command := commands[args[0]]
+	if command == nil {
+		return fmt.Errorf("there is no command %q", args[0])
+	}
+	return command(ctx, args[1:], t)
 }
 
 // parse reads the flags and the one argument behind them.

@@ -116,6 +116,9 @@ func TestUsage(t *testing.T) {
 	if _, problems, err := command(t, ""); err == nil || !strings.Contains(problems, "usage:") {
 		t.Errorf("%v %q", err, problems)
 	}
+	if _, problems, err := command(t, "", "serve"); err == nil || !strings.Contains(err.Error(), `"serve"`) || !strings.Contains(problems, "usage:") {
+		t.Errorf("%v %q", err, problems)
+	}
 	if _, _, err := command(t, "", "ws"); err == nil {
 		t.Error("ws without a URL is taken")
 	}
