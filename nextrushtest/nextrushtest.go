@@ -151,6 +151,10 @@ type Socket struct {
 func (c *Client) Dial(path string, opts ...*websocket.DialOptions) *Socket {
 	c.t.Helper()
 	s, err := c.dial(path, opts)
+	var refused *websocket.HandshakeError
+	if errors.As(err, &refused) {
+		c.t.Fatalf("nextrushtest: dial %s: %v\n%s", path, err, refused.Body)
+	}
 	if err != nil {
 		c.t.Fatalf("nextrushtest: dial %s: %v", path, err)
 	}

@@ -89,6 +89,13 @@ func TestTalkingToAServer(t *testing.T) {
 	}
 }
 
+func TestARefusalIsShownWithItsReason(t *testing.T) {
+	_, _, err := command(t, "", "ws", "-H", "Origin: http://b.example", "ws"+server(t)+"/ws")
+	if err == nil || !strings.Contains(err.Error(), "403") || !strings.Contains(err.Error(), "AllowOrigins") {
+		t.Errorf("error is %v", err)
+	}
+}
+
 func TestTheEndOfInputIsTheEnd(t *testing.T) {
 	url := "ws" + server(t) + "/ws"
 	var out, problems bytes.Buffer

@@ -45,6 +45,10 @@ func talk(ctx context.Context, args []string, t terminal) error {
 	}
 	began := time.Now()
 	s, err := websocket.Dial(ctx, url, opts)
+	var refused *websocket.HandshakeError
+	if errors.As(err, &refused) {
+		return fmt.Errorf("%w\n%s", err, refused.Body)
+	}
 	if err != nil {
 		return err
 	}
