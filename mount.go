@@ -7,8 +7,9 @@ import (
 
 // Mount serves an app or a handler of net/http under a prefix. Of an *App the
 // routes, with its middleware, and the life cycle become part of this app, whose
-// options and error handler apply. Another handler gets all requests under the
-// prefix that no other route takes, with the prefix removed from the path.
+// options and error handler apply; its sockets stay its own, for its WSTo and
+// WSBroadcast. Another handler gets all requests under the prefix that no other
+// route takes, with the prefix removed from the path.
 func (g *routes) Mount(prefix string, h http.Handler) {
 	if h == nil {
 		panic("nextrush: Mount " + prefix + ": the handler is nil: give an App or an http.Handler")

@@ -106,8 +106,8 @@ func (g *routes) Any(path string, handlers ...Handler) *Route {
 // the first segment in which they differ decides: static before parameter before
 // catch-all. Two routes for the same paths panic.
 func (g *routes) Handle(method, path string, handlers ...Handler) *Route {
-	if method == "" || strings.ContainsAny(method, " \t\r\n") {
-		panic(fmt.Sprintf("nextrush: %q is not an HTTP method", method))
+	if method == "" || strings.ContainsAny(method, " \t\r\n") || method != strings.ToUpper(method) {
+		panic(fmt.Sprintf("nextrush: %q is not an HTTP method: write it in capitals, as in GET", method))
 	}
 	return g.add(method, path, handlers)
 }

@@ -200,6 +200,19 @@ func TestMistakesInPathsPanic(t *testing.T) {
 	}
 }
 
+func TestMethodsThatNoClientSendsPanic(t *testing.T) {
+	for _, method := range []string{"", "get", "GET /x"} {
+		func() {
+			defer func() {
+				if s, _ := recover().(string); !strings.Contains(s, "as in GET") {
+					t.Errorf("%q: panic %q", method, s)
+				}
+			}()
+			New().Handle(method, "/", text(""))
+		}()
+	}
+}
+
 func TestMethodsOfOnePath(t *testing.T) {
 	app := New()
 	app.Any("/x", text("any"))
