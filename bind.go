@@ -27,7 +27,8 @@ var sources = []string{"json", "form", "query", "path", "header", "cookie", "xml
 // formats that v has tags for, 413 for one over Options.BodyLimit, 422 for invalid
 // fields, and where fields are to blame, a []FieldError tells which. An empty body
 // is no error. A type that has a tag of other frameworks in place of path panics,
-// and so does a struct without any tag.
+// and so does a struct without any tag, and a value for a field of a type that takes
+// no text.
 func (c *Context) Bind(v any) error {
 	p := mustHaveTags(mustPointer(v))
 	if err := c.bindBody(v); err != nil {
@@ -301,7 +302,12 @@ func bindFields(source string, v any, get func(string) []string, files map[strin
 		if len(values) == 0 {
 			continue
 		}
-		if err := setValues(f.in(root), values); err != nil {
+		err := setValues(f.in(root), values)
+		if err == errKind {
+			panic(fmt.Sprintf("nextrush: Bind: the field %s takes no text: give %s a method UnmarshalText",
+				root.Type().FieldByIndex(f.index).Name, f.kind))
+		}
+		if err != nil {
 			name := kindName(f.kind)
 			wrong = append(wrong, FieldError{Field: f.name, Rule: "type", Param: name, Message: "must be " + name})
 		}

@@ -227,6 +227,18 @@ func TestBindWithoutAPointerPanicsAndNamesTheFix(t *testing.T) {
 	c.Bind(signup{})
 }
 
+func TestAFieldThatTakesNoTextPanics(t *testing.T) {
+	defer func() {
+		if s, _ := recover().(string); !strings.Contains(s, "Filter") || !strings.Contains(s, "UnmarshalText") {
+			t.Fatalf("panic %q", s)
+		}
+	}()
+	c := newContext(New(), httptest.NewRecorder(), httptest.NewRequest("GET", "/?filter=x", nil))
+	c.Bind(&struct {
+		Filter struct{ Name string } `query:"filter"`
+	}{})
+}
+
 func FuzzBind(f *testing.F) {
 	type node struct {
 		Name  string  `json:"name" xml:"name" form:"name" query:"name" validate:"max=5"`
