@@ -123,7 +123,8 @@ func (a *App) upgrade(c *Context, h WSHandler) error {
 	if err != nil {
 		return err
 	}
-	if err := a.admit(s, c); err != nil {
+	admitted, err := a.admit(s, c)
+	if !admitted {
 		s.Refuse()
 		return err
 	}
@@ -145,9 +146,9 @@ func (c *Context) lightRequest() *http.Request {
 	return c.req.WithContext(light)
 }
 
-// admit runs the WSUse chain. A panic in it refuses the socket on its way up.
-func (a *App) admit(s *websocket.Socket, c *Context) error {
-	admitted := false
+// admit runs the WSUse chain. A panic in it refuses the socket on its way up, and
+// what has answered by itself does so without an error.
+func (a *App) admit(s *websocket.Socket, c *Context) (admitted bool, err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			s.Refuse()
@@ -163,12 +164,12 @@ func (a *App) admit(s *websocket.Socket, c *Context) error {
 		return a.wsMiddleware[i](s, c, func() error { return run(i + 1) })
 	}
 	if err := run(0); err != nil {
-		return err
+		return false, err
 	}
-	if !admitted {
-		return NewError(http.StatusForbidden)
+	if !admitted && !c.Written() {
+		err = NewError(http.StatusForbidden)
 	}
-	return nil
+	return admitted, err
 }
 
 // openFailed tells a refusal, which is answered, from a connection that is gone.

@@ -1,8 +1,10 @@
 package nextrush
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -140,6 +142,18 @@ func TestRefusedUpgradesHaveAStatus(t *testing.T) {
 				t.Fatalf("got %v", err)
 			}
 		})
+	}
+}
+
+func TestASocketMiddlewareMayAnswerByItself(t *testing.T) {
+	var log bytes.Buffer
+	app := New(Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	app.EnableWebSocket(websocket.Options{})
+	app.WSUse(func(_ *websocket.Socket, c *Context, _ func() error) error { return c.Redirect("/login") })
+	app.WS("/", func(*websocket.Socket, *Context) error { return nil })
+	var refused *websocket.HandshakeError
+	if _, err := dial(t, served(t, app), "/"); !errors.As(err, &refused) || refused.Status != 302 || log.Len() > 0 {
+		t.Errorf("got %v, logged %q", err, &log)
 	}
 }
 
