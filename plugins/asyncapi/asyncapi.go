@@ -37,8 +37,9 @@ type Options struct {
 	Description string   // Markdown
 	Servers     []string // "wss://chat.example"; empty: none are named
 
-	Path       string // of the document; empty: "/asyncapi.json"
-	TypeScript string // path of the declarations; empty: "/events.d.ts"
+	Path       string             // of the document; empty: "/asyncapi.json"
+	TypeScript string             // path of the declarations; empty: "/events.d.ts"
+	Guard      []nextrush.Handler // run before both; nil: anybody may read
 }
 
 // Channel is a WebSocket route.
@@ -80,14 +81,15 @@ func (p *Plugin) Name() string { return "asyncapi" }
 // Install registers the routes of the two documents.
 func (p *Plugin) Install(app *nextrush.App) error {
 	p.app = app
-	app.Get(p.opts.Path, func(c *nextrush.Context) error {
+	g := app.With(p.opts.Guard...)
+	g.Get(p.opts.Path, func(c *nextrush.Context) error {
 		docs, err := p.built()
 		if err != nil {
 			return err
 		}
 		return c.Blob("application/json", docs.json)
 	})
-	app.Get(p.opts.TypeScript, func(c *nextrush.Context) error {
+	g.Get(p.opts.TypeScript, func(c *nextrush.Context) error {
 		docs, err := p.built()
 		if err != nil {
 			return err

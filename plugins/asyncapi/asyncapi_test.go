@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"reflect"
 	"strings"
 	"testing"
@@ -131,6 +132,16 @@ func TestTheSameAppHasTheSameDocument(t *testing.T) {
 	b, _ := second.JSON()
 	if err != nil || string(a) != string(b) {
 		t.Errorf("%v\n%s\n%s", err, a, b)
+	}
+}
+
+func TestAGuardStandsBeforeBoth(t *testing.T) {
+	app := nextrush.New()
+	app.Register(asyncapi.New(asyncapi.Options{Guard: []nextrush.Handler{
+		func(*nextrush.Context) error { return nextrush.NewError(http.StatusForbidden) }}}))
+	c := nextrushtest.New(t, app)
+	for _, path := range []string{"/asyncapi.json", "/events.d.ts"} {
+		c.Get(path).WantStatus(http.StatusForbidden)
 	}
 }
 

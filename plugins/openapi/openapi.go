@@ -138,6 +138,9 @@ func (p *Plugin) servePage(c *nextrush.Context) error {
 	if err := page.Execute(&b, p.opts); err != nil {
 		return err
 	}
+	if h := c.Writer().Header(); h.Get("Content-Security-Policy") == "" {
+		h.Set("Content-Security-Policy", "default-src 'self'; base-uri 'none'; frame-ancestors 'none'")
+	}
 	return c.HTML(b.String())
 }
 

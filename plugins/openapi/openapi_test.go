@@ -166,6 +166,19 @@ func TestThePageRunsUnderAStrictPolicy(t *testing.T) {
 	}
 }
 
+func TestThePageRunsNoScriptButItsOwn(t *testing.T) {
+	const own, apps = "default-src 'self'; base-uri 'none'; frame-ancestors 'none'", "default-src 'none'"
+	app, _ := newApp(t, Options{})
+	c := nextrushtest.New(t, app)
+	if got := c.Get("/docs").Header.Get("Content-Security-Policy"); got != own {
+		t.Errorf("policy %q", got)
+	}
+	app.Use(func(c *nextrush.Context) error { return c.SetHeader("Content-Security-Policy", apps).Next() })
+	if got := c.Get("/docs").Header.Get("Content-Security-Policy"); got != apps {
+		t.Errorf("policy %q, want the App's", got)
+	}
+}
+
 func TestAGuardStandsBeforeAll(t *testing.T) {
 	app, _ := newApp(t, Options{Guard: []nextrush.Handler{
 		func(*nextrush.Context) error { return nextrush.NewError(http.StatusForbidden) }}})
