@@ -115,7 +115,7 @@ func (o *outbox) lend(h wire.Header, payload []byte) {
 // frames again, unless the n bytes that were written include it.
 func (o *outbox) settle(n int) {
 	last := o.busy - 1
-	if n+o.off == total(o.pieces[:o.busy]) {
+	if n == o.gathered() {
 		return
 	}
 	head, payload := o.pieces[last-1], o.pieces[last].b
@@ -226,6 +226,9 @@ func (o *outbox) gather() {
 	}
 	o.op.pieces[0] = o.op.pieces[0][o.off:]
 }
+
+// gathered is how many bytes that is.
+func (o *outbox) gathered() int { return total(o.pieces[:o.busy]) - o.off }
 
 // wrote takes n written bytes off the front and counts the messages that are
 // wholly written.

@@ -27,6 +27,9 @@ func (s *Socket) flush() {
 		turn := s.writes
 		op := &s.out.op
 		s.out.gather()
+		if _, stream := s.link.(*streamLink); stream {
+			s.inHand = s.out.gathered()
+		}
 		s.mu.Unlock()
 		n, err := s.link.write(op)
 		s.mu.Lock()
@@ -48,13 +51,7 @@ func (s *Socket) waiting(turn uint32) {
 		return
 	}
 	s.blocked = true
-	if _, stream := s.link.(*streamLink); stream {
-		for _, p := range s.out.op.pieces {
-			s.inHand += len(p)
-		}
-	} else {
-		s.backlog = true
-	}
+	s.backlog = s.backlog || s.inHand == 0
 	s.stalled = s.srv.engine.wheel.now()
 	if d := s.writeLimit(); d > 0 {
 		s.srv.engine.wheel.schedule(s, s.stalled+int64(d))
