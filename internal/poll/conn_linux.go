@@ -80,7 +80,7 @@ func (c *Conn) Close() {
 		return
 	}
 	c.loop.mu.Lock()
-	c.loop.remove(c)
+	c.loop.removeLocked(c)
 	c.loop.mu.Unlock()
 	c.state.Add(1)
 	c.exit()

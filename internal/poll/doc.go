@@ -25,7 +25,7 @@ const (
 // Owner is what a descriptor's events are for.
 type Owner interface {
 	// Ready is called in the goroutine that polls, for one event after the other.
-	// While it runs for longer than a call of Poller.Relieve to the next, others
-	// are called in another goroutine.
+	// If it is still running at the second call of Poller.Relieve, another
+	// goroutine takes over the remaining owners. It may end its goroutine.
 	Ready(t *Turn, e Event)
 }

@@ -45,12 +45,14 @@ type loop struct {
 	poller *Poller
 
 	mu      sync.Mutex // guards the fields below
-	turn    *Turn      // whose goroutine polls; nil: none
-	waiting bool       // that goroutine has nothing to do
-	passed  uint32     // calls of Turn.event so far
-	seen    uint32     // passed, at the last look of Relieve
-	conns   []*Conn    // by slot
-	free    []int32    // slots
+	file    *os.File   // the epoll instance; nil: none
+	raw     syscall.RawConn
+	turn    *Turn   // whose goroutine polls; nil: none
+	waiting bool    // that goroutine has no event, or has not taken its first
+	passed  uint32  // calls of Turn.event so far
+	seen    uint32  // passed, at the last look of Relieve
+	conns   []*Conn // by slot
+	free    []int32 // slots
 	open    int
 	gen     uint32
 }
@@ -60,52 +62,69 @@ type Turn struct {
 	Local any // the owners'
 
 	loop *loop
-	file *os.File // the epoll instance; each Turn has a descriptor of its own for it
 	raw  syscall.RawConn
 
 	at, n int // of batch: the next event, and how many there are; guarded by the loop's mu unless it waits
 	batch [batchSize]syscall.EpollEvent
 }
 
-// begin opens the epoll instance of a loop; l.mu is held.
-func (l *loop) begin() error {
+// beginLocked opens the epoll instance and has a goroutine poll it.
+func (l *loop) beginLocked() error {
 	fd, err := syscall.EpollCreate1(syscall.EPOLL_CLOEXEC)
 	if err != nil {
 		return os.NewSyscallError("epoll_create1", err)
 	}
-	return l.start(fd, nil)
-}
-
-// start has a new goroutine poll, which begins with the events in rest; l.mu is
-// held. It closes fd where it fails.
-func (l *loop) start(fd int, rest []syscall.EpollEvent) error {
 	if err := syscall.SetNonblock(fd, true); err != nil {
 		syscall.Close(fd)
 		return os.NewSyscallError("fcntl", err)
 	}
 	file := os.NewFile(uintptr(fd), "epoll")
 	raw, err := file.SyscallConn()
+	if err == nil {
+		err = file.SetReadDeadline(time.Time{}) // fails where Go's poller has not taken the descriptor
+	}
 	if err != nil {
 		file.Close()
 		return err
 	}
-	t := &Turn{Local: l.poller.local(), loop: l, file: file, raw: raw}
-	t.n = copy(t.batch[:], rest)
-	l.turn, l.waiting = t, false
-	go t.run()
+	l.file, l.raw = file, raw
+	l.startLocked(nil)
 	return nil
 }
 
-// run stays in Go's poller for the whole turn, so that readiness which shows
-// while events are worked off is not forgotten.
+// startLocked has a new goroutine poll, which begins with the events in rest.
+// It takes no descriptor and no time that grows with their number.
+func (l *loop) startLocked(rest []syscall.EpollEvent) {
+	t := &Turn{Local: l.poller.local(), loop: l, raw: l.raw}
+	t.n = copy(t.batch[:], rest)
+	l.turn, l.waiting = t, true
+	go t.run()
+}
+
+// run processes events and asks for more until another goroutine has the loop.
+// Asking is all that happens under the lock of raw, so that the next turn can
+// ask while an owner of this one still runs.
 func (t *Turn) run() {
-	for t.work() && t.raw.Read(t.round) != nil && !t.loop.end(t) {
+	defer t.loop.resume(t)
+	for t.work() {
+		if t.n == batchSize {
+			runtime.Gosched() // there may be as many again, and others want to run
+		}
+		if t.raw.Read(t.ask) != nil && t.loop.end(t) {
+			return
+		}
 	}
-	t.file.Close()
+}
+
+// ask fetches events without waiting. Where there are none, Go's poller waits:
+// it has been made ready for the next edge before the call.
+func (t *Turn) ask(epoll uintptr) bool {
+	t.at, t.n = 0, wait(int(epoll), t.batch[:])
+	return t.n > 0
 }
 
 // end ends the loop if it still has no descriptor when the time to linger is over.
-// It reports whether t is not to poll any more.
+// It reports whether t must stop polling.
 func (l *loop) end(t *Turn) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -113,30 +132,20 @@ func (l *loop) end(t *Turn) bool {
 		return true
 	}
 	if l.open == 0 {
-		l.turn, l.conns, l.free = nil, nil, nil
+		l.file.Close()
+		l.file, l.raw, l.turn, l.conns, l.free = nil, nil, nil, nil, nil
 		return true
 	}
-	t.file.SetReadDeadline(time.Time{})
+	l.file.SetReadDeadline(time.Time{})
 	return false
 }
 
-// round works off what there is, and reports true when the turn has ended.
-func (t *Turn) round(fd uintptr) (ended bool) {
-	for {
-		n := wait(int(fd), t.batch[:])
-		if n == 0 {
-			return false
-		}
-		t.loop.mu.Lock()
-		t.at, t.n = 0, n
-		t.loop.mu.Unlock()
-		if !t.work() {
-			return true
-		}
-		if n < batchSize {
-			return false
-		}
-		runtime.Gosched() // there may be as many again, and others want to run
+// resume goes on where an owner has ended the goroutine of t (runtime.Goexit).
+func (l *loop) resume(t *Turn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.turn == t {
+		l.startLocked(t.batch[t.at:t.n])
 	}
 }
 
@@ -175,13 +184,13 @@ func (t *Turn) event() (*Conn, Event, bool) {
 	if t.at == t.n {
 		return nil, 0, false
 	}
-	c, e := l.read(&t.batch[t.at])
+	c, e := l.readLocked(&t.batch[t.at])
 	t.at++
 	return c, e, true
 }
 
-// read tells whose an event is; nil: of a descriptor that has been closed.
-func (l *loop) read(ev *syscall.EpollEvent) (*Conn, Event) {
+// readLocked tells whose an event is; nil: of a descriptor that has been closed.
+func (l *loop) readLocked(ev *syscall.EpollEvent) (*Conn, Event) {
 	c := l.conns[ev.Fd]
 	if c == nil || c.gen != uint32(ev.Pad) {
 		return nil, 0
@@ -202,8 +211,8 @@ func (l *loop) read(ev *syscall.EpollEvent) (*Conn, Event) {
 	return c, e
 }
 
-// Relieve gives every loop whose present event began before the last call of
-// Relieve to a new goroutine, and calls slow with the Turn that ends so.
+// Relieve moves each loop that has been in one Ready or flush since the previous
+// call to a new goroutine, and calls slow with the Turn that lost it.
 func (p *Poller) Relieve(slow func(*Turn)) {
 	for i := range p.loops {
 		if t := p.loops[i].relieve(); t != nil {
@@ -219,25 +228,14 @@ func (l *loop) relieve() (slow *Turn) {
 		return nil
 	}
 	if l.seen == l.passed {
-		slow = l.handOver()
+		slow = l.turn
+		l.startLocked(slow.batch[slow.at:slow.n])
 	}
 	l.seen = l.passed
 	return slow
 }
 
-// handOver gives the rest of the events to a new goroutine, and returns the Turn
-// that ends so, or nil where no descriptor can be had for that; l.mu is held.
-func (l *loop) handOver() *Turn {
-	old := l.turn
-	fd, err := -1, error(nil)
-	failed := old.raw.Control(func(epoll uintptr) { fd, err = duplicate(int(epoll)) })
-	if failed != nil || err != nil || l.start(fd, old.batch[old.at:old.n]) != nil {
-		return nil
-	}
-	return old
-}
-
-// Busy reports whether a loop has events that it works off.
+// Busy reports whether a loop is processing events.
 func (p *Poller) Busy() bool {
 	for i := range p.loops {
 		if p.loops[i].busy() {
@@ -259,30 +257,30 @@ func (p *Poller) add(fd int, c *Conn, owner Owner) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.turn == nil {
-		if err := l.begin(); err != nil {
+		if err := l.beginLocked(); err != nil {
 			return err
 		}
 	}
 	l.open++
 	l.gen++
-	c.slot, c.gen = l.slot(c), l.gen
+	c.slot, c.gen = l.slotLocked(c), l.gen
 	ev := syscall.EpollEvent{Events: interests, Fd: c.slot, Pad: int32(c.gen)}
-	if err := l.turn.control(syscall.EPOLL_CTL_ADD, fd, &ev); err != nil {
-		l.remove(c)
+	if err := l.controlLocked(syscall.EPOLL_CTL_ADD, fd, &ev); err != nil {
+		l.removeLocked(c)
 		return os.NewSyscallError("epoll_ctl", err)
 	}
 	return nil
 }
 
-func (t *Turn) control(op, fd int, ev *syscall.EpollEvent) (err error) {
-	failed := t.raw.Control(func(epoll uintptr) { err = syscall.EpollCtl(int(epoll), op, fd, ev) })
+func (l *loop) controlLocked(op, fd int, ev *syscall.EpollEvent) (err error) {
+	failed := l.raw.Control(func(epoll uintptr) { err = syscall.EpollCtl(int(epoll), op, fd, ev) })
 	if failed != nil {
 		return failed
 	}
 	return err
 }
 
-func (l *loop) slot(c *Conn) int32 {
+func (l *loop) slotLocked(c *Conn) int32 {
 	if n := len(l.free); n > 0 {
 		slot := l.free[n-1]
 		l.free = l.free[:n-1]
@@ -293,12 +291,11 @@ func (l *loop) slot(c *Conn) int32 {
 	return int32(len(l.conns) - 1)
 }
 
-// remove forgets c; l.mu is held.
-func (l *loop) remove(c *Conn) {
+func (l *loop) removeLocked(c *Conn) {
 	l.conns[c.slot] = nil
 	l.free = append(l.free, c.slot)
 	l.open--
 	if l.open == 0 {
-		l.turn.file.SetReadDeadline(time.Now().Add(linger))
+		l.file.SetReadDeadline(time.Now().Add(linger))
 	}
 }

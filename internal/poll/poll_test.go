@@ -7,6 +7,8 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -149,6 +151,87 @@ func TestAnOwnerThatBlocksKeepsNobodyElse(t *testing.T) {
 	if _, err := quick.Read(make([]byte, 1)); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("reading after Close: %v", err)
 	}
+}
+
+// A hand-over costs no descriptor and no time that grows with those that are
+// polled: a thousand owners block one after the other.
+func TestAThousandOwnersThatBlockAreEachRelieved(t *testing.T) {
+	const owners = 1000
+	p := newPoller(1)
+	conns := make([]Conn, owners)
+	entered, release := make(chan bool, owners), make(chan bool)
+	var peers []net.Conn
+	for i := range conns {
+		peers = append(peers, pair(t, p, &conns[i], ownerFunc(func(_ *Turn, e Event) {
+			if e&Readable != 0 {
+				entered <- true
+				<-release
+			}
+		})))
+	}
+	before := descriptors(t)
+	for _, peer := range peers {
+		peer.Write([]byte("x"))
+	}
+	for n := 0; n < owners; {
+		p.Relieve(func(*Turn) {})
+		select {
+		case <-entered:
+			n++
+		default:
+			runtime.Gosched()
+		}
+	}
+	if after := descriptors(t); after > before {
+		t.Errorf("%d descriptors more are open", after-before)
+	}
+	close(release)
+	for i := range conns {
+		conns[i].Close()
+	}
+}
+
+func descriptors(t *testing.T) int {
+	t.Helper()
+	list, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(list)
+}
+
+// A turn that has been given the loop and has not run yet loses it to nobody.
+func TestATurnIsNotRelievedBeforeItHasBegun(t *testing.T) {
+	l := &loop{poller: newPoller(1), open: 1, turn: new(Turn), waiting: true}
+	for range 3 {
+		if l.relieve() != nil {
+			t.Fatal("it was relieved")
+		}
+	}
+}
+
+func TestAnOwnerMayEndItsGoroutine(t *testing.T) {
+	p := newPoller(1)
+	var first, second Conn
+	ready := make(chan bool, 1)
+	exits := func(_ *Turn, e Event) {
+		if e&Readable != 0 {
+			runtime.Goexit()
+		}
+	}
+	one := pair(t, p, &first, ownerFunc(exits))
+	two := pair(t, p, &second, ownerFunc(func(_ *Turn, e Event) {
+		if e&Readable != 0 {
+			ready <- true
+		}
+	}))
+	for range 10 {
+		one.Write([]byte("x"))
+		two.Write([]byte("x"))
+		<-ready
+	}
+	first.Close()
+	second.Close()
 }
 
 func TestTheFlushFollowsTheEvents(t *testing.T) {
