@@ -17,10 +17,10 @@ const module = "github.com/nextrush/nextrush"
 // longest folder that fits counts; one that is not listed may import what is
 // public.
 var allowedImports = map[string][]string{
-	".":                  {"websocket"},
+	".":                  {"websocket", "internal/pace"},
 	"middleware":         {"."},
 	"plugins":            {".", "websocket"},
-	"websocket":          {"websocket/internal", "internal/poll"},
+	"websocket":          {"websocket/internal", "internal/poll", "internal/pace"},
 	"websocket/internal": {},
 	"internal":           {},
 }

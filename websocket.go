@@ -5,7 +5,9 @@ import (
 	"errors"
 	"maps"
 	"net/http"
+	"sync/atomic"
 
+	"github.com/nextrush/nextrush/internal/pace"
 	"github.com/nextrush/nextrush/websocket"
 )
 
@@ -76,7 +78,36 @@ func (g *routes) WS(path string, h WSHandler) {
 	}
 	a := g.app
 	a.mustSockets("WS " + path)
-	g.Get(path, func(c *Context) error { return a.upgrade(c, h) }).socket = true
+	route := &socketRoute{handler: h, pace: pace.New()}
+	g.Get(path, func(c *Context) error { return a.upgrade(c, route) }).socket = true
+}
+
+// socketRoute is what the sockets of one registration share.
+type socketRoute struct {
+	handler WSHandler
+	pace    *pace.Pace
+	base    atomic.Pointer[socketBase]
+}
+
+// socketBase is the context of sockets to whose request nobody has added
+// anything: light carries the server alone, with the pace of the handler as well.
+type socketBase struct{ light, with context.Context }
+
+// request is the request as the engine gets it, with the pace of the handler. A
+// socket would keep the context that net/http made; where nobody has put anything
+// into it, all sockets of the route share a lighter one.
+func (r *socketRoute) request(c *Context) *http.Request {
+	ctx := c.req.Context()
+	light := c.app.life.light()
+	if c.own || light == nil || light.Value(http.ServerContextKey) != ctx.Value(http.ServerContextKey) {
+		return c.req.WithContext(pace.With(ctx, r.pace))
+	}
+	b := r.base.Load()
+	if b == nil || b.light != light {
+		b = &socketBase{light, pace.With(light, r.pace)}
+		r.base.Store(b)
+	}
+	return c.req.WithContext(b.with)
 }
 
 // WSUse adds middleware for all WebSocket routes.
@@ -118,47 +149,35 @@ func (a *App) mustSockets(what string) *websocket.Server {
 }
 
 // upgrade accepts the socket, runs the WSUse chain, and opens it.
-func (a *App) upgrade(c *Context, h WSHandler) error {
-	s, err := a.sockets.Accept(c.w, c.lightRequest())
+func (a *App) upgrade(c *Context, route *socketRoute) error {
+	s, err := a.sockets.Accept(c.w, route.request(c))
 	if err != nil {
 		return err
 	}
-	admitted, err := a.admit(s, c)
-	if !admitted {
-		s.Refuse()
+	if admitted, err := a.admit(s, c); !admitted {
 		return err
 	}
 	kept := c.detach(s.Context())
-	if err := s.Open(func(s *websocket.Socket) error { return h(s, kept) }); err != nil {
+	if err := s.Open(func(s *websocket.Socket) error { return route.handler(s, kept) }); err != nil {
 		return c.openFailed(err)
 	}
 	c.rw.status, c.rw.hijacked = http.StatusSwitchingProtocols, true
 	return nil
 }
 
-// lightRequest is the request without the context that net/http made, which the
-// socket would keep, where nobody has put anything into it.
-func (c *Context) lightRequest() *http.Request {
-	light := c.app.life.light()
-	if c.own || light == nil || light.Value(http.ServerContextKey) != c.req.Context().Value(http.ServerContextKey) {
-		return c.req
-	}
-	return c.req.WithContext(light)
-}
-
-// admit runs the WSUse chain. A panic in it refuses the socket on its way up, and
-// what has answered by itself does so without an error.
+// admit runs the WSUse chain, and refuses the socket where that does not come to
+// its end. What has answered by itself does so without an error.
 func (a *App) admit(s *websocket.Socket, c *Context) (admitted bool, err error) {
-	defer func() {
-		if v := recover(); v != nil {
+	defer func() { // also on the way up of a panic
+		if !admitted {
 			s.Refuse()
-			panic(v)
 		}
 	}()
+	reached := false
 	var run func(i int) error
 	run = func(i int) error {
 		if i == len(a.wsMiddleware) {
-			admitted = true
+			reached = true
 			return nil
 		}
 		return a.wsMiddleware[i](s, c, func() error { return run(i + 1) })
@@ -166,10 +185,10 @@ func (a *App) admit(s *websocket.Socket, c *Context) (admitted bool, err error) 
 	if err := run(0); err != nil {
 		return false, err
 	}
-	if !admitted && !c.Written() {
+	if !reached && !c.Written() {
 		err = NewError(http.StatusForbidden)
 	}
-	return admitted, err
+	return reached, err
 }
 
 // openFailed tells a refusal, which is answered, from a connection that is gone.

@@ -25,7 +25,8 @@ type closing struct {
 	received bool // the peer's has come
 	linger   bool // drop what still comes, until the peer has closed
 	half     bool // our side of the connection is shut
-	told     bool // OnClose was called
+	told     bool // the callbacks for the end run, or have run
+	gone     bool // they have, and the engine is let go; of the goroutine that runs the socket
 	reason   string
 	failure  error
 	dropped  int   // bytes dropped while lingering
@@ -74,6 +75,7 @@ func (s *Socket) startClose(code StatusCode, reason string, linger bool) {
 	c := s.ending()
 	c.linger = c.linger || linger
 	if c.sent {
+		s.closeFlushedLocked()
 		return
 	}
 	if s.state <= StateOpen {
@@ -85,17 +87,9 @@ func (s *Socket) startClose(code StatusCode, reason string, linger bool) {
 	}
 	s.state = StateClosing
 	c.sent = true
-	payload := wire.AppendClose(nil, uint16(code), reason)
-	s.control(wire.OpClose, payload)
+	s.control(wire.OpClose, wire.AppendClose(nil, uint16(code), reason))
 	s.readOn()
-	wait := s.srv.opts.CloseTimeout
-	if linger {
-		wait = lingerTime
-	}
-	if wait > 0 {
-		c.deadline = s.srv.engine.wheel.now() + int64(wait)
-		s.srv.engine.wheel.schedule(s, c.deadline)
-	}
+	s.watchWriteLocked()
 }
 
 // readOn reads for the peer's close frame, which neither a handler that stays nor
@@ -103,25 +97,39 @@ func (s *Socket) startClose(code StatusCode, reason string, linger bool) {
 func (s *Socket) readOn() {
 	if s.state != StateConnecting && (!s.reading || s.paused) {
 		s.reading, s.paused = true, false
-		s.deferWork(workRead)
+		s.wakeLocked(workRead)
 	}
 }
 
-// closeFlushed goes on with closing when the queue is empty; s.mu is held.
-func (s *Socket) closeFlushed() {
+// closeFlushedLocked goes on with closing if the close frame has left. Only then
+// does the time for the peer's answer begin.
+func (s *Socket) closeFlushedLocked() {
 	c := s.closing
-	if !c.sent || s.state != StateClosing {
+	if !c.sent || s.state != StateClosing || s.out != nil || s.writing {
 		return
 	}
 	if c.received && !s.client {
 		s.finishLocked(nil) // the server closes first (RFC 6455 §7.1.1)
 		return
 	}
+	wait := s.srv.opts.CloseTimeout
+	if c.linger {
+		wait = lingerTime
+	}
+	if at := s.srv.engine.wheel.now() + int64(wait); wait > 0 && (c.deadline == 0 || at < c.deadline) {
+		c.deadline = at
+		s.srv.engine.wheel.schedule(s, at)
+	}
 	if c.linger && !c.half {
 		c.half = true
-		if !s.link.closeWrite() {
-			s.finishLocked(nil)
-		}
+		s.srv.engine.run(task{s, shutWrite})
+	}
+}
+
+// shutWrite shuts our side of the connection, which may take a while under TLS.
+func shutWrite(_ *worker, s *Socket) {
+	if !s.link.closeWrite() {
+		s.kill(nil)
 	}
 }
 
@@ -138,13 +146,6 @@ func (s *Socket) peerClosed(payload []byte) error {
 		s.state = StateClosing
 		c.code, c.reason, c.remote = StatusCode(code), reason, true
 	}
-	if c.sent {
-		if s.out == nil && !s.client {
-			s.finishLocked(nil)
-		}
-		s.mu.Unlock()
-		return nil
-	}
 	s.startClose(StatusCode(code), "", false)
 	s.mu.Unlock()
 	s.flush()
@@ -153,14 +154,18 @@ func (s *Socket) peerClosed(payload []byte) error {
 
 // fail closes the socket because the peer broke a rule.
 func (s *Socket) fail(code StatusCode, err error) {
-	s.report(err)
 	s.mu.Lock()
+	s.failLocked(code, err)
+	s.mu.Unlock()
+	s.flush()
+}
+
+func (s *Socket) failLocked(code StatusCode, err error) {
+	s.reportLocked(err)
 	if s.state == StateOpen {
 		s.ending().failure = err
 	}
 	s.startClose(code, reasonOf(err), true)
-	s.mu.Unlock()
-	s.flush()
 }
 
 func reasonOf(err error) string {
@@ -184,26 +189,27 @@ func (s *Socket) failWith(err error) {
 // lost ends the socket because its connection has failed.
 func (s *Socket) lost(err error) {
 	s.mu.Lock()
-	expected := s.closing.sent || s.state == StateClosed
-	if s.closing.received && s.out != nil && !s.client && errors.Is(err, io.EOF) {
-		s.mu.Unlock() // the peer has only finished sending: it still gets what is queued
-		return
-	}
-	s.finishLocked(err)
-	s.mu.Unlock()
-	if !expected && !errors.Is(err, io.EOF) {
-		s.report(err)
-	}
+	defer s.mu.Unlock()
+	s.lostLocked(err)
 }
 
-// failedUnread ends a socket whose connection has failed while its handler has
-// not come to read.
+func (s *Socket) lostLocked(err error) {
+	if s.closing.received && s.out != nil && !s.client && errors.Is(err, io.EOF) {
+		return // the peer has only finished sending: it still gets what is queued
+	}
+	expected := s.closing.sent && !s.cutShortLocked(err) || s.state == StateClosed
+	if !expected && !errors.Is(err, io.EOF) {
+		s.reportLocked(err)
+	}
+	s.finishLocked(err)
+}
+
+// failedUnread ends a socket whose connection has failed while nobody reads it.
 func (s *Socket) failedUnread() {
 	s.mu.Lock()
-	unread := !s.reading && s.state != StateConnecting
-	s.mu.Unlock()
-	if unread {
-		s.lost(io.ErrUnexpectedEOF)
+	defer s.mu.Unlock()
+	if !s.reading && s.state != StateConnecting {
+		s.lostLocked(io.ErrUnexpectedEOF)
 	}
 }
 
@@ -218,6 +224,9 @@ func (s *Socket) finishLocked(err error) {
 	} else if !c.received && !c.linger && c.sent && err != nil && c.failure == nil {
 		c.failure = err
 	}
+	if s.cutShortLocked(err) {
+		c.code, c.reason = StatusAbnormalClosure, ""
+	}
 	s.state = StateClosed
 	s.mute = true
 	if s.out != nil && !s.writing {
@@ -226,54 +235,76 @@ func (s *Socket) finishLocked(err error) {
 	}
 	s.life.end(c.err())
 	s.inbox.end()
-	s.deferWork(workClosed)
-	go s.leave()
+	s.srv.engine.run(task{s, leave})
 }
 
-// leave takes the socket out of everything that knows it.
-func (s *Socket) leave() {
-	s.link.close()
+// cutShortLocked reports whether a normal close was to follow messages that the
+// peer has not got. Of a write that tells nothing before its end it may have all,
+// unless it took nothing.
+func (s *Socket) cutShortLocked(err error) bool {
+	c := s.closing
+	if s.out == nil || c.remote || c.code != StatusNormalClosure && c.code != StatusGoingAway {
+		return false
+	}
+	skip := 0
+	if s.inHand > 0 && !errors.Is(err, errWriteTimeout) {
+		skip = s.out.busy
+	}
+	return s.out.messages(skip) > 0
+}
+
+// leave takes the socket out of everything that knows it, and then has its end
+// told.
+func leave(_ *worker, s *Socket) {
+	s.mu.Lock()
+	writing := s.writing
+	s.mu.Unlock()
+	s.link.close(writing)
 	s.srv.engine.wheel.remove(s)
 	s.failRequests()
-	s.LeaveAll()
+	s.mu.Lock()
+	s.leaveHubLocked()
+	s.mu.Unlock()
 	s.srv.unregister(s)
-	s.ended()
+	s.wake(workClosed)
 }
 
-// ended is called once when the socket has left everything and once when its
-// end has been told.
-func (s *Socket) ended() {
-	if s.ends.Add(1) == 2 {
-		s.srv.gone()
-	}
-}
-
-// tellClosed calls the callbacks for the end, once, and lets go of the engine.
+// tellClosed calls the callbacks for the end, and then lets go of the engine.
+// Where one of them ends the goroutine, the next run goes on with the others.
 func (s *Socket) tellClosed() {
 	s.mu.Lock()
-	if s.closing.told {
-		s.mu.Unlock()
-		return
-	}
-	s.ending().told = true
-	code, reason := s.closing.code, s.closing.reason
-	var callbacks []func(StatusCode, string)
-	if s.extra != nil {
-		callbacks = s.extra.close
+	c := s.ending()
+	if !c.told {
+		c.told = true
+		s.srv.stats.closed(c.code)
+		if f := s.srv.opts.OnDisconnect; f != nil {
+			x := s.extrasLocked()
+			x.close = append(x.close, func(code StatusCode, reason string) { f(s, code, reason) })
+		}
 	}
 	s.mu.Unlock()
-	s.srv.stats.closed(code)
-	for _, f := range callbacks {
-		s.protect(func() { f(code, reason) })
+	for f := s.nextClose(); f != nil; f = s.nextClose() {
+		s.protect(func() { f(c.code, c.reason) })
 	}
-	if f := s.srv.opts.OnDisconnect; f != nil {
-		s.protect(func() { f(s, code, reason) })
+	if c.gone {
+		return
 	}
+	c.gone = true
 	if s.srv.opts.Debug {
-		s.log().Debug("websocket closed", "code", int(code), "reason", reason)
+		s.log().Debug("websocket closed", "code", int(c.code), "reason", c.reason)
 	}
 	s.dropReader()
-	s.ended()
+	s.srv.gone()
+}
+
+// nextClose takes a callback of OnClose that has not run yet, or nil.
+func (s *Socket) nextClose() (f func(StatusCode, string)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.extra != nil && len(s.extra.close) > 0 {
+		f, s.extra.close = s.extra.close[0], s.extra.close[1:]
+	}
+	return f
 }
 
 // kill ends the socket without a handshake.
@@ -283,23 +314,42 @@ func (s *Socket) kill(err error) {
 	s.mu.Unlock()
 }
 
-// report tells OnError of a failure.
+// report has the socket's run tell OnError of a failure. It is for any
+// goroutine, whatever locks its caller holds.
 func (s *Socket) report(err error) {
-	s.srv.stats.errors.Add(1)
 	s.mu.Lock()
-	var callbacks []func(error)
-	if s.extra != nil {
-		callbacks = s.extra.err
-	}
-	s.mu.Unlock()
-	for _, f := range callbacks {
-		s.guard(func() { f(err) })
-	}
-	if f := s.srv.opts.OnError; f != nil {
-		s.guard(func() { f(s, err) })
-	}
-	if s.srv.opts.Debug {
-		s.log().Debug("websocket error", "error", err)
+	defer s.mu.Unlock()
+	s.reportLocked(err)
+}
+
+func (s *Socket) reportLocked(err error) {
+	s.srv.stats.errors.Add(1)
+	x := s.extrasLocked()
+	x.errs = append(x.errs, err)
+	s.wakeLocked(workError)
+}
+
+// tellErrors calls OnError with what was reported.
+func (s *Socket) tellErrors() {
+	for {
+		s.mu.Lock()
+		x := s.extra
+		if x == nil || len(x.errs) == 0 {
+			s.mu.Unlock()
+			return
+		}
+		err, callbacks := x.errs[0], x.err
+		x.errs = x.errs[1:]
+		s.mu.Unlock()
+		for _, f := range callbacks {
+			s.guard(func() { f(err) })
+		}
+		if f := s.srv.opts.OnError; f != nil {
+			s.guard(func() { f(s, err) })
+		}
+		if s.srv.opts.Debug {
+			s.log().Debug("websocket error", "error", err)
+		}
 	}
 }
 
@@ -325,7 +375,15 @@ func (s *Socket) panicked(v any) {
 	err := &PanicError{v, debug.Stack()}
 	s.log().Error(err.Error(), "stack", string(err.Stack))
 	s.report(err)
-	s.abort(StatusInternalError, "internal error")
+	s.abort(StatusInternalError, internalError)
+}
+
+var errExited = errors.New("websocket: a callback has ended its goroutine")
+
+func (s *Socket) exited() {
+	s.log().Error(errExited.Error(), "stack", string(debug.Stack()))
+	s.report(errExited)
+	s.abort(StatusInternalError, internalError)
 }
 
 // abort closes on our side's failure: the peer has done nothing wrong, but

@@ -28,7 +28,7 @@ type engine struct {
 	sockets int
 	settler settler
 	idle    []*worker // last in, first out: the warmest stack first
-	workers map[*worker]struct{}
+	watched []*worker // by the monitor: those whose batch may be slow and is not known to be
 
 	monitoring atomic.Bool
 	last       chan struct{} // the last socket has gone
@@ -36,7 +36,7 @@ type engine struct {
 }
 
 func newEngine() *engine {
-	e := &engine{workers: make(map[*worker]struct{}), last: make(chan struct{}, 1)}
+	e := &engine{last: make(chan struct{}, 1)}
 	e.wheel.init()
 	e.poller = poll.New(runtime.GOMAXPROCS(0), e.pollingWorker, flushPolled)
 	return e
@@ -70,7 +70,7 @@ func (e *engine) remove() {
 	}
 }
 
-// run gives f to a warm worker, or to a new one.
+// run gives f to a warm worker, or to a new one. It does not block.
 func (e *engine) run(f task) {
 	e.mu.Lock()
 	if n := len(e.idle); n > 0 {
@@ -80,9 +80,8 @@ func (e *engine) run(f task) {
 		w.task <- f
 		return
 	}
-	w := &worker{eng: e, task: make(chan task, 1)}
-	e.workers[w] = struct{}{}
 	e.mu.Unlock()
+	w := &worker{eng: e, task: make(chan task, 1)}
 	go w.loop(f)
 }
 
@@ -91,17 +90,33 @@ func (e *engine) park(w *worker) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.sockets == 0 || len(e.idle) >= maxIdleWorkers {
-		delete(e.workers, w)
 		return false
 	}
 	e.idle = append(e.idle, w)
 	return true
 }
 
-func (e *engine) forget(w *worker) {
+// watch has the monitor look at w; w.mu is held.
+func (e *engine) watch(w *worker) {
 	e.mu.Lock()
-	delete(e.workers, w)
-	e.mu.Unlock()
+	defer e.mu.Unlock()
+	w.watched, w.place = true, len(e.watched)
+	e.watched = append(e.watched, w)
+}
+
+// unwatch ends that; w.mu is held.
+func (e *engine) unwatch(w *worker) {
+	if !w.watched {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	last := len(e.watched) - 1
+	moved := e.watched[last]
+	e.watched[w.place], moved.place = moved, w.place
+	e.watched[last] = nil
+	e.watched = e.watched[:last]
+	w.watched = false
 }
 
 // task is what a worker does next: a function on a socket.
@@ -110,37 +125,26 @@ type task struct {
 	f func(*worker, *Socket)
 }
 
-// worker is a goroutine that has grown its stack and read buffer, and lends
-// both to one socket at a time.
+// worker is a goroutine that has grown its stack, and lends it to one socket at
+// a time; or the part of a goroutine that polls.
 type worker struct {
 	eng   *engine
 	task  chan task
-	polls bool    // it runs what the poller finds
-	buf   *[]byte // to read into; nil: from the pool
+	polls bool // it runs what the poller finds
+	place int  // in engine.watched; guarded by the engine's mu
 
-	mu     sync.Mutex // guards the fields below
-	cur    *Socket    // whose batch is running
-	slow   bool       // the batch was found slow: nothing is held back any more
-	rounds int        // of the monitor since the batch began
-	dirty  []*Socket  // receivers of this batch's broadcasts, not flushed yet
-	since  int64      // when the first of them came, on the wheel's clock
+	mu      sync.Mutex // guards the fields below
+	watched bool
+	cur     *Socket   // whose batch is running
+	slow    bool      // the batch was found slow: nothing is held back any more
+	rounds  int       // of the monitor since the batch began
+	dirty   []*Socket // receivers of this batch's broadcasts, not flushed yet
+	since   int64     // when the first of them came, on the wheel's clock
 }
 
-// borrow lends a buffer to read into, for giveBack to return.
-func (w *worker) borrow() *[]byte {
-	if w.buf != nil {
-		return w.buf
-	}
-	return readBuffers.Get().(*[]byte)
-}
-
-func (w *worker) giveBack(buf *[]byte) {
-	if w.buf == nil {
-		readBuffers.Put(buf)
-	}
-}
-
+// loop runs one task after the other. A callback may end the goroutine.
 func (w *worker) loop(t task) {
+	defer w.end()
 	for {
 		t.f(w, t.s)
 		if !w.eng.park(w) {
@@ -148,27 +152,35 @@ func (w *worker) loop(t task) {
 		}
 		var ok bool
 		if t, ok = <-w.task; !ok {
-			w.eng.forget(w)
 			return
 		}
 	}
 }
 
-// begin opens a batch of s: what its callbacks send is held back until end.
-func (w *worker) begin(s *Socket) {
+func (w *worker) end() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.eng.unwatch(w)
+}
+
+// beginBatch opens a batch of s: what its callbacks send is held back until endBatch.
+func (w *worker) beginBatch(s *Socket) {
 	w.eng.active.Add(1)
 	w.mu.Lock()
 	w.cur, w.slow, w.rounds = s, false, 0
+	if !w.watched && !w.polls {
+		w.eng.watch(w)
+	}
 	w.mu.Unlock()
 	if !w.eng.monitoring.Load() {
 		w.eng.startMonitor()
 	}
 }
 
-// end closes the batch and flushes the receivers of its broadcasts; where it
+// endBatch closes the batch and flushes the receivers of its broadcasts; where it
 // polls, those of all the sockets found at once are flushed together, or after
 // two milliseconds. The socket's own queue is flushed by the caller.
-func (w *worker) end(now int64) {
+func (w *worker) endBatch(now int64) {
 	w.mu.Lock()
 	slow := w.slow
 	w.cur = nil
@@ -228,6 +240,7 @@ func (e *engine) startMonitor() {
 }
 
 func (e *engine) monitor() {
+	var seen []*worker
 	tick := time.NewTicker(monitorInterval)
 	defer tick.Stop()
 	for idle := 0; idle < monitorRounds && !e.empty(); {
@@ -240,7 +253,7 @@ func (e *engine) monitor() {
 			continue
 		}
 		idle = 0
-		e.relieve()
+		seen = e.relieve(seen[:0])
 	}
 	e.monitoring.Store(false)
 	if e.busy() && !e.empty() {
@@ -257,20 +270,20 @@ func (e *engine) empty() bool {
 }
 
 // relieve flushes for every batch that was there a round ago already, and has
-// another goroutine poll where such a batch keeps one from it.
-func (e *engine) relieve() {
-	e.poller.Relieve(func(t *poll.Turn) { t.Local.(*worker).relieve() })
+// another goroutine poll where such a batch keeps one from it. It returns what
+// it has used of seen.
+func (e *engine) relieve(seen []*worker) []*worker {
+	e.poller.Relieve(func(t *poll.Turn) { t.Local.(*worker).relievePolling() })
 	e.mu.Lock()
-	all := make([]*worker, 0, len(e.workers))
-	for w := range e.workers {
-		all = append(all, w)
-	}
+	seen = append(seen, e.watched...)
 	e.mu.Unlock()
-	for _, w := range all {
+	for _, w := range seen {
 		if w.stale() {
 			w.relieve()
 		}
 	}
+	clear(seen)
+	return seen
 }
 
 // stale reports whether the batch was there a round ago.
@@ -281,25 +294,34 @@ func (w *worker) stale() bool {
 	return w.rounds > 1
 }
 
-// relieve makes the batch a slow one: nothing is held back any more.
-func (w *worker) relieve() {
+// relieve makes the batch a slow one: nothing is held back any more. It returns
+// the socket whose batch that is, or nil.
+func (w *worker) relieve() *Socket {
 	w.mu.Lock()
 	if w.cur == nil || w.slow {
 		w.mu.Unlock()
-		return
+		return nil
 	}
 	w.slow = true
+	w.eng.unwatch(w)
 	s, dirty := w.cur, w.takeDirty()
 	w.mu.Unlock()
 	w.eng.active.Add(-1)
 	s.stopBatch()
 	w.flushAll(dirty)
+	return s
+}
+
+// relievePolling is relieve for a goroutine that has polled until now. The
+// handler of the socket has to show again that it is quick.
+func (w *worker) relievePolling() {
+	if s := w.relieve(); s != nil {
+		s.pace.Relieved()
+	}
 }
 
 // pollingWorker makes the worker of a goroutine that polls.
-func (e *engine) pollingWorker() any {
-	return &worker{eng: e, polls: true, buf: readBuffers.New().(*[]byte)}
-}
+func (e *engine) pollingWorker() any { return &worker{eng: e, polls: true} }
 
 // flushPolled ends a round of the poller: receivers of broadcasts are flushed.
 func flushPolled(t *poll.Turn) {

@@ -220,29 +220,58 @@ func encodeArgs(args []any) (json.RawMessage, error) {
 	return encodeJSON(args)
 }
 
+// incoming is an envelope from the peer.
+type incoming struct {
+	Type    string          `json:"type"`
+	Event   json.RawMessage `json:"event"`
+	ID      json.RawMessage `json:"id"`
+	Data    json.RawMessage `json:"data"`
+	Message json.RawMessage `json:"message"`
+	Errors  json.RawMessage `json:"errors"`
+}
+
+// parseEnvelope reports false for a message that is not an envelope.
+func parseEnvelope(m Message) (env incoming, ok bool) {
+	text := bytes.TrimLeft(m.data, " \t\r\n")
+	if m.Type != Text || len(text) == 0 || text[0] != '{' {
+		return env, false
+	}
+	ok = json.Unmarshal(text, &env) == nil
+	return env, ok
+}
+
 // dispatch reports whether the message was an event, a reply, or an error that
 // answers a request.
 func (s *Socket) dispatch(m Message) bool {
-	text := bytes.TrimLeft(m.data, " \t\r\n")
-	if len(text) == 0 || text[0] != '{' {
+	env, ok := parseEnvelope(m)
+	if !ok {
 		return false
 	}
-	var env struct {
-		Type    string          `json:"type"`
-		Event   json.RawMessage `json:"event"`
-		ID      json.RawMessage `json:"id"`
-		Data    json.RawMessage `json:"data"`
-		Message json.RawMessage `json:"message"`
-		Errors  json.RawMessage `json:"errors"`
-	}
-	if json.Unmarshal(text, &env) != nil {
-		return false
+	s.mu.Lock()
+	d := s.claimLocked(&env)
+	s.mu.Unlock()
+	s.perform(d)
+	return d.claimed
+}
+
+// delivery is what there is to do for an envelope.
+type delivery struct {
+	claimed  bool
+	event    *Event
+	refusal  error // to answer it with; nil: handlers run
+	handlers []handler
+}
+
+// claimLocked finds whom an envelope is for. A reply it hands over at once.
+func (s *Socket) claimLocked(env *incoming) delivery {
+	if s.events == nil {
+		return delivery{}
 	}
 	switch env.Type {
 	case envelopeEvent:
-		return s.eventArrived(env.Event, env.ID, env.Data)
+		return s.claimEventLocked(env)
 	case envelopeAck:
-		return s.answered(env.ID, reply{event: &Event{Socket: s, args: splitArgs(env.Data)}})
+		return delivery{claimed: s.answeredLocked(env.ID, reply{event: &Event{Socket: s, args: splitArgs(env.Data)}})}
 	case envelopeError:
 		e := &EventError{}
 		if json.Unmarshal(env.Message, &e.Message) != nil {
@@ -251,9 +280,9 @@ func (s *Socket) dispatch(m Message) bool {
 		if len(env.Errors) > 0 {
 			e.Errors = env.Errors
 		}
-		return s.answered(env.ID, reply{err: e})
+		return delivery{claimed: s.answeredLocked(env.ID, reply{err: e})}
 	}
-	return false
+	return delivery{}
 }
 
 // splitArgs takes an array apart; anything else is one argument.
@@ -268,32 +297,36 @@ func splitArgs(data json.RawMessage) []json.RawMessage {
 	return []json.RawMessage{data}
 }
 
-// eventArrived runs the handlers of an event.
-func (s *Socket) eventArrived(name, id, data json.RawMessage) bool {
-	e := &Event{Socket: s, args: splitArgs(data)}
-	if validID(id) {
-		e.id = id
+func (s *Socket) claimEventLocked(env *incoming) delivery {
+	e := &Event{Socket: s, args: splitArgs(env.Data)}
+	if validID(env.ID) {
+		e.id = env.ID
 	}
-	if json.Unmarshal(name, &e.Name) != nil || e.Name == "" {
-		s.refuse(e, &EventError{Message: "event must be a name"})
-		return true
+	if json.Unmarshal(env.Event, &e.Name) != nil || e.Name == "" {
+		return delivery{true, e, &EventError{Message: "event must be a name"}, nil}
 	}
-	handlers, some := s.handlersOf(e.Name)
-	if len(handlers) == 0 {
-		if !some || s.onMessage.Load() != nil && !e.WantsReply() {
-			return false
-		}
-		s.refuse(e, &EventError{Message: "unknown event"})
-		return true
+	handlers, some := s.events.take(e.Name)
+	switch {
+	case len(handlers) > 0:
+		return delivery{true, e, nil, handlers}
+	case !some || s.onMessage.Load() != nil && !e.WantsReply():
+		return delivery{}
 	}
-	for _, h := range handlers {
+	return delivery{true, e, &EventError{Message: "unknown event"}, nil}
+}
+
+// perform runs the handlers of an event, or refuses it.
+func (s *Socket) perform(d delivery) {
+	if d.refusal != nil {
+		s.refuse(d.event, d.refusal)
+	}
+	for _, h := range d.handlers {
 		s.protect(func() {
-			if err := h.f(e); err != nil {
-				s.eventFailed(e, err)
+			if err := h.f(d.event); err != nil {
+				s.eventFailed(d.event, err)
 			}
 		})
 	}
-	return true
 }
 
 // validID takes strings and numbers of a reasonable length for an id.
@@ -301,22 +334,19 @@ func validID(id json.RawMessage) bool {
 	return len(id) > 0 && len(id) <= maxEventID && (id[0] == '"' || id[0] == '-' || id[0] >= '0' && id[0] <= '9')
 }
 
-// handlersOf takes the handlers of an event, and tells whether any event has one.
-func (s *Socket) handlersOf(name string) (list []handler, some bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	e := s.events
-	list = e.handlers[name]
+// take returns the handlers of an event, of which those for one run are taken
+// out, and tells whether any event has one.
+func (e *events) take(name string) (list []handler, some bool) {
+	list, some = e.handlers[name], len(e.handlers) > 0
 	if once := handler.isOnce; slices.ContainsFunc(list, once) {
 		e.handlers[name] = slices.DeleteFunc(slices.Clone(list), once)
 	}
-	return list, len(e.handlers) > 0
+	return list, some
 }
 
 func (s *Socket) eventFailed(e *Event, err error) {
 	var end *CloseError
-	if errors.As(err, &end) {
-		s.Close(end.Code, end.Reason)
+	if errors.As(err, &end) && s.Close(end.Code, end.Reason) == nil {
 		return
 	}
 	s.refuse(e, err)

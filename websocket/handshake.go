@@ -12,6 +12,7 @@ import (
 	"time"
 	"unique"
 
+	"github.com/nextrush/nextrush/internal/pace"
 	"github.com/nextrush/nextrush/websocket/internal/wire"
 )
 
@@ -104,10 +105,16 @@ func (srv *Server) accept(w http.ResponseWriter, r *http.Request) (*Socket, *Han
 	if e := srv.admit(ip); e != nil {
 		return nil, e
 	}
+	accepted := false
+	defer func() { // also where VerifyClient ends the goroutine
+		if !accepted {
+			srv.dismiss(ip)
+		}
+	}()
 	if e := srv.verify(r); e != nil {
-		srv.dismiss(ip)
 		return nil, e
 	}
+	accepted = true
 	return srv.connecting(w, r, ip, protocols), nil
 }
 
@@ -156,6 +163,7 @@ func (srv *Server) connecting(w http.ResponseWriter, r *http.Request, ip string,
 	u := &pendingUpgrade{w: w, key: strings.TrimSpace(r.Header.Get("Sec-Websocket-Key"))}
 	u.protocol = choose(srv.opts.Protocols, protocols)
 	s := &Socket{srv: srv, closing: &unclosed, id: newID(), base: r.Context(), opened: time.Now().UnixMilli(), upgrade: u}
+	s.pace = pace.From(r.Context())
 	s.ip, s.path = ip, strings.Clone(r.URL.Path) // not the whole request line
 	s.told = unique.Make(told{r.UserAgent(), r.Header.Get("Origin"), u.protocol})
 	if c := srv.opts.Compression; c.Enabled {
@@ -229,9 +237,10 @@ func (s *Socket) Open(handler func(*Socket) error) error {
 		s.Refuse()
 		return err
 	}
-	answer := s.answer(u)
-	if !s.start(conn, early, answer, handler) {
-		s.link.close()
+	if s.pace == nil {
+		s.pace = s.srv.paceOf(handler)
+	}
+	if !s.start(conn, early, s.answer(u), handler) {
 		return ErrServerClosed
 	}
 	if closed {
@@ -298,7 +307,7 @@ var notInAnswer = map[string]bool{
 // start opens the socket on a connection. It reports false where the server is
 // shutting down.
 func (s *Socket) start(conn net.Conn, early, answer []byte, handler func(*Socket) error) bool {
-	s.link = newLink(s, conn)
+	l := newLink(s, conn)
 	if early != nil {
 		s.hold(early)
 	}
@@ -307,21 +316,10 @@ func (s *Socket) start(conn net.Conn, early, answer []byte, handler func(*Socket
 		s.abandon()
 		s.mu.Unlock()
 		s.srv.dismiss(s.ip)
+		l.close(false)
 		return false
 	}
-	s.mu.Lock()
-	s.upgrade = nil
-	s.state = StateOpen
-	s.handling = true
-	s.joinNoted()
-	if len(answer) > 0 {
-		if s.out == nil {
-			s.out = borrowOutbox()
-		}
-		s.out.prepend(answer)
-		s.srv.stats.bytesSent.Add(-int64(len(answer)))
-	}
-	s.mu.Unlock()
+	s.open(l, answer)
 	s.watch()
 	if s.srv.opts.Debug {
 		s.log().Debug("websocket open", "path", s.path, "ip", s.ip)
@@ -330,8 +328,24 @@ func (s *Socket) start(conn net.Conn, early, answer []byte, handler func(*Socket
 	return true
 }
 
+func (s *Socket) open(l link, answer []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.link, s.upgrade = l, nil
+	s.state = StateOpen
+	s.handling = true
+	s.joinNoted()
+	if len(answer) > 0 {
+		if s.out == nil {
+			s.out = borrowOutbox()
+		}
+		s.out.greet(answer)
+	}
+}
+
 // handle runs OnConnection and the handler, and then begins to read.
 func (s *Socket) handle(handler func(*Socket) error) {
+	defer s.handled() // also where the handler ends the goroutine
 	s.flush()
 	if f := s.srv.opts.OnConnection; f != nil {
 		s.protect(func() { f(s) })
@@ -343,30 +357,33 @@ func (s *Socket) handle(handler func(*Socket) error) {
 			}
 		})
 	}
+}
+
+func (s *Socket) handled() {
 	s.mu.Lock()
 	s.handling = false
+	s.inbox.handled(s.hasCallbacksLocked())
+	s.wakeLocked(0)
 	s.mu.Unlock()
 	s.flush()
 	s.begin()
-	s.schedule(0)
 }
 
 // handlerFailed closes with the error's own code, or 1011. The end of the
-// socket itself is no failure of the handler.
+// socket itself is not a failure of the handler.
 func (s *Socket) handlerFailed(err error) {
 	var end *CloseError
 	switch {
 	case s.State() == StateClosed, errors.Is(err, ErrClosed) && !errors.As(err, &end):
 		return
-	case errors.As(err, &end):
-		s.Close(end.Code, end.Reason)
+	case errors.As(err, &end) && s.Close(end.Code, end.Reason) == nil:
 		return
 	case errors.Is(err, context.Canceled) && s.State() != StateOpen:
 		return
 	}
 	s.log().Error("websocket: handler failed", "error", err)
 	s.report(err)
-	s.abort(StatusInternalError, "internal error")
+	s.abort(StatusInternalError, internalError)
 }
 
 // Upgrade upgrades a request on any net/http router and runs handler after the

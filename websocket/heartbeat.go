@@ -38,34 +38,34 @@ type timers struct {
 func (s *Socket) tick(now int64) (next int64) {
 	s.mu.Lock()
 	next = int64(math.MaxInt64)
-	var failure error
-	switch {
-	case s.state == StateClosed:
-		next = 0
-	case s.closeExpired(now, &next):
-		s.finishLocked(nil)
-		next = 0
-	case s.writeExpired(now, &next):
-		failure = errWriteTimeout
-		s.finishLocked(failure)
-		next = 0
-	case s.messageExpired(now, &next):
-		s.mu.Unlock()
-		s.fail(StatusPolicyViolation, errStalled)
-		return now + int64(lingerTime)
-	default:
-		failure = s.beat(now, &next)
-	}
+	failure := s.tickLocked(now, &next)
 	s.mu.Unlock()
+	s.flush()
 	if failure != nil {
-		s.report(failure)
+		s.lost(failure)
 		return 0
 	}
-	s.flush()
 	if next == math.MaxInt64 {
 		return 0
 	}
 	return next
+}
+
+// tickLocked returns an error where the connection is to be given up.
+func (s *Socket) tickLocked(now int64, next *int64) error {
+	switch {
+	case s.state == StateClosed:
+	case s.closeExpired(now, next):
+		s.finishLocked(nil)
+	case s.writeExpired(now, next):
+		return errWriteTimeout
+	case s.messageExpired(now, next):
+		s.failLocked(StatusPolicyViolation, errStalled)
+		*next = now + int64(lingerTime)
+	default:
+		return s.beat(now, next)
+	}
+	return nil
 }
 
 func (s *Socket) closeExpired(now int64, next *int64) bool {
@@ -87,12 +87,17 @@ func (s *Socket) writeExpired(now int64, next *int64) bool {
 	return now >= at
 }
 
-// writeLimit is how long a peer may take no bytes; s.mu is held.
+// writeLimit is how long a peer may take no bytes; s.mu is held. Where that is
+// no limit, a close still has one.
 func (s *Socket) writeLimit() time.Duration {
-	if s.greeted || s.client {
-		return s.srv.opts.WriteTimeout
+	limit := s.srv.opts.WriteTimeout
+	if !s.greeted && !s.client {
+		limit = s.srv.opts.HandshakeTimeout
 	}
-	return s.srv.opts.HandshakeTimeout
+	if limit < 0 && s.state == StateClosing {
+		return s.srv.opts.CloseTimeout
+	}
+	return limit
 }
 
 // messageExpired judges an open message. While we do not read it can not grow.
@@ -149,10 +154,6 @@ func (s *Socket) judge(now int64, next *int64) error {
 	}
 	s.control(wire.OpClose, wire.AppendClose(nil, uint16(StatusInternalError), "ping timeout"))
 	s.mute = true
-	s.mu.Unlock()
-	s.flush()
-	s.mu.Lock()
-	s.finishLocked(errPongTimeout)
 	return errPongTimeout
 }
 

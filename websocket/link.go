@@ -27,7 +27,8 @@ type link interface {
 	// closeWrite tells the peer that no more bytes come, and reports false
 	// where the transport can not say so.
 	closeWrite() bool
-	close()
+	// close closes the connection; writing tells that a write is under way.
+	close(writing bool)
 }
 
 // writeOp is what to write, and what a driver needs for it, so that it
@@ -58,6 +59,7 @@ const (
 	streamWaitSize  = 512
 	streamReadSize  = 4 << 10 // while more comes than that
 	streamWriteSize = 16 << 10
+	streamPartSize  = 64 << 10 // bytes after which a long write shows its progress
 )
 
 // streamLink drives any net.Conn, TLS among them: a goroutine that blocks in
@@ -120,13 +122,16 @@ func (l *streamLink) try(*writeOp) (int, error) { return 0, errAgain }
 func (l *streamLink) finish(op *writeOp) {
 	sent := 0
 	for _, p := range joined(op.pieces) {
-		n, err := l.conn.Write(p)
-		sent += n
-		if err != nil {
-			l.s.written(sent, err)
-			return
+		for len(p) > 0 {
+			n, err := l.conn.Write(p[:min(len(p), streamPartSize)])
+			sent += n
+			if err != nil {
+				l.s.written(sent, err)
+				return
+			}
+			p = p[n:]
+			l.s.progress()
 		}
-		l.s.progress()
 	}
 	l.s.written(sent, nil)
 }
@@ -152,7 +157,7 @@ func (l *streamLink) closeWrite() bool {
 	return ok && c.CloseWrite() == nil
 }
 
-func (l *streamLink) close() {
+func (l *streamLink) close(bool) {
 	l.conn.SetDeadline(time.Now()) // a TLS close would wait for a blocked Write
 	l.conn.Close()
 }

@@ -117,7 +117,7 @@ func (l *loopLink) goOn(written func(int, error)) {
 
 func (l *loopLink) closeWrite() bool { return l.conn.CloseWrite() == nil }
 
-func (l *loopLink) close() {
+func (l *loopLink) close(bool) {
 	l.conn.Close()
 	if l.state.Swap(linkEdge) == linkWaits {
 		l.s.written(l.op.n, net.ErrClosed)

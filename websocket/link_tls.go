@@ -206,12 +206,16 @@ func (l *tlsLink) notify() {
 	}
 }
 
-func (l *tlsLink) close() {
+// close sends close_notify as well, unless a write under way may have left a
+// part of a record.
+func (l *tlsLink) close(writing bool) {
 	if l.state.Swap(linkEdge) == linkWaits {
 		l.conn.Close()
 		l.finish(0, net.ErrClosed)
 		return
 	}
-	l.notify()
+	if !writing {
+		l.notify()
+	}
 	l.conn.Close()
 }

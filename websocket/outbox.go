@@ -24,6 +24,7 @@ type outbox struct {
 	off    int // bytes of pieces[0] that are written
 	busy   int // pieces that a write in progress refers to
 	bytes  int // waiting in all
+	answer int // bytes of the 101 among them
 	arena  []byte
 	op     writeOp
 }
@@ -47,7 +48,7 @@ func borrowOutbox() *outbox { return outboxes.Get().(*outbox) }
 func (o *outbox) release() {
 	clear(o.pieces)
 	o.pieces = o.pieces[:0]
-	o.off, o.busy, o.bytes = 0, 0, 0
+	o.off, o.busy, o.bytes, o.answer = 0, 0, 0, 0
 	if cap(o.arena) > outboxMax {
 		o.arena = make([]byte, 0, outboxSize)
 	}
@@ -155,10 +156,19 @@ func (o *outbox) shared(frame []byte, merge bool) {
 	o.bytes += len(frame)
 }
 
-// prepend puts bytes before everything that waits.
-func (o *outbox) prepend(b []byte) {
-	o.pieces = append([]piece{{b: b}}, o.pieces...)
-	o.bytes += len(b)
+// greet puts the 101 before everything that waits.
+func (o *outbox) greet(answer []byte) {
+	o.pieces = slices.Insert(o.pieces, 0, piece{b: answer})
+	o.bytes += len(answer)
+	o.answer = len(answer)
+}
+
+// messages counts those that wait in the pieces after the first skip.
+func (o *outbox) messages(skip int) (n int32) {
+	for _, p := range o.pieces[skip:] {
+		n += p.messages
+	}
+	return n
 }
 
 // urgent puts a control frame before the messages that wait, behind the piece
@@ -230,9 +240,12 @@ func (o *outbox) gather() {
 // gathered is how many bytes that is.
 func (o *outbox) gathered() int { return total(o.pieces[:o.busy]) - o.off }
 
-// wrote takes n written bytes off the front and counts the messages that are
-// wholly written.
-func (o *outbox) wrote(n int) (messages int32) {
+// wrote takes n written bytes off the front. It counts the messages that are
+// wholly written, and the bytes of frames.
+func (o *outbox) wrote(n int) (messages int32, frames int) {
+	answer := min(n, o.answer)
+	o.answer -= answer
+	frames = n - answer
 	o.bytes -= n
 	o.busy = 0
 	n += o.off
@@ -247,5 +260,5 @@ func (o *outbox) wrote(n int) (messages int32) {
 	left := copy(o.pieces, o.pieces[done:])
 	clear(o.pieces[left:])
 	o.pieces = o.pieces[:left]
-	return messages
+	return messages, frames
 }

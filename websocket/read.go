@@ -68,7 +68,7 @@ func (s *Socket) begin() {
 	switch {
 	case started:
 	case now:
-		s.schedule(workRead)
+		s.wake(workRead)
 	default:
 		s.link.awaitRead()
 	}
@@ -77,9 +77,9 @@ func (s *Socket) begin() {
 // readAll reads and processes until nothing is there, and reports whether the
 // driver is to be asked for more. The bytes that came with the handshake, or
 // were set aside, are the first.
-func (s *Socket) readAll(w *worker) (await bool) {
-	lent := w.borrow()
-	defer w.giveBack(lent)
+func (s *Socket) readAll() (await bool) {
+	lent := readBuffers.Get().(*[]byte)
+	defer readBuffers.Put(lent)
 	buf := *lent
 	for range readTurn {
 		if !s.mayRead() {
@@ -111,7 +111,7 @@ func (s *Socket) readAll(w *worker) (await bool) {
 			return false
 		}
 	}
-	s.schedule(workRead)
+	s.wake(workRead)
 	return false
 }
 

@@ -25,14 +25,24 @@ var errFull = errors.New("inbox is full")
 type inbox struct {
 	messages []Message
 	bytes    int
+	passed   int // messages at the front that no callback wants
 	wake     chan struct{}
-	pull     bool // Receive is in use
-	wait     bool // a client: stop reading while something waits
+	pull     bool // Receive is in use: reading pauses while something waits
+	waiting  int  // calls of Receive that wait
+	wait     bool // a client: the same, whatever the consumer
 	ended    bool
 }
 
 func (in *inbox) full() bool {
 	return in != nil && (in.pull || in.wait) && len(in.messages) > 0
+}
+
+// handled is called when the handler has returned. A Receive that it has called
+// is not in use any more where callbacks have taken its place.
+func (in *inbox) handled(callbacks bool) {
+	if in != nil && callbacks && in.waiting == 0 {
+		in.pull = false
+	}
 }
 
 // end wakes everyone who waits.
@@ -65,16 +75,28 @@ func (in *inbox) pop() (Message, bool) {
 	if in == nil || len(in.messages) == 0 {
 		return Message{}, false
 	}
-	m := in.messages[0]
-	in.messages[0] = Message{}
-	in.messages = in.messages[1:]
+	return in.take(0), true
+}
+
+// take takes the message at index i out.
+func (in *inbox) take(i int) Message {
+	m := in.messages[i]
 	in.bytes -= m.cost()
-	if len(in.messages) > 0 {
-		in.signal()
-	} else {
-		in.messages = nil
+	if i < in.passed {
+		in.passed--
 	}
-	return m, true
+	switch {
+	case len(in.messages) == 1:
+		in.messages = nil
+		return m
+	case i == 0:
+		in.messages[0] = Message{}
+		in.messages = in.messages[1:]
+	default:
+		in.messages = slices.Delete(in.messages, i, i+1)
+	}
+	in.signal()
+	return m
 }
 
 func (s *Socket) inboxLocked() *inbox {
@@ -87,7 +109,7 @@ func (s *Socket) inboxLocked() *inbox {
 	return s.inbox
 }
 
-// Receive returns the next message that is no event handled by On, and owns
+// Receive returns the next message that is not an event handled by On, and owns
 // its bytes. It begins the reading if the handler has not returned yet. When
 // the socket has ended it returns a *CloseError; when ctx ends, ctx.Err(), and
 // the socket is as before. Use either Receive or OnMessage: while OnMessage is
@@ -96,20 +118,18 @@ func (s *Socket) Receive(ctx context.Context) (Message, error) {
 	s.mu.Lock()
 	in := s.inboxLocked()
 	in.pull = true
+	in.waiting++
 	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		in.waiting--
+		s.mu.Unlock()
+	}()
 	s.begin()
 	for {
-		s.mu.Lock()
-		if m, ok := in.pop(); ok {
-			s.resume()
-			return m, nil
+		if m, ok, err := s.receiveNow(in); ok || err != nil {
+			return m, err
 		}
-		if s.state == StateClosed {
-			err := s.closing.err()
-			s.mu.Unlock()
-			return Message{}, err
-		}
-		s.mu.Unlock()
 		select {
 		case <-in.wake:
 		case <-ctx.Done():
@@ -118,28 +138,40 @@ func (s *Socket) Receive(ctx context.Context) (Message, error) {
 	}
 }
 
-// resume goes on reading if that had paused; s.mu is held, and released.
-func (s *Socket) resume() {
-	again := s.paused && !s.inbox.full()
-	if again {
-		now := s.srv.engine.wheel.now()
-		s.paused = false
-		s.activity.Store(now)
-		if s.messageAt != 0 {
-			s.messageAt = now
-		}
+func (s *Socket) receiveNow(in *inbox) (m Message, ok bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m, ok = in.pop()
+	if ok {
+		s.resumeLocked()
+	} else if s.state == StateClosed {
+		err = s.closing.err()
 	}
-	s.mu.Unlock()
-	if again {
-		s.schedule(workRead)
-	}
+	return m, ok, err
 }
 
-// arrived hands a message to whoever consumes it.
+// resumeLocked goes on reading if that had paused.
+func (s *Socket) resumeLocked() {
+	if !s.paused || s.inbox.full() {
+		return
+	}
+	now := s.srv.engine.wheel.now()
+	s.paused = false
+	s.activity.Store(now)
+	if s.messageAt != 0 {
+		s.messageAt = now
+	}
+	s.wakeLocked(workRead)
+}
+
+// arrived hands a message to whoever consumes it. What waits and has found a
+// consumer goes before.
 func (s *Socket) arrived(m Message) error {
 	s.mu.Lock()
 	open := s.state == StateOpen
-	events := s.events
+	events := s.events != nil
+	waits := s.inbox != nil && len(s.inbox.messages) > 0
+	failed := s.extra != nil && len(s.extra.errs) > 0
 	s.mu.Unlock()
 	if !open {
 		return nil
@@ -150,7 +182,13 @@ func (s *Socket) arrived(m Message) error {
 	if s.srv.opts.Debug {
 		s.log().Debug("websocket message", slog.String("type", m.Type.String()), slog.Int("bytes", len(m.data)))
 	}
-	if events != nil && m.Type == Text && s.dispatch(m) {
+	if failed {
+		s.tellErrors()
+	}
+	if waits {
+		s.drainInbox()
+	}
+	if events && s.dispatch(m) {
 		return nil
 	}
 	if f := s.onMessage.Load(); f != nil {
@@ -163,12 +201,7 @@ func (s *Socket) arrived(m Message) error {
 // call runs OnMessage's callback; in debug mode it then spoils the bytes, so
 // that keeping them shows.
 func (s *Socket) call(f func(Message), m Message) {
-	defer func() {
-		if v := recover(); v != nil {
-			s.panicked(v)
-		}
-	}()
-	f(m)
+	s.protect(func() { f(m) })
 	if s.srv.opts.Debug {
 		for i := range m.data {
 			m.data[i] = 0xDB
@@ -213,39 +246,56 @@ func (s *Socket) setAside(rest []byte, err error) error {
 // consume lets a new consumer have what waits.
 func (s *Socket) consume() {
 	s.mu.Lock()
-	waits := s.inbox != nil && len(s.inbox.messages) > 0 && s.reading
-	s.mu.Unlock()
-	if waits {
-		s.schedule(workInbox)
+	defer s.mu.Unlock()
+	in := s.inbox
+	if in == nil {
+		return
+	}
+	in.passed = 0
+	if !s.handling {
+		in.handled(true)
+	}
+	if len(in.messages) > 0 && s.reading {
+		s.wakeLocked(workInbox)
 	}
 }
 
-// drainInbox gives waiting messages to the callbacks.
+func (s *Socket) hasCallbacksLocked() bool {
+	return s.events != nil && len(s.events.handlers) > 0 || s.onMessage.Load() != nil
+}
+
+// drainInbox gives waiting messages to the callbacks that have come for them, in
+// their order. Those for Receive stay.
 func (s *Socket) drainInbox() {
 	for {
-		s.mu.Lock()
-		if s.onMessage.Load() == nil && s.events == nil {
-			s.mu.Unlock()
+		m, d, f := s.nextWanted()
+		switch {
+		case d.claimed:
+			s.perform(d)
+		case f != nil:
+			s.call(*f, m)
+		default:
 			return
 		}
-		m, ok := s.inbox.pop()
-		if !ok {
-			s.resume()
-			return
+	}
+}
+
+// nextWanted takes out the first message that a callback wants: what d tells, or
+// f of OnMessage.
+func (s *Socket) nextWanted() (m Message, d delivery, f *func(Message)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for in := s.inbox; in != nil && in.passed < len(in.messages); in.passed++ {
+		m = in.messages[in.passed]
+		if env, ok := parseEnvelope(m); ok && s.events != nil {
+			d = s.claimLocked(&env)
 		}
-		s.mu.Unlock()
-		if s.events != nil && m.Type == Text && s.dispatch(m) {
+		if f = s.onMessage.Load(); !d.claimed && f == nil {
 			continue
 		}
-		f := s.onMessage.Load()
-		if f == nil {
-			s.mu.Lock()
-			s.inbox.messages = append([]Message{m}, s.inbox.messages...)
-			s.inbox.bytes += m.cost()
-			s.inbox.signal()
-			s.mu.Unlock()
-			return
-		}
-		s.call(*f, m)
+		in.take(in.passed)
+		s.resumeLocked()
+		break
 	}
+	return m, d, f
 }

@@ -24,20 +24,23 @@ func TestUnclaimedMessagesAreBounded(t *testing.T) {
 	})
 }
 
-// A message that On has looked at is Receive's again, which may wait by then.
-func TestAMessageThatIsPutBackWakesReceive(t *testing.T) {
-	_, peer, s, _ := meet(t, overTCP, Options{})
-	peer.write(client("1 000 0001", "no event"))
-	peer.alive()
-	s.mu.Lock()
-	s.eventsLocked()
-	in := s.inbox
-	s.mu.Unlock()
-	<-in.wake // as a Receive does that comes while the message is away
-	s.drainInbox()
-	select {
-	case <-in.wake:
-	default:
-		t.Error("nobody is woken")
-	}
+// What no callback wants stays for Receive, in its order.
+func TestAMessageThatOnHasLookedAtIsStillReceived(t *testing.T) {
+	run(t, func(t *testing.T, n network) {
+		_, peer, s, _ := meet(t, n, Options{})
+		ran := make(chan string, 2)
+		for _, text := range []string{"one", `{"type":"event","event":"e"}`, "two", `{"type":"event","event":"e"}`} {
+			peer.say(text)
+		}
+		peer.alive()
+		s.On("e", func(e *Event) { ran <- e.Name })
+		for range 2 {
+			wait(t, ran, "an event")
+		}
+		for _, want := range []string{"one", "two"} {
+			if m, err := s.Receive(t.Context()); err != nil || m.Text() != want {
+				t.Errorf("received %q, %v, want %q", m.Text(), err, want)
+			}
+		}
+	})
 }

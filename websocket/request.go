@@ -73,12 +73,10 @@ func (s *Socket) failRequests() {
 	}
 }
 
-// answered hands a reply to the request that waits for it, and reports whether
-// there was one: a reply that comes too late is dropped.
-func (s *Socket) answered(id json.RawMessage, r reply) bool {
+// answeredLocked hands a reply to the request that waits for it, and reports
+// whether there was one: a reply that comes too late is dropped.
+func (s *Socket) answeredLocked(id json.RawMessage, r reply) bool {
 	key := string(bytes.Trim(id, `"`))
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if wait, ok := s.events.replies[key]; ok {
 		delete(s.events.replies, key)
 		wait <- r

@@ -44,6 +44,9 @@ type membership struct {
 	next *membership // of the same socket
 }
 
+// left is the place of a membership that has ended.
+const left = -1
+
 // crowd is every open socket.
 type crowd struct {
 	mu      sync.Mutex // guards the fields below and every Socket's place
@@ -91,6 +94,7 @@ func (r *room) remove(m *membership) {
 	r.members[last] = nil
 	r.members = r.members[:last]
 	r.list = nil
+	m.at = left
 }
 
 func (r *room) sockets() []*Socket {
@@ -132,10 +136,14 @@ func (h *hub) join(name string, m *membership, limit int) bool {
 	return true
 }
 
+// leave takes m out of its room, once.
 func (h *hub) leave(m *membership) {
 	sh := h.shard(m.room.name)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
+	if m.at == left {
+		return
+	}
 	m.room.remove(m)
 	if len(m.room.members) == 0 {
 		delete(sh.rooms, m.room.name)
@@ -219,7 +227,7 @@ func (s *Socket) membership(name string) (at **membership, n int) {
 	return at, n
 }
 
-// Leave takes the socket out of a room; not being there is no error.
+// Leave takes the socket out of a room; not being there is not an error.
 func (s *Socket) Leave(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -238,15 +246,22 @@ func (s *Socket) Leave(name string) {
 func (s *Socket) LeaveAll() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.state != StateConnecting {
-		for m := s.rooms; m != nil; m = m.next {
-			s.srv.hub.leave(m)
-		}
-	}
+	s.leaveHubLocked()
 	s.rooms = nil
 }
 
-// Rooms lists the rooms that the socket is in.
+// leaveHubLocked takes the socket out of all rooms, and lets it know which these
+// were.
+func (s *Socket) leaveHubLocked() {
+	if s.state == StateConnecting {
+		return
+	}
+	for m := s.rooms; m != nil; m = m.next {
+		s.srv.hub.leave(m)
+	}
+}
+
+// Rooms lists the rooms that the socket is in, or was in when it ended.
 func (s *Socket) Rooms() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -138,8 +138,9 @@ func (s *Socket) sendLarge(h wire.Header, payload []byte) error {
 	if err == errAgain {
 		err = nil
 	}
-	if s.took(n, err) {
-		s.mu.Unlock()
+	more := s.tookLocked(n, err)
+	s.mu.Unlock()
+	if more {
 		s.flush()
 	}
 	return nil

@@ -7,8 +7,11 @@ import (
 	mrand "math/rand/v2"
 	"net/http"
 	"net/netip"
+	"reflect"
 	"sync"
 	"time"
+
+	"github.com/nextrush/nextrush/internal/pace"
 )
 
 // Server accepts sockets on any net/http router and knows all of them. Its
@@ -20,6 +23,8 @@ type Server struct {
 	hub     hub
 	stats   counters
 	started time.Time
+
+	paces sync.Map // *pace.Pace of handlers, by the address of their code
 
 	mu       sync.Mutex // guards the fields below
 	byID     map[[16]byte]*Socket
@@ -163,6 +168,16 @@ func (srv *Server) gone() {
 		close(srv.idle)
 	}
 	srv.mu.Unlock()
+}
+
+// paceOf is the pace of all handlers with the code of f: closures share it.
+func (srv *Server) paceOf(f func(*Socket) error) *pace.Pace {
+	at := reflect.ValueOf(f).Pointer()
+	p, ok := srv.paces.Load(at)
+	if !ok {
+		p, _ = srv.paces.LoadOrStore(at, pace.New())
+	}
+	return p.(*pace.Pace)
 }
 
 func newID() (id [16]byte) {

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 	"unique"
+
+	"github.com/nextrush/nextrush/internal/pace"
 )
 
 // State is the stage of a socket's life.
@@ -37,14 +39,13 @@ type Socket struct {
 	told   unique.Handle[told]
 	base   context.Context // the request's values
 	opened int64           // Unix milliseconds
+	pace   *pace.Pace      // of the handler; nil: never run where we poll
 
 	activity atomic.Int64 // when bytes arrived last, on the wheel's clock
 	wheel    wheelNode
 	place    int32 // guarded by the hub
-	ends     atomic.Int32
 	client   bool
-	ahead    bool  // there is extra.early; of the goroutine that runs the socket
-	slow     uint8 // how many runs more are not made where we poll; of the goroutine that runs the socket
+	ahead    bool // there is extra.early; of the goroutine that runs the socket
 
 	mu       sync.Mutex // guards the fields below
 	state    State
@@ -78,9 +79,10 @@ type told struct{ userAgent, origin, protocol string }
 
 // extra is what few sockets have.
 type extra struct {
-	early []byte // read and not processed: with the handshake, or while the inbox was full
+	early []byte  // read and not processed: with the handshake, or while the inbox was full
+	errs  []error // that OnError is still to be told
 
-	close []func(StatusCode, string)
+	close []func(StatusCode, string) // taken when they are called
 	err   []func(error)
 	ping  []func([]byte)
 	pong  []func([]byte)
@@ -91,10 +93,11 @@ type extra struct {
 type work uint8
 
 const (
-	workRead   work = 1 << iota // bytes may be there
+	workError  work = 1 << iota // errors are to be told
+	workRead                    // bytes may be there
 	workInbox                   // a consumer has come for what waits
 	workDrain                   // the queue has emptied
-	workClosed                  // the end is to be told
+	workClosed                  // the socket has left everything: the end is to be told
 )
 
 // ID is 128 random bits in base64url, 22 characters.
@@ -177,25 +180,24 @@ func (s *Socket) OnMessage(f func(Message)) {
 	s.consume()
 }
 
-// OnClose has f called once when the socket has ended, after the handler
-// returned and all messages were handled: with the peer's code where it closed
-// first, with ours where we did, with 1006 where the connection was lost.
+// OnClose registers f to run once when the socket has ended, after the handler
+// has returned and all messages were handled: with the peer's code where it
+// closed first, with ours where we did, with 1006 where the connection was lost.
+// The socket has left its rooms and the server's list by then; Rooms still tells
+// which rooms it was in. On a socket that has ended f runs soon.
 func (s *Socket) OnClose(f func(code StatusCode, reason string)) {
 	s.mu.Lock()
-	late := s.closing.told
-	if !late {
-		x := s.extras()
-		x.close = append(x.close, f)
-	}
-	code, reason := s.closing.code, s.closing.reason
-	s.mu.Unlock()
-	if late {
-		s.protect(func() { f(code, reason) })
+	defer s.mu.Unlock()
+	x := s.extrasLocked()
+	x.close = append(x.close, f)
+	if s.closing.told {
+		s.wakeLocked(workClosed)
 	}
 }
 
-// OnError has f called with failures of this socket: lost connections,
-// protocol errors of the peer, panics and errors of handlers.
+// OnError registers f to run with failures of this socket: lost connections,
+// protocol errors of the peer, panics and errors of handlers. It runs as the
+// other callbacks do, one at a time, and never inside a call of the program's.
 func (s *Socket) OnError(f func(error)) { s.with(func(x *extra) { x.err = append(x.err, f) }) }
 
 // OnPing has f called with the payload of every ping; the pong is sent anyway.
@@ -211,10 +213,10 @@ func (s *Socket) OnDrain(f func()) { s.with(func(x *extra) { x.drain = append(x.
 func (s *Socket) with(f func(*extra)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	f(s.extras())
+	f(s.extrasLocked())
 }
 
-func (s *Socket) extras() *extra {
+func (s *Socket) extrasLocked() *extra {
 	if s.extra == nil {
 		s.extra = new(extra)
 	}
@@ -223,28 +225,32 @@ func (s *Socket) extras() *extra {
 
 func (s *Socket) log() *slog.Logger { return s.srv.opts.Logger.With("socket", s.ID()) }
 
-// schedule runs the socket for w, unless it is running: then that run sees it.
-func (s *Socket) schedule(w work) {
-	if s.note(w) {
+// wake has the socket run for w. A run that is under way sees it.
+func (s *Socket) wake(w work) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.wakeLocked(w)
+}
+
+func (s *Socket) wakeLocked(w work) {
+	if s.noteLocked(w) {
 		s.srv.engine.run(task{s, runSocket})
 	}
 }
 
-// note adds to what is pending, and reports whether the caller is to run the
-// socket for that.
-func (s *Socket) note(w work) (run bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// noteLocked adds to what is pending, and reports whether the caller must have
+// the socket run for it.
+func (s *Socket) noteLocked(w work) (run bool) {
 	s.pending |= w
-	if s.running || s.due() == 0 {
+	if s.running || s.dueLocked() == 0 {
 		return false
 	}
 	s.running = true
 	return true
 }
 
-// due is what of the pending work can be done now; s.mu is held.
-func (s *Socket) due() work {
+// dueLocked is what of the pending work can be done now.
+func (s *Socket) dueLocked() work {
 	todo := s.pending
 	if !s.reading {
 		todo &^= workRead
@@ -256,59 +262,87 @@ func (s *Socket) due() work {
 }
 
 // readable is called by the driver when there is something to read.
-func (s *Socket) readable() { s.schedule(workRead) }
-
-const (
-	slowRun  = 200 * time.Microsecond // of a socket, that others have waited for
-	slowRuns = 64                     // that follow one, at most, in another goroutine
-)
+func (s *Socket) readable() { s.wake(workRead) }
 
 // readableHere is readable in a goroutine that polls. It is quickest to run the
-// socket here, but others wait: one that was slow runs elsewhere for a while.
+// socket here, but others wait: only handlers that have shown to be quick do.
 func (s *Socket) readableHere(w *worker) {
-	if !s.note(workRead) {
-		return
-	}
-	if s.slow == 0 {
+	s.mu.Lock()
+	run := s.noteLocked(workRead)
+	s.mu.Unlock()
+	switch {
+	case !run:
+	case s.pace.Inline():
 		runSocket(w, s)
-		return
+	default:
+		s.srv.engine.run(task{s, runSocket})
 	}
-	s.slow--
-	s.srv.engine.run(task{s, runSocket})
 }
 
 // runSocket does what is pending until nothing is. Callbacks run here and
 // nowhere else, so they run one at a time.
 func runSocket(w *worker, s *Socket) {
+	returned := false
+	defer func() {
+		if !returned {
+			s.goOnElsewhere(w)
+		}
+	}()
 	for {
 		todo := s.next(w)
 		if todo == 0 {
-			return
+			break
 		}
-		began := s.srv.engine.wheel.now()
-		w.begin(s)
-		await := s.work(w, todo)
-		s.stopBatch()
-		now := s.srv.engine.wheel.now()
-		if now-began > int64(slowRun) {
-			s.slow = slowRuns
-		}
-		w.end(now)
-		if await {
-			s.link.awaitRead()
-		}
+		s.batch(w, todo)
 		if w.polls { // others wait
 			s.passOn()
-			return
+			break
 		}
 	}
+	returned = true
+}
+
+// batch does what is to be done, and writes at its end what that has queued.
+func (s *Socket) batch(w *worker, todo work) {
+	began := s.srv.engine.wheel.now()
+	w.beginBatch(s)
+	await := s.work(todo)
+	s.stopBatch()
+	now := s.srv.engine.wheel.now()
+	w.endBatch(now)
+	s.keepPace(w, time.Duration(now-began))
+	if await {
+		s.link.awaitRead()
+	}
+}
+
+func (s *Socket) keepPace(w *worker, d time.Duration) {
+	switch {
+	case s.pace == nil:
+	case w.polls:
+		s.pace.RanInline(d)
+	default:
+		s.pace.RanInWorker(d)
+	}
+}
+
+// goOnElsewhere is for a callback that ends its goroutine (runtime.Goexit). What
+// had been read with its message is lost, so the connection ends.
+func (s *Socket) goOnElsewhere(w *worker) {
+	s.stopBatch()
+	w.endBatch(s.srv.engine.wheel.now())
+	s.mu.Lock()
+	s.startClose(StatusInternalError, internalError, true)
+	s.mu.Unlock()
+	s.flush()
+	s.srv.engine.run(task{s, runSocket})
 }
 
 // next takes what is pending; with nothing, the socket is no longer running.
 func (s *Socket) next(w *worker) work {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	todo := s.due()
+	todo := s.dueLocked()
 	s.pending &^= todo
 	s.running = todo != 0
 	if s.running {
@@ -320,7 +354,7 @@ func (s *Socket) next(w *worker) work {
 // passOn has another goroutine do what is pending.
 func (s *Socket) passOn() {
 	s.mu.Lock()
-	s.running = s.due() != 0
+	s.running = s.dueLocked() != 0
 	rest := s.running
 	s.mu.Unlock()
 	if rest {
@@ -329,12 +363,15 @@ func (s *Socket) passOn() {
 }
 
 // work reports whether the socket waits for more to read.
-func (s *Socket) work(w *worker, todo work) (await bool) {
+func (s *Socket) work(todo work) (await bool) {
+	if todo&workError != 0 {
+		s.tellErrors()
+	}
 	if todo&workInbox != 0 {
 		s.drainInbox()
 	}
 	if todo&workRead != 0 {
-		await = s.readAll(w)
+		await = s.readAll()
 	}
 	if todo&workDrain != 0 {
 		s.drained()
@@ -353,14 +390,19 @@ func (s *Socket) stopBatch() {
 	s.flush()
 }
 
-// protect runs a callback; a panic in it closes the socket with 1011.
+// protect runs a callback. One that panics, or ends its goroutine, closes the
+// socket with 1011.
 func (s *Socket) protect(f func()) {
+	returned := false
 	defer func() {
 		if v := recover(); v != nil {
 			s.panicked(v)
+		} else if !returned {
+			s.exited()
 		}
 	}()
 	f()
+	returned = true
 }
 
 // host strips the port of an address.

@@ -17,43 +17,51 @@ type writer struct {
 // is waited for by the driver, never here.
 func (s *Socket) flush() {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.dirty = false
-	for !s.writing && s.out != nil && s.link != nil && s.state != StateConnecting {
-		if len(s.out.pieces) == 0 {
-			break
-		}
-		s.writing = true
-		s.writes++
-		turn := s.writes
-		op := &s.out.op
-		s.out.gather()
-		if _, stream := s.link.(*streamLink); stream {
-			s.inHand = s.out.gathered()
-		}
-		s.mu.Unlock()
-		n, err := s.link.write(op)
-		s.mu.Lock()
-		if err == errAgain {
-			s.waiting(turn)
-			break
-		}
-		if !s.took(n, err) {
+	for !s.writing && s.out != nil && len(s.out.pieces) > 0 && s.state != StateConnecting {
+		if !s.writeOnceLocked() {
 			return
 		}
 	}
-	s.mu.Unlock()
 }
 
-// waiting notes that the link goes on with a write in the background, unless
-// it has finished already; s.mu is held.
-func (s *Socket) waiting(turn uint32) {
+// writeOnceLocked lets go of the lock for one write, and reports whether another
+// one may follow.
+func (s *Socket) writeOnceLocked() bool {
+	s.writing = true
+	s.writes++
+	turn := s.writes
+	op := &s.out.op
+	s.out.gather()
+	if _, stream := s.link.(*streamLink); stream {
+		s.inHand = s.out.gathered()
+	}
+	s.mu.Unlock()
+	n, err := s.link.write(op)
+	s.mu.Lock()
+	if err == errAgain {
+		s.waitingLocked(turn)
+		return false
+	}
+	return s.tookLocked(n, err)
+}
+
+// waitingLocked notes that the link goes on with a write in the background,
+// unless it has finished already.
+func (s *Socket) waitingLocked(turn uint32) {
 	if !s.writing || s.writes != turn {
 		return
 	}
 	s.blocked = true
 	s.backlog = s.backlog || s.inHand == 0
 	s.stalled = s.srv.engine.wheel.now()
-	if d := s.writeLimit(); d > 0 {
+	s.watchWriteLocked()
+}
+
+// watchWriteLocked has the wheel look at the write that waits.
+func (s *Socket) watchWriteLocked() {
+	if d := s.writeLimit(); d > 0 && s.blocked {
 		s.srv.engine.wheel.schedule(s, s.stalled+int64(d))
 	}
 }
@@ -72,58 +80,48 @@ func (s *Socket) written(n int, err error) {
 	if s.out != nil && n < s.out.bytes {
 		s.backlog = true
 	}
-	if s.took(n, err) {
-		s.mu.Unlock()
+	more := s.tookLocked(n, err)
+	s.mu.Unlock()
+	if more {
 		s.flush()
 	}
 }
 
-// took accounts for n written bytes. On an error it ends the socket, unlocks
-// and returns false.
-func (s *Socket) took(n int, err error) bool {
+// tookLocked accounts for n written bytes, and reports whether the socket may
+// write more. An error ends it.
+func (s *Socket) tookLocked(n int, err error) bool {
 	s.writing, s.inHand = false, 0
 	s.greeted = s.greeted || n > 0
-	messages := s.out.wrote(n)
+	messages, frames := s.out.wrote(n)
 	st := &s.srv.stats
-	st.bytesSent.Add(int64(n))
+	st.bytesSent.Add(int64(frames))
 	st.sent.Add(int64(messages))
 	if s.state == StateClosed {
 		s.out.release()
 		s.out = nil
-		s.mu.Unlock()
 		return false
 	}
 	if err != nil {
-		s.mu.Unlock()
-		s.lost(err)
+		s.lostLocked(err)
 		return false
 	}
 	if len(s.out.pieces) == 0 {
 		s.out.release()
 		s.out = nil
-		s.queueEmpty()
+		s.emptiedLocked()
 	}
 	return true
 }
 
-// queueEmpty does what waited for the queue to be written; s.mu is held.
-func (s *Socket) queueEmpty() {
+// emptiedLocked does what waited for the queue to be written.
+func (s *Socket) emptiedLocked() {
 	if s.backlog {
 		s.backlog = false
 		if s.extra != nil && s.extra.drain != nil {
-			s.deferWork(workDrain)
+			s.wakeLocked(workDrain)
 		}
 	}
-	s.closeFlushed()
-}
-
-// deferWork schedules work while s.mu is held.
-func (s *Socket) deferWork(w work) {
-	s.pending |= w
-	if !s.running && s.due() != 0 {
-		s.running = true
-		s.srv.engine.run(task{s, runSocket})
-	}
+	s.closeFlushedLocked()
 }
 
 func (s *Socket) drained() {
