@@ -1,6 +1,10 @@
 package main
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
 
 // kind is what is measured of a case.
 type kind int
@@ -10,6 +14,7 @@ const (
 	memory              // of a connection
 	latency             // at a rate that all servers are far from not bearing
 	stalled             // latency with and without a reader that never reads
+	blocked             // what others wait while callbacks block
 )
 
 // benchCase is one kind of load and who has to bear it.
@@ -22,6 +27,7 @@ type benchCase struct {
 	base  string   // server that the others are compared with
 	libs  []string // of cmd/serve, or scripts
 	unit  string   // of the figure that is compared
+	cores string   // for both sides, the server's GOMAXPROCS being their number; "": one each
 }
 
 const (
@@ -31,6 +37,7 @@ const (
 	perRequest   = "µs CPU/request"
 	perIdle      = "KiB/connection"
 	slowest      = "µs, 99th percentile"
+	longestEcho  = "longest echo of another socket, ms"
 )
 
 var (
@@ -41,9 +48,28 @@ var (
 	packed     = []string{"gws-z", "gorilla-z", "coder-z", "bun-z", "nextrush-z"}
 	frameworks = []string{"httprouter", "net/http", "gin", "echo", "chi", "fiber", "express", "fastify", "nextrush"}
 	stacked    = []string{"chi", "gin", "echo", "nextrush"}
+	drivers    = []string{"nextrush-portable", "nextrush"}
+	driversTLS = []string{"nextrush-portable-tls", "nextrush-tls"}
 )
 
-var cases = []benchCase{
+var cases = slices.Concat(compared, fairness)
+
+// fairness compares our own two drivers: a goroutine for each socket is as fair
+// as Go's scheduler.
+var fairness = slices.Concat(
+	block("1,000 for 10 s", drivers, nil, "-conns", "1000", "-path", "/block?for=10s"),
+	block("1,000 for 3 ms", drivers, nil, "-conns", "1000", "-path", "/block?for=3ms"),
+	block("200 for 10 ms beside 12,000 idle sockets", drivers, nil, "-conns", "200", "-idle", "12000", "-path", "/block?for=10ms"),
+	block("20 for 1 s beside 12,000 idle sockets", drivers, nil, "-conns", "20", "-idle", "12000", "-path", "/block?for=1s"),
+	block("200 for 10 ms beside 5,000 idle sockets", drivers, nil, "-conns", "200", "-idle", "5000", "-path", "/block?for=10ms"),
+	block("one for 4 s without a free descriptor", drivers, fewFiles, "-conns", "1", "-fill", "-path", "/block?for=4s"),
+	block("50 for 4 s without a free descriptor", drivers, fewFiles, "-conns", "50", "-fill", "-path", "/block?for=4s"),
+	block("1,000 for 3 ms over TLS", driversTLS, nil, "-conns", "1000", "-tls", "-path", "/block?for=3ms"),
+)
+
+var fewFiles = []string{"-nofile", "120"}
+
+var compared = []benchCase{
 	echo("1 in flight, 200 connections, 128 B", echoes, "-conns", "200"),
 	echo("16 in flight, 100 connections, 128 B", echoes, "-conns", "100", "-inflight", "16"),
 	echo("on 10k connections, 1 in flight, 128 B", fewSockets, "-conns", "10000"),
@@ -110,4 +136,14 @@ func stack(name, base, which string) benchCase {
 		"X-Request-Id,Access-Control-Allow-Origin,X-Content-Type-Options,X-Frame-Options,Content-Security-Policy,Referrer-Policy")
 	return benchCase{name: "http " + name, load: load, serve: []string{"-stack", which},
 		base: base, libs: stacked, unit: perRequest}
+}
+
+// block is a case for a server on one core and one on both.
+func block(name string, libs, serve []string, load ...string) (both []benchCase) {
+	for _, cores := range []string{"", serverCore + "," + loadCore} {
+		n := 1 + strings.Count(cores, ",")
+		both = append(both, benchCase{name: fmt.Sprintf("ws blocked callbacks, %s, GOMAXPROCS=%d", name, n), kind: blocked,
+			load: append([]string{"-mode", "blocked"}, load...), serve: serve, base: libs[0], libs: libs, unit: longestEcho, cores: cores})
+	}
+	return both
 }

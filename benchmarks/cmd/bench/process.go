@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -31,6 +32,12 @@ type sample struct {
 	P50        float64 `json:"p50_us"`
 	P99        float64 `json:"p99_us"`
 	P999       float64 `json:"p999_us"`
+
+	Max     float64 `json:"max_us"`
+	Upgrade float64 `json:"upgrade_us"`
+	Request float64 `json:"request_us"`
+	Peak    float64 `json:"peak_bytes"`
+	Files   float64 `json:"files"`
 }
 
 // scripts are servers that are no Go.
@@ -87,7 +94,7 @@ func (b bench) once(c benchCase, lib string, more ...string) (s sample, err erro
 	// taskset replaces itself by the server: the process is the same.
 	args := slices.Concat([]string{"-addr", addr, "-pid", strconv.Itoa(server.Process.Pid),
 		"-duration", b.duration.String()}, special(c, lib), c.load, more)
-	text, err := pinned(ctx, loadCore, b.load(), args...).Output()
+	text, err := pinned(ctx, cmp.Or(c.cores, loadCore), b.load(), args...).Output()
 	if err != nil {
 		return s, err
 	}
@@ -100,7 +107,7 @@ func (b bench) start(ctx context.Context, c benchCase, lib string) (*exec.Cmd, s
 	if isScript(lib) {
 		command = scripts[lib]
 	}
-	server := pinned(ctx, serverCore, command[0], command[1:]...)
+	server := pinned(ctx, cmp.Or(c.cores, serverCore), command[0], command[1:]...)
 	server.Env = append(os.Environ(), "NODE_ENV=production")
 	out, err := server.StdoutPipe()
 	if err != nil {

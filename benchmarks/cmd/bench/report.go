@@ -85,6 +85,7 @@ var columns = map[kind]string{
 	memory:  "all rounds | goroutines/connection",
 	latency: "all rounds | 50th | 99.9th | server busy",
 	stalled: "all rounds | without that reader | with : without",
+	blocked: "all rounds | 99th | longest upgrade | longest HTTP request | last answer, s | MiB | descriptors",
 }
 
 // table has a line per server, in the order of the case.
@@ -125,6 +126,11 @@ func rest(c benchCase, lib string, samples map[string][]sample) string {
 	case stalled:
 		alone := median(figures(c, samples[lib+withoutReader]))
 		return fmt.Sprintf("%.0f | %.2f", alone, mid(func(s sample) float64 { return s.P99 })/alone)
+	case blocked:
+		return fmt.Sprintf("%.1f | %.1f | %.1f | %.2f | %.0f | %.0f",
+			mid(func(s sample) float64 { return s.P99 / 1e3 }), mid(func(s sample) float64 { return s.Upgrade / 1e3 }),
+			mid(func(s sample) float64 { return s.Request / 1e3 }), mid(func(s sample) float64 { return s.Seconds }),
+			mid(func(s sample) float64 { return s.Peak / (1 << 20) }), mid(func(s sample) float64 { return s.Files }))
 	}
 	return fmt.Sprintf("%.0f | %.0f %%", mid(func(s sample) float64 { return float64(s.Count) / s.Seconds }), busy)
 }
@@ -137,6 +143,8 @@ func figures(c benchCase, samples []sample) []float64 {
 			return s.Memory / 1024
 		case latency, stalled:
 			return s.P99
+		case blocked:
+			return s.Max / 1e3
 		}
 		return s.CPU
 	})
@@ -160,10 +168,7 @@ func median(values []float64) float64 {
 
 // list leaves out what is finer than a latency's precision.
 func list(c benchCase, values ...float64) string {
-	digits := 2
-	if c.kind == latency || c.kind == stalled {
-		digits = 0
-	}
+	digits := map[kind]int{cost: 2, memory: 2, blocked: 1}[c.kind]
 	texts := make([]string, len(values))
 	for i, v := range values {
 		texts[i] = strconv.FormatFloat(v, 'f', digits, 64)

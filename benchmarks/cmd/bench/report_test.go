@@ -56,12 +56,14 @@ func TestEveryBaseIsAmongItsServers(t *testing.T) {
 }
 
 func TestTablesHaveAsManyCellsAsColumns(t *testing.T) {
-	one := []sample{{Count: 10, Seconds: 1, CPU: 8, Memory: 2048, Goroutines: 2, P50: 10, P99: 90, P999: 99}}
+	one := []sample{{Count: 10, Seconds: 1, CPU: 8, Memory: 2048, Goroutines: 2, P50: 10, P99: 90, P999: 99,
+		Max: 5000, Upgrade: 3000, Request: 2000, Peak: 1 << 20, Files: 7}}
 	for kind, want := range map[kind]string{
 		cost:    "| a | 8.00 | 1.000 | 8.00 | 10 | 0 % |",
 		memory:  "| a | 2.00 | 1.000 | 2.00 | 2.00 |",
 		latency: "| a | 90 | 1.000 | 90 | 10 | 99 | 0 % |",
 		stalled: "| a | 90 | 1.000 | 90 | 90 | 1.00 |",
+		blocked: "| a | 5.0 | 1.000 | 5.0 | 0.1 | 3.0 | 2.0 | 1.00 | 1 | 7 |",
 	} {
 		c := benchCase{name: "x", kind: kind, base: "a", libs: []string{"a"}}
 		got := table(c, map[string][]sample{"a": one, "a" + withoutReader: one})

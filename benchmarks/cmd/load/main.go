@@ -9,7 +9,8 @@
 //
 // Modes: echo (-deflate to compress), fanout (every connection is in one room
 // and the first one speaks), idle (every connection talks once and stays),
-// handshake (connect, upgrade, leave), http (one request in flight each).
+// handshake (connect, upgrade, leave), http (one request in flight each), blocked
+// (the callbacks of all connections block at once, and others are measured).
 package main
 
 import (
@@ -35,13 +36,15 @@ type config struct {
 	origin, want     string        // http
 	rate             int           // messages per second, whatever comes back; 0: as many as are answered
 	stalled          bool          // fanout with a rate: one more connection that never reads
-	tls              bool          // idle
+	tls              bool          // idle, blocked
 	goroutines       bool          // idle: the server answers at /goroutines
 	socketIO         bool
+	idle             int  // blocked: connections that say nothing
+	fill             bool // blocked: connect until the server accepts no more
 }
 
 // result is what is printed. Count is of messages echoed or delivered,
-// handshakes, requests or idle connections.
+// handshakes, requests, idle connections or callbacks that have answered.
 type result struct {
 	Mode    string  `json:"mode"`
 	Count   int64   `json:"count"`
@@ -56,11 +59,17 @@ type result struct {
 	P999       float64 `json:"p999_us,omitempty"`
 	Messages   int64   `json:"messages,omitempty"`     // with a rate: all that were sent
 	Kernel     int64   `json:"kernel_bytes,omitempty"` // with -stalled: what the kernel holds for that connection
+
+	Max     float64 `json:"max_us,omitempty"`     // blocked: of another connection's echo, µs
+	Upgrade float64 `json:"upgrade_us,omitempty"` // blocked: longest connect and upgrade
+	Request float64 `json:"request_us,omitempty"` // blocked: longest HTTP request
+	Peak    int64   `json:"peak_bytes,omitempty"` // blocked: server's RSS
+	Files   int     `json:"files,omitempty"`      // blocked: server's descriptors
 }
 
 func main() {
 	var c config
-	flag.StringVar(&c.mode, "mode", "echo", "echo, fanout, idle, handshake or http")
+	flag.StringVar(&c.mode, "mode", "echo", "echo, fanout, idle, handshake, http or blocked")
 	flag.StringVar(&c.addr, "addr", "127.0.0.1:8080", "server's host:port")
 	flag.StringVar(&c.path, "path", "/echo", "request target")
 	flag.IntVar(&c.pid, "pid", 0, "server's process, to read what it uses")
@@ -78,9 +87,11 @@ func main() {
 	flag.StringVar(&c.want, "want", "", "http: headers that the answer must have, comma-separated")
 	flag.IntVar(&c.rate, "rate", 0, "echo, fanout, http: messages per second by timetable; 0: as many as are answered")
 	flag.BoolVar(&c.stalled, "stalled", false, "fanout with -rate: one more in the room, who never reads")
-	flag.BoolVar(&c.tls, "tls", false, "idle: over TLS")
+	flag.BoolVar(&c.tls, "tls", false, "idle, blocked: over TLS")
 	flag.BoolVar(&c.goroutines, "goroutines", false, "idle: ask the server at /goroutines")
 	flag.BoolVar(&c.socketIO, "socketio", false, "echo, fanout: as events of Socket.IO, named as the path")
+	flag.IntVar(&c.idle, "idle", 0, "blocked: connections besides that say nothing")
+	flag.BoolVar(&c.fill, "fill", false, "blocked: connect until the server accepts no more")
 	flag.Parse()
 
 	r, err := run(c)
@@ -95,11 +106,12 @@ func run(c config) (result, error) {
 	if c.conns < 1 || c.inflight < 1 || c.size < 0 || c.duration <= 0 || c.duration > time.Minute {
 		return result{}, errors.New("need -conns and -inflight of at least 1 and a -duration of at most 1m")
 	}
-	if err := descriptors(c.conns); err != nil {
+	if err := descriptors(c.conns + c.idle); err != nil {
 		return result{}, err
 	}
 	modes := map[string]func(config) (result, error){
 		"echo": echo, "fanout": fanout, "idle": idle, "handshake": handshakes, "http": requests,
+		"blocked": blockedCallbacks,
 	}
 	if c.rate > 0 {
 		modes = map[string]func(config) (result, error){"echo": pacedEcho, "fanout": pacedFanout, "http": pacedRequests}

@@ -19,14 +19,15 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	coder "github.com/coder/websocket"
 )
 
 // servers serve a listener until it fails. WebSocket libraries answer at /echo,
 // some at /room, where all are sent what one says, and at /joined, an echo whose
-// connections are in one room and have a heartbeat; HTTP ones have the four
-// routes of http.go.
+// connections are in one room and have a heartbeat; ours has /block as well, whose
+// callbacks block before they echo. HTTP ones have the four routes of http.go.
 var servers = map[string]func(net.Listener) error{
 	"nextrush": serveNextrush,
 
@@ -48,6 +49,9 @@ var servers = map[string]func(net.Listener) error{
 	"nextrush-z":   serveNextrushCompressed,
 	"nextrush-tls": serveNextrushTLS,
 
+	"nextrush-portable":     serveNextrushPortable,
+	"nextrush-portable-tls": serveNextrushPortableTLS,
+
 	"net/http":   serveNetHTTP,
 	"httprouter": serveHTTPRouter,
 	"gin":        serveGin,
@@ -60,8 +64,15 @@ func main() {
 	lib := flag.String("lib", "nextrush", names(servers))
 	addr := flag.String("addr", "127.0.0.1:0", "address to listen on")
 	stack := flag.String("stack", "", "five or production: JSON behind middleware, of "+names(stacks))
+	nofile := flag.Uint64("nofile", 0, "descriptors that the process may have open; 0: as many as the shell allows")
 	flag.Parse()
+	if err := limitFiles(*nofile); err != nil {
+		log.Fatal("serve: ", err)
+	}
 	slog.SetLogLoggerLevel(slog.LevelWarn)
+	if *nofile > 0 {
+		slog.SetLogLoggerLevel(slog.LevelError) // that accept fails is expected
+	}
 	serve := find(*lib, *stack)
 	if serve == nil {
 		log.Fatalf("serve: no -lib %q with -stack %q", *lib, *stack)
@@ -72,6 +83,13 @@ func main() {
 	}
 	fmt.Println(l.Addr())
 	log.Fatal("serve: ", serve(l))
+}
+
+func limitFiles(n uint64) error {
+	if n == 0 {
+		return nil
+	}
+	return syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: n, Max: n})
 }
 
 func names[V any](m map[string]V) string { return strings.Join(slices.Sorted(maps.Keys(m)), ", ") }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"net"
+	"time"
 
 	"github.com/nextrush/nextrush"
 	"github.com/nextrush/nextrush/websocket"
@@ -15,12 +16,24 @@ func serveNextrushCompressed(l net.Listener) error {
 	return newNextrush(websocket.Options{Compression: websocket.Compression{Enabled: true, Threshold: 1}}).Serve(l)
 }
 
+func serveNextrushPortable(l net.Listener) error {
+	return newNextrush(websocket.Options{Driver: websocket.DriverPortable}).Serve(l)
+}
+
 func serveNextrushTLS(l net.Listener) error {
+	return nextrushTLS(l, websocket.DriverAuto)
+}
+
+func serveNextrushPortableTLS(l net.Listener) error {
+	return nextrushTLS(l, websocket.DriverPortable)
+}
+
+func nextrushTLS(l net.Listener, driver websocket.Driver) error {
 	config, err := selfSigned()
 	if err != nil {
 		return err
 	}
-	return newNextrush(websocket.Options{}).ServeTLS(l, config)
+	return newNextrush(websocket.Options{Driver: driver}).ServeTLS(l, config)
 }
 
 func newNextrush(opts websocket.Options) *nextrush.App {
@@ -28,6 +41,17 @@ func newNextrush(opts websocket.Options) *nextrush.App {
 	app.EnableWebSocket(opts)
 	app.WS("/echo", func(s *websocket.Socket, c *nextrush.Context) error {
 		s.OnMessage(func(m websocket.Message) { s.SendMessage(m) })
+		return nil
+	})
+	app.WS("/block", func(s *websocket.Socket, c *nextrush.Context) error {
+		d, err := time.ParseDuration(c.Query("for"))
+		if err != nil {
+			return err
+		}
+		s.OnMessage(func(m websocket.Message) {
+			time.Sleep(d) // as a query to a database would
+			s.SendMessage(m)
+		})
 		return nil
 	})
 	app.WS("/joined", func(s *websocket.Socket, c *nextrush.Context) error {
