@@ -57,14 +57,14 @@ var cases = slices.Concat(compared, fairness)
 // fairness compares our own two drivers: a goroutine for each socket is as fair
 // as Go's scheduler.
 var fairness = slices.Concat(
-	block("1,000 for 10 s", drivers, nil, "-conns", "1000", "-path", "/block?for=10s"),
-	block("1,000 for 3 ms", drivers, nil, "-conns", "1000", "-path", "/block?for=3ms"),
-	block("200 for 10 ms beside 12,000 idle sockets", drivers, nil, "-conns", "200", "-idle", "12000", "-path", "/block?for=10ms"),
-	block("20 for 1 s beside 12,000 idle sockets", drivers, nil, "-conns", "20", "-idle", "12000", "-path", "/block?for=1s"),
-	block("200 for 10 ms beside 5,000 idle sockets", drivers, nil, "-conns", "200", "-idle", "5000", "-path", "/block?for=10ms"),
-	block("one for 4 s without a free descriptor", drivers, fewFiles, "-conns", "1", "-fill", "-path", "/block?for=4s"),
-	block("50 for 4 s without a free descriptor", drivers, fewFiles, "-conns", "50", "-fill", "-path", "/block?for=4s"),
-	block("1,000 for 3 ms over TLS", driversTLS, nil, "-conns", "1000", "-tls", "-path", "/block?for=3ms"),
+	block("1000 × 10 s", drivers, nil, "-conns", "1000", "-path", "/block?for=10s"),
+	block("1000 × 3 ms", drivers, nil, "-conns", "1000", "-path", "/block?for=3ms"),
+	block("200 × 10 ms beside 12000 idle", drivers, nil, "-conns", "200", "-idle", "12000", "-path", "/block?for=10ms"),
+	block("20 × 1 s beside 12000 idle", drivers, nil, "-conns", "20", "-idle", "12000", "-path", "/block?for=1s"),
+	block("200 × 10 ms beside 5000 idle", drivers, nil, "-conns", "200", "-idle", "5000", "-path", "/block?for=10ms"),
+	block("1 × 4 s without a free descriptor", drivers, fewFiles, "-conns", "1", "-fill", "-path", "/block?for=4s"),
+	block("50 × 4 s without a free descriptor", drivers, fewFiles, "-conns", "50", "-fill", "-path", "/block?for=4s"),
+	block("1000 × 3 ms over TLS", driversTLS, nil, "-conns", "1000", "-tls", "-path", "/block?for=3ms"),
 )
 
 var fewFiles = []string{"-nofile", "120"}
@@ -142,7 +142,7 @@ func stack(name, base, which string) benchCase {
 func block(name string, libs, serve []string, load ...string) (both []benchCase) {
 	for _, cores := range []string{"", serverCore + "," + loadCore} {
 		n := 1 + strings.Count(cores, ",")
-		both = append(both, benchCase{name: fmt.Sprintf("ws blocked callbacks, %s, GOMAXPROCS=%d", name, n), kind: blocked,
+		both = append(both, benchCase{name: fmt.Sprintf("ws blocked %s, GOMAXPROCS=%d", name, n), kind: blocked,
 			load: append([]string{"-mode", "blocked"}, load...), serve: serve, base: libs[0], libs: libs, unit: longestEcho, cores: cores})
 	}
 	return both
