@@ -120,7 +120,7 @@ func (p *peer) next() (frame, error) {
 }
 
 // take removes the whole frames from the buffer and counts them, but for pings,
-// which no load lasts long enough to have to answer.
+// which it answers.
 func (p *peer) take(m message) (int, error) {
 	count, used := 0, 0
 	for {
@@ -133,6 +133,7 @@ func (p *peer) take(m message) (int, error) {
 		}
 		used += size
 		if f.first == fin|opPing {
+			p.Write(clientFrame(fin|opPong, f.payload)) // an error shows in the next read
 			continue
 		}
 		if !m.same(f) {

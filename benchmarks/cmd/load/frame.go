@@ -18,6 +18,7 @@ const (
 	opBinary   = 0x2
 	opClose    = 0x8
 	opPing     = 0x9
+	opPong     = 0xa
 	opMask     = 0x0f
 	maskBit    = 0x80
 	maxPayload = 16 << 20 // bytes; no server here has a reason to send more
