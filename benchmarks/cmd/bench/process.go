@@ -38,6 +38,7 @@ type sample struct {
 	Request float64 `json:"request_us"`
 	Peak    float64 `json:"peak_bytes"`
 	Files   float64 `json:"files"`
+	Cut     float64 `json:"cut"`
 }
 
 // scripts are servers that are no Go.

@@ -85,7 +85,7 @@ var columns = map[kind]string{
 	memory:  "all rounds | goroutines/connection",
 	latency: "all rounds | 50th | 99.9th | server busy",
 	stalled: "all rounds | without that reader | with : without",
-	blocked: "all rounds | 99th | longest upgrade | longest HTTP request | last answer, s | MiB | descriptors",
+	blocked: "all rounds | 99th | longest upgrade | longest HTTP request | last answer, s | cut | MiB | descriptors",
 }
 
 // table has a line per server, in the order of the case.
@@ -127,10 +127,11 @@ func rest(c benchCase, lib string, samples map[string][]sample) string {
 		alone := median(figures(c, samples[lib+withoutReader]))
 		return fmt.Sprintf("%.0f | %.2f", alone, mid(func(s sample) float64 { return s.P99 })/alone)
 	case blocked:
-		return fmt.Sprintf("%.1f | %.1f | %.1f | %.2f | %.0f | %.0f",
+		return fmt.Sprintf("%.1f | %.1f | %.1f | %.2f | %.0f | %.0f | %.0f",
 			mid(func(s sample) float64 { return s.P99 / 1e3 }), mid(func(s sample) float64 { return s.Upgrade / 1e3 }),
 			mid(func(s sample) float64 { return s.Request / 1e3 }), mid(func(s sample) float64 { return s.Seconds }),
-			mid(func(s sample) float64 { return s.Peak / (1 << 20) }), mid(func(s sample) float64 { return s.Files }))
+			mid(func(s sample) float64 { return s.Cut }), mid(func(s sample) float64 { return s.Peak / (1 << 20) }),
+			mid(func(s sample) float64 { return s.Files }))
 	}
 	return fmt.Sprintf("%.0f | %.0f %%", mid(func(s sample) float64 { return float64(s.Count) / s.Seconds }), busy)
 }

@@ -63,7 +63,7 @@ func TestTablesHaveAsManyCellsAsColumns(t *testing.T) {
 		memory:  "| a | 2.00 | 1.000 | 2.00 | 2.00 |",
 		latency: "| a | 90 | 1.000 | 90 | 10 | 99 | 0 % |",
 		stalled: "| a | 90 | 1.000 | 90 | 90 | 1.00 |",
-		blocked: "| a | 5.0 | 1.000 | 5.0 | 0.1 | 3.0 | 2.0 | 1.00 | 1 | 7 |",
+		blocked: "| a | 5.0 | 1.000 | 5.0 | 0.1 | 3.0 | 2.0 | 1.00 | 0 | 1 | 7 |",
 	} {
 		c := benchCase{name: "x", kind: kind, base: "a", libs: []string{"a"}}
 		got := table(c, map[string][]sample{"a": one, "a" + withoutReader: one})

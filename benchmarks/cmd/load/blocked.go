@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -155,8 +156,8 @@ func (w *crowd) measure() (result, error) {
 	return r, err
 }
 
-// burst sends all messages at once and waits for the answers. Asking ends with
-// the last one.
+// burst sends all messages at once and waits for the answers, or until the server
+// has cut who did not get one. Asking ends with the last.
 func (w *crowd) burst(r *result) error {
 	var once sync.Once
 	end := func() { once.Do(func() { close(w.over) }) }
@@ -170,15 +171,21 @@ func (w *crowd) burst(r *result) error {
 			return err
 		}
 	}
-	err := spread(len(w.blocked), len(w.blocked), func(i int) error {
+	var cut atomic.Int64
+	spread(len(w.blocked), len(w.blocked), func(i int) error {
 		for {
-			if n, err := w.blocked[i].read(w.m); n > 0 || err != nil {
-				return err
+			n, err := w.blocked[i].read(w.m)
+			if err != nil {
+				cut.Add(1)
+			}
+			if n > 0 || err != nil {
+				return nil
 			}
 		}
 	})
-	r.Count, r.Seconds = int64(len(w.blocked)), time.Since(w.start).Seconds()
-	return err
+	r.Cut = cut.Load()
+	r.Count, r.Seconds = int64(len(w.blocked))-r.Cut, time.Since(w.start).Seconds()
+	return nil
 }
 
 // echoes are due by the clock, whether or not the last one has come back, and

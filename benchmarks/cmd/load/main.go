@@ -65,6 +65,7 @@ type result struct {
 	Request float64 `json:"request_us,omitempty"` // blocked: longest HTTP request
 	Peak    int64   `json:"peak_bytes,omitempty"` // blocked: server's RSS
 	Files   int     `json:"files,omitempty"`      // blocked: server's descriptors
+	Cut     int64   `json:"cut,omitempty"`        // blocked: sockets that got no answer
 }
 
 func main() {
