@@ -207,7 +207,7 @@ func (s *Socket) Refuse() {
 func (s *Socket) abandon() {
 	s.state = StateClosed
 	c := s.ending()
-	c.told = true
+	c.told, c.gone = true, true
 	c.code = StatusAbnormalClosure
 	s.upgrade = nil
 	s.rooms = nil
@@ -216,6 +216,11 @@ func (s *Socket) abandon() {
 		s.out = nil
 	}
 	s.life.end(c.err())
+	s.inbox.end()
+	s.failRequestsLocked()
+	if s.extra != nil && s.extra.close != nil {
+		s.wakeLocked(workClosed)
+	}
 }
 
 // Open sends the 101 and what was queued, takes the connection away from
@@ -225,9 +230,6 @@ func (s *Socket) abandon() {
 func (s *Socket) Open(handler func(*Socket) error) error {
 	s.mu.Lock()
 	u := s.upgrade
-	code, reason := s.closing.code, s.closing.reason
-	closed := s.mute
-	s.mute = false
 	s.mu.Unlock()
 	if u == nil {
 		return &HandshakeError{Status: http.StatusInternalServerError, Message: "socket is not connecting"}
@@ -242,9 +244,6 @@ func (s *Socket) Open(handler func(*Socket) error) error {
 	}
 	if !s.start(conn, early, s.answer(u), handler) {
 		return ErrServerClosed
-	}
-	if closed {
-		s.Close(code, reason)
 	}
 	return nil
 }
@@ -340,6 +339,9 @@ func (s *Socket) open(l link, answer []byte) {
 			s.out = borrowOutbox()
 		}
 		s.out.greet(answer)
+	}
+	if s.mute { // Close was called before
+		s.startClose(s.closing.code, s.closing.reason, false)
 	}
 }
 

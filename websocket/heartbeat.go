@@ -131,6 +131,7 @@ func (s *Socket) beat(now int64, next *int64) error {
 		*next = min(*next, due)
 		return nil
 	}
+	s.thawLocked()
 	s.pingAt = now
 	s.control(wire.OpPing, binary.BigEndian.AppendUint64(nil, uint64(now)))
 	if d := int64(s.srv.opts.PongTimeout); d > 0 {

@@ -36,7 +36,9 @@ func newLoopLink(s *Socket, conn net.Conn) (link, bool) {
 			tcp := t.Conn
 			t.Conn = taken
 			t.link.Store(l)
-			s.pending = workRead // of what crypto/tls may have read already
+			s.mu.Lock()
+			s.pending |= workRead // of what crypto/tls may have read already
+			s.mu.Unlock()
 			if poller.Take(tcp, &l.conn, l) == nil {
 				return l, true
 			}

@@ -164,6 +164,16 @@ func (s *Socket) resumeLocked() {
 	s.wakeLocked(workRead)
 }
 
+// thawLocked goes on reading where messages wait for a Receive that nobody has
+// called for long, and nobody is there to call: else the end of the connection
+// would never show.
+func (s *Socket) thawLocked() {
+	if in := s.inbox; s.paused && !s.handling && in.waiting == 0 && !in.wait {
+		in.pull = false
+		s.resumeLocked()
+	}
+}
+
 // arrived hands a message to whoever consumes it. What waits and has found a
 // consumer goes before.
 func (s *Socket) arrived(m Message) error {

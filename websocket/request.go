@@ -60,10 +60,8 @@ func (s *Socket) forget(id string) {
 	delete(s.events.replies, id)
 }
 
-// failRequests ends the waiting for replies.
-func (s *Socket) failRequests() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// failRequestsLocked ends the waiting for replies.
+func (s *Socket) failRequestsLocked() {
 	if s.events == nil {
 		return
 	}
