@@ -50,10 +50,14 @@ func (c *closing) err() *CloseError {
 
 // Close starts the close handshake (RFC 6455 §7.1.2): what is queued is sent,
 // then a close frame, then the peer's answer is awaited for CloseTimeout. It
-// does not block. A reason over 123 bytes is cut; a code that must not be sent
-// (RFC 6455 §7.4.1) is an error. Closing a second time does nothing.
+// does not block. A reason over 123 bytes is cut. 0 sends no code and no reason,
+// which is told as 1005; another code that must not be sent (RFC 6455 §7.4.1) is
+// an error. Closing a second time does nothing.
 func (s *Socket) Close(code StatusCode, reason string) error {
-	if code != 0 && code != StatusNoStatusRcvd && !wire.ValidCloseCode(uint16(code)) {
+	switch {
+	case code == 0, code == StatusNoStatusRcvd:
+		code, reason = StatusNoStatusRcvd, ""
+	case !wire.ValidCloseCode(uint16(code)):
 		return fmt.Errorf("websocket: close: code %d must not be sent", code)
 	}
 	s.mu.Lock()

@@ -2,6 +2,7 @@ package websocket
 
 import (
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -130,8 +131,9 @@ type task struct {
 type worker struct {
 	eng   *engine
 	task  chan task
-	polls bool // it runs what the poller finds
-	place int  // in engine.watched; guarded by the engine's mu
+	polls bool   // it runs what the poller finds
+	gid   string // tells the goroutine; of the goroutine itself until cur is set
+	place int    // in engine.watched; guarded by the engine's mu
 
 	mu      sync.Mutex // guards the fields below
 	watched bool
@@ -166,6 +168,9 @@ func (w *worker) end() {
 // beginBatch opens a batch of s: what its callbacks send is held back until endBatch.
 func (w *worker) beginBatch(s *Socket) {
 	w.eng.active.Add(1)
+	if w.gid == "" {
+		w.gid = goroutine()
+	}
 	w.mu.Lock()
 	w.cur, w.slow, w.rounds = s, false, 0
 	if !w.watched && !w.polls {
@@ -193,6 +198,21 @@ func (w *worker) endBatch(now int64) {
 		w.eng.active.Add(-1)
 	}
 	w.flushAll(dirty)
+}
+
+// runs reports whether the caller is in a callback of s that w runs.
+func (w *worker) runs(s *Socket) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.cur == s && w.gid == goroutine()
+}
+
+// goroutine is what tells the caller's goroutine from others, "goroutine 7". It
+// takes a microsecond.
+func goroutine() string {
+	var buf [32]byte
+	text, _, _ := strings.Cut(string(buf[:runtime.Stack(buf[:], false)]), " [")
+	return text
 }
 
 // hold takes receivers to flush when the batch of s ends, and reports false

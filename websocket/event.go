@@ -345,8 +345,7 @@ func (e *events) take(name string) (list []handler, some bool) {
 }
 
 func (s *Socket) eventFailed(e *Event, err error) {
-	var end *CloseError
-	if errors.As(err, &end) && s.Close(end.Code, end.Reason) == nil {
+	if s.closedBy(err) {
 		return
 	}
 	s.refuse(e, err)

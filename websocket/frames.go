@@ -23,7 +23,6 @@ var (
 	errTooBig      = &wire.Error{Code: 1009, Reason: "message too big"}
 	errFragments   = &wire.Error{Code: 1008, Reason: "too many empty fragments"}
 	errStalled     = &wire.Error{Code: 1008, Reason: "message does not progress"}
-	errControls    = &wire.Error{Code: 1008, Reason: "too many control frames"}
 	errRate        = &wire.Error{Code: 1008, Reason: "rate limit exceeded"}
 )
 
@@ -40,7 +39,10 @@ func (s *Socket) admitFrame(h *wire.Header) error {
 		return s.maskError()
 	}
 	if h.Op.IsControl() {
-		return s.admitControl(h.Op)
+		if h.Op == wire.OpClose {
+			return nil
+		}
+		return s.admitMessage(int(h.Length))
 	}
 	open := s.read != nil && s.read.message
 	switch {
@@ -61,12 +63,12 @@ func (s *Socket) admitFrame(h *wire.Header) error {
 	return nil
 }
 
-// wireLimit is the most payload that a message may have on the wire. Deflate
-// adds a few bytes to what it can not compress.
+// wireLimit is the most payload that a message may have on the wire. Where it does
+// not compress, stored blocks add a few bytes and the fixed code an eighth.
 func (s *Socket) wireLimit(compressed bool) int64 {
 	limit := s.srv.opts.MaxMessageSize
 	if compressed {
-		limit += limit>>9 + 64
+		limit += limit>>3 + 64
 	}
 	return limit
 }
@@ -241,24 +243,18 @@ func (s *Socket) pinged(payload []byte) {
 	if s.extra != nil {
 		callbacks = s.extra.ping
 	}
+	flush := false
 	if s.state == StateOpen && !s.mute {
-		s.answerPing(payload)
+		s.control(wire.OpPong, payload)
+		flush = s.mayFlush()
 	}
 	s.mu.Unlock()
+	if flush {
+		s.flush()
+	}
 	for _, f := range callbacks {
 		s.protect(func() { f(payload) })
 	}
-}
-
-// maxWaitingPongs bounds the pongs that a peer leaves unread; only the latest
-// ping needs an answer (RFC 6455 §5.5.3).
-const maxWaitingPongs = 64 * wire.MaxControlPayload
-
-func (s *Socket) answerPing(payload []byte) {
-	if s.blocked && s.out != nil && s.out.bytes > s.srv.opts.SendQueue+maxWaitingPongs {
-		return
-	}
-	s.control(wire.OpPong, payload)
 }
 
 func (s *Socket) ponged(payload []byte) {

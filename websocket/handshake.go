@@ -378,11 +378,29 @@ func (s *Socket) handlerFailed(err error) {
 	switch {
 	case s.State() == StateClosed, errors.Is(err, ErrClosed) && !errors.As(err, &end):
 		return
-	case errors.As(err, &end) && s.Close(end.Code, end.Reason) == nil:
-		return
 	case errors.Is(err, context.Canceled) && s.State() != StateOpen:
 		return
+	case s.closedBy(err):
+		return
 	}
+	s.failed(err)
+}
+
+// closedBy closes with the code of a *CloseError, or 1011 where that must not be
+// sent: it is how another connection has ended. It reports false for another error.
+func (s *Socket) closedBy(err error) bool {
+	var end *CloseError
+	if !errors.As(err, &end) {
+		return false
+	}
+	if s.Close(end.Code, end.Reason) != nil {
+		s.failed(err)
+	}
+	return true
+}
+
+// failed closes with 1011 because of an error of the program's.
+func (s *Socket) failed(err error) {
 	s.log().Error("websocket: handler failed", "error", err)
 	s.report(err)
 	s.abort(StatusInternalError, internalError)

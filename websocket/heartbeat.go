@@ -11,8 +11,6 @@ import (
 
 const (
 	messageStall = 30 * time.Second // without a byte of an open message, then 1008
-	controlRate  = 10               // control frames a second, then 1008
-	controlBurst = 50
 )
 
 var (
@@ -28,10 +26,7 @@ type timers struct {
 
 	messageAt int64 // when the open message grew last; 0: none is open
 
-	// Of the goroutine that runs the socket:
-	controlAt int64
-	controls  float32 // tokens for control frames
-	rate      *bucket
+	rate *bucket // of the goroutine that runs the socket
 }
 
 // tick does what is due at now and returns when to look again; 0: never.
@@ -191,7 +186,7 @@ func (s *Socket) watchProgress() {
 	first := s.messageAt == 0
 	s.messageAt = now
 	s.mu.Unlock()
-	if first && s.srv.opts.PingInterval < 0 {
+	if every := s.pingEvery(); first && (every == 0 || every > int64(messageStall)) {
 		s.srv.engine.wheel.schedule(s, now+int64(messageStall))
 	}
 }
@@ -202,32 +197,13 @@ func (s *Socket) progressed() {
 	s.mu.Unlock()
 }
 
-// admitControl bounds the control frames of a peer; a close frame may always come.
-func (s *Socket) admitControl(op wire.Opcode) error {
-	if op == wire.OpClose {
-		return nil
-	}
-	now := s.srv.engine.wheel.now()
-	if s.controlAt == 0 {
-		s.controls = controlBurst
-	} else {
-		s.controls += controlRate * float32(now-s.controlAt) / float32(time.Second)
-	}
-	s.controlAt = now
-	s.controls = min(s.controls, controlBurst) - 1
-	if s.controls < 0 {
-		return errControls
-	}
-	return nil
-}
-
 // bucket counts what a peer may still send.
 type bucket struct {
 	messages, bytes float64
 	at              int64
 }
 
-// admitMessage applies Options.RateLimit.
+// admitMessage applies Options.RateLimit to a message or a control frame.
 func (s *Socket) admitMessage(size int) error {
 	limit := s.srv.opts.RateLimit
 	if limit.Messages == 0 && limit.Bytes == 0 {

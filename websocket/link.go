@@ -124,13 +124,13 @@ func (l *streamLink) finish(op *writeOp) {
 	for _, p := range joined(op.pieces) {
 		for len(p) > 0 {
 			n, err := l.conn.Write(p[:min(len(p), streamPartSize)])
+			l.s.progress()
 			sent += n
 			if err != nil {
 				l.s.written(sent, err)
 				return
 			}
 			p = p[n:]
-			l.s.progress()
 		}
 	}
 	l.s.written(sent, nil)

@@ -11,8 +11,11 @@ const (
 	outboxSize    = 4 << 10  // bytes of a fresh arena
 	outboxMax     = 64 << 10 // bytes of the largest arena that is kept
 	inlineShared  = 1 << 10  // a shared frame up to this size is copied behind others
+	inlineStalled = 64       // the same while the peer takes nothing; about what referring to it costs
 	flushAt       = 64 << 10 // bytes at which a batch is written before its end
 	maxWritePiece = 64       // pieces of one gathered write
+	keptPieces    = 1 << 10  // of the longest list that is kept
+	maxPongs      = 64       // that wait for a peer; then the newest takes the place of the one before (RFC 6455 §5.5.3)
 )
 
 // outbox is what a socket has queued: pieces in order, each a run of whole
@@ -39,8 +42,10 @@ type piece struct {
 }
 
 var outboxes = sync.Pool{New: func() any {
-	return &outbox{pieces: make([]piece, 0, 8), arena: make([]byte, 0, outboxSize)}
+	return &outbox{pieces: newPieces(), arena: make([]byte, 0, outboxSize)}
 }}
+
+func newPieces() []piece { return make([]piece, 0, 8) }
 
 func borrowOutbox() *outbox { return outboxes.Get().(*outbox) }
 
@@ -48,6 +53,9 @@ func borrowOutbox() *outbox { return outboxes.Get().(*outbox) }
 func (o *outbox) release() {
 	clear(o.pieces)
 	o.pieces = o.pieces[:0]
+	if n := cap(o.pieces); n < 8 || n > keptPieces {
+		o.pieces = newPieces()
+	}
 	o.off, o.busy, o.bytes, o.answer = 0, 0, 0, 0
 	if cap(o.arena) > outboxMax {
 		o.arena = make([]byte, 0, outboxSize)
@@ -142,9 +150,14 @@ func messageCount(op wire.Opcode) int32 {
 	return 1
 }
 
-// shared queues a whole frame that other sockets have too.
-func (o *outbox) shared(frame []byte, merge bool) {
-	if merge && len(o.pieces) > 0 && len(frame) <= inlineShared {
+// shared queues a whole frame that other sockets have too. stalled tells that
+// the peer takes nothing: then others may have to keep the same frame as long.
+func (o *outbox) shared(frame []byte, merge, stalled bool) {
+	inline := inlineShared
+	if stalled {
+		inline = inlineStalled
+	}
+	if merge && len(o.pieces) > 0 && len(frame) <= inline {
 		o.reserve(len(frame))
 		start := len(o.arena)
 		o.arena = append(o.arena, frame...)
@@ -171,12 +184,19 @@ func (o *outbox) messages(skip int) (n int32) {
 	return n
 }
 
-// urgent puts a control frame before the messages that wait, behind the piece
+// urgent puts a control frame before the messages that wait, after the piece
 // that is being written and the control frames that came before it.
 func (o *outbox) urgent(b []byte) {
-	at := o.begun()
+	first := o.begun()
+	at := first
 	for at < len(o.pieces) && o.pieces[at].urgent {
 		at++
+	}
+	o.bytes += len(b)
+	if last := at - 1; at-first >= maxPongs && isPong(b) && isPong(o.pieces[last].b) {
+		o.bytes -= len(o.pieces[last].b)
+		o.pieces[last].b = b
+		return
 	}
 	if at >= len(o.pieces) {
 		o.closeTail()
@@ -185,8 +205,9 @@ func (o *outbox) urgent(b []byte) {
 	if at > 0 {
 		o.pieces[at-1].open = false
 	}
-	o.bytes += len(b)
 }
+
+func isPong(frame []byte) bool { return wire.Opcode(frame[0]&0x0F) == wire.OpPong }
 
 // begun is how many pieces a write has begun; they stay, in their order.
 func (o *outbox) begun() int {
@@ -197,20 +218,25 @@ func (o *outbox) begun() int {
 }
 
 // dropOldest drops messages that no write has begun until need bytes fit in
-// limit; it returns how many it dropped and whether they fit now.
+// limit; it returns how many it dropped and whether they fit now. What stays in
+// front of those is moved up to the rest, so that the cost is that of what is
+// dropped and not of what waits.
 func (o *outbox) dropOldest(need, limit int) (dropped int, ok bool) {
-	first := o.begun()
-	keep := o.pieces[:first]
-	for _, p := range o.pieces[first:] {
-		if o.bytes+need > limit && p.messages > 0 {
+	kept := o.begun()
+	at := kept
+	for ; at < len(o.pieces) && o.bytes+need > limit; at++ {
+		if p := o.pieces[at]; p.messages > 0 {
 			o.bytes -= len(p.b)
 			dropped += int(p.messages)
-			continue
+		} else {
+			o.pieces[kept] = p
+			kept++
 		}
-		keep = append(keep, p)
 	}
-	clear(o.pieces[len(keep):])
-	o.pieces = keep
+	gap := at - kept
+	copy(o.pieces[gap:at], o.pieces[:kept])
+	clear(o.pieces[:gap])
+	o.pieces = o.pieces[gap:]
 	return dropped, o.bytes+need <= limit
 }
 
@@ -257,8 +283,11 @@ func (o *outbox) wrote(n int) (messages int32, frames int) {
 	}
 	o.off = n
 	clear(o.op.pieces)
-	left := copy(o.pieces, o.pieces[done:])
-	clear(o.pieces[left:])
-	o.pieces = o.pieces[:left]
+	clear(o.pieces[:done])
+	if done == len(o.pieces) {
+		o.pieces = o.pieces[:0]
+	} else {
+		o.pieces = o.pieces[done:]
+	}
 	return messages, frames
 }

@@ -8,10 +8,9 @@ import (
 )
 
 const (
-	keptMessageSize = 2 << 20  // bytes of the largest message buffer that is kept
-	directSize      = 8 << 10  // bytes of payload still to come, to be read to where they belong
-	directAhead     = 64 << 10 // bytes of room for that, or as many as have come
-	readTurn        = 16       // reads of one socket before others have a turn
+	keptMessageSize = 2 << 20 // bytes of the largest message buffer that is kept
+	directSize      = 8 << 10 // bytes of payload that have come, and that are still to come, to be read to where they belong
+	readTurn        = 16      // reads of one socket before others have a turn
 )
 
 // reader is the state of an unfinished frame or message. A socket has one only
@@ -135,14 +134,17 @@ func (s *Socket) mayRead() bool {
 }
 
 // room is where to read to: buf, or, for a long payload, where it belongs. That
-// is no longer than what the peer has sent of the message already, or 64 KiB.
+// is no longer than what the peer has sent of the message already.
 func (s *Socket) room(buf []byte) (into []byte, direct bool) {
 	r := s.read
 	if r == nil || !r.inFrame || r.frame.Op.IsControl() || r.frame.Length-r.at < directSize {
 		return buf, false
 	}
 	have := len(r.data)
-	r.data = slices.Grow(r.data, int(min(r.frame.Length-r.at, int64(max(have, directAhead)))))
+	if have < directSize {
+		return buf, false
+	}
+	r.data = slices.Grow(r.data, int(min(r.frame.Length-r.at, int64(have))))
 	free := r.data[have:cap(r.data)]
 	return free[:min(int64(len(free)), r.frame.Length-r.at)], true
 }

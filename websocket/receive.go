@@ -113,8 +113,12 @@ func (s *Socket) inboxLocked() *inbox {
 // its bytes. It begins the reading if the handler has not returned yet. When
 // the socket has ended it returns a *CloseError; when ctx ends, ctx.Err(), and
 // the socket is as before. Use either Receive or OnMessage: while OnMessage is
-// set, it gets the messages.
+// set, it gets the messages. In a callback of the same socket, which would wait
+// for itself, it fails with ErrInCallback.
 func (s *Socket) Receive(ctx context.Context) (Message, error) {
+	if s.inCallback() {
+		return Message{}, ErrInCallback
+	}
 	s.mu.Lock()
 	in := s.inboxLocked()
 	in.pull = true

@@ -11,10 +11,13 @@ const maxRequests = 1024 // replies awaited at once by one socket
 
 // Request sends an event and waits for the peer's reply. Its errors are
 // ctx.Err(), a *CloseError when the socket ends, an *EventError when the peer
-// answers with one, ErrTooManyRequests. Do not call it from a callback of the
-// same socket: the reply could not be read. Nor can it by a client while a message
-// before it waits for a consumer; see [Dial].
+// answers with one, ErrTooManyRequests, and ErrInCallback in a callback of the
+// same socket, where the reply could not be read: call it in a goroutine. Nor can
+// it by a client while a message before it waits for a consumer; see [Dial].
 func (s *Socket) Request(ctx context.Context, event string, args ...any) (*Event, error) {
+	if s.inCallback() {
+		return nil, ErrInCallback
+	}
 	id, wait, err := s.await()
 	if err != nil {
 		return nil, err

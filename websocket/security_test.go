@@ -64,18 +64,6 @@ func TestMessageLimitIsExact(t *testing.T) {
 	})
 }
 
-func TestPingFloodIsEnded(t *testing.T) {
-	run(t, func(t *testing.T, n network) {
-		peer := n.serve(t, Options{}, echo).raw(t)
-		var flood []byte
-		for range 10 * controlBurst {
-			flood = append(flood, client("1 000 1001", strings.Repeat("p", 125))...)
-		}
-		go peer.write(flood)
-		peer.expectClose(StatusPolicyViolation)
-	})
-}
-
 // stalled is a bubble with one socket whose end is awaited.
 func stalled(t *testing.T, opts Options, f func(peer *raw, s *Socket), want StatusCode, least, most time.Duration) {
 	synctest.Test(t, func(t *testing.T) {

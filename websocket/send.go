@@ -159,7 +159,7 @@ func (s *Socket) maskHeader(h *wire.Header, length int) {
 // flushed by the caller: with list, unless it is in a list for that already.
 func (s *Socket) enqueue(p *Prepared, volatile, list bool) (flush bool, err error) {
 	if s.client || s.codec != nil && s.codec.compressor != nil {
-		if volatile && s.Buffered() > volatileLimit {
+		if volatile && s.stalledBy(volatileLimit) {
 			s.srv.stats.dropped.Add(1)
 			return false, ErrDropped
 		}
@@ -171,19 +171,26 @@ func (s *Socket) enqueue(p *Prepared, volatile, list bool) (flush bool, err erro
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if volatile && s.blocked && s.out != nil && s.out.bytes > volatileLimit {
+	if volatile && s.blocked && s.bufferedLocked() > volatileLimit {
 		s.srv.stats.dropped.Add(1)
 		return false, ErrDropped
 	}
 	if err := s.admit(len(frame)); err != nil {
 		return false, err
 	}
-	s.out.shared(frame, s.srv.opts.SlowConsumer != DropOldest)
+	s.out.shared(frame, s.srv.opts.SlowConsumer != DropOldest, s.blocked)
 	if !s.mayFlush() || list && s.dirty {
 		return false, nil
 	}
 	s.dirty = list
 	return true, nil
+}
+
+// stalledBy reports whether the peer has left more than limit bytes untaken.
+func (s *Socket) stalledBy(limit int) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.blocked && s.bufferedLocked() > limit
 }
 
 // mayFlush reports whether what was queued should be written now; in a batch
@@ -264,15 +271,15 @@ func (s *Socket) overflow(n int) error {
 	return ErrSlowConsumer
 }
 
-// control queues a control frame (RFC 6455 §5.5), ahead of messages where the
-// peer is slow to take them; s.mu is held.
+// control queues a control frame (RFC 6455 §5.5), ahead of messages that wait for
+// a write under way; s.mu is held.
 func (s *Socket) control(op wire.Opcode, payload []byte) {
 	if s.out == nil {
 		s.out = borrowOutbox()
 	}
 	h := wire.Header{Fin: true, Op: op}
 	s.maskHeader(&h, len(payload))
-	if !s.blocked {
+	if !s.writing {
 		s.out.frame(h, payload, true)
 		return
 	}

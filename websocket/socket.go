@@ -49,14 +49,14 @@ type Socket struct {
 
 	mu       sync.Mutex // guards the fields below
 	state    State
-	pending  work // for the next run
-	running  bool // a worker is processing this socket
-	batching bool // what callbacks send is held back for the end of the batch
-	dirty    bool // in a list of sockets to be flushed
-	reading  bool // reading has begun
-	paused   bool // a run has stopped before all was read
-	handling bool // the handler has not returned
-	worker   *worker
+	pending  work     // for the next run
+	running  bool     // a worker is processing this socket
+	batching bool     // what callbacks send is held back for the end of the batch
+	dirty    bool     // in a list of sockets to be flushed
+	reading  bool     // reading has begun
+	paused   bool     // a run has stopped before all was read
+	handling bool     // the handler has not returned
+	worker   *worker  // of the run; nil: none
 	closing  *closing // &unclosed until it begins
 	writer
 	timers
@@ -142,10 +142,18 @@ func (s *Socket) RTT() time.Duration {
 	return time.Duration(s.rtt)
 }
 
-// Buffered is the number of bytes that wait to be written.
+// Buffered is the number of bytes that wait to be written, those that a callback
+// has sent and that leave at its end among them. Where it is not 0, OnDrain runs
+// when the queue has emptied.
 func (s *Socket) Buffered() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	n := s.bufferedLocked()
+	s.backlog = s.backlog || n > 0
+	return n
+}
+
+func (s *Socket) bufferedLocked() int {
 	if s.out == nil {
 		return 0
 	}
@@ -169,7 +177,8 @@ func (s *Socket) Get(key string) any {
 	return s.values[key]
 }
 
-// OnMessage has f called with every message that is no event. Set nil to stop.
+// OnMessage registers f to run with every message that is not an event. Set nil
+// to stop.
 // The message is borrowed until f returns.
 func (s *Socket) OnMessage(f func(Message)) {
 	if f == nil {
@@ -200,14 +209,14 @@ func (s *Socket) OnClose(f func(code StatusCode, reason string)) {
 // other callbacks do, one at a time, and never inside a call of the program's.
 func (s *Socket) OnError(f func(error)) { s.with(func(x *extra) { x.err = append(x.err, f) }) }
 
-// OnPing has f called with the payload of every ping; the pong is sent anyway.
+// OnPing registers f to run with the payload of every ping; the pong is sent anyway.
 func (s *Socket) OnPing(f func([]byte)) { s.with(func(x *extra) { x.ping = append(x.ping, f) }) }
 
-// OnPong has f called with the payload of every pong.
+// OnPong registers f to run with the payload of every pong.
 func (s *Socket) OnPong(f func([]byte)) { s.with(func(x *extra) { x.pong = append(x.pong, f) }) }
 
-// OnDrain has f called when the send queue has emptied after the peer had been
-// too slow to take it at once.
+// OnDrain registers f to run when the send queue has emptied after the peer had
+// been too slow to take it at once, or after Buffered had told that bytes wait.
 func (s *Socket) OnDrain(f func()) { s.with(func(x *extra) { x.drain = append(x.drain, f) }) }
 
 func (s *Socket) with(f func(*extra)) {
@@ -345,15 +354,25 @@ func (s *Socket) next(w *worker) work {
 	todo := s.dueLocked()
 	s.pending &^= todo
 	s.running = todo != 0
+	s.worker = nil
 	if s.running {
 		s.batching, s.worker = true, w
 	}
 	return todo
 }
 
+// inCallback reports whether the caller is in a callback of the socket.
+func (s *Socket) inCallback() bool {
+	s.mu.Lock()
+	w := s.worker
+	s.mu.Unlock()
+	return w != nil && w.runs(s)
+}
+
 // passOn has another goroutine do what is pending.
 func (s *Socket) passOn() {
 	s.mu.Lock()
+	s.worker = nil
 	s.running = s.dueLocked() != 0
 	rest := s.running
 	s.mu.Unlock()
@@ -385,7 +404,7 @@ func (s *Socket) work(todo work) (await bool) {
 // stopBatch ends the holding back of the socket's own sends.
 func (s *Socket) stopBatch() {
 	s.mu.Lock()
-	s.batching, s.worker = false, nil
+	s.batching = false
 	s.mu.Unlock()
 	s.flush()
 }

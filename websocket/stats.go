@@ -99,7 +99,9 @@ func (srv *Server) Stats() Stats {
 	sockets := srv.Sockets()
 	var queued int64
 	for _, s := range sockets {
-		queued += int64(s.Buffered())
+		s.mu.Lock()
+		queued += int64(s.bufferedLocked())
+		s.mu.Unlock()
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -43,6 +43,9 @@ var (
 	ErrMessageType = errors.New("websocket: message is neither text nor binary")
 	// ErrTooManyRequests is returned by Request when 1,024 replies are awaited.
 	ErrTooManyRequests = errors.New("websocket: too many outstanding requests")
+	// ErrInCallback is returned by Request and Receive in a callback of the same
+	// socket: what they wait for is read when the callback has returned.
+	ErrInCallback = errors.New("websocket: a callback of the socket cannot wait for its next message: use a goroutine")
 	// ErrServerClosed is returned to upgrades after Shutdown or Close.
 	ErrServerClosed = errors.New("websocket: server is shutting down")
 )
@@ -57,11 +60,13 @@ type CloseError struct {
 }
 
 func (e *CloseError) Error() string {
-	by := "by us"
-	if e.Remote {
-		by = "by the peer"
+	text := fmt.Sprintf("websocket: closed by us with %d", e.Code)
+	switch {
+	case e.Remote:
+		text = fmt.Sprintf("websocket: closed by the peer with %d", e.Code)
+	case e.Code == StatusAbnormalClosure:
+		text = "websocket: connection lost (1006)"
 	}
-	text := fmt.Sprintf("websocket: closed %s with %d", by, e.Code)
 	if e.Reason != "" {
 		text += fmt.Sprintf(" %q", e.Reason)
 	}

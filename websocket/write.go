@@ -1,5 +1,7 @@
 package websocket
 
+import "time"
+
 // writer is the sending half of a socket, guarded by its mu.
 type writer struct {
 	out     *outbox // nil while nothing waits
@@ -54,7 +56,7 @@ func (s *Socket) waitingLocked(turn uint32) {
 		return
 	}
 	s.blocked = true
-	s.backlog = s.backlog || s.inHand == 0
+	s.backlog = s.backlog || s.inHand == 0 // else see progress
 	s.stalled = s.srv.engine.wheel.now()
 	s.watchWriteLocked()
 }
@@ -66,20 +68,23 @@ func (s *Socket) watchWriteLocked() {
 	}
 }
 
+// atOnce is how long a write may take that the peer takes at once: the driver
+// that blocks in Write cannot tell in another way.
+const atOnce = int64(2 * time.Millisecond)
+
 // progress is called by the driver when bytes of a waiting write have left.
 func (s *Socket) progress() {
 	s.mu.Lock()
-	s.stalled = s.srv.engine.wheel.now()
-	s.mu.Unlock()
+	defer s.mu.Unlock()
+	now := s.srv.engine.wheel.now()
+	s.backlog = s.backlog || now-s.stalled > atOnce
+	s.stalled = now
 }
 
 // written is called by the driver when a write that had to wait has ended.
 func (s *Socket) written(n int, err error) {
 	s.mu.Lock()
 	s.blocked = false
-	if s.out != nil && n < s.out.bytes {
-		s.backlog = true
-	}
 	more := s.tookLocked(n, err)
 	s.mu.Unlock()
 	if more {
