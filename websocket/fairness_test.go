@@ -19,11 +19,6 @@ import (
 	"time"
 )
 
-// soon is when others have been served at the latest, however many callbacks
-// block: far more than that takes on a busy machine, and far less than they would
-// wait for a hand-over of each.
-const soon = 5 * time.Second
-
 // Each of these is more than an engine has goroutines that poll, and comes at once,
 // as when all clients of a server come back and their first message asks a database.
 func TestManyCallbacksThatBlockAtOnceDelayNobody(t *testing.T) {

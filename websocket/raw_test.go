@@ -23,6 +23,10 @@ import (
 // it is fake time, longer than all the engine's own time-outs.
 const patience = time.Minute
 
+// soon is when what must not wait for something else has happened at the latest:
+// far longer than it takes on a busy machine.
+const soon = 5 * time.Second
+
 // network is one of the transports that the suites run on.
 type network struct {
 	name   string
@@ -415,12 +419,29 @@ func join(parts ...[]byte) (all []byte) {
 // wait fails the test when ch stays silent.
 func wait[T any](t testing.TB, ch <-chan T, what string) (v T) {
 	t.Helper()
+	return waitFor(t, ch, patience, what)
+}
+
+func waitFor[T any](t testing.TB, ch <-chan T, d time.Duration, what string) (v T) {
+	t.Helper()
 	select {
 	case v = <-ch:
-	case <-time.After(patience):
+	case <-time.After(d):
 		t.Fatalf("%s did not happen", what)
 	}
 	return v
+}
+
+// reset ends the connection with an RST where it is TCP.
+func (c *raw) reset() {
+	conn := c.conn
+	if secure, ok := conn.(*tls.Conn); ok {
+		conn = secure.NetConn()
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		tcp.SetLinger(0)
+	}
+	conn.Close()
 }
 
 // refusedBy reports the error of a dial as a HandshakeError.

@@ -3,12 +3,14 @@ package websocket
 import (
 	"bytes"
 	"compress/flate"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"io"
 	"math/rand/v2"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"testing"
 
@@ -281,6 +283,44 @@ func bomb(t *testing.T, st *site, kind string, size, pieces int, pass bool) {
 		return
 	}
 	peer.expectClose(1009)
+}
+
+// What does not compress gets longer on the wire, by the headers of DEFLATE's stored
+// blocks (RFC 1951 section 3.2.4); the limit is the message's. zlib makes blocks of
+// 2 KiB with a memLevel of 5, and of 128 bytes or fewer with a memLevel of 1.
+func TestDeflateLimitIsNotThatOfTheWire(t *testing.T) {
+	const limit = 1 << 20
+	random := rand.NewChaCha8([32]byte{2})
+	noise := make([]byte, limit+1)
+	random.Read(noise)
+	run(t, func(t *testing.T, n network) {
+		st := n.serve(t, alone, sizes)
+		for _, block := range []int{1<<16 - 1, 2 << 10, 128, 100} {
+			for _, size := range []int{limit - 2000, limit - 400, limit, limit + 1} {
+				packed := stored(noise[:size], block)
+				peer := st.raw(t, offer+"permessage-deflate")
+				go peer.write(client("1 100 0010", packed))
+				if size > limit {
+					peer.expectClose(StatusMessageTooBig)
+					continue
+				}
+				if f, ok := peer.next(); !ok || f.Op != wire.OpPing {
+					t.Errorf("%d bytes, %d on the wire: opcode %d %q", size, len(packed), f.Op, f.payload)
+				}
+			}
+		}
+	})
+}
+
+// stored is data in stored blocks, as a message (RFC 7692 section 7.2.1).
+func stored(data []byte, block int) string {
+	var b []byte
+	for part := range slices.Chunk(data, block) {
+		n := uint16(len(part))
+		b = binary.LittleEndian.AppendUint16(append(b, 0), n)
+		b = append(binary.LittleEndian.AppendUint16(b, ^n), part...)
+	}
+	return string(append(b, 0))
 }
 
 // zeroBomb is 1 GiB of zeros, compressed to 1 MiB.

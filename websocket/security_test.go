@@ -81,7 +81,9 @@ func stalled(t *testing.T, opts Options, f func(peer *raw, s *Socket), want Stat
 }
 
 func TestMessageThatStopsHalfWayIsEnded(t *testing.T) {
-	for name, opts := range map[string]Options{"with heartbeat": {}, "without": {PingInterval: -1}} {
+	for name, opts := range map[string]Options{
+		"with heartbeat": {}, "without": {PingInterval: -1}, "with a rare one": {PingInterval: 100 * time.Second},
+	} {
 		t.Run(name, func(t *testing.T) {
 			stalled(t, opts, func(peer *raw, _ *Socket) {
 				peer.write(client("0 000 0001", "half"))

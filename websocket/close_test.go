@@ -1,0 +1,214 @@
+package websocket
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nextrush/nextrush/websocket/internal/wire"
+)
+
+// endings are the ways in which an open socket ends; say "fail", "panic" or
+// "close" to the handler of a socket that is served by ending.
+var endings = map[string]func(st *site, s *Socket, peer *raw){
+	"closed by us": func(_ *site, s *Socket, peer *raw) {
+		s.Close(StatusNormalClosure, "")
+		peer.expectClose(StatusNormalClosure)
+	},
+	"closed by the peer": func(_ *site, _ *Socket, peer *raw) {
+		peer.write(client("1 000 1000", closePayload(1000, "")))
+		peer.expectClose(StatusNormalClosure)
+	},
+	"lost":                func(_ *site, _ *Socket, peer *raw) { peer.conn.Close() },
+	"reset":               func(_ *site, _ *Socket, peer *raw) { peer.reset() },
+	"cut with all others": func(st *site, _ *Socket, _ *raw) { st.srv.Close() },
+	"ended by a panic":    func(_ *site, _ *Socket, peer *raw) { peer.say("panic"); peer.expectClose(StatusInternalError) },
+	"ended by a broken rule": func(_ *site, _ *Socket, peer *raw) {
+		peer.write(unmasked("1 000 0001", "x"))
+		peer.expectClose(StatusProtocolError)
+	},
+	"drained": func(st *site, _ *Socket, peer *raw) {
+		go st.srv.Shutdown(context.Background())
+		peer.expectClose(StatusGoingAway)
+	},
+}
+
+// Who is told that a socket has ended finds it nowhere any more, and can ask in
+// which rooms it was.
+func TestASocketHasLeftEverythingWhenItsEndIsTold(t *testing.T) {
+	for name, end := range endings {
+		t.Run(name, func(t *testing.T) {
+			run(t, func(t *testing.T, n network) {
+				for range 20 {
+					if !tellsAfterLeaving(t, n, end) {
+						return
+					}
+				}
+			})
+		})
+	}
+}
+
+func tellsAfterLeaving(t *testing.T, n network, end func(*site, *Socket, *raw)) bool {
+	var st *site
+	opened, told := make(chan *Socket, 1), make(chan bool)
+	look := func(where string, s *Socket) {
+		srv := s.srv
+		if slices.Contains(srv.InRoom("room"), s) || slices.Contains(srv.Rooms(), "room") {
+			t.Errorf("%s: it is in its room", where)
+		}
+		if slices.Contains(srv.Sockets(), s) || srv.Socket(s.ID()) != nil || srv.Stats().Connections != 0 {
+			t.Errorf("%s: it is among the server's sockets", where)
+		}
+		if got := s.Rooms(); !slices.Equal(got, []string{"room"}) {
+			t.Errorf("%s: it was in %q", where, got)
+		}
+	}
+	opts := Options{Logger: quiet, DrainWindow: -1, OnDisconnect: func(s *Socket, _ StatusCode, _ string) {
+		look("OnDisconnect", s)
+		close(told)
+	}}
+	st = n.serve(t, opts, func(s *Socket) error {
+		s.OnMessage(func(Message) { panic("as told") })
+		s.OnClose(func(StatusCode, string) { look("OnClose", s) })
+		if err := s.Join("room"); err != nil {
+			t.Error(err)
+		}
+		opened <- s
+		return nil
+	})
+	peer := st.raw(t)
+	end(st, wait(t, opened, "the handler"), peer)
+	wait(t, told, "OnDisconnect")
+	peer.conn.Close()
+	st.close()
+	return !t.Failed()
+}
+
+// However long a peer takes to read, as long as it reads, what was queued before
+// the close frame arrives, and the close frame behind it.
+func TestCloseTimeoutBeginsWithTheCloseFrame(t *testing.T) {
+	const size = 20 << 20
+	closing := func(s *Socket) error { return s.Close(StatusNormalClosure, "done") }
+	for name, c := range map[string]struct {
+		end  func(*site, *Socket) error
+		code StatusCode
+	}{
+		"Close":             {func(_ *site, s *Socket) error { return closing(s) }, StatusNormalClosure},
+		"a handler's error": {func(*site, *Socket) error { return &CloseError{Code: 4000} }, 4000},
+		"Shutdown": {func(st *site, s *Socket) error {
+			go st.srv.Shutdown(context.Background())
+			return nil
+		}, StatusGoingAway},
+	} {
+		t.Run(name, func(t *testing.T) {
+			run(t, func(t *testing.T, n network) {
+				var st *site
+				opts := Options{CloseTimeout: 50 * time.Millisecond, DrainWindow: -1, PingInterval: -1, Logger: quiet}
+				queued, told := make(chan *Socket, 1), make(chan end, 1)
+				ready := make(chan bool)
+				st = n.serve(t, opts, func(s *Socket) error {
+					<-ready
+					s.OnClose(func(code StatusCode, reason string) { told <- end{code, reason} })
+					if err := s.SendBinary(make([]byte, size)); err != nil {
+						t.Error(err)
+					}
+					queued <- s
+					return c.end(st, s)
+				})
+				close(ready)
+				peer := st.connect(t)
+				peer.shake()
+				s := wait(t, queued, "the handler")
+				eventually(t, "the close", func() bool { return s.State() != StateOpen })
+				outlast(t, opts.CloseTimeout)
+				go peer.read(peer.reader)
+				peer.expect(wire.OpBinary, string(make([]byte, size)))
+				peer.expectClose(c.code)
+				if got := wait(t, told, "OnClose"); got.code != c.code {
+					t.Errorf("OnClose got %v", got)
+				}
+			})
+		})
+	}
+}
+
+// A peer that broke a rule is told so behind what was queued before.
+func TestLingeringBeginsWithTheCloseFrame(t *testing.T) {
+	const size = 20 << 20
+	run(t, func(t *testing.T, n network) {
+		st := n.serve(t, Options{PingInterval: -1, Logger: quiet}, func(s *Socket) error {
+			s.OnMessage(func(Message) { s.SendBinary(make([]byte, size)) })
+			return nil
+		})
+		peer := st.connect(t)
+		peer.shake()
+		go peer.write(client("1 000 0001", "go"), unmasked("1 000 0001", "x"))
+		eventually(t, "the close", func() bool {
+			list := st.srv.Sockets()
+			return len(list) == 1 && list[0].State() == StateClosing
+		})
+		outlast(t, time.Second)
+		go peer.read(peer.reader)
+		peer.expect(wire.OpBinary, string(make([]byte, size)))
+		peer.expectClose(StatusProtocolError)
+	})
+}
+
+// outlast returns when a socket that was closed now, and whose peer does not
+// answer, has been cut for that: everything that began earlier, and takes no
+// longer, is over.
+func outlast(t *testing.T, d time.Duration) {
+	t.Helper()
+	_, _, s, told := meet(t, overTCP, Options{CloseTimeout: d})
+	s.Close(StatusNormalClosure, "")
+	wait(t, told, "the end of another socket's CloseTimeout")
+}
+
+// A handler that passes on how another socket ended has a code that must not be
+// sent (RFC 6455 section 7.4.1); its own socket closes all the same.
+func TestACloseErrorThatMustNotBeSentClosesWith1011(t *testing.T) {
+	for _, code := range []StatusCode{1, 42, 999, 1004, 1006, 1015, 2999, 5000} {
+		err := &CloseError{Code: code, Reason: "secret"}
+		for name, h := range map[string]func(*Socket) error{
+			"the handler": func(*Socket) error { return err },
+			"wrapped":     func(*Socket) error { return errors.Join(errors.New("upstream"), err) },
+			"an event": func(s *Socket) error {
+				On(s, "e", func(*Socket, any) error { return err })
+				return nil
+			},
+		} {
+			t.Run(fmt.Sprint(name, " ", code), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) { // time passes at once where nothing happens
+					st := inMemory.serve(t, Options{Logger: quiet, PingInterval: -1}, h)
+					peer := st.raw(t)
+					peer.write(client("1 000 0001", `{"type":"event","event":"e","id":1}`))
+					time.AfterFunc(soon, func() { peer.conn.Close() })
+					peer.expectClose(StatusInternalError)
+					st.settle(peer)
+				})
+			})
+		}
+	}
+}
+
+// An empty close frame stands for 1005, whoever sends it.
+func TestCloseWithoutACodeIsToldAs1005(t *testing.T) {
+	run(t, func(t *testing.T, n network) {
+		st, peer, s, told := meet(t, n, Options{})
+		if err := s.Close(0, ""); err != nil {
+			t.Fatal(err)
+		}
+		peer.expectClose(StatusNoStatusRcvd)
+		if got := wait(t, told, "OnClose"); got.code != StatusNoStatusRcvd {
+			t.Errorf("OnClose got %v", got)
+		}
+		if got := st.srv.Stats().Closes; got[StatusNoStatusRcvd] != 1 || got[0] != 0 {
+			t.Errorf("counted %v", got)
+		}
+	})
+}

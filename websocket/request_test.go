@@ -1,0 +1,54 @@
+package websocket
+
+import (
+	"context"
+	"testing"
+)
+
+// The reply to a Request made in a callback of the same socket is behind that
+// callback: it fails at once, or is read all the same.
+func TestRequestInACallbackOfItsOwnSocketDoesNotHang(t *testing.T) {
+	cases := map[string]struct {
+		arm     func(s *Socket, ask func())
+		provoke func(*raw)
+	}{
+		"OnMessage": {
+			func(s *Socket, ask func()) { s.OnMessage(func(Message) { ask() }) },
+			func(peer *raw) { peer.say("x") },
+		},
+		"an event's handler": {
+			func(s *Socket, ask func()) { s.On("e", func(*Event) { ask() }) },
+			func(peer *raw) { peer.say(`{"type":"event","event":"e"}`) },
+		},
+		"OnPing": {
+			func(s *Socket, ask func()) { s.OnPing(func([]byte) { ask() }) },
+			func(peer *raw) { peer.write(client("1 000 1001", "")) },
+		},
+		"OnPong": {
+			func(s *Socket, ask func()) { s.OnPong(func([]byte) { ask() }) },
+			func(peer *raw) { peer.write(client("1 000 1010", "")) },
+		},
+	}
+	run(t, func(t *testing.T, n network) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		for name, c := range cases {
+			asked := make(chan error, 1)
+			st := n.serve(t, Options{}, func(s *Socket) error {
+				c.arm(s, func() {
+					_, err := s.Request(ctx, "question")
+					asked <- err
+				})
+				return nil
+			})
+			peer := st.raw(t)
+			go func() {
+				for range peer.frames {
+					peer.write(client("1 000 0001", `{"type":"ack","id":"1","data":[]}`))
+				}
+			}()
+			c.provoke(peer)
+			waitFor(t, asked, soon, "the return of Request in "+name)
+		}
+	})
+}
