@@ -13,6 +13,7 @@ import (
 
 	"github.com/go-playground/validator/v10"
 
+	"github.com/nextrush/nextrush/internal/seldom"
 	"github.com/nextrush/nextrush/websocket"
 )
 
@@ -102,6 +103,7 @@ type App struct {
 
 	wsMiddleware []WSMiddleware
 	sockets      *websocket.Server // nil before EnableWebSocket
+	refusals     seldom.Log        // of upgrades
 	life         lifecycle
 }
 

@@ -1,6 +1,7 @@
 package nextrush
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -12,8 +13,9 @@ import (
 )
 
 // WSHandler serves a socket after the 101, in a goroutine of its own. An error
-// closes the socket with 1011, a *websocket.CloseError with its own code; nil
-// leaves it open.
+// closes the socket with 1011, a *websocket.CloseError with its own code, an
+// *HTTPError below 500 with 4000 and its status and its message as the reason;
+// nil leaves it open.
 type WSHandler func(s *websocket.Socket, c *Context) error
 
 // WSMiddleware runs before the 101, on the way to a WSHandler. An error, or not
@@ -155,14 +157,27 @@ func (a *App) upgrade(c *Context, route *socketRoute) error {
 		return err
 	}
 	if admitted, err := a.admit(s, c); !admitted {
+		a.logRefusal(c, err)
 		return err
 	}
 	kept := c.detach(s.Context())
-	if err := s.Open(func(s *websocket.Socket) error { return route.handler(s, kept) }); err != nil {
+	if err := s.Open(func(s *websocket.Socket) error { return closeError(route.handler(s, kept)) }); err != nil {
 		return c.openFailed(err)
 	}
 	c.rw.status, c.rw.hijacked = http.StatusSwitchingProtocols, true
 	return nil
+}
+
+// closeError turns an HTTPError below 500, which is meant for the client, into a
+// close with 4000 and its status: 4404 for a room that does not exist.
+func closeError(err error) error {
+	var he *HTTPError
+	var end *websocket.CloseError
+	if errors.As(err, &end) || !errors.As(err, &he) || he.Status < 400 || he.Status > 499 {
+		return err
+	}
+	reason := cmp.Or(he.Message, http.StatusText(he.Status))
+	return &websocket.CloseError{Code: 4000 + websocket.StatusCode(he.Status), Reason: reason, Err: err}
 }
 
 // admit runs the WSUse chain, and refuses the socket where that does not come to
@@ -189,6 +204,14 @@ func (a *App) admit(s *websocket.Socket, c *Context) (admitted bool, err error) 
 		err = NewError(http.StatusForbidden)
 	}
 	return reached, err
+}
+
+// logRefusal says why the WSUse chain refused: a page learns nothing of it but
+// that the connection closed with 1006.
+func (a *App) logRefusal(c *Context, err error) {
+	if skipped, due := a.refusals.Due("WSUse"); due {
+		c.Log().Warn("websocket: upgrade refused by WSUse", "path", c.Path(), "error", err, "more", skipped)
+	}
 }
 
 // openFailed tells a refusal, which is answered, from a connection that is gone.

@@ -295,7 +295,7 @@ func (s *Socket) tellClosed() {
 	}
 	c.gone = true
 	if s.srv.opts.Debug {
-		s.log().Debug("websocket closed", "code", int(c.code), "reason", c.reason)
+		s.debug("websocket closed", "code", int(c.code), "reason", c.reason)
 	}
 	s.dropReader()
 	s.srv.gone()
@@ -352,7 +352,7 @@ func (s *Socket) tellErrors() {
 			s.guard(func() { f(s, err) })
 		}
 		if s.srv.opts.Debug {
-			s.log().Debug("websocket error", "error", err)
+			s.debug("websocket error", "error", err)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package websocket
 import (
 	"bytes"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -111,9 +112,13 @@ func TestOnErrorThatBlocksDelaysNoTimeouts(t *testing.T) {
 	run(t, func(t *testing.T, n network) {
 		g := newGate(t)
 		gone := make(chan bool, 3)
-		var once sync.Once
+		var first atomic.Bool
 		st := n.serve(t, Options{PingInterval: 200 * time.Millisecond, PongTimeout: 200 * time.Millisecond, Logger: quiet}, func(s *Socket) error {
-			s.OnError(func(error) { once.Do(func() { g.pass(s) }) })
+			s.OnError(func(error) {
+				if first.CompareAndSwap(false, true) {
+					g.pass(s)
+				}
+			})
 			s.OnClose(func(StatusCode, string) { gone <- true })
 			return nil
 		})

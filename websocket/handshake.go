@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"strings"
 	"time"
 	"unique"
@@ -53,11 +54,12 @@ func refusal(status int, message string, header ...string) *HandshakeError {
 func checkRequest(r *http.Request) *HandshakeError {
 	h := r.Header
 	switch {
-	case r.ProtoMajor != 1 || r.ProtoMinor < 1:
-		return refusal(http.StatusNotImplemented, "WebSocket needs HTTP/1.1")
 	case r.Method != http.MethodGet:
 		return refusal(http.StatusMethodNotAllowed, "WebSocket needs GET", "Allow", "GET")
-	case !wire.TokenListContains(h["Connection"], "upgrade") || !wire.TokenListContains(h["Upgrade"], "websocket"):
+	case r.ProtoMajor != 1: // no Upgrade field there (RFC 9113 §8.2.2)
+		return refusal(http.StatusUpgradeRequired, "this is a WebSocket: connect with HTTP/1.1")
+	case r.ProtoMinor < 1, // where Upgrade has no meaning (RFC 9110 §7.8)
+		!wire.TokenListContains(h["Connection"], "upgrade"), !wire.TokenListContains(h["Upgrade"], "websocket"):
 		return refusal(http.StatusUpgradeRequired, "this is a WebSocket", "Upgrade", "websocket", "Connection", "Upgrade")
 	case len(h["Sec-Websocket-Version"]) != 1 || strings.TrimSpace(h["Sec-Websocket-Version"][0]) != "13":
 		return refusal(http.StatusUpgradeRequired, "WebSocket version must be 13",
@@ -93,17 +95,15 @@ func (srv *Server) Accept(w http.ResponseWriter, r *http.Request) (*Socket, erro
 
 func (srv *Server) accept(w http.ResponseWriter, r *http.Request) (*Socket, *HandshakeError) {
 	if e := checkRequest(r); e != nil {
-		srv.stats.reject("request")
-		return nil, e
+		return nil, srv.refused(r, "request", "", e)
 	}
 	protocols, ok := wire.ParseTokens(r.Header["Sec-Websocket-Protocol"])
 	if !ok || len(protocols) > maxProtocols {
-		srv.stats.reject("request")
-		return nil, refusal(http.StatusBadRequest, "malformed Sec-WebSocket-Protocol")
+		return nil, srv.refused(r, "request", "", refusal(http.StatusBadRequest, "malformed Sec-WebSocket-Protocol"))
 	}
 	ip := srv.clientIP(r)
-	if e := srv.admit(ip); e != nil {
-		return nil, e
+	if reason, e := srv.admit(ip); e != nil {
+		return nil, srv.refused(r, reason, "", e)
 	}
 	accepted := false
 	defer func() { // also where VerifyClient ends the goroutine
@@ -111,11 +111,36 @@ func (srv *Server) accept(w http.ResponseWriter, r *http.Request) (*Socket, *Han
 			srv.dismiss(ip)
 		}
 	}()
-	if e := srv.verify(r); e != nil {
-		return nil, e
+	if reason, hint, e := srv.verify(r); e != nil {
+		return nil, srv.refused(r, reason, hint, e)
 	}
 	accepted = true
 	return srv.connecting(w, r, ip, protocols), nil
+}
+
+// refused counts a refusal and logs why, for the page that asked learns nothing:
+// a browser tells it that the connection closed with 1006.
+func (srv *Server) refused(r *http.Request, reason, hint string, e *HandshakeError) *HandshakeError {
+	srv.stats.reject(reason)
+	if reason == "shutdown" || !wire.TokenListContains(r.Header["Upgrade"], "websocket") {
+		return e
+	}
+	skipped, due := srv.refusals.Due(reason)
+	if !due {
+		return e
+	}
+	attrs := []any{"status", e.Status, "reason", e.Message, "path", r.URL.Path, "remote", r.RemoteAddr}
+	if e.Err != nil {
+		attrs = append(attrs, "error", e.Err)
+	}
+	if hint != "" {
+		attrs = append(attrs, "hint", hint)
+	}
+	if skipped > 0 {
+		attrs = append(attrs, "more", skipped)
+	}
+	srv.opts.Logger.Warn("websocket: upgrade refused", attrs...)
+	return e
 }
 
 func (srv *Server) clientIP(r *http.Request) string {
@@ -127,35 +152,34 @@ func (srv *Server) clientIP(r *http.Request) string {
 
 // verify checks the origin and asks VerifyClient. A panic there, or in SameOrigin,
 // is a refusal.
-func (srv *Server) verify(r *http.Request) (refused *HandshakeError) {
+func (srv *Server) verify(r *http.Request) (reason, hint string, refused *HandshakeError) {
 	defer func() {
 		if v := recover(); v != nil {
-			srv.opts.Logger.Error("websocket: panic in SameOrigin or VerifyClient", "panic", v)
-			srv.stats.reject("client")
-			refused = refusal(http.StatusInternalServerError, "internal error")
+			srv.opts.Logger.Error("websocket: panic in SameOrigin or VerifyClient", "panic", v, "stack", string(debug.Stack()))
+			reason, hint, refused = "client", "", refusal(http.StatusInternalServerError, "internal error")
 		}
 	}()
-	own := ownOrigin
+	sameOrigin := ownOrigin
 	if srv.opts.SameOrigin != nil {
-		own = srv.opts.SameOrigin
+		sameOrigin = srv.opts.SameOrigin
 	}
-	if err := srv.origins.allow(r.Header["Origin"], own(r)); err != nil {
-		srv.stats.reject("origin")
-		return &HandshakeError{Status: http.StatusForbidden, Message: err.Error()}
+	own := sameOrigin(r)
+	if err := srv.origins.allow(r.Header["Origin"], own); err != nil {
+		hint = fmt.Sprintf("the server's own origin is %q: add the other to AllowOrigins if its pages may connect", own)
+		return "origin", hint, &HandshakeError{Status: http.StatusForbidden, Message: err.Error()}
 	}
 	if srv.opts.VerifyClient == nil {
-		return nil
+		return "", "", nil
 	}
 	err := srv.opts.VerifyClient(r)
 	if err == nil {
-		return nil
+		return "", "", nil
 	}
-	srv.stats.reject("client")
 	var e *HandshakeError
 	if errors.As(err, &e) {
-		return e
+		return "client", "", e
 	}
-	return &HandshakeError{Status: http.StatusForbidden, Message: "refused", Err: err}
+	return "client", "", &HandshakeError{Status: http.StatusForbidden, Message: "refused", Err: err}
 }
 
 // connecting makes the socket, with what was negotiated.
@@ -321,7 +345,7 @@ func (s *Socket) start(conn net.Conn, early, answer []byte, handler func(*Socket
 	s.open(l, answer)
 	s.watch()
 	if s.srv.opts.Debug {
-		s.log().Debug("websocket open", "path", s.path, "ip", s.ip)
+		s.debug("websocket open", "path", s.path, "ip", s.ip)
 	}
 	s.srv.engine.run(task{s, func(_ *worker, s *Socket) { s.handle(handler) }})
 	return true

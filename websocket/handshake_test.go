@@ -1,13 +1,16 @@
 package websocket
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -33,7 +36,7 @@ func TestHandshakeRequests(t *testing.T) {
 
 		{"4.2.1 POST", "GET", "POST", 405, "Allow"},
 		{"4.2.1 HEAD", "GET", "HEAD", 405, "Allow"},
-		{"4.2.1 HTTP/1.0", "HTTP/1.1", "HTTP/1.0", 501, ""},
+		{"4.2.1 HTTP/1.0", "HTTP/1.1", "HTTP/1.0", 426, ""},
 		{"4.2.1 no Host", "Host: server.example\r\n", "", 400, ""},
 		{"4.2.1 empty Host", "Host: server.example", "Host:", 400, ""},
 		{"4.2.1 no Upgrade", "Upgrade: websocket\r\n", "", 426, "Upgrade"},
@@ -414,7 +417,7 @@ func TestConnectionThatCanNotBeUpgraded(t *testing.T) {
 			t.Errorf("answered %d, error %v", w.Code, refused)
 		}
 		r.ProtoMajor = 2
-		if e := refusedBy(t, srv.Upgrade(httptest.NewRecorder(), r, nil)); e.Status != 501 {
+		if e := refusedBy(t, srv.Upgrade(httptest.NewRecorder(), r, nil)); e.Status != 426 {
 			t.Errorf("HTTP/2 answered with %d", e.Status)
 		}
 	}
@@ -437,4 +440,77 @@ func TestWhatTheHandshakeTold(t *testing.T) {
 			t.Errorf("Socket(%q) is somebody", id)
 		}
 	}
+}
+
+func TestARefusedUpgradeIsLoggedWithItsReason(t *testing.T) {
+	for name, c := range map[string]struct {
+		opts    Options
+		headers []string
+		want    []string
+	}{
+		"origin": {Options{}, []string{"Origin: http://localhost:5173"}, []string{
+			"level=WARN", "status=403", `http://localhost:5173`, "AllowOrigins", "path=/"}},
+		"limit":  {Options{MaxConnections: 1}, nil, []string{"level=WARN", "status=503", "too many connections"}},
+		"client": {Options{VerifyClient: func(*http.Request) error { return errors.New("no ticket") }}, nil, []string{"status=403", "no ticket"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var log bytes.Buffer
+			c.opts.Logger = slog.New(slog.NewTextHandler(&log, nil))
+			srv := NewServer(c.opts)
+			srv.admitted = c.opts.MaxConnections
+			r := httptest.NewRequest("GET", "/", nil)
+			for _, h := range append(c.headers, "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==") {
+				k, v, _ := strings.Cut(h, ": ")
+				r.Header.Set(k, v)
+			}
+			for range 1000 {
+				refusedBy(t, srv.Upgrade(httptest.NewRecorder(), r, nil))
+			}
+			for _, want := range c.want {
+				if !strings.Contains(log.String(), want) {
+					t.Errorf("%s is missing in %s", want, log.String())
+				}
+			}
+			if n := strings.Count(log.String(), "\n"); n > 10 {
+				t.Errorf("%d lines for 1,000 refusals", n)
+			}
+		})
+	}
+}
+
+// Whoever opens the address in a browser fills no log.
+func TestAPlainGetIsNotLoggedAsARefusal(t *testing.T) {
+	var log bytes.Buffer
+	srv := NewServer(Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	refusedBy(t, srv.Upgrade(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil), nil))
+	if log.Len() > 0 {
+		t.Error(log.String())
+	}
+}
+
+func TestDebugShowsWithTheDefaultLevel(t *testing.T) {
+	var log lockedBuffer
+	st := inMemory.serve(t, Options{Debug: true, Logger: slog.New(slog.NewTextHandler(&log, nil))}, echo)
+	st.raw(t).alive()
+	if !strings.Contains(log.String(), "websocket open") {
+		t.Errorf("logged %q", log.String())
+	}
+}
+
+// lockedBuffer is what several goroutines write to.
+type lockedBuffer struct {
+	mu sync.Mutex // guards b
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
 }

@@ -46,7 +46,9 @@ type Options struct {
 	OnDisconnect func(*Socket, StatusCode, string) // runs when a socket has ended, after its OnClose
 	OnError      func(*Socket, error)              // is told of failures, after the socket's OnError
 	Logger       *slog.Logger                      // nil: slog.Default()
-	Debug        bool                              // log connections, messages and errors; overwrite borrowed buffers after use
+	// Debug logs connections, messages and errors, at level Info if the Logger does
+	// not take level Debug, and overwrites borrowed buffers after use.
+	Debug bool
 
 	// Validate checks the payload of a typed event; nil: no check.
 	Validate func(v any) error
@@ -90,8 +92,8 @@ const (
 	DropOldest
 )
 
-// RateLimit bounds what one socket may send us, as token buckets. A peer over
-// it is closed with 1008.
+// RateLimit bounds what one socket may send us, pings and pongs among it, as token
+// buckets. A peer over it is closed with 1008.
 type RateLimit struct {
 	Messages int // a second; 0: no limit
 	Bytes    int // of payload a second; 0: no limit

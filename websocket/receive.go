@@ -194,7 +194,7 @@ func (s *Socket) arrived(m Message) error {
 		return err
 	}
 	if s.srv.opts.Debug {
-		s.log().Debug("websocket message", slog.String("type", m.Type.String()), slog.Int("bytes", len(m.data)))
+		s.debug("websocket message", slog.String("type", m.Type.String()), slog.Int("bytes", len(m.data)))
 	}
 	if failed {
 		s.tellErrors()

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/nextrush/nextrush/internal/pace"
+	"github.com/nextrush/nextrush/internal/seldom"
 )
 
 // Server accepts sockets on any net/http router and knows all of them. Its
@@ -24,7 +25,8 @@ type Server struct {
 	stats   counters
 	started time.Time
 
-	paces sync.Map // *pace.Pace of handlers, by the address of their code
+	refusals seldom.Log // of upgrades
+	paces    sync.Map   // *pace.Pace of handlers, by the address of their code
 
 	mu       sync.Mutex // guards the fields below
 	byID     map[[16]byte]*Socket
@@ -83,29 +85,26 @@ func (srv *Server) InRoom(room string) []*Socket {
 }
 
 // admit counts an upgrade in, or says why not.
-func (srv *Server) admit(ip string) *HandshakeError {
+func (srv *Server) admit(ip string) (reason string, refused *HandshakeError) {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	o := &srv.opts
 	switch {
 	case srv.draining:
-		srv.stats.reject("shutdown")
-		return &HandshakeError{Status: http.StatusServiceUnavailable, Message: "server is shutting down",
+		return "shutdown", &HandshakeError{Status: http.StatusServiceUnavailable, Message: "server is shutting down",
 			Header: http.Header{"Retry-After": {"5"}}, Err: ErrServerClosed}
 	case o.MaxConnections > 0 && srv.admitted >= o.MaxConnections:
-		srv.stats.reject("connections")
-		return &HandshakeError{Status: http.StatusServiceUnavailable, Message: "too many connections",
+		return "connections", &HandshakeError{Status: http.StatusServiceUnavailable, Message: "too many connections",
 			Header: http.Header{"Retry-After": {"5"}}}
 	case o.MaxConnectionsPerIP > 0 && srv.byIP[customer(ip)] >= o.MaxConnectionsPerIP:
-		srv.stats.reject("connectionsPerIP")
-		return &HandshakeError{Status: http.StatusTooManyRequests, Message: "too many connections from this address",
+		return "connectionsPerIP", &HandshakeError{Status: http.StatusTooManyRequests, Message: "too many connections from this address",
 			Header: http.Header{"Retry-After": {"5"}}}
 	}
 	srv.admitted++
 	if o.MaxConnectionsPerIP > 0 {
 		srv.byIP[customer(ip)]++
 	}
-	return nil
+	return "", nil
 }
 
 func (srv *Server) dismiss(ip string) {

@@ -234,6 +234,15 @@ func (s *Socket) extrasLocked() *extra {
 
 func (s *Socket) log() *slog.Logger { return s.srv.opts.Logger.With("socket", s.ID()) }
 
+// debug is for Options.Debug, which is to be seen with any logger.
+func (s *Socket) debug(text string, attrs ...any) {
+	level := slog.LevelDebug
+	if !s.srv.opts.Logger.Enabled(context.Background(), level) {
+		level = slog.LevelInfo
+	}
+	s.log().Log(context.Background(), level, text, attrs...)
+}
+
 // wake has the socket run for w. A run that is under way sees it.
 func (s *Socket) wake(w work) {
 	s.mu.Lock()
