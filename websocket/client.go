@@ -1,7 +1,6 @@
 package websocket
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"crypto/rand"
@@ -12,6 +11,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strings"
 	"time"
@@ -27,6 +27,9 @@ type DialOptions struct {
 	TLSConfig *tls.Config // for wss; nil: the system's roots
 	// NetDial opens the transport; nil: net.Dialer. For wss, TLS runs over it.
 	NetDial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Proxy names the proxy for a request, for ws and for wss with the scheme http
+	// or https. nil: http.ProxyFromEnvironment, none where NetDial is given.
+	Proxy func(*http.Request) (*url.URL, error)
 	// Options are those of the socket; what only a server does is ignored.
 	Options Options
 	// Handler, like a server's, runs before the first message is read and before
@@ -57,16 +60,7 @@ func Dial(ctx context.Context, rawURL string, opts *DialOptions) (*Socket, error
 		ctx, cancel = context.WithTimeout(ctx, o.HandshakeTimeout)
 		defer cancel()
 	}
-	conn, err := dialTransport(ctx, u, opts)
-	if err != nil {
-		return nil, fmt.Errorf("websocket: dial: %w", err)
-	}
-	s, err := shake(ctx, conn, u, opts, o)
-	if err != nil {
-		conn.Close()
-		return nil, err
-	}
-	return s, nil
+	return shake(ctx, u, opts, o)
 }
 
 func parseURL(rawURL string) (*url.URL, error) {
@@ -88,64 +82,88 @@ func parseURL(rawURL string) (*url.URL, error) {
 	return u, nil
 }
 
-func dialTransport(ctx context.Context, u *url.URL, opts *DialOptions) (net.Conn, error) {
-	address := u.Host
-	if u.Port() == "" {
-		address = net.JoinHostPort(u.Hostname(), defaultPort(u.Scheme))
-	}
-	dial := opts.NetDial
-	if dial == nil {
-		dial = new(net.Dialer).DialContext
-	}
-	conn, err := dial(ctx, "tcp", address)
-	if err != nil || u.Scheme == "ws" {
-		return conn, err
-	}
-	config := opts.TLSConfig.Clone()
-	if config == nil {
-		config = new(tls.Config)
-	}
-	if config.ServerName == "" {
-		config.ServerName = u.Hostname()
-	}
-	config.NextProtos = []string{"http/1.1"}
-	secure := tls.Client(conn, config)
-	if err := secure.HandshakeContext(ctx); err != nil {
-		conn.Close()
-		return nil, err
-	}
-	return secure, nil
-}
-
-// shake performs the opening handshake on conn.
-func shake(ctx context.Context, conn net.Conn, u *url.URL, opts *DialOptions, o Options) (*Socket, error) {
-	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
-	defer stop()
+// shake performs the opening handshake. The transport of net/http knows of
+// proxies, of answers before the 101 (RFC 9110 §15.2), and of headers without end.
+func shake(ctx context.Context, u *url.URL, opts *DialOptions, o Options) (*Socket, error) {
 	nonce := make([]byte, 16)
 	rand.Read(nonce)
 	key := base64.StdEncoding.EncodeToString(nonce)
-	req := request(u, key, opts, o)
-	if err := req.Write(conn); err != nil {
-		return nil, dialError(ctx, err)
+	d := dialing{ctx: ctx}
+	trace := &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) { d.conn = i.Conn }}
+	req := request(u, key, opts, o).WithContext(httptrace.WithClientTrace(ctx, trace))
+	resp, err := d.transport(opts).RoundTrip(req)
+	if err == nil && !d.stop() {
+		resp.Body.Close()
+		err = ctx.Err()
 	}
-	r := bufio.NewReader(conn)
-	resp, err := http.ReadResponse(r, req)
 	if err != nil {
 		return nil, dialError(ctx, err)
 	}
 	deflate, err := checkAnswer(resp, key, opts, o)
 	if err != nil {
+		resp.Body.Close()
 		return nil, err
 	}
-	early, err := buffered(r)
-	if err != nil {
-		return nil, dialError(ctx, err)
+	stream, ok := resp.Body.(io.ReadWriteCloser)
+	if !ok {
+		resp.Body.Close()
+		return nil, dialError(ctx, errors.ErrUnsupported)
 	}
-	if !stop() {
-		return nil, dialError(ctx, ctx.Err())
+	return newClient(&upgraded{d.conn, stream}, u, resp, deflate, opts, o)
+}
+
+// maxAnswerHeader is how many bytes of headers a server may answer with.
+const maxAnswerHeader = 64 << 10
+
+// dialing is a handshake under way. The transport of net/http would go on with a
+// connection that nobody waits for any more: this one ends with its context.
+type dialing struct {
+	ctx  context.Context
+	conn net.Conn
+	stop func() bool // ends the watch on ctx, unless it has ended
+}
+
+func (d *dialing) transport(opts *DialOptions) *http.Transport {
+	dial := opts.NetDial
+	if dial == nil {
+		dial = new(net.Dialer).DialContext
 	}
-	conn.SetDeadline(time.Time{})
-	return newClient(conn, early, u, resp, deflate, opts, o)
+	t := &http.Transport{
+		Proxy: opts.Proxy,
+		DialContext: func(_ context.Context, network, address string) (net.Conn, error) {
+			conn, err := dial(d.ctx, network, address)
+			if err == nil {
+				d.stop = context.AfterFunc(d.ctx, func() { conn.Close() })
+			}
+			return conn, err
+		},
+		TLSClientConfig:        opts.TLSConfig.Clone(),
+		MaxResponseHeaderBytes: maxAnswerHeader,
+		DisableKeepAlives:      true,
+		DisableCompression:     true,
+		Protocols:              new(http.Protocols),
+	}
+	t.Protocols.SetHTTP1(true)
+	if t.Proxy == nil && opts.NetDial == nil {
+		t.Proxy = http.ProxyFromEnvironment
+	}
+	return t
+}
+
+// upgraded is a connection after its 101: stream begins with what the transport
+// has read already.
+type upgraded struct {
+	net.Conn
+	stream io.ReadWriteCloser
+}
+
+func (c *upgraded) Read(b []byte) (int, error) { return c.stream.Read(b) }
+
+func (c *upgraded) CloseWrite() error {
+	if conn, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return conn.CloseWrite()
+	}
+	return errors.ErrUnsupported
 }
 
 func dialError(ctx context.Context, err error) error {
@@ -218,7 +236,7 @@ func checkAnswer(resp *http.Response, key string, opts *DialOptions, o Options) 
 	return &d, nil
 }
 
-func newClient(conn net.Conn, early []byte, u *url.URL, resp *http.Response, d *wire.Deflate, opts *DialOptions, o Options) (*Socket, error) {
+func newClient(conn net.Conn, u *url.URL, resp *http.Response, d *wire.Deflate, opts *DialOptions, o Options) (*Socket, error) {
 	srv := NewServer(o)
 	s := &Socket{srv: srv, closing: &unclosed, id: newID(), client: true, base: context.Background(), opened: time.Now().UnixMilli()}
 	s.ip, s.path = host(conn.RemoteAddr().String()), u.Path
@@ -229,7 +247,7 @@ func newClient(conn net.Conn, early []byte, u *url.URL, resp *http.Response, d *
 	s.inbox = &inbox{wake: make(chan struct{}, 1), wait: true}
 	srv.admitted++
 	ready := make(chan error, 1)
-	s.start(conn, early, nil, func(s *Socket) (err error) {
+	s.start(conn, nil, nil, func(s *Socket) (err error) {
 		defer func() { ready <- err }()
 		if opts.Handler != nil {
 			err = opts.Handler(s)
