@@ -16,8 +16,6 @@ import (
 	"sync"
 	"syscall"
 	"text/tabwriter"
-
-	"github.com/nextrush/nextrush/websocket"
 )
 
 // lifecycle is what an app has started and has to stop.
@@ -121,8 +119,8 @@ func (a *App) ListenTLS(addr, certFile, keyFile string) error {
 // ListenTLSConfig is ListenTLS for certificates that come from elsewhere: config
 // has them, or a function that gets them.
 func (a *App) ListenTLSConfig(addr string, config *tls.Config) error {
-	if config == nil {
-		return errors.New("nextrush: ListenTLSConfig: the config is nil: give one with Certificates or GetCertificate")
+	if err := checkTLS(config); err != nil {
+		return fmt.Errorf("nextrush: ListenTLSConfig: %w", err)
 	}
 	return a.listen(addr, config)
 }
@@ -179,8 +177,13 @@ func (a *App) Serve(ln net.Listener) error {
 	return a.serve(context.Background(), ln, nil)
 }
 
-// ServeTLS is Serve for HTTPS, with HTTP/2.
+// ServeTLS is Serve for HTTPS, with HTTP/2. The config, of which it takes a copy,
+// is for this listener alone.
 func (a *App) ServeTLS(ln net.Listener, config *tls.Config) error {
+	if err := checkTLS(config); err != nil {
+		ln.Close()
+		return fmt.Errorf("nextrush: ServeTLS: %w", err)
+	}
 	return a.serve(context.Background(), ln, config)
 }
 
@@ -189,7 +192,7 @@ func (a *App) serve(ctx context.Context, ln net.Listener, config *tls.Config) er
 		ln.Close()
 		return err
 	}
-	server, err := a.httpServer(config)
+	server, err := a.httpServer()
 	if err != nil {
 		ln.Close()
 		return err
@@ -197,11 +200,9 @@ func (a *App) serve(ctx context.Context, ln net.Listener, config *tls.Config) er
 	a.buildTable()
 	a.log().Info("listening", "url", listenURL(ln.Addr(), config != nil))
 	if config != nil {
-		err = server.ServeTLS(websocket.NewListener(ln), "", "")
-	} else {
-		err = server.Serve(ln)
+		ln = withTLS(ln, config)
 	}
-	if !errors.Is(err, http.ErrServerClosed) {
+	if err = server.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("nextrush: serve: %w", err)
 	}
 	<-a.life.ended
@@ -209,7 +210,7 @@ func (a *App) serve(ctx context.Context, ln net.Listener, config *tls.Config) er
 }
 
 // httpServer returns the app's one server.
-func (a *App) httpServer(config *tls.Config) (*http.Server, error) {
+func (a *App) httpServer() (*http.Server, error) {
 	l := &a.life
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -219,9 +220,6 @@ func (a *App) httpServer(config *tls.Config) (*http.Server, error) {
 	if l.server == nil {
 		l.server = a.newServer()
 		l.base = context.WithValue(context.Background(), http.ServerContextKey, l.server)
-	}
-	if config != nil && l.server.TLSConfig == nil {
-		l.server.TLSConfig = config.Clone()
 	}
 	return l.server, nil
 }
