@@ -26,6 +26,8 @@ type lifecycle struct {
 	before     []func(context.Context) // Shutdown
 	failed     error                   // of installing a plugin
 
+	hijacked hijacked
+
 	closing context.Context // ends when Shutdown begins
 	close   context.CancelFunc
 	ended   chan struct{} // closed when Shutdown is done
@@ -309,13 +311,15 @@ func (a *App) announceShutdown(ctx context.Context) {
 	wg.Wait()
 }
 
-// drain ends sockets, those of mounted apps too, and requests at the same time.
+// drain ends sockets and other connections that were taken over, those of mounted
+// apps too, and requests at the same time.
 func (a *App) drain(ctx context.Context, server *http.Server) error {
 	apps := append(a.descendants(), a)
-	errs := make([]error, len(apps)+1)
+	errs := make([]error, 2*len(apps)+1)
 	var wg sync.WaitGroup
 	for i, app := range apps {
 		app.life.close()
+		wg.Go(func() { errs[len(apps)+i] = app.life.hijacked.shutdown(ctx) })
 		if app.sockets != nil {
 			wg.Go(func() { errs[i] = app.sockets.Shutdown(ctx) })
 		}
@@ -323,7 +327,7 @@ func (a *App) drain(ctx context.Context, server *http.Server) error {
 	if server != nil {
 		if err := server.Shutdown(ctx); err != nil {
 			server.Close()
-			errs[len(apps)] = fmt.Errorf("nextrush: shutdown: requests were cut: %w", err)
+			errs[2*len(apps)] = fmt.Errorf("nextrush: shutdown: requests were cut: %w", err)
 		}
 	}
 	wg.Wait()
