@@ -10,7 +10,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/nextrush/nextrush"
@@ -29,16 +28,21 @@ type ReverseProxyOptions struct {
 }
 
 // ReverseProxy answers with what the target answers, an http or https URL whose
-// path goes before that of the request. WebSockets and streams pass. The target
-// is told of the client, as Context.IP, Host and Scheme know it, in
-// X-Forwarded-For, -Host and -Proto; what the client itself wrote there, or in
-// X-Real-IP, it does not see. Its headers replace those that middleware has set,
-// but for Set-Cookie and Vary, which add up. A target that fails is 502.
+// path goes before that of the request. The target is told of the client, as
+// Context.IP, Host and Scheme know it, in X-Forwarded-For, -Host and -Proto; what
+// the client itself wrote there, or in X-Real-IP, it does not see. Its headers
+// replace those that middleware has set, but for Set-Cookie and Vary, which add up.
+// A target that fails is 502.
+//
+// Streams pass, and WebSockets (RFC 6455 §4.2.1), which the app's Shutdown closes
+// with 1001. An upgrade to any other protocol does not: it would be a way past the
+// guards of other routes. The target sees a plain request, and a 101 that answers
+// one is 502.
 //
 // A path with a ".." or "." in it, however it is written, is 400, for it could leave
 // that of the target, or get past the guard of a route. Slashes in a row pass: where
-// the target takes them for one, guard its paths there. Request bodies are subject to Options.BodyLimit. It panics on a
-// mistake in the options.
+// the target takes them for one, guard its paths there. Request bodies are subject
+// to Options.BodyLimit. It panics on a mistake in the options.
 func ReverseProxy(target string, opts ...ReverseProxyOptions) nextrush.Handler {
 	var o ReverseProxyOptions
 	if len(opts) > 0 {
@@ -51,39 +55,20 @@ func ReverseProxy(target string, opts ...ReverseProxyOptions) nextrush.Handler {
 			return err
 		}
 		var failed error
-		var switched atomic.Bool // to a WebSocket
+		socket := opensWebSocket(c.Request())
 		proxy := httputil.ReverseProxy{
 			Transport: p.o.Transport,
-			Rewrite:   func(r *httputil.ProxyRequest) { p.rewrite(c, r, path) },
+			Rewrite:   func(r *httputil.ProxyRequest) { p.rewrite(c, r, path, socket) },
 			ModifyResponse: func(r *http.Response) error {
-				switched.Store(r.StatusCode == http.StatusSwitchingProtocols)
+				if r.StatusCode == http.StatusSwitchingProtocols {
+					return p.tunnel(c, r, socket)
+				}
 				return p.modify(c, r)
 			},
 			ErrorHandler: func(_ http.ResponseWriter, _ *http.Request, err error) { failed = err },
 		}
-		r := c.Request()
-		if r.Header.Get("Upgrade") != "" {
-			ctx, end := outlive(r.Context(), switched.Load)
-			defer end()
-			r = r.WithContext(ctx)
-		}
-		proxy.ServeHTTP(c.Writer(), r)
+		proxy.ServeHTTP(c.Writer(), withoutUpgrade(c.Request()))
 		return gatewayError(failed)
-	}
-}
-
-// outlive returns a context that ends with the one given, unless that is by its
-// deadline and allowed reports true: a socket goes on where a request may not.
-func outlive(ctx context.Context, allowed func() bool) (context.Context, func()) {
-	longer, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-	stop := context.AfterFunc(ctx, func() {
-		if ctx.Err() != context.DeadlineExceeded || !allowed() {
-			cancel(context.Cause(ctx))
-		}
-	})
-	return longer, func() {
-		stop()
-		cancel(nil)
 	}
 }
 
@@ -141,16 +126,21 @@ func climbs(path string) bool {
 	})
 }
 
-func (p *proxy) rewrite(c *nextrush.Context, r *httputil.ProxyRequest, path *url.URL) {
+func (p *proxy) rewrite(c *nextrush.Context, r *httputil.ProxyRequest, path *url.URL, socket bool) {
+	r.In = c.Request()
 	r.Out.URL.Path, r.Out.URL.RawPath = path.Path, path.RawPath
 	r.SetURL(p.target)
 	if p.o.KeepHost {
 		r.Out.Host = c.Host()
 	}
 	for name := range r.Out.Header {
-		if claimsClient(name) {
+		if claimsClient(name) || switches(name) {
 			delete(r.Out.Header, name)
 		}
+	}
+	if socket {
+		r.Out.Header.Set("Connection", "Upgrade")
+		r.Out.Header.Set("Upgrade", "websocket")
 	}
 	r.SetXForwarded()
 	if ip, peer := c.IP(), r.Out.Header.Get("X-Forwarded-For"); ip != peer {
@@ -166,9 +156,17 @@ func (p *proxy) rewrite(c *nextrush.Context, r *httputil.ProxyRequest, path *url
 // claimsClient reports headers in which only a proxy may write. Servers that
 // hand headers on as variables, as CGI does, take an underscore for a dash.
 func claimsClient(name string) bool {
-	name = strings.ReplaceAll(strings.ToLower(name), "_", "-")
+	name = dashed(name)
 	return strings.HasPrefix(name, "x-forwarded-") || name == "forwarded" || name == "x-real-ip"
 }
+
+// switches reports headers that ask for another protocol on the connection.
+func switches(name string) bool {
+	name = dashed(name)
+	return name == "upgrade" || name == "http2-settings"
+}
+
+func dashed(name string) string { return strings.ReplaceAll(strings.ToLower(name), "_", "-") }
 
 func (p *proxy) modify(c *nextrush.Context, r *http.Response) error {
 	if p.o.ModifyResponse != nil {
@@ -192,6 +190,8 @@ func gatewayError(err error) error {
 	var large *http.MaxBytesError
 	var slow net.Error
 	switch {
+	case err == errTunnelled:
+		return nil
 	case err == nil, errors.As(err, &he), errors.As(err, &large):
 		return err
 	case errors.Is(err, context.Canceled):
