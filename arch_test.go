@@ -17,10 +17,10 @@ const module = "github.com/nextrush/nextrush"
 // longest folder that fits counts; one that is not listed may import what is
 // public.
 var allowedImports = map[string][]string{
-	".":                  {"websocket", "internal/pace", "internal/seldom"},
-	"middleware":         {"."},
-	"plugins":            {".", "websocket"},
-	"websocket":          {"websocket/internal", "internal/poll", "internal/pace", "internal/seldom"},
+	".":                  {"websocket", "internal"},
+	"middleware":         {".", "internal"},
+	"plugins":            {".", "websocket", "internal"},
+	"websocket":          {"websocket/internal", "internal"},
 	"websocket/internal": {},
 	"internal":           {},
 }

@@ -3,13 +3,13 @@ package middleware
 import (
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/internal/origin"
 )
 
 // CORSOptions configures CORS. The zero value lets every origin read, without
@@ -18,27 +18,23 @@ type CORSOptions struct {
 	// AllowOrigins lists "https://a.example", "https://*.a.example", "*" for all, or
 	// "null", which any site can be in a sandboxed frame. Empty: "*".
 	AllowOrigins  []string
-	AllowMethods  []string      // empty: GET, HEAD, POST, PUT, PATCH, DELETE
+	AllowMethods  []string      // empty: GET, HEAD, POST, PUT, PATCH, DELETE; "*" for all, as in the next two
 	AllowHeaders  []string      // empty: those that the browser asks for
 	ExposeHeaders []string      // response headers that scripts may read
-	Credentials   bool          // cookies; not together with "*" and "null"
+	Credentials   bool          // cookies; not together with any "*", or "null"
 	MaxAge        time.Duration // that a preflight is kept; 0: the browser's own
 }
 
 // cors is CORSOptions, parsed.
 type cors struct {
-	any         bool
-	exact       []string
-	wild        []wildOrigin
+	any, null   bool
+	origins     origin.List
 	methods     string
 	headers     string
 	expose      string
 	credentials bool
 	maxAge      string
 }
-
-// wildOrigin matches one or more labels between its two halves.
-type wildOrigin struct{ prefix, suffix string }
 
 // CORS answers preflights and marks answers that scripts of other origins may
 // read (Fetch, CORS protocol). It belongs to the App: a preflight has no route, so
@@ -52,10 +48,10 @@ func CORS(opts ...CORSOptions) nextrush.Handler {
 	p := parseCORS(o)
 	return func(c *nextrush.Context) error {
 		c.Vary("Origin")
-		origin := c.Header("Origin")
-		preflight := c.Method() == http.MethodOptions && origin != "" && c.Header("Access-Control-Request-Method") != ""
-		if p.allows(origin) {
-			p.mark(c, origin, preflight)
+		from := c.Header("Origin")
+		preflight := c.Method() == http.MethodOptions && from != "" && c.Header("Access-Control-Request-Method") != ""
+		if p.allows(from) {
+			p.mark(c, from, preflight)
 		}
 		if preflight {
 			c.Vary("Access-Control-Request-Method", "Access-Control-Request-Headers")
@@ -67,6 +63,7 @@ func CORS(opts ...CORSOptions) nextrush.Handler {
 
 func parseCORS(o CORSOptions) *cors {
 	p := &cors{credentials: o.Credentials, expose: strings.Join(o.ExposeHeaders, ", "), headers: strings.Join(o.AllowHeaders, ", ")}
+	mustListCORS(o)
 	methods := o.AllowMethods
 	if len(methods) == 0 {
 		methods = []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"}
@@ -78,62 +75,48 @@ func parseCORS(o CORSOptions) *cors {
 	if len(o.AllowOrigins) == 0 {
 		o.AllowOrigins = []string{"*"}
 	}
-	for _, origin := range o.AllowOrigins {
-		p.add(origin)
+	var listed []string
+	for _, text := range o.AllowOrigins {
+		switch text {
+		case "*":
+			p.any = true
+		case "null":
+			p.null = true
+		default:
+			listed = append(listed, text)
+		}
 	}
-	if p.credentials && (p.any || slices.Contains(p.exact, "null")) {
+	if p.credentials && (p.any || p.null) {
 		panic(`middleware: CORS: "*" or "null" with Credentials would let every site act for your users; list the origins`)
+	}
+	var err error
+	if p.origins, err = origin.ParseList(listed); err != nil {
+		panic("middleware: CORS: " + err.Error())
 	}
 	return p
 }
 
-func (p *cors) add(origin string) {
-	switch origin {
-	case "*":
-		p.any = true
-		return
-	case "null":
-		p.exact = append(p.exact, origin)
-		return
+// mustListCORS refuses a "*" that browsers take for a name: with credentials it
+// means that (Fetch, CORS-preflight fetch).
+func mustListCORS(o CORSOptions) {
+	for name, list := range map[string][]string{
+		"AllowMethods": o.AllowMethods, "AllowHeaders": o.AllowHeaders, "ExposeHeaders": o.ExposeHeaders,
+	} {
+		if o.Credentials && slices.Contains(list, "*") {
+			panic(fmt.Sprintf(`middleware: CORS: with Credentials browsers take the "*" in %s for a name: list the names, or leave AllowHeaders empty for those that the browser asks for`, name))
+		}
 	}
-	u, err := url.Parse(strings.Replace(origin, "://*.", "://wildcard.", 1))
-	if err != nil || u.Scheme == "" || u.Host == "" || u.Path != "" || u.RawQuery != "" || u.User != nil || strings.Contains(u.Host, "*") {
-		panic(fmt.Sprintf("middleware: CORS: %q is no origin; write scheme and host, as in %q or %q", origin, "https://a.example", "https://*.a.example"))
-	}
-	origin = strings.ToLower(origin)
-	if prefix, suffix, ok := strings.Cut(origin, "*"); ok {
-		p.wild = append(p.wild, wildOrigin{prefix, suffix})
-		return
-	}
-	p.exact = append(p.exact, origin)
 }
 
-func (p *cors) allows(origin string) bool {
-	switch {
-	case origin == "":
-		return false
-	case p.any:
-		return true
-	case slices.Contains(p.exact, strings.ToLower(origin)):
-		return true
-	}
-	return slices.ContainsFunc(p.wild, func(w wildOrigin) bool { return w.matches(strings.ToLower(origin)) })
+func (p *cors) allows(from string) bool {
+	return from != "" && (p.any || p.null && from == "null" || p.origins.Has(from))
 }
 
-func (w wildOrigin) matches(origin string) bool {
-	middle, ok := strings.CutPrefix(origin, w.prefix)
-	if !ok {
-		return false
-	}
-	middle, ok = strings.CutSuffix(middle, w.suffix)
-	return ok && middle != "" && !strings.ContainsAny(middle, "/:@?#\\")
-}
-
-func (p *cors) mark(c *nextrush.Context, origin string, preflight bool) {
+func (p *cors) mark(c *nextrush.Context, from string, preflight bool) {
 	if p.any {
-		origin = "*"
+		from = "*"
 	}
-	c.SetHeader("Access-Control-Allow-Origin", origin)
+	c.SetHeader("Access-Control-Allow-Origin", from)
 	if p.credentials {
 		c.SetHeader("Access-Control-Allow-Credentials", "true")
 	}
@@ -146,7 +129,7 @@ func (p *cors) mark(c *nextrush.Context, origin string, preflight bool) {
 	c.SetHeader("Access-Control-Allow-Methods", p.methods)
 	headers := p.headers
 	if headers == "" {
-		headers = c.Header("Access-Control-Request-Headers")
+		headers = strings.Join(c.Request().Header["Access-Control-Request-Headers"], ", ") // RFC 9110 §5.3
 	}
 	if headers != "" {
 		c.SetHeader("Access-Control-Allow-Headers", headers)

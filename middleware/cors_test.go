@@ -29,6 +29,11 @@ func TestCORSMatchesOriginsWhole(t *testing.T) {
 		want          bool
 	}{
 		{"https://foo.com", "https://foo.com", true},
+		{"https://foo.com:443", "https://foo.com", true},
+		{"https://Foo.com", "https://foo.com", true},
+		{"https://*.foo.com:443", "https://a.foo.com", true},
+		{"http://[0::1]", "http://[::1]", true},
+		{"https://foo.com", "https://foo.com.", false},
 		{"https://foo.com", "https://barfoo.com", false},
 		{"https://foo.com", "https://foo.com.evil.example", false},
 		{"https://foo.com", "http://foo.com", false},
@@ -60,6 +65,11 @@ func TestCORSRefusesMistakesAtSetUp(t *testing.T) {
 		{AllowOrigins: []string{"foo.com"}},
 		{AllowOrigins: []string{"https://foo.com/"}},
 		{AllowOrigins: []string{"https://*foo.com"}},
+		{AllowOrigins: []string{"https://bücher.example"}},
+		{AllowOrigins: []string{"https://a.example"}, Credentials: true, AllowHeaders: []string{"*"}},
+		{AllowOrigins: []string{"https://a.example"}, Credentials: true, AllowHeaders: []string{"X-A", "*"}},
+		{AllowOrigins: []string{"https://a.example"}, Credentials: true, AllowMethods: []string{"*"}},
+		{AllowOrigins: []string{"https://a.example"}, Credentials: true, ExposeHeaders: []string{"*"}},
 	} {
 		func() {
 			defer func() {
@@ -82,5 +92,13 @@ func TestCORSAnswersPreflightsAndMarksErrors(t *testing.T) {
 		if w.Code < 404 || w.Header().Get("Access-Control-Allow-Origin") != "*" {
 			t.Errorf("%s %s: %d %v", method, target, w.Code, w.Header())
 		}
+	}
+}
+
+func TestCORSEchoesAllLinesOfHeaders(t *testing.T) {
+	ask := http.Header{"Origin": {"https://a.example"}, "Access-Control-Request-Method": {"PUT"}, "Access-Control-Request-Headers": {"x-a", "x-b, x-c"}}
+	w := send("OPTIONS", "/", ask, middleware.CORS())
+	if got := w.Header().Get("Access-Control-Allow-Headers"); got != "x-a, x-b, x-c" {
+		t.Errorf("allowed %q", got)
 	}
 }

@@ -1,19 +1,19 @@
 package middleware
 
 import (
-	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
-	"strings"
 
 	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/internal/origin"
 )
 
 // CSRFOptions configures CSRF. The zero value refuses what browsers send on
 // behalf of other sites; that is enough for browsers since 2023.
 type CSRFOptions struct {
-	TrustedOrigins []string // "https://a.example": others that may send requests, without a token
+	// TrustedOrigins lists others that may send requests, without a token:
+	// "https://a.example", "https://*.a.example".
+	TrustedOrigins []string
 	Bypass         []string // requests that are not checked, as patterns of http.ServeMux: "POST /webhooks/"
 
 	// Secret, of at least 32 random bytes and the same in all processes, has forms
@@ -27,17 +27,16 @@ type CSRFOptions struct {
 }
 
 type csrf struct {
-	origins *http.CrossOriginProtection
+	trusted origin.List
 	bypass  *http.ServeMux // nil: nothing is let through
-	trusted []string
-	tokens  *csrfTokens // nil: none are asked for
+	tokens  *csrfTokens    // nil: none are asked for
 }
 
 // CSRF answers 403, with the code "csrf", to requests that a browser sends
 // because another site made it do so: by the headers Sec-Fetch-Site and Origin,
-// as [http.CrossOriginProtection] does, and with a Secret by tokens too. GET,
-// HEAD and OPTIONS pass, and so must change nothing. It panics on a mistake in
-// the options.
+// as [http.CrossOriginProtection] does, and with a Secret by tokens too. The
+// message says what did not fit. GET, HEAD and OPTIONS pass, and so must change
+// nothing. It panics on a mistake in the options.
 func CSRF(opts ...CSRFOptions) nextrush.Handler {
 	var o CSRFOptions
 	if len(opts) > 0 {
@@ -59,13 +58,10 @@ func CSRF(opts ...CSRFOptions) nextrush.Handler {
 }
 
 func newCSRF(o CSRFOptions) *csrf {
-	p := &csrf{origins: http.NewCrossOriginProtection(), tokens: newCSRFTokens(o)}
-	for _, origin := range o.TrustedOrigins {
-		origin = strings.ToLower(origin)
-		if err := p.origins.AddTrustedOrigin(origin); err != nil {
-			panic(fmt.Sprintf("middleware: CSRF: TrustedOrigins: %v: write scheme and host, as in %q", err, "https://a.example"))
-		}
-		p.trusted = append(p.trusted, origin)
+	p := &csrf{tokens: newCSRFTokens(o)}
+	var err error
+	if p.trusted, err = origin.ParseList(o.TrustedOrigins); err != nil {
+		panic("middleware: CSRF: TrustedOrigins: " + err.Error())
 	}
 	if len(o.Bypass) > 0 {
 		p.bypass = http.NewServeMux()
@@ -91,24 +87,10 @@ func (p *csrf) bypasses(r *http.Request) bool {
 }
 
 func (p *csrf) check(c *nextrush.Context) error {
-	r := c.Request()
-	if host := c.Host(); host != r.Host {
-		r = r.WithContext(r.Context())
-		r.Host = host
+	if err := p.trusted.CheckSite(c.Request().Header, c.Scheme(), c.Host()); err != nil {
+		return forbidden("the request comes from another site: "+err.Error(), nil)
 	}
-	if err := p.origins.Check(r); err != nil {
-		return forbidden("the request comes from another site", err)
-	}
-	origin := c.Header("Origin")
-	if slices.Contains(p.trusted, origin) {
-		return nil
-	}
-	// Old browsers do not send Sec-Fetch-Site, and Check compares no schemes: who
-	// is on the network can forge a page of http://, not of https://.
-	if c.Header("Sec-Fetch-Site") == "" && c.Secure() && strings.HasPrefix(origin, "http:") {
-		return forbidden("the request comes from a page without HTTPS", nil)
-	}
-	if p.tokens == nil {
+	if p.tokens == nil || p.trusted.Has(c.Header("Origin")) {
 		return nil
 	}
 	return p.tokens.check(c)

@@ -7,7 +7,7 @@ import (
 )
 
 func TestOrigins(t *testing.T) {
-	patterns := []string{"https://a.example", "https://*.b.example", "http://c.example:3000"}
+	patterns := []string{"https://a.example", "https://*.b.example", "http://c.example:3000", "http://[0::1]:3000"}
 	for _, c := range []struct {
 		allow  []string
 		origin string
@@ -46,6 +46,7 @@ func TestOrigins(t *testing.T) {
 		{patterns, "https://a.example", 101},
 		{patterns, "https://A.EXAMPLE:443", 101},
 		{patterns, "http://server.example", 101},
+		{patterns, "http://[::1]:3000", 101},
 		{patterns, "http://a.example", 403},
 		{patterns, "https://a.example:444", 403},
 		{patterns, "https://a.example.evil", 403},

@@ -11,6 +11,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/internal/origin"
 )
 
 const (
@@ -37,7 +38,7 @@ type Options struct {
 	// none is read. "__Host-token" is a good one where the site has HTTPS. It is
 	// not taken for requests that change something and come from another origin.
 	Cookie         string
-	TrustedOrigins []string // "https://a.example", whose requests may use the cookie
+	TrustedOrigins []string // "https://a.example" or "https://*.a.example", whose requests may use the cookie
 
 	// Roles gives the permissions of roles, for Require: "editor" has
 	// "posts:write", or "posts:*", or "*".
@@ -61,12 +62,12 @@ type Options struct {
 // Plugin authenticates the requests and sockets of the app that it is registered
 // with. Its methods are safe from any goroutine.
 type Plugin struct {
-	opts   Options
-	keys   map[string]*key
-	signer *key // nil where no key can sign
-	jwks   *keySet
-	parser *jwt.Parser
-	cross  *http.CrossOriginProtection
+	opts    Options
+	keys    map[string]*key
+	signer  *key // nil where no key can sign
+	jwks    *keySet
+	parser  *jwt.Parser
+	trusted origin.List
 }
 
 // New makes the plugin. Its Install reports mistakes in the options.
@@ -101,11 +102,9 @@ func (p *Plugin) prepare() error {
 	if len(p.keys) == 0 && p.jwks == nil && p.opts.Lookup == nil {
 		return errors.New("nothing to know users by: set Keys, JWKS or Lookup")
 	}
-	p.cross = http.NewCrossOriginProtection()
-	for _, origin := range p.opts.TrustedOrigins {
-		if err := p.cross.AddTrustedOrigin(origin); err != nil {
-			return fmt.Errorf("TrustedOrigins: %w", err)
-		}
+	var err error
+	if p.trusted, err = origin.ParseList(p.opts.TrustedOrigins); err != nil {
+		return fmt.Errorf("TrustedOrigins: %w", err)
 	}
 	if strings.ContainsAny(p.opts.Realm, "\"\\\r\n") {
 		return errors.New("the Realm must have no quotes, backslashes or line breaks")

@@ -230,6 +230,8 @@ func TestCookieOfLogin(t *testing.T) {
 		{"changing from a subdomain", "POST", []string{"Sec-Fetch-Site", "same-site", "Origin", "https://evil.app.test"}, 403},
 		{"changing from another origin, of an old browser", "POST", []string{"Origin", "https://evil.test"}, 403},
 		{"changing from null", "POST", []string{"Origin", "null"}, 403},
+		{"changing from the same origin with its port, of an old browser", "POST", []string{"Origin", "http://app.test:80"}, 200},
+		{"changing from a trusted origin with its port", "POST", []string{"Sec-Fetch-Site", "cross-site", "Origin", "https://front.test:443"}, 200},
 		{"changing from a trusted origin", "POST", []string{"Sec-Fetch-Site", "cross-site", "Origin", "https://front.test"}, 200},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -3,7 +3,6 @@ package auth
 import (
 	"errors"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/nextrush/nextrush"
@@ -38,31 +37,13 @@ func (p *Plugin) cookie(c *nextrush.Context, token string, maxAge int) *http.Coo
 	}
 }
 
-// verifyCookie refuses a cookie that a page of another origin has sent along.
+// verifyCookie refuses a cookie that a page of another origin has sent along, unless
+// the request changes nothing.
 func (p *Plugin) verifyCookie(c *nextrush.Context, token string) (*Principal, error) {
-	if err := p.sameOrigin(c); err != nil {
-		return nil, nextrush.NewError(http.StatusForbidden, "the request comes from another origin").WithCause(err)
+	r := c.Request()
+	safe := r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodOptions
+	if err := p.trusted.CheckSite(r.Header, c.Scheme(), c.Host()); err != nil && !safe {
+		return nil, nextrush.NewError(http.StatusForbidden, "the request comes from another origin: "+err.Error())
 	}
 	return p.Verify(c.Context(), token)
-}
-
-// sameOrigin lets requests pass that change nothing. CrossOriginProtection compares
-// no schemes where a browser does not send Sec-Fetch-Site, and who is on the
-// network can forge a page of http://.
-func (p *Plugin) sameOrigin(c *nextrush.Context) error {
-	r := c.Request()
-	if host := c.Host(); host != r.Host {
-		r = r.WithContext(r.Context())
-		r.Host = host
-	}
-	if err := p.cross.Check(r); err != nil {
-		return err
-	}
-	origin := c.Header("Origin")
-	safe := r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodOptions
-	if !safe && c.Secure() && c.Header("Sec-Fetch-Site") == "" &&
-		strings.HasPrefix(origin, "http:") && !slices.Contains(p.opts.TrustedOrigins, origin) {
-		return errors.New("a page without HTTPS")
-	}
-	return nil
 }
