@@ -9,7 +9,8 @@ import (
 // routes, with its middleware, and the life cycle become part of this app, whose
 // options and error handler apply; its sockets stay its own, for its WSTo and
 // WSBroadcast. Another handler gets all requests under the prefix that no other
-// route takes, with the prefix removed from the path.
+// route takes, with the prefix removed from the path: those of every method, so
+// that a route before it which guards a part is for Any.
 func (g *routes) Mount(prefix string, h http.Handler) {
 	if h == nil {
 		panic("nextrush: Mount " + prefix + ": the handler is nil: give an App or an http.Handler")

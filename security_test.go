@@ -147,6 +147,18 @@ func TestMountedHandlersSeeThePathsThatGuardsSee(t *testing.T) {
 	}
 }
 
+// A file server answers POST as it does GET, and a route for GET guards GET and HEAD.
+func TestAnyGuardsWhatIsMountedBehindIt(t *testing.T) {
+	app := New()
+	app.Any("/files/private/*path", func(*Context) error { return NewError(403) })
+	app.Mount("/files", http.FileServerFS(fstest.MapFS{"private/x": {Data: []byte("secret")}}))
+	for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"} {
+		if w := do(t, app, method, "/files/private/x", ""); w.Code != 403 || strings.Contains(w.Body.String(), "secret") {
+			t.Errorf("%s: %d %s", method, w.Code, w.Body)
+		}
+	}
+}
+
 func TestManyPartsAreRefused(t *testing.T) {
 	app := New(Options{Logger: slog.New(slog.DiscardHandler), BodyLimit: 64 << 20})
 	app.Post("/", func(c *Context) error {
