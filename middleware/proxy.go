@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -56,20 +57,39 @@ func ReverseProxy(target string, opts ...ReverseProxyOptions) nextrush.Handler {
 		}
 		var failed error
 		socket := opensWebSocket(c.Request())
+		ours := maps.Clone(c.Writer().Header())
 		proxy := httputil.ReverseProxy{
 			Transport: p.o.Transport,
 			Rewrite:   func(r *httputil.ProxyRequest) { p.rewrite(c, r, path, socket) },
 			ModifyResponse: func(r *http.Response) error {
+				maps.Copy(c.Writer().Header(), ours)
 				if r.StatusCode == http.StatusSwitchingProtocols {
 					return p.tunnel(c, r, socket)
 				}
 				return p.modify(c, r)
 			},
-			ErrorHandler: func(_ http.ResponseWriter, _ *http.Request, err error) { failed = err },
+			ErrorHandler: func(_ http.ResponseWriter, _ *http.Request, err error) {
+				failed = err
+				maps.Copy(c.Writer().Header(), ours)
+			},
 		}
-		proxy.ServeHTTP(c.Writer(), withoutUpgrade(c.Request()))
+		proxy.ServeHTTP(interim{c.Writer()}, withoutUpgrade(c.Request()))
 		return gatewayError(failed)
 	}
+}
+
+// interim is the writer for a target's 1xx answers, which are to come without the
+// fields of its connection. httputil puts the others among those that middleware
+// has set, and then clears all of them.
+type interim struct{ http.ResponseWriter }
+
+func (w interim) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func (w interim) WriteHeader(code int) {
+	if code < http.StatusOK {
+		dropHops(w.Header())
+	}
+	w.ResponseWriter.WriteHeader(code)
 }
 
 // proxy is the target and the options with defaults.

@@ -130,6 +130,45 @@ func TestReverseProxyReplacesHeadersOfMiddleware(t *testing.T) {
 	}
 }
 
+// A target's early hints (RFC 8297) neither take away what middleware has set nor
+// bring the fields of its connection.
+func TestReverseProxyKeepsHeadersBehindEarlyHints(t *testing.T) {
+	for status, broken := range map[int]bool{200: false, 502: true} {
+		target := upstream(t, func(w http.ResponseWriter, _ *http.Request) {
+			h := w.Header()
+			h.Set("Link", "</a.css>")
+			h.Set("Connection", "X-Named")
+			h.Set("X-Named", "1")
+			h.Set("Keep-Alive", "timeout=5")
+			w.WriteHeader(http.StatusEarlyHints)
+			w.WriteHeader(http.StatusEarlyHints)
+			if broken {
+				panic(http.ErrAbortHandler)
+			}
+			clear(h)
+			h.Set("Vary", "theirs")
+		})
+		addr := rawFront(t, target, middleware.ReverseProxyOptions{}, func(c *nextrush.Context) error {
+			c.SetHeader("Content-Security-Policy", "default-src 'self'").Vary("ours")
+			return c.Next()
+		})
+		hints, _, r := exchange(t, addr, "GET / HTTP/1.1\r\nHost: a.example\r\n\r\n")
+		if h := hints.Header; hints.StatusCode != 103 || h.Get("Link") == "" || h["Connection"] != nil || h["X-Named"] != nil || h["Keep-Alive"] != nil {
+			t.Errorf("hints %s %v", hints.Status, h)
+		}
+		resp, err := http.ReadResponse(r, nil) // the second hints
+		if err == nil {
+			resp, err = http.ReadResponse(r, nil)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if h := resp.Header; resp.StatusCode != status || h.Get("Content-Security-Policy") == "" || h["Vary"][0] != "ours" {
+			t.Errorf("%s %v, want %d", resp.Status, h, status)
+		}
+	}
+}
+
 func TestReverseProxyRunsItsHooks(t *testing.T) {
 	target := upstream(t, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, r.Header.Get("X-Secret")) })
 	app := front(target, middleware.ReverseProxyOptions{
