@@ -132,10 +132,17 @@ func (a *App) log() *slog.Logger {
 
 // ServeHTTP answers a request: global middleware, then that of the groups, then
 // the route's handlers. The global part runs for requests without a route too.
-// What was given to Pre comes before all of them.
+// What was given to Pre comes before all of them. They get a copy of a request that
+// has a body, for net/http looks at its own again when it sends the header: a body
+// that it does not know it would read before anything goes out.
 func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if body := a.timeBody(w, r); body != nil {
-		defer body.end()
+	if r.Body != nil && r.Body != http.NoBody {
+		own := *r
+		r = &own
+		defer removeFiles(r)
+		if body := a.timeBody(w, r); body != nil {
+			defer body.end()
+		}
 	}
 	if a.front != nil {
 		a.front.ServeHTTP(w, r)
@@ -149,14 +156,14 @@ func (a *App) answer(w http.ResponseWriter, r *http.Request) {
 	if t == nil {
 		t = a.buildTable()
 	}
+	if ranges := r.Header["Range"]; ranges != nil {
+		r = dropManyRanges(r, ranges)
+	}
 	c := newContext(a, w, r)
 	if r.Body != nil && r.Body != http.NoBody && a.opts.BodyLimit > 0 {
 		m := c.extra()
 		m.raw, m.limited = r.Body, http.MaxBytesReader(w, r.Body, a.opts.BodyLimit)
 		r.Body = m.limited
-	}
-	if ranges := r.Header["Range"]; ranges != nil {
-		dropManyRanges(r.Header, ranges)
 	}
 	t.match(c)
 	defer c.removeFiles()

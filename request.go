@@ -16,10 +16,14 @@ import (
 // ask for it (CVE-2011-3192).
 const maxRanges = 100
 
-func dropManyRanges(h http.Header, ranges []string) {
-	if strings.Count(ranges[0], ",") >= maxRanges {
-		h.Del("Range")
+func dropManyRanges(r *http.Request, ranges []string) *http.Request {
+	if strings.Count(ranges[0], ",") < maxRanges {
+		return r
 	}
+	own := *r
+	own.Header = r.Header.Clone()
+	own.Header.Del("Range")
+	return &own
 }
 
 const multipartMemory = 1 << 20 // bytes of file parts kept in memory; the rest goes to files
@@ -197,11 +201,18 @@ func (c *Context) multipartForm() (*multipart.Form, error) {
 	return c.req.MultipartForm, nil
 }
 
-// removeFiles removes the files of a form. net/http does so for its own request
-// only, and that may have been replaced.
+// removeFiles removes the files of forms. net/http does so for its own request
+// only, and handlers have another.
 func (c *Context) removeFiles() {
 	if c.more != nil && c.more.form != nil {
 		c.more.form.RemoveAll()
+	}
+	removeFiles(c.req)
+}
+
+func removeFiles(r *http.Request) {
+	if r.MultipartForm != nil {
+		r.MultipartForm.RemoveAll()
 	}
 }
 

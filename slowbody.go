@@ -30,10 +30,10 @@ type timedBody struct {
 	over  bool      // the request has ended: its connection may have another
 }
 
-// timeBody puts a timedBody in a request to a server that has no time-out of its
-// own for bodies; nil: there is no body to wait for.
+// timeBody puts a timedBody in a request that has a body, to a server that has no
+// time-out of its own for them; nil: it is left as it is.
 func (a *App) timeBody(w http.ResponseWriter, r *http.Request) *timedBody {
-	if r.Body == nil || r.Body == http.NoBody || a.opts.BodyTimeout < 0 {
+	if a.opts.BodyTimeout < 0 {
 		return nil
 	}
 	server, ok := r.Context().Value(http.ServerContextKey).(*http.Server)
