@@ -144,6 +144,11 @@ func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			defer body.end()
 		}
 	}
+	if r.Method == http.MethodHead {
+		hw, own := head(w, r)
+		defer hw.cancel(nil)
+		w, r = hw, own
+	}
 	if a.front != nil {
 		a.front.ServeHTTP(w, r)
 		return

@@ -127,7 +127,7 @@ func StatusOf(err error) int {
 // of middleware that holds back what was written is told to forget it, by its
 // method Discard.
 func (c *Context) HandleError(err error) {
-	if err == nil || c.rw.failed {
+	if err == nil || c.rw.failed || c.brokeOff(err) {
 		return
 	}
 	c.rw.failed = true

@@ -186,10 +186,13 @@ func (c *Context) Blob(contentType string, b []byte) error {
 	return c.write("", b)
 }
 
-// Stream answers with what r gives until its end.
+// Stream answers with what r gives until its end. Of a HEAD nothing is read.
 func (c *Context) Stream(contentType string, r io.Reader) error {
 	c.w.Header()["Content-Type"] = []string{contentType}
 	c.begin("")
+	if c.req.Method == http.MethodHead {
+		return nil
+	}
 	_, err := io.Copy(c.w, r)
 	return err
 }

@@ -40,12 +40,17 @@ type Event struct {
 
 // SSE answers with a stream of events for as long as f runs. f should end when
 // its stream's Context does. The stream outlives a deadline of the request's
-// context and http.Server.WriteTimeout; a write that takes 10 seconds ends it.
+// context and http.Server.WriteTimeout; a write that takes 10 seconds ends it. A
+// HEAD gets the header, and f does not run.
 func (c *Context) SSE(f func(*SSE) error) error {
 	h := c.w.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no")
+	if c.req.Method == http.MethodHead {
+		c.begin("")
+		return nil
+	}
 	s := c.newSSE()
 	defer s.close()
 	defer context.AfterFunc(c.app.life.closing, s.cancel)()
