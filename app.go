@@ -21,6 +21,7 @@ const (
 	defaultBodyLimit         = 4 << 20
 	defaultReadHeaderTimeout = 5 * time.Second
 	defaultBodyTimeout       = 30 * time.Second
+	defaultStallTimeout      = 30 * time.Second
 	defaultIdleTimeout       = 120 * time.Second
 	defaultMaxHeaderBytes    = 64 << 10
 	defaultShutdownTimeout   = 15 * time.Second
@@ -50,7 +51,13 @@ type Options struct {
 	// BodyTimeout is how long a client may keep a request waiting for its body, in
 	// all; each KiB gives a second back. Then 408. 0: 30 s; negative: no limit. The
 	// ReadTimeout of a http.Server of the program's own takes its place.
-	BodyTimeout     time.Duration
+	BodyTimeout time.Duration
+	// StallTimeout is how long a client may keep an answer waiting that it does not
+	// read, in all; each 128 bytes that it takes give a second back. Then the answer is
+	// cut off, and writing fails. Pauses between writes do not count, nor what a handler
+	// has hijacked or set a write deadline for. 0: 30 s; negative: no limit. The
+	// WriteTimeout of a http.Server of the program's own takes its place.
+	StallTimeout    time.Duration
 	IdleTimeout     time.Duration // between requests of one connection; 0: 120 s; negative: none
 	MaxHeaderBytes  int           // 0: 64 KiB
 	ShutdownTimeout time.Duration // for Listen to end after a signal; 0: 15 s
@@ -76,6 +83,7 @@ func (o Options) withDefaults() Options {
 	}
 	o.ReadHeaderTimeout = cmp.Or(o.ReadHeaderTimeout, defaultReadHeaderTimeout)
 	o.BodyTimeout = cmp.Or(o.BodyTimeout, defaultBodyTimeout)
+	o.StallTimeout = cmp.Or(o.StallTimeout, defaultStallTimeout)
 	o.IdleTimeout = cmp.Or(o.IdleTimeout, defaultIdleTimeout)
 	o.MaxHeaderBytes = cmp.Or(o.MaxHeaderBytes, defaultMaxHeaderBytes)
 	o.ShutdownTimeout = cmp.Or(o.ShutdownTimeout, defaultShutdownTimeout)
@@ -143,6 +151,10 @@ func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if body := a.timeBody(w, r); body != nil {
 			defer body.end()
 		}
+	}
+	if timed := a.timeAnswer(w, r); timed != nil {
+		defer timed.end()
+		w = timed
 	}
 	if r.Method == http.MethodHead {
 		hw, own := head(w, r)

@@ -201,6 +201,7 @@ func (a *App) serve(ctx context.Context, ln net.Listener, config *tls.Config) er
 	}
 	a.buildTable()
 	a.log().Info("listening", "url", listenURL(ln.Addr(), config != nil))
+	ln = a.paceListener(ln)
 	if config != nil {
 		ln = withTLS(ln, config)
 	}
@@ -228,7 +229,7 @@ func (a *App) httpServer() (*http.Server, error) {
 
 func (a *App) newServer() *http.Server {
 	s := &http.Server{
-		Handler:           a,
+		Handler:           paced{a},
 		ReadHeaderTimeout: a.opts.ReadHeaderTimeout,
 		IdleTimeout:       a.opts.IdleTimeout,
 		MaxHeaderBytes:    a.opts.MaxHeaderBytes,

@@ -44,7 +44,7 @@ func inPipes(t *testing.T, app *App, f func(*pipes)) {
 		p := &pipes{make(chan net.Conn), make(chan struct{})}
 		s := app.newServer()
 		done := make(chan error, 1)
-		go func() { done <- s.Serve(p) }()
+		go func() { done <- s.Serve(app.paceListener(p)) }()
 		f(p)
 		s.Close()
 		<-done

@@ -16,7 +16,11 @@ import (
 )
 
 func TestIdleSocketsHoldNoGoroutine(t *testing.T) {
-	for _, n := range []network{overTCP, overTLS} {
+	kept := network{"kept by the server", DriverAuto, func(t testing.TB) (net.Listener, func() (net.Conn, error)) {
+		l, dial := listenTCP(t)
+		return keeper{l}, dial
+	}}
+	for _, n := range []network{overTCP, overTLS, kept} {
 		t.Run(n.name, func(t *testing.T) {
 			st := n.serve(t, Options{}, echo)
 			const sockets = 50
@@ -44,6 +48,18 @@ func TestIdleSocketsHoldNoGoroutine(t *testing.T) {
 		})
 	}
 }
+
+// keeper is a listener whose server has connections of its own for requests.
+type keeper struct{ net.Listener }
+
+func (k keeper) Accept() (net.Conn, error) {
+	conn, err := k.Listener.Accept()
+	return keptConn{conn}, err
+}
+
+type keptConn struct{ net.Conn }
+
+func (c keptConn) Hijacked() net.Conn { return c.Conn }
 
 // serving counts goroutines that wait for one socket of a server.
 func serving() (n int) {

@@ -26,14 +26,14 @@ const (
 // newLoopLink takes over conn, and reports false where it can not be polled.
 func newLoopLink(s *Socket, conn net.Conn) (link, bool) {
 	poller := s.srv.engine.poller
-	switch conn := conn.(type) {
+	switch conn := hijacked(conn).(type) {
 	case *net.TCPConn, *net.UnixConn:
 		l := &loopLink{s: s}
 		return l, poller.Take(conn, &l.conn, l) == nil
 	case *tls.Conn:
 		if t, ok := conn.NetConn().(*transport); ok {
 			l := &tlsLink{loopLink: loopLink{s: s}, tls: conn}
-			tcp := t.Conn
+			tcp := hijacked(t.Conn)
 			t.Conn = taken
 			t.link.Store(l)
 			s.mu.Lock()
@@ -47,6 +47,14 @@ func newLoopLink(s *Socket, conn net.Conn) (link, bool) {
 		}
 	}
 	return nil, false
+}
+
+// hijacked is the connection under one that its server keeps for requests alone.
+func hijacked(conn net.Conn) net.Conn {
+	if outer, ok := conn.(interface{ Hijacked() net.Conn }); ok {
+		return outer.Hijacked()
+	}
+	return conn
 }
 
 // Ready is called by the goroutine that polls.
