@@ -183,7 +183,9 @@ func (a *App) answer(w http.ResponseWriter, r *http.Request) {
 		r.Body = m.limited
 	}
 	t.match(c)
-	defer c.removeFiles()
+	running := c.counter()
+	running.Add(1)
+	defer c.finish(running)
 	if err := c.protect(); err != nil {
 		c.HandleError(err)
 	}

@@ -130,6 +130,9 @@ func (c *Context) HandleError(err error) {
 	if err == nil || c.rw.failed || c.brokeOff(err) {
 		return
 	}
+	if c.endedByShutdown(err) {
+		err = NewError(http.StatusServiceUnavailable, "the server is shutting down").WithCause(err)
+	}
 	c.rw.failed = true
 	c.discard()
 	c.app.opts.ErrorHandler(c, err)

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 )
 
 // maxRanges is how many parts of a file a request may ask for; of more it gets the
@@ -201,9 +202,10 @@ func (c *Context) multipartForm() (*multipart.Form, error) {
 	return c.req.MultipartForm, nil
 }
 
-// removeFiles removes the files of forms. net/http does so for its own request
-// only, and handlers have another.
-func (c *Context) removeFiles() {
+// finish removes the files of forms. net/http does so for its own request only,
+// and handlers have another.
+func (c *Context) finish(running *atomic.Int64) {
+	running.Add(-1)
 	if c.more != nil && c.more.form != nil {
 		c.more.form.RemoveAll()
 	}

@@ -2,6 +2,7 @@ package nextrush
 
 import (
 	"bytes"
+	"context"
 	"encoding/csv"
 	"encoding/json"
 	"encoding/xml"
@@ -186,14 +187,29 @@ func (c *Context) Blob(contentType string, b []byte) error {
 	return c.write("", b)
 }
 
-// Stream answers with what r gives until its end. Of a HEAD nothing is read.
+// Stream answers with what r gives until its end. Of a HEAD nothing is read. A
+// stream that waits does not outlive its client or the app where r ends with
+// Context.Context; an *io.PipeReader or *os.File does so by itself, and with the
+// type text/event-stream when App.Context ends.
 func (c *Context) Stream(contentType string, r io.Reader) error {
 	c.w.Header()["Content-Type"] = []string{contentType}
 	c.begin("")
 	if c.req.Method == http.MethodHead {
 		return nil
 	}
+	ctx, closing := c.Context(), c.app.life.closing
+	events := strings.HasPrefix(contentType, "text/event-stream")
+	defer context.AfterFunc(ctx, func() { interrupt(r) })()
+	if events {
+		defer context.AfterFunc(closing, func() { interrupt(r) })()
+	}
 	_, err := io.Copy(c.w, r)
+	switch {
+	case err == nil, events && closing.Err() != nil:
+		return nil
+	case ctx.Err() != nil:
+		return fmt.Errorf("nextrush: Stream: %w", ctx.Err())
+	}
 	return err
 }
 

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 )
 
 // Path registers the methods of one path.
@@ -54,7 +55,8 @@ type Route struct {
 	handlers []Handler
 	source   string // file:line of the registration
 	name     string
-	socket   bool // a WebSocket route
+	socket   bool         // a WebSocket route
+	running  atomic.Int64 // requests, for Shutdown to name
 	pattern
 }
 

@@ -14,6 +14,7 @@ import (
 	"os/signal"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"text/tabwriter"
 )
@@ -28,9 +29,13 @@ type lifecycle struct {
 
 	hijacked hijacked
 
-	closing context.Context // ends when Shutdown begins
-	close   context.CancelFunc
+	closing context.Context // ends when the app begins to drain
+	close   context.CancelCauseFunc
 	ended   chan struct{} // closed when Shutdown is done
+
+	requests    context.Context // that of all requests to the server
+	endRequests context.CancelCauseFunc
+	unrouted    atomic.Int64 // requests without a route that run
 
 	startOnce  sync.Once
 	beforeOnce sync.Once
@@ -45,7 +50,8 @@ type lifecycle struct {
 }
 
 func (l *lifecycle) init() {
-	l.closing, l.close = context.WithCancel(context.Background())
+	l.closing, l.close = context.WithCancelCause(context.Background())
+	l.requests, l.endRequests = context.WithCancelCause(context.Background())
 	l.ended = make(chan struct{})
 }
 
@@ -230,6 +236,7 @@ func (a *App) httpServer() (*http.Server, error) {
 func (a *App) newServer() *http.Server {
 	s := &http.Server{
 		Handler:           paced{a},
+		BaseContext:       func(net.Listener) context.Context { return a.life.requests },
 		ReadHeaderTimeout: a.opts.ReadHeaderTimeout,
 		IdleTimeout:       a.opts.IdleTimeout,
 		MaxHeaderBytes:    a.opts.MaxHeaderBytes,
@@ -266,8 +273,11 @@ func listenURL(addr net.Addr, secure bool) string {
 
 // Shutdown ends the app: the BeforeShutdown hooks, then no new requests, sockets
 // closed with 1001 while the requests under way finish, then the OnShutdown hooks
-// and the plugins in reverse, then mounted apps. When ctx ends first, what is left is cut, and that
-// is an error. A second call waits for the first and returns the same.
+// and the plugins in reverse, then mounted apps. Halfway through the time that ctx
+// leaves for the requests, or Options.ShutdownTimeout where it has no deadline, the
+// contexts of those that are left end. When ctx ends first, they are cut, and that
+// is an error, which names their routes. A second call waits for the first and
+// returns the same.
 func (a *App) Shutdown(ctx context.Context) error {
 	l := &a.life
 	l.stopOnce.Do(func() {
@@ -281,7 +291,7 @@ func (a *App) shutdown(ctx context.Context) error {
 	l := &a.life
 	a.announceShutdown(ctx)
 	l.mu.Lock()
-	l.close()
+	l.close(http.ErrServerClosed)
 	server, started := l.server, l.started
 	l.mu.Unlock()
 
@@ -319,17 +329,14 @@ func (a *App) drain(ctx context.Context, server *http.Server) error {
 	errs := make([]error, 2*len(apps)+1)
 	var wg sync.WaitGroup
 	for i, app := range apps {
-		app.life.close()
+		app.life.close(http.ErrServerClosed)
 		wg.Go(func() { errs[len(apps)+i] = app.life.hijacked.shutdown(ctx) })
 		if app.sockets != nil {
 			wg.Go(func() { errs[i] = app.sockets.Shutdown(ctx) })
 		}
 	}
 	if server != nil {
-		if err := server.Shutdown(ctx); err != nil {
-			server.Close()
-			errs[2*len(apps)] = fmt.Errorf("nextrush: shutdown: requests were cut: %w", err)
-		}
+		errs[2*len(apps)] = a.drainRequests(ctx, server)
 	}
 	wg.Wait()
 	return errors.Join(errs...)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"mime"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -35,8 +36,8 @@ type ReverseProxyOptions struct {
 // replace those that middleware has set, but for Set-Cookie and Vary, which add up.
 // A target that fails is 502.
 //
-// Streams pass, and WebSockets (RFC 6455 §4.2.1), which the app's Shutdown closes
-// with 1001. An upgrade to any other protocol does not: it would be a way past the
+// Streams pass; those of server-sent events end when the app does. So do WebSockets
+// (RFC 6455 §4.2.1), which the app's Shutdown closes with 1001. An upgrade to any other protocol does not: it would be a way past the
 // guards of other routes. The target sees a plain request, and a 101 that answers
 // one is 502.
 //
@@ -55,6 +56,9 @@ func ReverseProxy(target string, opts ...ReverseProxyOptions) nextrush.Handler {
 		if err != nil {
 			return err
 		}
+		ctx, cancel := context.WithCancel(c.Context())
+		defer cancel()
+		stop := func() bool { return false } // looking for the app's end
 		var failed error
 		socket := opensWebSocket(c.Request())
 		ours := maps.Clone(c.Writer().Header())
@@ -66,6 +70,9 @@ func ReverseProxy(target string, opts ...ReverseProxyOptions) nextrush.Handler {
 				if r.StatusCode == http.StatusSwitchingProtocols {
 					return p.tunnel(c, r, socket)
 				}
+				if isEventStream(r) {
+					stop = context.AfterFunc(c.App().Context(), cancel)
+				}
 				return p.modify(c, r)
 			},
 			ErrorHandler: func(_ http.ResponseWriter, _ *http.Request, err error) {
@@ -73,7 +80,8 @@ func ReverseProxy(target string, opts ...ReverseProxyOptions) nextrush.Handler {
 				maps.Copy(c.Writer().Header(), ours)
 			},
 		}
-		proxy.ServeHTTP(interim{c.Writer()}, withoutUpgrade(c.Request()))
+		defer func() { stop() }()
+		proxy.ServeHTTP(interim{c.Writer()}, withoutUpgrade(c.Request().WithContext(ctx)))
 		return gatewayError(failed)
 	}
 }
@@ -201,6 +209,13 @@ func (p *proxy) modify(c *nextrush.Context, r *http.Response) error {
 		}
 	}
 	return nil
+}
+
+// isEventStream reports answers that have no end, and go on elsewhere when their
+// client comes again (WHATWG HTML §9.2.3).
+func isEventStream(r *http.Response) bool {
+	mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	return mediaType == "text/event-stream"
 }
 
 // gatewayError tells whose fault it is: the client's, the target's slowness, or

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -242,6 +243,31 @@ func TestReverseProxyStreams(t *testing.T) {
 	close(more)
 	if rest, _ := io.ReadAll(resp.Body); string(rest) != "data: 2\n\n" {
 		t.Errorf("%q", rest)
+	}
+}
+
+func TestReverseProxyOfEventsEndsWithTheApp(t *testing.T) {
+	target := upstream(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		w.(http.Flusher).Flush()
+		<-r.Context().Done()
+	})
+	app := front(target)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- app.Serve(ln) }()
+	res, err := http.Get("http://" + ln.Addr().String() + "/events")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
+	defer cancel()
+	if err := errors.Join(app.Shutdown(ctx), <-served); err != nil {
+		t.Error(err)
 	}
 }
 
