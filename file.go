@@ -26,7 +26,7 @@ func (c *Context) File(path string) error {
 	if !info.Mode().IsRegular() {
 		return NewError(http.StatusNotFound)
 	}
-	http.ServeContent(c.w, c.req, info.Name(), info.ModTime(), f)
+	ServeContent(c.w, c.req, info.Name(), info.ModTime(), f)
 	return nil
 }
 

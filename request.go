@@ -21,10 +21,7 @@ func dropManyRanges(r *http.Request, ranges []string) *http.Request {
 	if strings.Count(ranges[0], ",") < maxRanges {
 		return r
 	}
-	own := *r
-	own.Header = r.Header.Clone()
-	own.Header.Del("Range")
-	return &own
+	return withRange(r, "")
 }
 
 const multipartMemory = 1 << 20 // bytes of file parts kept in memory; the rest goes to files

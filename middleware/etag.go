@@ -159,6 +159,6 @@ func (w *etagWriter) finish(r *http.Request) error {
 		h.Set("ETag", `"`+base64.RawURLEncoding.EncodeToString(sum[:16])+`"`)
 	}
 	h.Del("Content-Length")
-	http.ServeContent(w.ResponseWriter, r, "", time.Time{}, bytes.NewReader(w.body.Bytes()))
+	nextrush.ServeContent(w.ResponseWriter, r, "", time.Time{}, bytes.NewReader(w.body.Bytes()))
 	return nil
 }

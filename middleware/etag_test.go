@@ -62,6 +62,17 @@ func TestETagAnswersConditionalRequests(t *testing.T) {
 	}
 }
 
+func TestETagKnowsRanges(t *testing.T) {
+	for value, want := range map[string]int{"items=0-1": 200, "bytes=-0": 416, "bytes=0-1": 206} {
+		if w := ask(tagged(text("0123456789")), "/", "Range", value); w.Code != want {
+			t.Errorf("%s: %d, want %d", value, w.Code, want)
+		}
+	}
+	if w := ask(tagged(text("")), "/", "Range", "bytes=-1"); w.Code != 200 {
+		t.Errorf("of nothing: %d", w.Code)
+	}
+}
+
 func TestETagLetsThroughWhatItCanNotTag(t *testing.T) {
 	long := strings.Repeat("x", 17)
 	for name, test := range map[string]struct {

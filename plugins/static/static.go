@@ -17,6 +17,7 @@ import (
 	"net/url"
 	"os"
 	"path"
+	"runtime"
 	"strings"
 
 	"github.com/nextrush/nextrush"
@@ -132,7 +133,7 @@ func visible(name string) bool {
 	if name == "" {
 		return true
 	}
-	if strings.ContainsAny(name, "\\:\x00") || !fs.ValidPath(name) {
+	if strings.ContainsAny(name, "\\\x00") || runtime.GOOS == "windows" && strings.Contains(name, ":") || !fs.ValidPath(name) {
 		return false
 	}
 	for segment := range strings.SplitSeq(name, "/") {
@@ -149,7 +150,11 @@ func (p *Plugin) addSlash(c *nextrush.Context, name string) error {
 	if _, err := fs.Stat(p.fsys, path.Join(name, p.opts.Index)); err != nil {
 		return p.fallback(c, name, err)
 	}
-	return c.Redirect("./"+url.PathEscape(path.Base(name))+"/", http.StatusMovedPermanently)
+	to := "./" + url.PathEscape(path.Base(name)) + "/"
+	if query := c.Request().URL.RawQuery; query != "" {
+		to += "?" + query
+	}
+	return c.Redirect(to, http.StatusMovedPermanently)
 }
 
 // fallback answers for a name that is not there.
@@ -188,7 +193,7 @@ func (p *Plugin) file(c *nextrush.Context, name string) error {
 	}
 	w := from.mark(c, name)
 	c.SetHeader("ETag", tag).SetHeader("Cache-Control", p.caching(name)).SetHeader("X-Content-Type-Options", "nosniff")
-	http.ServeContent(w, c.Request(), name, info.ModTime(), content)
+	nextrush.ServeContent(w, c.Request(), name, info.ModTime(), content)
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"testing/fstest"
 
@@ -146,4 +147,44 @@ func appWith(t *testing.T, p nextrush.Plugin) *nextrush.App {
 		t.Fatal(err)
 	}
 	return app
+}
+
+func TestRangesOfFilesKeepToTheRFC(t *testing.T) {
+	app := nextrush.New()
+	app.Register(static.FS("/", fstest.MapFS{"f.txt": {Data: make([]byte, 100)}, "empty.txt": {}}))
+	for _, tt := range []struct {
+		path, value string
+		status      int
+	}{{"/f.txt", "items=0-1", 200}, {"/f.txt", "bytes=-0", 416}, {"/empty.txt", "bytes=-1", 200}, {"/f.txt", "bytes=0-1", 206}} {
+		if w := get(app, "GET", tt.path, "Range", tt.value); w.Code != tt.status {
+			t.Errorf("%s %s: %d, want %d", tt.path, tt.value, w.Code, tt.status)
+		}
+	}
+}
+
+func TestTheRedirectToADirectoryKeepsTheQuery(t *testing.T) {
+	app := nextrush.New()
+	app.Register(static.FS("/", fstest.MapFS{"docs/index.html": {}, "sub/a b/index.html": {}}))
+	for path, want := range map[string]string{
+		"/docs":                   "./docs/",
+		"/docs?":                  "./docs/",
+		"/docs?code=1&x=a%2Fb":    "./docs/?code=1&x=a%2Fb",
+		"/sub/a%20b?x":            "./a%20b/?x",
+		"/docs?to=//evil.example": "./docs/?to=//evil.example",
+	} {
+		if w := get(app, "GET", path); w.Code != 301 || w.Header().Get("Location") != want {
+			t.Errorf("%s: %d %q, want %q", path, w.Code, w.Header().Get("Location"), want)
+		}
+	}
+}
+
+func TestNamesMayHaveAColon(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("it names a stream of a file there")
+	}
+	app := nextrush.New()
+	app.Register(static.FS("/", fstest.MapFS{"10:30.txt": {Data: []byte("t")}}))
+	if w := get(app, "GET", "/10:30.txt"); w.Code != 200 || w.Body.String() != "t" {
+		t.Errorf("%d %q", w.Code, w.Body)
+	}
 }
