@@ -24,8 +24,9 @@ type timedWriter struct {
 	http.ResponseWriter
 	limit   time.Duration
 	left    time.Duration
+	stream  bool // of HTTP/2: it may have no room even for a small answer
 	pending int  // bytes written since all was flushed
-	sent    bool // some of the body
+	sent    bool // more of the body than a connection always has room for
 
 	mu    sync.Mutex // guards what follows
 	timer *time.Timer
@@ -42,14 +43,15 @@ func (a *App) timeAnswer(w http.ResponseWriter, r *http.Request) *timedWriter {
 	if _, ours := server.Handler.(paced); ours && r.ProtoMajor < 2 {
 		return nil
 	}
-	return &timedWriter{ResponseWriter: w, limit: limit, left: limit}
+	return &timedWriter{ResponseWriter: w, limit: limit, left: limit, stream: r.ProtoMajor > 1}
 }
 
 func (w *timedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 func (w *timedWriter) Write(p []byte) (n int, err error) {
-	w.sent = w.sent || len(p) > 0
-	if w.pending += len(p); w.pending <= answerBuffer {
+	w.pending += len(p)
+	w.sent = w.sent || w.stream && len(p) > 0 || w.pending > answerBuffer
+	if w.pending <= answerBuffer {
 		return w.ResponseWriter.Write(p)
 	}
 	for {
