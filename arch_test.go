@@ -22,7 +22,7 @@ var allowedImports = map[string][]string{
 	"plugins":            {".", "websocket", "internal"},
 	"websocket":          {"websocket/internal", "internal"},
 	"websocket/internal": {},
-	"internal":           {},
+	"internal":           {"internal"},
 }
 
 var coreDependencies = []string{

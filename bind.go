@@ -15,9 +15,6 @@ import (
 	"strings"
 )
 
-// sources are the tags that name where a field comes from.
-var sources = []string{"json", "form", "query", "path", "header", "cookie", "xml"}
-
 // Bind fills v, a pointer to a struct, each field from the one source that its
 // tag names, path, query, header, cookie, form, json or xml, and validates it.
 // Fields without such a tag are not touched, in nested structs neither. A field
@@ -26,9 +23,9 @@ var sources = []string{"json", "form", "query", "path", "header", "cookie", "xml
 // Errors are *HTTPErrors: 400 for what is malformed, 415 for a body in none of the
 // formats that v has tags for, 413 for one over Options.BodyLimit, 422 for invalid
 // fields, and where fields are to blame, a []FieldError tells which. An empty body
-// is no error. A type that has a tag of other frameworks in place of path panics,
-// and so does a struct without any tag, and a value for a field of a type that takes
-// no text.
+// is no error, and a blank value counts as not sent, unless the field is a text. A
+// type that no request could fill panics: a struct without any tag, a field of a type
+// that takes no text, one with a tag of other frameworks in place of ours.
 func (c *Context) Bind(v any) error {
 	p := mustHaveTags(mustPointer(v))
 	if err := c.bindBody(v); err != nil {
@@ -298,17 +295,12 @@ func bindFields(source string, v any, get func(string) []string, files map[strin
 			setFiles(f.in(root), files[f.name])
 			continue
 		}
-		values := get(f.name)
+		values := f.sent(get(f.name))
 		if len(values) == 0 {
 			continue
 		}
-		err := setValues(f.in(root), values)
-		if err == errKind {
-			panic(fmt.Sprintf("nextrush: Bind: the field %s takes no text: give %s a method UnmarshalText",
-				root.Type().FieldByIndex(f.index).Name, f.kind))
-		}
-		if err != nil {
-			name := kindName(f.kind)
+		if err := setValues(f.in(root), values); err != nil {
+			name := kindName(itemOf(f.kind))
 			wrong = append(wrong, FieldError{Field: f.name, Rule: "type", Param: name, Message: "must be " + name})
 		}
 	}
@@ -335,17 +327,4 @@ func mustHaveTags(t reflect.Type) *plan {
 		panic(fmt.Sprintf("nextrush: Bind into %s: no field has a tag that says where it comes from, as json:\"name\" does", t))
 	}
 	return p
-}
-
-// tagName is the name in a tag, the field's own where the tag leaves it out.
-func tagName(f reflect.StructField, tag string) (name string, ok bool) {
-	value, ok := f.Tag.Lookup(tag)
-	if !ok {
-		return "", false
-	}
-	name, _, _ = strings.Cut(value, ",")
-	if name == "" {
-		name = f.Name
-	}
-	return name, name != "-"
 }

@@ -78,7 +78,13 @@ func findUntagged(t reflect.Type, tag string, seen map[reflect.Type]bool) bool {
 
 func decodesItself(t reflect.Type) bool {
 	p := reflect.PointerTo(t)
-	return p.Implements(jsonType) || p.Implements(xmlType) || p.Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
+	return p.Implements(jsonType) || p.Implements(xmlType) || p.Implements(textType)
+}
+
+// codesItself reports types of which only themselves know what they hold.
+func codesItself(t reflect.Type) bool {
+	p := reflect.PointerTo(t)
+	return decodesItself(t) || p.Implements(reflect.TypeFor[json.Marshaler]()) || p.Implements(reflect.TypeFor[encoding.TextMarshaler]())
 }
 
 // decoded reports whether a decoder reaches into f.

@@ -2,13 +2,15 @@ package nextrush
 
 import (
 	"encoding"
-	"errors"
-	"fmt"
+	"math"
 	"mime/multipart"
 	"reflect"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/nextrush/nextrush/internal/fields"
 )
 
 // plan is what Bind has to know of a type.
@@ -26,95 +28,49 @@ type field struct {
 	index  []int
 	kind   reflect.Type
 	file   bool
+	blank  bool // an empty text is a value
 }
 
 var plans sync.Map // reflect.Type to *plan
 
+// planOf panics where no request could fill the type, and names the fix.
 func planOf(t reflect.Type) *plan {
 	if p, ok := plans.Load(t); ok {
 		return p.(*plan)
 	}
 	p := &plan{has: make(map[string]bool)}
+	mustFit(t)
 	if t.Kind() == reflect.Struct {
-		p.add(t, nil, map[reflect.Type]bool{})
+		for _, f := range reflect.VisibleFields(t) {
+			mustHaveSource(f)
+		}
+		for _, source := range fields.Sources {
+			for _, f := range fields.Of(t, source) {
+				if f.Tagged {
+					mustReach(t, f)
+					p.add(source, f)
+				}
+			}
+		}
 	}
 	p.untagged = map[string]bool{"json": hasUntagged(t, "json"), "xml": hasUntagged(t, "xml")}
 	plans.Store(t, p)
 	return p
 }
 
-// add plans the fields of a struct and of those embedded in it.
-func (p *plan) add(t reflect.Type, at []int, above map[reflect.Type]bool) {
-	if above[t] {
+func (p *plan) add(source string, f fields.Field) {
+	p.has[source] = true
+	if source == "json" || source == "xml" {
+		p.body = true
 		return
 	}
-	above[t] = true
-	defer delete(above, t)
-	for i := range t.NumField() {
-		f := t.Field(i)
-		index := append(at[:len(at):len(at)], i)
-		if inner := embedded(f); inner != nil {
-			p.add(inner, index, above)
-			continue
-		}
-		if f.IsExported() {
-			p.addField(f, index)
-		}
+	file := source == "form" && (f.Type == fileType || f.Type.Kind() == reflect.Slice && f.Type.Elem() == fileType)
+	if !file {
+		mustTakeText(source, f)
 	}
-}
-
-// embedded is the struct that f embeds without naming a source, or nil. Only an
-// exported one can be filled through a pointer.
-func embedded(f reflect.StructField) reflect.Type {
-	t := f.Type
-	if t.Kind() == reflect.Pointer && f.IsExported() {
-		t = t.Elem()
-	}
-	if !f.Anonymous || t.Kind() != reflect.Struct {
-		return nil
-	}
-	for _, tag := range sources {
-		if _, tagged := f.Tag.Lookup(tag); tagged {
-			return nil
-		}
-	}
-	return t
-}
-
-func (p *plan) addField(f reflect.StructField, index []int) {
-	tagged := false
-	for _, source := range sources {
-		name, ok := tagName(f, source)
-		if !ok {
-			continue
-		}
-		tagged = true
-		p.has[source] = true
-		switch source {
-		case "json", "xml":
-			p.body = true
-			continue
-		case "form":
-			p.body = true
-		default:
-			p.outside = true
-		}
-		file := f.Type == fileType || f.Type.Kind() == reflect.Slice && f.Type.Elem() == fileType
-		p.fields = append(p.fields, field{source, name, index, f.Type, file && source == "form"})
-	}
-	if !tagged {
-		refuseForeign(f)
-	}
-}
-
-// refuseForeign panics where a field has but the tag that another framework has
-// for path parameters: it would silently stay empty.
-func refuseForeign(f reflect.StructField) {
-	for _, tag := range []string{"param", "params", "uri"} {
-		if name, ok := f.Tag.Lookup(tag); ok {
-			panic(fmt.Sprintf("nextrush: Bind: the field %s has the tag %s:%q: write path:%[3]q", f.Name, tag, name))
-		}
-	}
+	p.body = p.body || source == "form"
+	p.outside = p.outside || source != "form"
+	p.fields = append(p.fields, field{source, f.Key, f.Index, f.Type, file, isText(itemOf(f.Type))})
 }
 
 // in is the field's place in a struct; embedded pointers on the way are made.
@@ -129,6 +85,14 @@ func (f *field) in(v reflect.Value) reflect.Value {
 		v = v.Field(i)
 	}
 	return v
+}
+
+// sent are the values without those that are blank, where that is no value.
+func (f *field) sent(values []string) []string {
+	if f.blank || !slices.Contains(values, "") {
+		return values
+	}
+	return slices.DeleteFunc(slices.Clone(values), func(s string) bool { return s == "" })
 }
 
 var (
@@ -148,13 +112,18 @@ func setFiles(v reflect.Value, files []*multipart.FileHeader) {
 	}
 }
 
-var errKind = errors.New("nextrush: no text can be put in a field of this type")
-
 // setValues puts all values in a slice, the first one in anything else.
 func setValues(v reflect.Value, values []string) error {
-	text := reflect.PointerTo(v.Type()).Implements(textType)
-	if v.Kind() != reflect.Slice || text || v.Type().Elem().Kind() == reflect.Uint8 {
+	switch {
+	case !isList(v.Type()):
 		return setText(v, values[0])
+	case v.Kind() == reflect.Pointer:
+		p := reflect.New(v.Type().Elem())
+		if err := setValues(p.Elem(), values); err != nil {
+			return err
+		}
+		v.Set(p)
+		return nil
 	}
 	list := reflect.MakeSlice(v.Type(), len(values), len(values))
 	for i, s := range values {
@@ -166,7 +135,7 @@ func setValues(v reflect.Value, values []string) error {
 	return nil
 }
 
-// setText parses s into v. Times are RFC 3339 or a date, durations Go's.
+// setText parses s into v, of a type that takes text. Durations are Go's.
 func setText(v reflect.Value, s string) error {
 	switch {
 	case v.Kind() == reflect.Pointer:
@@ -188,10 +157,16 @@ func setText(v reflect.Value, s string) error {
 	return setBasic(v, s)
 }
 
-func setTime(v reflect.Value, s string) error {
-	t, err := time.Parse(time.RFC3339, s)
-	if err != nil {
-		t, err = time.Parse(time.DateOnly, s)
+// timeLayouts are those of times in a text. What has no zone is UTC: a date, and what
+// browsers send for <input type="datetime-local">.
+var timeLayouts = []string{time.RFC3339, time.DateOnly, "2006-01-02T15:04", "2006-01-02T15:04:05"}
+
+func setTime(v reflect.Value, s string) (err error) {
+	var t time.Time
+	for _, layout := range timeLayouts {
+		if t, err = time.Parse(layout, s); err == nil {
+			break
+		}
 	}
 	return set(err, func() { v.Set(reflect.ValueOf(t)) })
 }
@@ -218,20 +193,24 @@ func setBasic(v reflect.Value, s string) error {
 		n, err := strconv.ParseUint(s, 10, v.Type().Bits())
 		return set(err, func() { v.SetUint(n) })
 	case reflect.Float32, reflect.Float64:
-		n, err := strconv.ParseFloat(s, v.Type().Bits())
+		n, err := parseFloat(s, v.Type().Bits())
 		return set(err, func() { v.SetFloat(n) })
 	case reflect.Slice:
-		if v.Type().Elem().Kind() == reflect.Uint8 {
-			v.SetBytes([]byte(s))
-			return nil
-		}
+		v.SetBytes([]byte(s))
 	case reflect.Interface:
-		if v.NumMethod() == 0 {
-			v.Set(reflect.ValueOf(s))
-			return nil
-		}
+		v.Set(reflect.ValueOf(s))
 	}
-	return errKind
+	return nil
+}
+
+// parseFloat takes numbers that JSON has (RFC 8259 §6): an answer could not hold
+// another.
+func parseFloat(s string, bits int) (float64, error) {
+	n, err := strconv.ParseFloat(s, bits)
+	if math.IsNaN(n) || math.IsInf(n, 0) {
+		return 0, strconv.ErrRange
+	}
+	return n, err
 }
 
 // parseBool takes what HTML forms send for a checked box as well.
@@ -247,11 +226,13 @@ func kindName(t reflect.Type) string {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	switch t {
-	case timeType:
+	switch {
+	case t == timeType:
 		return "a time"
-	case durationType:
+	case t == durationType:
 		return "a duration"
+	case parsesText(t):
+		return "a valid value"
 	}
 	switch t.Kind() {
 	case reflect.String:

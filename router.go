@@ -123,6 +123,7 @@ func (g *routes) add(method, path string, handlers []Handler) *Route {
 	}
 	rt := &Route{group: g, method: method, handlers: slices.Clone(handlers), source: caller()}
 	rt.setPattern(g.join(path))
+	rt.mustSuit(g.app)
 	g.app.insert(rt)
 	return rt
 }

@@ -27,7 +27,10 @@ type Operation struct {
 // struct{} stands for none: such an Out is answered with 204. Where f has answered
 // by itself, Out is dropped. [App.Routes] tells the types.
 //
-// An In that is a pointer, or that Bind could not fill, panics.
+// An In that is a pointer, or that Bind could not fill, panics, and so does an Out that
+// encoding/json cannot encode. To register the handler panics where In has a rule that
+// the App's Validator does not know or that is not for the field's type, or binds the
+// route's parameters under other names.
 func Handle[In, Out any](f func(c *Context, in In) (Out, error)) Handler {
 	op := Operation{In: reflect.TypeFor[In](), Out: reflect.TypeFor[Out]()}
 	if f == nil {
@@ -38,6 +41,7 @@ func Handle[In, Out any](f func(c *Context, in In) (Out, error)) Handler {
 	}
 	takes, gives := op.In != nothing, op.Out != nothing
 	mustHaveTags(op.In)
+	mustEncode(op.Out)
 	return described(op, func(c *Context) error {
 		var in In
 		if takes {

@@ -5,9 +5,12 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
+	"runtime/debug"
 	"strings"
 
 	"github.com/go-playground/validator/v10"
+
+	"github.com/nextrush/nextrush/internal/fields"
 )
 
 // Validator checks a struct, or a pointer to one. *validator.Validate is one;
@@ -35,9 +38,9 @@ func NewValidator() *validator.Validate {
 }
 
 func fieldName(f reflect.StructField) string {
-	for _, tag := range sources {
-		name, _, _ := strings.Cut(f.Tag.Get(tag), ",")
-		if name != "" && name != "-" {
+	for _, tag := range fields.Sources {
+		name, ok := fields.Key(f, tag)
+		if ok && strings.HasPrefix(f.Tag.Get(tag), name) {
 			return name
 		}
 	}
@@ -59,8 +62,8 @@ func (a *App) validate(c *Context, v any) error {
 	}
 	switch val.Kind() {
 	case reflect.Struct:
-		fields, err := a.validateStruct(c, v, val.Type(), "")
-		return invalid(fields, err)
+		wrong, err := a.validateStruct(c, v, val.Type(), "")
+		return invalid(wrong, err)
 	case reflect.Slice, reflect.Array:
 		return a.validateSlice(c, val)
 	}
@@ -81,18 +84,18 @@ func (a *App) validateSlice(c *Context, val reflect.Value) error {
 		if item.Kind() == reflect.Pointer && item.IsNil() {
 			continue
 		}
-		fields, err := a.validateStruct(c, item.Interface(), elem, fmt.Sprintf("[%d].", i))
+		wrong, err := a.validateStruct(c, item.Interface(), elem, fmt.Sprintf("[%d].", i))
 		if err != nil {
 			return invalid(nil, err)
 		}
-		all = append(all, fields...)
+		all = append(all, wrong...)
 	}
 	return invalid(all, nil)
 }
 
 // validateStruct returns what is wrong with the fields, or an error of another kind.
 func (a *App) validateStruct(c *Context, v any, t reflect.Type, prefix string) ([]FieldError, error) {
-	err := a.opts.Validator.Struct(v)
+	err := a.apply(v, t)
 	if err == nil {
 		return nil, nil
 	}
@@ -100,20 +103,51 @@ func (a *App) validateStruct(c *Context, v any, t reflect.Type, prefix string) (
 	if !errors.As(err, &failed) {
 		return nil, err
 	}
-	fields := make([]FieldError, len(failed))
+	wrong := make([]FieldError, len(failed))
 	for i, f := range failed {
 		name := f.Namespace()
 		if t.Name() != "" {
 			name = strings.TrimPrefix(name, t.Name()+".")
 		}
 		name = prefix + strings.ReplaceAll(name, embeddedName+".", "")
-		fields[i] = FieldError{Field: name, Rule: f.Tag(), Param: f.Param(), Message: a.message(c, f)}
+		wrong[i] = FieldError{Field: name, Rule: f.Tag(), Param: f.Param(), Message: a.message(c, f)}
 	}
-	return fields, nil
+	return wrong, nil
 }
 
-func invalid(fields []FieldError, err error) error {
-	if err == nil && len(fields) == 0 {
+// apply returns a panic as an error with status 500 that names the field: a rule may
+// be for other values than the one that a client has sent.
+func (a *App) apply(v any, t reflect.Type) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			text := fmt.Sprintf("the rules of %s: %v", a.panicking(v, t), p)
+			err = NewError(http.StatusInternalServerError).WithCause(&PanicError{text, debug.Stack()})
+		}
+	}()
+	return a.opts.Validator.Struct(v)
+}
+
+// panicking is the field whose rules panic.
+func (a *App) panicking(v any, t reflect.Type) (field string) {
+	rules, ok := a.opts.Validator.(interface {
+		StructFiltered(v any, skip validator.FilterFunc) error
+	})
+	if !ok {
+		return t.String()
+	}
+	defer func() {
+		_ = recover() // the same panic
+		field = fmt.Sprintf("the field %s of %s", strings.TrimPrefix(field, t.Name()+"."), t)
+	}()
+	_ = rules.StructFiltered(v, func(namespace []byte) bool {
+		field = string(namespace)
+		return false
+	})
+	return field
+}
+
+func invalid(wrong []FieldError, err error) error {
+	if err == nil && len(wrong) == 0 {
 		return nil
 	}
 	var he *HTTPError
@@ -123,7 +157,7 @@ func invalid(fields []FieldError, err error) error {
 	case err != nil:
 		return NewError(http.StatusUnprocessableEntity, "the input is invalid").WithCause(err)
 	}
-	return NewError(http.StatusUnprocessableEntity, "the input is invalid").WithDetails(fields)
+	return NewError(http.StatusUnprocessableEntity, "the input is invalid").WithDetails(wrong)
 }
 
 // messages are sentences for the common rules; %s is the rule's parameter.

@@ -66,10 +66,14 @@ func (a *App) webSocketOptions(o websocket.Options) websocket.Options {
 func (a *App) validateEvent(v any) error {
 	err := a.validate(nil, v)
 	var he *HTTPError
-	if errors.As(err, &he) {
-		return &websocket.EventError{Message: he.Message, Errors: he.Details}
+	switch {
+	case !errors.As(err, &he):
+		return err
+	case he.Status >= 500: // a rule that has panicked
+		a.log().Error("event not validated", "error", err)
+		return err
 	}
-	return err
+	return &websocket.EventError{Message: he.Message, Errors: he.Details}
 }
 
 // WS registers a WebSocket route: a route for GET that upgrades. Middleware runs

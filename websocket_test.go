@@ -229,6 +229,32 @@ func TestEventsAreValidatedByTheAppsValidator(t *testing.T) {
 	}
 }
 
+func TestARuleThatPanicsForAnEventIsAnsweredAndNamed(t *testing.T) {
+	var log bytes.Buffer
+	app := New(Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	app.EnableWebSocket(websocket.Options{})
+	type in struct {
+		V any `json:"v" validate:"omitempty,min=1"`
+	}
+	app.WS("/", func(s *websocket.Socket, c *Context) error {
+		websocket.Handle(s, "e", func(context.Context, *websocket.Socket, in) (string, error) { return "fine", nil })
+		return nil
+	})
+	s, err := dial(t, served(t, app), "/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range [][2]string{{"true", `"message":"internal error"`}, {`"x"`, `"fine"`}} {
+		s.SendText(`{"type":"event","event":"e","id":1,"data":[{"v":` + tt[0] + `}]}`)
+		if got := receive(t, s); !strings.Contains(got, tt[1]) {
+			t.Errorf("%s: %s, want %s", tt[0], got, tt[1])
+		}
+	}
+	if !strings.Contains(log.String(), "the field V of") {
+		t.Errorf("log %s", &log)
+	}
+}
+
 func TestWSBeforeEnableWebSocketNamesTheMissingLine(t *testing.T) {
 	defer func() {
 		if s, _ := recover().(string); !strings.Contains(s, "app.EnableWebSocket(websocket.Options{})") {

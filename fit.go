@@ -1,0 +1,200 @@
+package nextrush
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+
+	"github.com/go-playground/validator/v10"
+
+	"github.com/nextrush/nextrush/internal/fields"
+	"github.com/nextrush/nextrush/internal/rules"
+)
+
+// What no request could fill is found before one comes: when Handle makes the
+// handler, or at the first Bind of the type.
+
+// isList reports whether each value of a source goes to an item of its own.
+func isList(t reflect.Type) bool {
+	t = pointedTo(t)
+	return t.Kind() == reflect.Slice && t.Elem().Kind() != reflect.Uint8 && !parsesText(t)
+}
+
+// itemOf is the type that one value of a source is put in.
+func itemOf(t reflect.Type) reflect.Type {
+	if isList(t) {
+		t = pointedTo(t).Elem()
+	}
+	return pointedTo(t)
+}
+
+// pointedTo is what t points to, unless that is itself: type Loop *Loop.
+func pointedTo(t reflect.Type) reflect.Type {
+	for depth := 0; t.Kind() == reflect.Pointer && depth < 10; depth++ {
+		t = t.Elem()
+	}
+	return t
+}
+
+func parsesText(t reflect.Type) bool { return reflect.PointerTo(t).Implements(textType) }
+
+// isText reports whether an empty text is a value of the type. For others a blank
+// field of a form, which browsers send as well, counts as not sent.
+func isText(t reflect.Type) bool {
+	switch t.Kind() {
+	case reflect.String, reflect.Slice, reflect.Interface:
+		return !parsesText(t)
+	}
+	return false
+}
+
+// takesText reports whether setText can fill the type.
+func takesText(t reflect.Type) bool {
+	switch k := t.Kind(); {
+	case t == timeType, parsesText(t), k == reflect.String, k == reflect.Bool:
+		return true
+	case k >= reflect.Int && k <= reflect.Uint64, k == reflect.Float32, k == reflect.Float64:
+		return true
+	case k == reflect.Slice:
+		return t.Elem().Kind() == reflect.Uint8
+	case k == reflect.Interface:
+		return t.NumMethod() == 0
+	}
+	return false
+}
+
+func mustTakeText(source string, f fields.Field) {
+	if !takesText(itemOf(f.Type)) {
+		panic(fmt.Sprintf("nextrush: Bind: the field %s takes no text, as a %s is: give %s a method UnmarshalText", f.Name, source, f.Type))
+	}
+}
+
+// mustReach panics where the way to a field is a pointer that cannot be set.
+func mustReach(t reflect.Type, f fields.Field) {
+	for i := 1; f.Behind && i < len(f.Index); i++ {
+		on := t.FieldByIndex(f.Index[:i])
+		if on.Type.Kind() == reflect.Pointer && !on.IsExported() {
+			panic(fmt.Sprintf("nextrush: Bind: the field %s is behind the pointer to %s, which is not exported: embed the struct itself",
+				f.Name, on.Name))
+		}
+	}
+}
+
+// mustFit looks for what no request could fill in a type and in those that a
+// decoder of the body comes to.
+func mustFit(t reflect.Type) {
+	walk(t, map[reflect.Type]bool{}, func(f reflect.StructField) {
+		if _, ok := f.Tag.Lookup("validate"); !ok {
+			refuse(f, "validate", "binding", "valid")
+		}
+		if _, ok := fields.Key(f, "json"); ok && !inJSON(f.Type) {
+			panic(fmt.Sprintf("nextrush: Bind: the field %s is a %s, which JSON cannot hold: tag it json:\"-\"", f.Name, f.Type))
+		}
+	})
+}
+
+// mustEncode panics where encoding/json would fail for each value of the type.
+func mustEncode(t reflect.Type) {
+	if !inJSON(t) {
+		panic(fmt.Sprintf("nextrush: Handle: Out is a %s, which JSON cannot hold", t))
+	}
+	walk(t, map[reflect.Type]bool{}, func(f reflect.StructField) {
+		if f.IsExported() && f.Tag.Get("json") != "-" && !inJSON(f.Type) {
+			panic(fmt.Sprintf("nextrush: Handle: the field %s of Out is a %s, which JSON cannot hold: tag it json:\"-\"", f.Name, f.Type))
+		}
+	})
+}
+
+// walk visits the fields of a type and of those within.
+func walk(t reflect.Type, seen map[reflect.Type]bool, visit func(reflect.StructField)) {
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice || t.Kind() == reflect.Array || t.Kind() == reflect.Map {
+		if seen[t] {
+			return
+		}
+		seen[t] = true
+		t = t.Elem()
+	}
+	if t.Kind() != reflect.Struct || seen[t] || codesItself(t) {
+		return
+	}
+	seen[t] = true
+	for i := range t.NumField() {
+		if f := t.Field(i); f.IsExported() || f.Anonymous {
+			visit(f)
+			if f.Tag.Get("json") != "-" || f.Anonymous {
+				walk(f.Type, seen, visit)
+			}
+		}
+	}
+}
+
+// inJSON reports whether JSON has values of the kind, at any depth of lists.
+func inJSON(t reflect.Type) bool {
+	switch t.Kind() {
+	case reflect.Chan, reflect.Func, reflect.Complex64, reflect.Complex128, reflect.UnsafePointer:
+		return codesItself(t)
+	case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Map:
+		return t.Name() != "" || codesItself(t) || inJSON(t.Elem())
+	}
+	return true
+}
+
+// mustHaveSource panics where a field has but the tag that another framework has for
+// path parameters.
+func mustHaveSource(f reflect.StructField) {
+	for _, source := range fields.Sources {
+		if _, ok := f.Tag.Lookup(source); ok {
+			return
+		}
+	}
+	refuse(f, "path", "param", "params", "uri")
+}
+
+// refuse panics where a field has a tag that another framework reads for what ours
+// has: it would silently do nothing.
+func refuse(f reflect.StructField, ours string, theirs ...string) {
+	for _, tag := range theirs {
+		if value := f.Tag.Get(tag); value != "" && value != "-" {
+			panic(fmt.Sprintf("nextrush: Bind: the field %s has the tag %s:%q: write %s:%[3]q", f.Name, tag, value, ours))
+		}
+	}
+}
+
+// mustSuit panics where an input has a rule that the App's validator would panic
+// with, or the parameters of its route under other names.
+func (rt *Route) mustSuit(a *App) {
+	op := operation(rt.chain())
+	if op == nil || op.In == nil {
+		return
+	}
+	if v, ok := a.opts.Validator.(*validator.Validate); ok {
+		walk(op.In, map[reflect.Type]bool{}, func(f reflect.StructField) {
+			if err := rules.Fit(v, f.Name, f.Type, rules.Parse(f.Tag.Get("validate"))); err != nil {
+				panic("nextrush: " + rt.describe() + ": " + err.Error())
+			}
+		})
+	}
+	rt.mustHaveParams(op.In)
+}
+
+// mustHaveParams lets a field be for another route of the handler, where all that
+// this one has are bound.
+func (rt *Route) mustHaveParams(in reflect.Type) {
+	bound := map[string]string{}
+	for _, f := range planOf(in).fields {
+		if f.source == "path" {
+			bound[f.name] = in.FieldByIndex(f.index).Name
+		}
+	}
+	for _, free := range rt.names {
+		if bound[free] != "" {
+			continue
+		}
+		for name, field := range bound {
+			if !slices.Contains(rt.names, name) {
+				panic(fmt.Sprintf("nextrush: %s has no parameter %q, which the field %s binds: correct one of the two, or bind :%s",
+					rt.describe(), name, field, free))
+			}
+		}
+	}
+}
