@@ -9,10 +9,11 @@ import (
 	"io"
 	"mime/multipart"
 	"net/http"
-	"net/url"
 	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/nextrush/nextrush/internal/query"
 )
 
 // Bind fills v, a pointer to a struct, each field from the one source that its
@@ -236,7 +237,7 @@ func (c *Context) decodeForm(v any) error {
 	if err != nil {
 		return err
 	}
-	values, err := url.ParseQuery(string(body))
+	values, err := query.Parse(string(body))
 	if err != nil {
 		return formError(err)
 	}
@@ -256,10 +257,9 @@ func (c *Context) bindValues(source string, v any) error {
 	case "path":
 		get = c.pathValues
 	}
-	if source == "query" && planOf(mustPointer(v)).has["query"] {
-		if _, err := url.ParseQuery(c.req.URL.RawQuery); err != nil {
-			return NewError(http.StatusBadRequest, "the query is malformed").WithCause(err)
-		}
+	crowded := strings.Count(c.req.URL.RawQuery, "&") >= query.MaxPairs
+	if crowded && source == "query" && planOf(mustPointer(v)).has["query"] {
+		return NewError(http.StatusBadRequest, "the query has too many parameters").WithCause(query.ErrTooMany)
 	}
 	return bindFields(source, v, get, nil)
 }

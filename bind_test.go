@@ -137,7 +137,8 @@ func TestBindAnswersWhatIsWrong(t *testing.T) {
 		{"a type without tags", "application/xml", "<a/>", 415, ""},
 		{"malformed JSON", jsonBody, `{"name":`, 400, ""},
 		{"something after the JSON", jsonBody, ok + "{}", 400, ""},
-		{"a malformed form", formBody, "name=%zz", 400, ""},
+		{"a form with a stray % and ;", formBody, "name=%zz;&age=20", 204, ""},
+		{"a form of too many fields", formBody, strings.Repeat("&", 999), 422, "name/required age/gte"},
 		{"the wrong type in JSON", jsonBody, `{"address":{"zip":5}}`, 400, "address.zip/type"},
 		{"the wrong type in a form", formBody, "name=ada&age=x", 400, "age/type"},
 		{"an overflow", formBody, "age=99999999999999999999", 400, "age/type"},
@@ -195,6 +196,42 @@ func TestBindTakesFilesFromAMultipartForm(t *testing.T) {
 	got, w := bindAs(t, in{}, "/1", m.FormDataContentType(), body.String())
 	if w.Code != 204 || got.Title != "t" || got.File.Filename != "a.txt" || len(got.Files) != 2 {
 		t.Fatalf("status %d %s: %+v", w.Code, w.Body, got)
+	}
+}
+
+func TestAQueryIsSplitAtAmpersandsAlone(t *testing.T) {
+	type in struct {
+		Q    string `query:"q"`
+		Page int    `query:"page"`
+		A    string `query:"a"`
+	}
+	app := New()
+	app.Get("/query", func(c *Context) error { return c.Text(c.Query("q") + " " + c.Query("page") + " " + c.Query("a")) })
+	app.Get("/bind", Handle(func(_ *Context, in in) ([]any, error) { return []any{in.Q, in.Page, in.A}, nil }))
+	app.Get("/page", func(c *Context) error { return c.Paginate(nil, 1, 1, 2) })
+	if got := do(t, app, "GET", "/query?q=a;b&page=2&a=%zz", "").Body.String(); got != "a;b 2 %zz" {
+		t.Errorf("Query: %s", got)
+	}
+	if got := do(t, app, "GET", "/bind?q=a;b&page=2&a=%", "").Body.String(); strings.TrimSpace(got) != `["a;b",2,"%"]` {
+		t.Errorf("Bind: %s", got)
+	}
+	if got := do(t, app, "GET", "/page?q=a;b", "").Header().Get("Link"); !strings.Contains(got, "q=a%3Bb") {
+		t.Errorf("Paginate: %s", got)
+	}
+	if w := do(t, app, "GET", "/bind?"+strings.Repeat("&", 10_000), ""); w.Code != 400 {
+		t.Errorf("too many: %d", w.Code)
+	}
+}
+
+func TestAMultipartFormMayHaveAQueryOfAnyKind(t *testing.T) {
+	type in struct {
+		Title string `form:"title"`
+		Q     string `query:"q"`
+	}
+	body := "--x\r\nContent-Disposition: form-data; name=\"title\"\r\n\r\nt\r\n--x--"
+	got, w := bindAs(t, in{}, "/1?q=a;b", "multipart/form-data; boundary=x", body)
+	if w.Code != 204 || got.Title != "t" || got.Q != "a;b" {
+		t.Errorf("%d %s: %+v", w.Code, w.Body, got)
 	}
 }
 

@@ -1,6 +1,7 @@
 package nextrush
 
 import (
+	"maps"
 	"net/url"
 	"strconv"
 	"strings"
@@ -67,7 +68,7 @@ func (c *Context) Paginate(items any, page, limit, total int) error {
 }
 
 func (c *Context) pageLink(page int, rel string) string {
-	q := c.req.URL.Query()
+	q := maps.Clone(c.queries())
 	q.Set("page", strconv.Itoa(page))
 	u := url.URL{RawQuery: q.Encode()}
 	return "<" + u.String() + `>; rel="` + rel + `"`

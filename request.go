@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"strings"
 	"sync/atomic"
+
+	"github.com/nextrush/nextrush/internal/query"
 )
 
 // maxRanges is how many parts of a file a request may ask for; of more it gets the
@@ -53,7 +55,8 @@ func (c *Context) param(i int) string {
 }
 
 // Query returns the first value of a query parameter; where the query has none
-// of that name, the fallback or "".
+// of that name, the fallback or "". Parameters end at "&" alone, and a "%" that begins
+// no escape stays (WHATWG URL §5.1); of a query with more than 10,000 none is read.
 func (c *Context) Query(name string, fallback ...string) string {
 	if values := c.queries()[name]; len(values) > 0 {
 		return values[0]
@@ -70,7 +73,7 @@ func (c *Context) Queries() url.Values { return c.queries() }
 func (c *Context) queries() url.Values {
 	m := c.extra()
 	if m.query == nil {
-		m.query = c.req.URL.Query()
+		m.query, _ = query.Parse(c.req.URL.RawQuery)
 	}
 	return m.query
 }
@@ -191,6 +194,7 @@ func (c *Context) multipartForm() (*multipart.Form, error) {
 		if c.bodyRead() {
 			c.req.Body = io.NopCloser(bytes.NewReader(c.more.body))
 		}
+		_ = c.req.ParseForm() // the query, which ParseMultipartForm would refuse for a ";"
 		if err := c.req.ParseMultipartForm(multipartMemory); err != nil {
 			return nil, formError(err)
 		}

@@ -12,6 +12,7 @@ import (
 	"net/url"
 
 	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/internal/query"
 )
 
 const (
@@ -146,7 +147,7 @@ func (t *csrfTokens) inForm(c *nextrush.Context) (string, error) {
 		return "", err
 	}
 	c.Request().Body = io.NopCloser(bytes.NewReader(body))
-	values, err := url.ParseQuery(string(body))
+	values, err := query.Parse(string(body))
 	if err != nil {
 		return "", nextrush.NewError(http.StatusBadRequest, "the form is malformed").WithCause(err)
 	}

@@ -6,9 +6,10 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/nextrush/nextrush/internal/query"
 )
 
 // overrideLimit is how much of a form, in bytes, is searched for the field.
@@ -88,9 +89,6 @@ func overrideField(r *http.Request, field string) string {
 	if err != nil || len(start) > overrideLimit {
 		return ""
 	}
-	values, err := url.ParseQuery(string(start))
-	if err != nil {
-		return ""
-	}
+	values, _ := query.Parse(string(start))
 	return values.Get(field)
 }

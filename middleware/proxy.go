@@ -157,6 +157,7 @@ func climbs(path string) bool {
 func (p *proxy) rewrite(c *nextrush.Context, r *httputil.ProxyRequest, path *url.URL, socket bool) {
 	r.In = c.Request()
 	r.Out.URL.Path, r.Out.URL.RawPath = path.Path, path.RawPath
+	r.Out.URL.RawQuery = r.In.URL.RawQuery // as it is (RFC 9110 §7.7), where httputil drops what net/url cannot read
 	r.SetURL(p.target)
 	if p.o.KeepHost {
 		r.Out.Host = c.Host()
