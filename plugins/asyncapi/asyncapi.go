@@ -28,6 +28,7 @@ import (
 	"sync"
 
 	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/internal/jsonschema"
 )
 
 // Options configures a Plugin. The zero value is complete.
@@ -122,7 +123,7 @@ func (p *Plugin) build() (documents, error) {
 	if err := p.check(); err != nil {
 		return documents{}, err
 	}
-	types := newTypes()
+	types := jsonschema.New("#/components/schemas/")
 	document := p.document(types)
 	text, err := json.MarshalIndent(document, "", "  ")
 	return documents{text, p.declarations(types)}, err

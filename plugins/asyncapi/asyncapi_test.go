@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -83,11 +85,13 @@ func TestDocumentDescribesChannelsAndMessages(t *testing.T) {
 		"operations/channel1.receive.history/reply/channel/$ref":      "#/channels/channel1",
 		"components/schemas/ChatMessage/properties/text/maxLength":    500.0,
 		"components/schemas/ChatMessage/properties/at/format":         "date-time",
-		"components/schemas/ChatMessage/properties/mood/enum":         []any{"glad", "sad"},
+		"components/schemas/ChatMessage/properties/mood/enum":         []any{"glad", "sad", ""},
+		"components/schemas/ChatMessageOutput/properties/mood/enum":   []any{"glad", "sad"},
 		"components/schemas/ChatMessage/properties/tags/maxItems":     5.0,
-		"components/schemas/ChatMessage/required":                     []any{"at", "text", "Extra"},
+		"components/schemas/ChatMessage/required":                     []any{"text"},
+		"components/schemas/ChatMessageOutput/required":               []any{"at", "text", "Extra"},
 		"components/schemas/HistoryIn/properties/count/maximum":       100.0,
-		"components/schemas/History/properties/messages/items/$ref":   "#/components/schemas/ChatMessage",
+		"components/schemas/History/properties/messages/items/$ref":   "#/components/schemas/ChatMessageOutput",
 		"components/schemas/History/properties/raw/contentEncoding":   "base64",
 		"channels/channel1/messages/receive.history/payload/required": []any{"type", "event", "data", "id"},
 		"components/schemas/ChatMessage/properties/Hidden":            nil,
@@ -112,10 +116,15 @@ func TestDeclarationsAreTypeScript(t *testing.T) {
 	got := nextrushtest.New(t, app).Get("/events.d.ts").WantStatus(200).Text()
 	for _, want := range []string{
 		"export interface ChatMessage {\n",
+		"export interface ChatMessageOutput {\n",
+		"  \"at\"?: string;\n",
 		"  \"at\": string;\n",
 		"  \"mood\"?: \"glad\" | \"sad\";\n",
+		"  \"mood\"?: \"glad\" | \"sad\" | \"\";\n",
 		"  \"parent\"?: ChatMessage | null;\n",
-		"  \"Extra\": Record<string, unknown>;\n",
+		"  \"parent\"?: ChatMessageOutput;\n",
+		"  \"Extra\": Record<string, unknown> | null;\n",
+		"      \"chat\": (data: ChatMessageOutput) => void;\n",
 		"  \"/chat/{room}\": {\n",
 		"      \"history\": (data: HistoryIn) => Promise<History>;\n",
 	} {
@@ -175,7 +184,7 @@ func TestTypedEventsAreThoseOfTheDocument(t *testing.T) {
 
 func Example() {
 	type Greeting struct {
-		Text string `json:"text"`
+		Text string `json:"text" validate:"required"`
 	}
 	greet := asyncapi.Event[Greeting]{Name: "greet"}
 
@@ -200,15 +209,108 @@ func Example() {
 	//   "text": string;
 	// }
 	//
+	// export interface GreetingOutput {
+	//   "text": string;
+	// }
+	//
 	// export interface Channels {
 	//   "/hello": {
 	//     clientToServer: {
 	//       "greet": (data: Greeting) => void;
 	//     };
 	//     serverToClient: {
-	//       "greet": (data: Greeting) => void;
+	//       "greet": (data: GreetingOutput) => void;
 	//     };
 	//   };
 	// }
 	//  <nil>
+}
+
+type größe struct {
+	Wert int `json:"wert" doc:"in cm"`
+}
+
+type übung struct {
+	Größe größe             `json:"größe" doc:"how long"`
+	Color string            `json:"color" validate:"oneof='red green' \"blue\""`
+	Tags  []string          `json:"tags"`
+	Sub   map[string]*größe `json:"sub"`
+	ID    int64             `json:"id,string"`
+}
+
+func TestNamesOfAllKindsLeadSomewhere(t *testing.T) {
+	app := nextrush.New()
+	app.EnableWebSocket(websocket.Options{})
+	app.WS("/s", func(*websocket.Socket, *nextrush.Context) error { return nil })
+	var channel asyncapi.Channel
+	channel.Path = "/s"
+	for _, name := range []string{"chat/message", "a~b", "100%", "größe", "a b", "#", "?"} {
+		channel.Receives = append(channel.Receives, asyncapi.Call[übung, []größe]{Name: name})
+		channel.Sends = append(channel.Sends, asyncapi.Event[übung]{Name: name})
+	}
+	p := asyncapi.New(asyncapi.Options{}, channel)
+	app.Register(p)
+	text, err := p.JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var doc any
+	json.Unmarshal(text, &doc)
+	count := 0
+	for _, ref := range refs(doc) {
+		count++
+		if resolve(doc, ref) == nil {
+			t.Errorf("%s leads nowhere", ref)
+		}
+	}
+	if count < 30 {
+		t.Errorf("only %d references", count)
+	}
+	for name := range at(doc, "components/schemas").(map[string]any) {
+		if !regexp.MustCompile(`^[a-zA-Z0-9.\-_]+$`).MatchString(name) {
+			t.Errorf("the component %q", name)
+		}
+	}
+	declarations, _ := p.Declarations()
+	for _, want := range []string{
+		"interface _bung {", `"größe"?: Gr__e;`, `"color": "red green" | "\"blue\"";`, `"tags": Array<string> | null;`,
+		`"sub": Record<string, Gr__eOutput | null> | null;`, `"id"?: string;`, `"chat/message": (data: _bung) => Promise<Array<Gr__eOutput> | null>;`,
+	} {
+		if !strings.Contains(declarations, want) {
+			t.Errorf("no %s in\n%s", want, declarations)
+		}
+	}
+	if got := at(doc, "components/schemas/_bung/properties/größe/description"); got != "how long" {
+		t.Errorf("description %v", got)
+	}
+}
+
+func refs(v any) (list []string) {
+	switch v := v.(type) {
+	case map[string]any:
+		for key, inner := range v {
+			if text, ok := inner.(string); ok && key == "$ref" {
+				list = append(list, text)
+			}
+			list = append(list, refs(inner)...)
+		}
+	case []any:
+		for _, inner := range v {
+			list = append(list, refs(inner)...)
+		}
+	}
+	return list
+}
+
+// resolve follows a JSON pointer in a URI's fragment (RFC 6901 §6).
+func resolve(doc any, ref string) any {
+	u, err := url.Parse(ref)
+	if err != nil || u.Path != "" || u.RawQuery != "" {
+		return nil
+	}
+	for part := range strings.SplitSeq(strings.TrimPrefix(u.Fragment, "/"), "/") {
+		o, _ := doc.(map[string]any)
+		doc = o[strings.NewReplacer("~1", "/", "~0", "~").Replace(part)]
+	}
+	return doc
 }

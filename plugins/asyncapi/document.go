@@ -3,20 +3,43 @@ package asyncapi
 import (
 	"net/url"
 	"strconv"
+	"strings"
+
+	"github.com/nextrush/nextrush/internal/jsonschema"
 )
 
 type object = map[string]any
 
+// ref is a JSON pointer in the fragment of a URI (RFC 6901 §3, §6).
 func ref(parts ...string) object {
-	text := "#"
+	text := ""
 	for _, p := range parts {
-		text += "/" + p
+		text += "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(p)
 	}
-	return object{"$ref": text}
+	return object{"$ref": (&url.URL{Fragment: text}).String()}
 }
 
+// What clients send is validated, but for their answers to a Call. Fields of events
+// need no tag.
+var (
+	received = jsonschema.Mode{Source: "json", Input: true, Untagged: true}
+	answered = jsonschema.Mode{Source: "json", Input: true, Untagged: true, Unchecked: true}
+	sent     = jsonschema.Mode{Source: "json"}
+)
+
+// way is a direction of messages, with what they and their replies are like.
+type way struct {
+	action         string
+	message, reply jsonschema.Mode
+}
+
+var (
+	receive = way{"receive", received, sent}
+	send    = way{"send", sent, answered}
+)
+
 // document is AsyncAPI 3.0. What it calls "receive" is what the server does.
-func (p *Plugin) document(types *types) object {
+func (p *Plugin) document(types *jsonschema.Generator) object {
 	info := object{"title": p.opts.Title, "version": p.opts.Version}
 	if p.opts.Description != "" {
 		info["description"] = p.opts.Description
@@ -26,16 +49,16 @@ func (p *Plugin) document(types *types) object {
 		id := "channel" + strconv.Itoa(i+1)
 		messages := object{}
 		for _, m := range ch.Receives {
-			operations[id+".receive."+m.message().name] = operation("receive", id, m.message(), messages, types)
+			operations[id+".receive."+m.message().name] = receive.operation(id, m.message(), messages, types)
 		}
 		for _, m := range ch.Sends {
-			operations[id+".send."+m.message().name] = operation("send", id, m.message(), messages, types)
+			operations[id+".send."+m.message().name] = send.operation(id, m.message(), messages, types)
 		}
 		channels[id] = channel(ch, messages)
 	}
 	doc := object{
 		"asyncapi": "3.0.0", "info": info, "defaultContentType": "application/json",
-		"channels": channels, "operations": operations, "components": object{"schemas": types.schemas()},
+		"channels": channels, "operations": operations, "components": object{"schemas": types.Components()},
 	}
 	if len(p.opts.Servers) > 0 {
 		doc["servers"] = servers(p.opts.Servers)
@@ -79,14 +102,14 @@ func channel(ch Channel, messages object) object {
 }
 
 // operation adds the operation's messages to those of its channel.
-func operation(action, id string, m message, messages object, types *types) object {
-	key := action + "." + m.name
+func (w way) operation(id string, m message, messages object, types *jsonschema.Generator) object {
+	key := w.action + "." + m.name
 	messages[key] = described(m, object{
-		"type": object{"const": "event"}, "event": object{"const": m.name}, "data": arguments(types.schema(m.in)),
+		"type": object{"const": "event"}, "event": object{"const": m.name}, "data": arguments(types.Of(m.in, w.message)),
 		"timestamp": object{"type": "integer", "description": "Unix milliseconds"},
 	}, "type", "event", "data")
 	op := object{
-		"action": action, "channel": ref("channels", id), "messages": []any{ref("channels", id, "messages", key)},
+		"action": w.action, "channel": ref("channels", id), "messages": []any{ref("channels", id, "messages", key)},
 	}
 	if m.summary != "" {
 		op["summary"] = m.summary
@@ -96,7 +119,7 @@ func operation(action, id string, m message, messages object, types *types) obje
 	}
 	withID(messages[key].(object))
 	messages[key+".reply"] = described(m, object{
-		"type": object{"const": "ack"}, "id": identifier(), "data": arguments(types.schema(m.out)),
+		"type": object{"const": "ack"}, "id": identifier(), "data": arguments(types.Of(m.out, w.reply)),
 	}, "type", "id", "data")
 	messages[key+".error"] = described(m, object{
 		"type": object{"const": "error"}, "id": identifier(), "message": object{"type": "string"}, "errors": object{},

@@ -13,10 +13,10 @@ import (
 	"encoding/json"
 	"errors"
 	"html/template"
+	"slices"
 	"strings"
 	"sync"
 
-	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/nextrush/nextrush"
 )
 
@@ -102,30 +102,37 @@ func (p *Plugin) own(path string) bool {
 	return path == p.opts.Path || !p.opts.DisablePage && (path == p.opts.Page || strings.HasPrefix(path, p.opts.Page+"/page."))
 }
 
-func (p *Plugin) document(routes []nextrush.RouteInfo) *openapi3.T {
-	doc := &openapi3.T{
-		OpenAPI:    "3.1.0",
-		Info:       &openapi3.Info{Title: p.opts.Title, Version: p.opts.Version, Description: p.opts.Description},
-		Paths:      openapi3.NewPaths(),
-		Components: &openapi3.Components{Schemas: openapi3.Schemas{}},
-	}
-	for _, url := range p.opts.Servers {
-		doc.Servers = append(doc.Servers, &openapi3.Server{URL: url})
-	}
-	s := newSchemas(doc.Components.Schemas)
+// methods are those that OpenAPI knows.
+var methods = []string{"GET", "PUT", "POST", "DELETE", "OPTIONS", "HEAD", "PATCH", "TRACE"}
+
+func (p *Plugin) document(routes []nextrush.RouteInfo) object {
+	info := object{"title": p.opts.Title, "version": p.opts.Version}
+	set(info, "description", p.opts.Description)
+	s, paths := newSchemas(), object{}
 	for _, rt := range routes {
-		if rt.Method == "" || rt.Method == "CONNECT" || rt.WebSocket || p.own(rt.Path) || p.opts.TypedOnly && rt.Operation == nil {
+		if !slices.Contains(methods, rt.Method) || rt.WebSocket || p.own(rt.Path) || p.opts.TypedOnly && rt.Operation == nil {
 			continue
 		}
 		path, names := template31(rt.Path)
-		item := doc.Paths.Value(path)
-		if item == nil {
-			item = &openapi3.PathItem{}
-			doc.Paths.Set(path, item)
+		item, ok := paths[path].(object)
+		if !ok {
+			item = object{}
+			paths[path] = item
 		}
-		item.SetOperation(rt.Method, operation(s, rt, names))
+		item[strings.ToLower(rt.Method)] = operation(s, rt, names)
+	}
+	doc := object{"openapi": "3.1.0", "info": info, "paths": paths, "components": object{"schemas": s.Components()}}
+	if len(p.opts.Servers) > 0 {
+		doc["servers"] = servers(p.opts.Servers)
 	}
 	return doc
+}
+
+func servers(urls []string) (list []object) {
+	for _, url := range urls {
+		list = append(list, object{"url": url})
+	}
+	return list
 }
 
 //go:embed page

@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/nextrush/nextrush"
 )
 
@@ -27,50 +26,60 @@ func template31(path string) (string, []string) {
 	return strings.Join(segments, "/"), names
 }
 
-func operation(s *schemas, rt nextrush.RouteInfo, names []string) *openapi3.Operation {
+func operation(s schemas, rt nextrush.RouteInfo, names []string) object {
 	op := cmp.Or(rt.Operation, &nextrush.Operation{})
-	o := &openapi3.Operation{
-		OperationID: op.ID, Summary: op.Summary, Description: op.Description,
-		Tags: op.Tags, Deprecated: op.Deprecated, Responses: &openapi3.Responses{},
+	o := object{}
+	set(o, "operationId", op.ID)
+	set(o, "summary", op.Summary)
+	set(o, "description", op.Description)
+	set(o, "deprecated", op.Deprecated)
+	if len(op.Tags) > 0 {
+		o["tags"] = op.Tags
 	}
 	var in input
 	if op.In != nil {
 		in = s.input(op.In)
 	}
-	o.Parameters = parameters(in.parameters, names)
-	o.RequestBody = in.body
-	success(s, o, op)
-	for _, code := range errorsOf(op, in) {
-		o.Responses.Set(strconv.Itoa(code), s.problem(code))
+	if all := parameters(in.parameters, names); len(all) > 0 {
+		o["parameters"] = all
 	}
+	if in.body != nil {
+		o["requestBody"] = in.body
+	}
+	responses := object{strconv.Itoa(op.SuccessStatus()): s.success(op)}
+	for _, code := range errorsOf(op, in) {
+		responses[strconv.Itoa(code)] = s.problem(code)
+	}
+	o["responses"] = responses
 	return o
 }
 
-// parameters are those of the input; what the path has beyond them are strings.
-func parameters(of []*openapi3.Parameter, names []string) openapi3.Parameters {
-	of = slices.DeleteFunc(of, func(p *openapi3.Parameter) bool {
-		return p.In == "path" && !slices.Contains(names, p.Name)
-	})
-	for _, name := range names {
-		if !slices.ContainsFunc(of, func(p *openapi3.Parameter) bool { return p.In == "path" && p.Name == name }) {
-			of = append(of, openapi3.NewPathParameter(name).WithSchema(openapi3.NewStringSchema()))
-		}
+// set sets a member that is not empty.
+func set[T comparable](o object, name string, value T) {
+	if value != *new(T) {
+		o[name] = value
 	}
-	var refs openapi3.Parameters
-	for _, p := range of {
-		refs = append(refs, &openapi3.ParameterRef{Value: p})
-	}
-	return refs
 }
 
-func success(s *schemas, o *openapi3.Operation, op *nextrush.Operation) {
-	status := op.SuccessStatus()
-	text := cmp.Or(http.StatusText(status), "Success")
-	r := openapi3.NewResponse().WithDescription(text)
-	if op.Out != nil && op.Out != reflect.TypeFor[struct{}]() {
-		r = r.WithContent(openapi3.NewContentWithSchemaRef(s.output(op.Out), []string{"application/json"}))
+// parameters are those of the input; what the path has beyond them are strings.
+func parameters(of []object, names []string) []object {
+	of = slices.DeleteFunc(of, func(p object) bool {
+		return p["in"] == "path" && !slices.Contains(names, p["name"].(string))
+	})
+	for _, name := range names {
+		if !slices.ContainsFunc(of, func(p object) bool { return p["in"] == "path" && p["name"] == name }) {
+			of = append(of, object{"name": name, "in": "path", "required": true, "schema": object{"type": "string"}})
+		}
 	}
-	o.Responses.Set(strconv.Itoa(status), &openapi3.ResponseRef{Value: r})
+	return of
+}
+
+func (s schemas) success(op *nextrush.Operation) object {
+	r := object{"description": cmp.Or(http.StatusText(op.SuccessStatus()), "Success")}
+	if op.Out != nil && op.Out != reflect.TypeFor[struct{}]() {
+		r["content"] = content("application/json", s.output(op.Out))
+	}
+	return r
 }
 
 // errorsOf lists the statuses that binding answers with, and the handler's own.
@@ -87,8 +96,9 @@ func errorsOf(op *nextrush.Operation, in input) []int {
 }
 
 // problem is an answer of RFC 9457.
-func (s *schemas) problem(code int) *openapi3.ResponseRef {
-	r := openapi3.NewResponse().WithDescription(cmp.Or(http.StatusText(code), "Error"))
-	r = r.WithContent(openapi3.NewContentWithSchemaRef(s.problemSchema(), []string{"application/problem+json"}))
-	return &openapi3.ResponseRef{Value: r}
+func (s schemas) problem(code int) object {
+	return object{
+		"description": cmp.Or(http.StatusText(code), "Error"),
+		"content":     content("application/problem+json", s.problemSchema()),
+	}
 }
