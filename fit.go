@@ -69,17 +69,6 @@ func mustTakeText(source string, f fields.Field) {
 	}
 }
 
-// mustReach panics where the way to a field is a pointer that cannot be set.
-func mustReach(t reflect.Type, f fields.Field) {
-	for i := 1; f.Behind && i < len(f.Index); i++ {
-		on := t.FieldByIndex(f.Index[:i])
-		if on.Type.Kind() == reflect.Pointer && !on.IsExported() {
-			panic(fmt.Sprintf("nextrush: Bind: the field %s is behind the pointer to %s, which is not exported: embed the struct itself",
-				f.Name, on.Name))
-		}
-	}
-}
-
 // mustFit looks for what no request could fill in a type and in those that a
 // decoder of the body comes to.
 func mustFit(t reflect.Type) {
@@ -87,9 +76,23 @@ func mustFit(t reflect.Type) {
 		if _, ok := f.Tag.Lookup("validate"); !ok {
 			refuse(f, "validate", "binding", "valid")
 		}
+		if hides(f) {
+			panic(fmt.Sprintf("nextrush: Bind: the embedded pointer to %s cannot be set, for that is not exported: embed the struct itself", f.Name))
+		}
 		if _, ok := fields.Key(f, "json"); ok && !inJSON(f.Type) {
 			panic(fmt.Sprintf("nextrush: Bind: the field %s is a %s, which JSON cannot hold: tag it json:\"-\"", f.Name, f.Type))
 		}
+	})
+}
+
+// hides reports an embedded pointer that nobody can set, in front of fields to bind.
+func hides(f reflect.StructField) bool {
+	if !f.Anonymous || f.IsExported() || f.Type.Kind() != reflect.Pointer || f.Type.Elem().Kind() != reflect.Struct {
+		return false
+	}
+	return slices.ContainsFunc(fields.Sources, func(source string) bool {
+		inner := fields.Of(f.Type.Elem(), source)
+		return f.Tag.Get(source) != "-" && slices.ContainsFunc(inner, func(f fields.Field) bool { return f.Tagged })
 	})
 }
 

@@ -53,7 +53,10 @@ func TestWhatNoRequestCouldFillIsRefusedAtOnce(t *testing.T) {
 		"E takes no text": handler[struct {
 			E error `query:"e"`
 		}],
-		"which is not exported: embed the struct itself":                 handler[struct{ *hiddenBase }],
+		"the embedded pointer to hiddenBase cannot be set": handler[struct{ *hiddenBase }],
+		"pointer to hiddenBase cannot": handler[struct {
+			L []struct{ *hiddenBase } `json:"l"`
+		}],
 		`Name has the tag binding:"required": write validate:"required"`: handler[nestedForeign],
 		`Mail has the tag valid:"email": write validate:"email"`: handler[struct {
 			Mail string `json:"mail" valid:"email"`
@@ -105,7 +108,8 @@ func TestPointersToListsBind(t *testing.T) {
 // The shallowest field of a name is filled, as encoding/json fills it.
 func TestAFieldHidesThoseOfItsNameInEmbeddedStructs(t *testing.T) {
 	type Inner struct {
-		ID   int    `query:"id" json:"id"`
+		ID int `query:"id" json:"id"`
+		//lint:ignore SA5008 encoding/json takes the tag so
 		Dash string `json:"-,"`
 	}
 	type in struct {
@@ -120,6 +124,7 @@ func TestAFieldHidesThoseOfItsNameInEmbeddedStructs(t *testing.T) {
 
 func TestAFieldWithTheNameDashIsCalledSo(t *testing.T) {
 	_, w := bindAs(t, struct {
+		//lint:ignore SA5008 encoding/json takes the tag so
 		A int `json:"-," validate:"min=1"`
 	}{}, "/1", jsonBody, `{}`)
 	if w.Code != 422 || !strings.Contains(w.Body.String(), `"field":"-"`) {

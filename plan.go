@@ -47,7 +47,6 @@ func planOf(t reflect.Type) *plan {
 		for _, source := range fields.Sources {
 			for _, f := range fields.Of(t, source) {
 				if f.Tagged {
-					mustReach(t, f)
 					p.add(source, f)
 				}
 			}

@@ -50,9 +50,11 @@ type (
 		deepTag
 	}
 	dash struct {
+		//lint:ignore SA5008 encoding/json takes the tag so
 		A int `json:"-,"`
 		B int `json:"-"`
 		C int `json:",omitempty"`
+		//lint:ignore SA5008 encoding/json takes the tag so
 		D int `json:"a'b"`
 		E int `json:"a-b"`
 	}
@@ -90,7 +92,7 @@ func two() any {
 // Of finds the fields that encoding/json writes.
 func TestFieldsAreThoseOfEncodingJSON(t *testing.T) {
 	for _, v := range []any{
-		outer{}, two(), diamond{}, promoted{}, besides{}, dash{C: 1}, nonStruct{},
+		outer{}, two(), diamond{}, promoted{}, besides{}, dash{C: 1}, nonStruct{text: "x"},
 		behind{left: &left{}, right: &right{}}, Loop{Pool: &Pool{}}, struct{ outer }{}, struct {
 			outer
 			*base

@@ -15,9 +15,12 @@ import (
 // has no word for are left out. Of an empty value the validator is asked, for there
 // a rule may end (omitempty) that holds elsewhere; an output may omit it.
 func limit(s Schema, t reflect.Type, tag rules.Tag, m Mode, omitted bool) Schema {
-	base, empty := deref(t), reflect.Value{}
-	_, scalar := zeroOf(base)
-	if absent := omitted && !m.Input && t == base; !absent && (scalar || base.Kind() == reflect.Struct) {
+	base := deref(t)
+	if base.Kind() == reflect.Struct {
+		return limitStruct(s, t, tag, m)
+	}
+	empty := reflect.Value{}
+	if zeroOf(base) != nil && (m.Input || !omitted || t != base) {
 		empty = emptyAt(t)
 	}
 	limits, takesEmpty := []Schema{}, true
@@ -30,8 +33,8 @@ func limit(s Schema, t reflect.Type, tag rules.Tag, m Mode, omitted bool) Schema
 			takesEmpty = takesEmpty && (!empty.IsValid() || rules.Holds(empty, r.Text))
 		}
 	}
-	if empty.IsValid() {
-		limits = admitEmpty(limits, base, m, takesEmpty, empty, tag)
+	if empty.IsValid() && takesEmpty != tag.Accepts(empty) {
+		limits = correctEmpty(limits, base, m, takesEmpty)
 	}
 	if base.Kind() == reflect.Map && tag.Keys != nil {
 		limits = append(limits, Schema{"propertyNames": limit(Schema{}, base.Key(), *tag.Keys, m, false)})
@@ -39,61 +42,81 @@ func limit(s Schema, t reflect.Type, tag rules.Tag, m Mode, omitted bool) Schema
 	return merge(s, limits)
 }
 
-// admitEmpty makes limits take the empty value where the validator does.
-func admitEmpty(limits []Schema, t reflect.Type, m Mode, takes bool, empty reflect.Value, tag rules.Tag) []Schema {
-	accepted := tag.Accepts(empty)
-	zero, scalar := zeroOf(t)
+// limitStruct is for the rules of the struct itself; its fields have theirs.
+func limitStruct(s Schema, t reflect.Type, tag rules.Tag, m Mode) Schema {
+	empty := emptyAt(t)
+	accepted, byFields := tag.Accepts(empty), !tag.Opens() || rules.Tag{}.Accepts(empty)
 	switch {
-	case accepted == takes, !accepted && !m.Input: // "required" is for what comes in
-	case !scalar: // a struct, whose fields have their own rules
-		if (rules.Tag{}).Accepts(empty) {
-			return append(limits, Schema{"minProperties": 1.0})
-		}
+	case !m.Input || accepted == byFields:
+		return s
 	case accepted:
-		merged := merge(Schema{}, limits)
-		if values, ok := merged["enum"].([]any); ok && len(merged) == 1 {
-			return []Schema{{"enum": append(values, zero)}}
+		return Schema{"anyOf": []any{s, Schema{"type": "object", "maxProperties": 0.0}}}
+	}
+	return beside(s, "minProperties", 1.0)
+}
+
+// correctEmpty makes limits that take the empty value refuse it, and the other way
+// round.
+func correctEmpty(limits []Schema, t reflect.Type, m Mode, takes bool) []Schema {
+	if takes {
+		if !m.Input { // "required" is for what comes in
+			return limits
 		}
-		return []Schema{{"anyOf": []any{Schema{"const": zero}, merged}}}
-	default:
 		return append(limits, notEmpty(t))
 	}
-	return limits
+	merged, zero := merge(Schema{}, limits), zeroOf(t)
+	if values, ok := merged["enum"].([]any); ok && len(merged) == 1 {
+		return []Schema{{"enum": append(values, zero)}}
+	}
+	return []Schema{{"anyOf": []any{Schema{"const": zero}, merged}}}
 }
 
 func notEmpty(t reflect.Type) Schema {
 	switch {
-	case t.Kind() == reflect.String:
-		return Schema{"minLength": 1.0}
 	case t.Kind() == reflect.Bool:
 		return Schema{"const": true}
 	case isUint(t):
 		return Schema{"minimum": 1.0}
+	case isInt(t), isFloat(t):
+		return Schema{"not": Schema{"const": 0}}
+	case t.Kind() == reflect.Map:
+		return Schema{"minProperties": 1.0}
+	case t.Kind() == reflect.String || isBytes(t):
+		return Schema{"minLength": 1.0}
 	}
-	return Schema{"not": Schema{"const": 0}}
+	return Schema{"minItems": 1.0}
 }
 
-// emptyAt is the empty value of what t points to, at t.
+// emptyAt is the empty value of what t points to, at t. It is not nil.
 func emptyAt(t reflect.Type) reflect.Value {
-	if t.Kind() != reflect.Pointer {
-		return reflect.Zero(t)
+	switch t.Kind() {
+	case reflect.Pointer:
+		p := reflect.New(t.Elem())
+		p.Elem().Set(emptyAt(t.Elem()))
+		return p
+	case reflect.Slice:
+		return reflect.MakeSlice(t, 0, 0)
+	case reflect.Map:
+		return reflect.MakeMap(t)
 	}
-	p := reflect.New(t.Elem())
-	p.Elem().Set(emptyAt(t.Elem()))
-	return p
+	return reflect.Zero(t)
 }
 
-// zeroOf is the empty value of a scalar in JSON.
-func zeroOf(t reflect.Type) (zero any, scalar bool) {
+// zeroOf is the empty value in JSON; nil for types that have none.
+func zeroOf(t reflect.Type) any {
 	switch {
-	case t.Kind() == reflect.String:
-		return "", true
+	case t.Kind() == reflect.String || isBytes(t):
+		return ""
 	case t.Kind() == reflect.Bool:
-		return false, true
+		return false
 	case isInt(t), isUint(t), isFloat(t):
-		return 0, true
+		return 0
+	case t.Kind() == reflect.Slice:
+		return []any{}
+	case t.Kind() == reflect.Map:
+		return Schema{}
 	}
-	return nil, false
+	return nil
 }
 
 var lower, upper = []string{"minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties"},
@@ -162,7 +185,9 @@ func check(t reflect.Type, c rules.Check, m Mode) Schema {
 	}
 	switch c.Name {
 	case "oneof":
-		return enum(t, c)
+		if t.Kind() == reflect.String || isInt(t) || isUint(t) {
+			return enum(t, c)
+		}
 	case "unique":
 		if isList(t) && c.Param == "" {
 			return Schema{"uniqueItems": true}
@@ -228,10 +253,11 @@ func equal(t reflect.Type, c rules.Check, m Mode) Schema {
 		}
 		value = n
 	default:
-		if c.Name == "eq" {
-			return bound(t, rules.Check{Name: "len", Param: c.Param}, m)
+		s := bound(t, rules.Check{Name: "len", Param: c.Param}, m)
+		if c.Name == "ne" && s != nil {
+			return Schema{"not": s}
 		}
-		return nil
+		return s
 	}
 	if c.Name == "ne" {
 		return Schema{"not": Schema{"const": value}}
@@ -272,7 +298,7 @@ func bound(t reflect.Type, c rules.Check, m Mode) Schema {
 		return count("Length", c.Name, n, func(n float64) float64 { return 4 * math.Ceil(n/3) })
 	case t.Kind() == reflect.String:
 		return count("Length", c.Name, n, nil)
-	case isList(t):
+	case t.Kind() == reflect.Slice, t.Kind() == reflect.Array && !m.Input: // what comes in fills an array up
 		return count("Items", c.Name, n, nil)
 	case t.Kind() == reflect.Map:
 		return count("Properties", c.Name, n, nil)

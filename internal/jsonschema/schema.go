@@ -148,8 +148,8 @@ func (g *Generator) byKind(t reflect.Type, tag rules.Tag, m Mode) Schema {
 			return base64(m)
 		}
 		s := Schema{"type": "array", "items": g.item(t.Elem(), tag.Items, m)}
-		if t.Kind() == reflect.Array && !m.Input {
-			s["minItems"], s["maxItems"] = float64(t.Len()), float64(t.Len())
+		if t.Kind() == reflect.Array {
+			sized(s, t, tag, m)
 		}
 		return s
 	case reflect.Map:
@@ -159,6 +159,17 @@ func (g *Generator) byKind(t reflect.Type, tag rules.Tag, m Mode) Schema {
 		return g.structure(t, m)
 	}
 	return basic(t)
+}
+
+// sized says how many items an array has. Of one that comes in those that are left
+// out are empty, which their rules may refuse, and those beyond its end do not count.
+func sized(s Schema, t reflect.Type, tag rules.Tag, m Mode) {
+	n := float64(t.Len())
+	if !m.Input {
+		s["minItems"], s["maxItems"] = n, n
+	} else if !m.Unchecked && tag.Items != nil && !tag.Items.Accepts(reflect.Zero(t.Elem())) {
+		s["minItems"] = n
+	}
 }
 
 // item is the schema of what a list or map holds, which is validated where "dive"
@@ -186,7 +197,7 @@ func (g *Generator) orNull(s Schema, t reflect.Type, tag rules.Tag, m Mode, omit
 
 func withNull(s Schema) Schema {
 	kind, plain := s["type"].(string)
-	for _, word := range []string{"const", "anyOf", "allOf"} {
+	for _, word := range []string{"const", "not", "anyOf", "allOf"} {
 		plain = plain && s[word] == nil
 	}
 	if !plain {

@@ -71,7 +71,11 @@ func (g *Generator) ofType(kind string, s Schema) string {
 		if values, ok := s["additionalProperties"].(Schema); ok {
 			return "Record<string, " + g.TypeScript(values) + ">"
 		}
-		keys := slices.Sorted(maps.Keys(s["properties"].(Schema)))
+		properties, _ := s["properties"].(Schema)
+		if len(properties) == 0 {
+			return "Record<string, never>"
+		}
+		keys := slices.Sorted(maps.Keys(properties))
 		return "{ " + strings.Join(g.members(s, keys), "; ") + " }"
 	}
 	return kind

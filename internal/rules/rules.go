@@ -42,7 +42,11 @@ func Parse(tag string) Tag {
 func parse(parts []string) (t Tag) {
 	for i, text := range parts {
 		if text != "dive" {
-			t.Rules = append(t.Rules, rule(text))
+			r := rule(text)
+			t.Rules = append(t.Rules, r)
+			if r.structural() { // what is behind does not count
+				return t
+			}
 			continue
 		}
 		rest := parts[i+1:]
@@ -146,17 +150,57 @@ func (t Tag) Accepts(v reflect.Value) bool {
 			return false
 		}
 	}
-	return !t.Opens() || Holds(v, strings.TrimSuffix(omit, ","))
+	if t.Items != nil && !t.acceptsItems(v, omit) {
+		return false
+	}
+	return !t.Opens() || accepts(v, strings.TrimSuffix(omit, ","))
+}
+
+// acceptsItems asks of those of an array, which are there even where it is empty.
+func (t Tag) acceptsItems(v reflect.Value, omit string) bool {
+	if !Holds(v, omit+"dive") {
+		return false
+	}
+	for i := 0; v.Kind() == reflect.Array && i < v.Len(); i++ {
+		if !(omit != "" && v.IsZero()) && !t.Items.Accepts(v.Index(i)) {
+			return false
+		}
+	}
+	return true
+}
+
+// accepts asks of the fields in a value; one by one where a rule of the program's own
+// is among them.
+func accepts(v reflect.Value, omit string) bool {
+	holds, known := ask(v, omit)
+	if known || omit != "" && v.IsZero() {
+		return holds
+	}
+	for v.Kind() == reflect.Pointer {
+		v = v.Elem()
+	}
+	for i := 0; v.Kind() == reflect.Struct && i < v.NumField(); i++ {
+		if f := v.Type().Field(i); f.IsExported() && !Parse(f.Tag.Get("validate")).Accepts(v.Field(i)) {
+			return false
+		}
+	}
+	return true
 }
 
 // Holds reports whether the validator accepts a field that has the value and rules.
-func Holds(v reflect.Value, rules string) (holds bool) {
+func Holds(v reflect.Value, rules string) bool {
+	holds, _ := ask(v, rules)
+	return holds
+}
+
+// ask does not know rules of the program's own, and those that are not for the type.
+func ask(v reflect.Value, rules string) (holds, known bool) {
 	defer func() {
-		if recover() != nil { // an unknown rule, or one that is not for the type
-			holds = true
+		if recover() != nil {
+			holds, known = true, false
 		}
 	}()
-	return check.Struct(holder(v, rules)) == nil
+	return check.Struct(holder(v, rules)) == nil, true
 }
 
 // holder is a struct with one field that has the value and rules.

@@ -66,6 +66,9 @@ func TestAcceptsAsksTheValidator(t *testing.T) {
 	type inner struct {
 		Zip string `validate:"required"`
 	}
+	type own struct {
+		Zip string `validate:"required,unknown"`
+	}
 	one := 1
 	for _, tt := range []struct {
 		tag   string
@@ -93,6 +96,9 @@ func TestAcceptsAsksTheValidator(t *testing.T) {
 		{"required", []int(nil), false},
 		{"required", []int{}, true},
 		{"unknown,required", "", false},
+		{"", own{}, false},
+		{"", &own{Zip: "x"}, true},
+		{"omitempty", own{}, true},
 		{"max=1", true, true},
 		{"required", time.Time{}, false},
 	} {

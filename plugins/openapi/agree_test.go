@@ -69,6 +69,11 @@ func compile(t *testing.T, p interface{ JSON() ([]byte, error) }, at string) *js
 	if err != nil {
 		t.Fatal(err)
 	}
+	return compileText(t, text, at)
+}
+
+func compileText(t *testing.T, text []byte, at string) *jsonschema.Schema {
+	t.Helper()
 	c := jsonschema.NewCompiler()
 	c.AssertFormat()
 	if bytes.Contains(text, []byte(`"asyncapi"`)) {
@@ -302,6 +307,7 @@ func TestTheDocumentTakesWhatTheServerTakes(t *testing.T) {
 	}](t, `{}`, `{"id":"a"}`, `{"id":1}`)
 	agree[Left](t, `{}`, `{"x":1}`, `{"y":1}`, `{"x":"a"}`)
 	agree[struct {
+		//lint:ignore SA5008 encoding/json takes the tag so
 		V int `json:"-,"`
 	}](t, `{"-":1}`, `{"-":"a"}`)
 	agree[[]place](t, `[]`, `null`, `[{}]`, `[{"zip":"12345"}]`)
@@ -330,7 +336,8 @@ type Box struct {
 	Zero  map[string]string `json:"zero,omitzero"`
 	Pair  [2]int            `json:"pair"`
 	Quote int               `json:"quote,string"`
-	Dash  int               `json:"-,"`
+	//lint:ignore SA5008 encoding/json takes the tag so
+	Dash int `json:"-,"`
 	*base
 }
 

@@ -13,7 +13,7 @@ const methods = ['get', 'post', 'put', 'patch', 'delete', 'head', 'options', 'tr
 // outline replaces references by what they stand for, once on each way down.
 function outline(schema, doc, above = []) {
   if (!schema || typeof schema !== 'object') return schema;
-  if (schema.$ref) {
+  if (typeof schema.$ref === 'string') {
     const name = schema.$ref.split('/').pop();
     if (above.includes(name)) return '(' + name + ')';
     return outline(doc.components.schemas[name], doc, [...above, name]);
