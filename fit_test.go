@@ -213,7 +213,7 @@ func TestARuleThatPanicsForAValueIsNamed(t *testing.T) {
 		if status := map[bool]int{true: 422, false: 500}[want == ""]; w.Code != status || !strings.Contains(log.String(), want) {
 			t.Errorf("%s: %d, log %s", body, w.Code, &log)
 		}
-		if w.Code == 500 && strings.Contains(w.Body.String(), "field") {
+		if w.Code == 500 && strings.Contains(w.Body.String(), "field") { // not for clients
 			t.Errorf("the client is told %s", w.Body)
 		}
 	}
@@ -271,5 +271,17 @@ func TestTextsThatAreNoValueAreToldSo(t *testing.T) {
 		if want == "" && w.Code != 204 || want != "" && (w.Code != 400 || !strings.Contains(w.Body.String(), want)) {
 			t.Errorf("%s: %d %s", query, w.Code, w.Body)
 		}
+	}
+}
+
+func TestAnUnknownRuleIsNamedByAPlainBindToo(t *testing.T) {
+	type in struct {
+		Name string `json:"name" validate:"requird"`
+	}
+	var log bytes.Buffer
+	app := New(Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	app.Post("/", func(c *Context) error { return c.Bind(new(in)) })
+	if w := do(t, app, "POST", "/", "{}", "Content-Type", jsonBody); w.Code != 500 || !strings.Contains(log.String(), "'requird' on field 'Name'") {
+		t.Errorf("%d, log %s", w.Code, &log)
 	}
 }

@@ -137,6 +137,10 @@ func (a *App) panicking(v any, t reflect.Type) (field string) {
 	}
 	defer func() {
 		_ = recover() // the same panic
+		if field == "" {
+			field = t.String() // of which a tag cannot be read
+			return
+		}
 		field = fmt.Sprintf("the field %s of %s", strings.TrimPrefix(field, t.Name()+"."), t)
 	}()
 	_ = rules.StructFiltered(v, func(namespace []byte) bool {
