@@ -25,12 +25,14 @@ type Handler func(c *Context) error
 type Context struct {
 	app    *App
 	req    *http.Request
-	w      http.ResponseWriter // rw, or what middleware put around it
+	w      *response // rw, or what notes what goes to a writer that middleware put around it
 	rw     response
 	params httprouter.Params // by position; the names are the route's
 	code   int32             // for the next write; 0: 200
 	next   int32             // handler to run next
 	own    bool              // middleware has replaced the request
+	failed bool              // an error has been answered
+	logged bool              // the error that comes next has been logged
 	more   *more             // nil until asked for
 }
 
@@ -100,8 +102,16 @@ func (c *Context) SetRequest(r *http.Request) { c.req, c.own = r, true }
 func (c *Context) Writer() http.ResponseWriter { return c.w }
 
 // SetWriter replaces the writer for the handlers that follow. The new one should
-// have an Unwrap method that returns the one before.
-func (c *Context) SetWriter(w http.ResponseWriter) { c.w = w }
+// have an Unwrap method that returns the one before. Written, StatusCode and Size
+// tell what has been written to the new one; setting the one before brings back
+// what they told of it.
+func (c *Context) SetWriter(w http.ResponseWriter) {
+	noted, ok := w.(*response)
+	if !ok {
+		noted = &response{ResponseWriter: w}
+	}
+	c.w = noted
+}
 
 // Context is the request's, or, in a WebSocket handler, the socket's.
 func (c *Context) Context() context.Context { return c.req.Context() }

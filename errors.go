@@ -127,32 +127,42 @@ func StatusOf(err error) int {
 // of middleware that holds back what was written is told to forget it, by its
 // method Discard.
 func (c *Context) HandleError(err error) {
-	if err == nil || c.rw.failed || c.brokeOff(err) {
+	if err == nil || c.failed || c.brokeOff(err) {
 		return
 	}
 	if c.endedByShutdown(err) {
 		err = NewError(http.StatusServiceUnavailable, "the server is shutting down").WithCause(err)
 	}
-	c.rw.failed = true
-	c.discard()
+	c.failed = true
+	c.discard(c.w)
 	c.app.opts.ErrorHandler(c, err)
 }
 
 // ErrorHandled reports whether HandleError has answered. Middleware that holds back
 // what was written asks when it gets an error: what it holds is then that answer.
-func (c *Context) ErrorHandled() bool { return c.rw.failed }
+func (c *Context) ErrorHandled() bool { return c.failed }
 
-func (c *Context) discard() {
-	for w := c.w; ; {
-		if d, ok := w.(interface{ Discard() }); ok {
-			d.Discard()
-		}
-		inner, ok := w.(interface{ Unwrap() http.ResponseWriter })
-		if !ok {
-			return
-		}
-		w = inner.Unwrap()
+// discard has w and the writers below it forget what they hold back, and what notes
+// the writing above them that there was any. It returns the first response that it
+// finds, and whether something above that holds back.
+func (c *Context) discard(w http.ResponseWriter) (below *response, held bool) {
+	d, holds := w.(interface{ Discard() })
+	if holds {
+		d.Discard()
 	}
+	inner, ok := w.(interface{ Unwrap() http.ResponseWriter })
+	if !ok {
+		return &c.rw, holds
+	}
+	below, held = c.discard(inner.Unwrap())
+	r, ok := w.(*response)
+	if !ok {
+		return below, held || holds
+	}
+	if held && below.status == 0 {
+		r.status, r.size = 0, 0
+	}
+	return r, false
 }
 
 // DefaultErrorHandler logs failures of the server, and errors that come when the
@@ -161,12 +171,12 @@ func (c *Context) discard() {
 // A response that has begun is cut off, for its client must not take it for whole.
 func DefaultErrorHandler(c *Context, err error) {
 	he := AsHTTPError(err)
-	gone := errors.Is(err, context.Canceled) && c.req.Context().Err() != nil
-	if (he.Status >= 500 || c.Written()) && !gone {
+	gone := errors.Is(err, context.Canceled) && c.req.Context().Err() != nil || errors.Is(err, http.ErrHandlerTimeout)
+	if (he.Status >= 500 || c.Written()) && !gone && !c.logged {
 		logFailure(c, err)
 	}
 	if c.Written() {
-		whole := c.rw.hijacked || errors.Is(err, http.ErrBodyNotAllowed) // as a 204 is without what it must not have
+		whole := c.w.hijacked || errors.Is(err, http.ErrBodyNotAllowed) // as a 204 is without what it must not have
 		if he.Status >= 500 && !whole {
 			panic(http.ErrAbortHandler)
 		}
@@ -271,7 +281,16 @@ func (c *Context) protect() (err error) {
 		if v == http.ErrAbortHandler {
 			panic(v)
 		}
-		err = &PanicError{Value: v, Stack: debug.Stack()}
+		err = asPanicError(v)
 	}()
 	return c.Next()
+}
+
+// asPanicError is the error that v becomes in the deferred function that recovered
+// it. One that is a PanicError already knows where it began.
+func asPanicError(v any) *PanicError {
+	if p, ok := v.(*PanicError); ok {
+		return p
+	}
+	return &PanicError{Value: v, Stack: debug.Stack()}
 }

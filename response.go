@@ -37,15 +37,17 @@ func (c *Context) Status(code int) *Context {
 	return c
 }
 
-// StatusCode is the status that was sent: 101 for a WebSocket, 0 when nothing
-// has been sent.
-func (c *Context) StatusCode() int { return int(c.rw.status) }
+// StatusCode is the status that was written: 101 for a connection that was taken
+// over, as for a WebSocket, 0 when nothing has been written. As Written and Size it
+// tells what went through [Context.Writer]: middleware that put another writer there
+// may still hold it back.
+func (c *Context) StatusCode() int { return int(c.w.status) }
 
-// Written reports whether the status has been sent.
-func (c *Context) Written() bool { return c.rw.status != 0 }
+// Written reports whether the status has been written.
+func (c *Context) Written() bool { return c.w.status != 0 }
 
 // Size is the number of bytes of the body that have been written.
-func (c *Context) Size() int64 { return c.rw.size }
+func (c *Context) Size() int64 { return c.w.size }
 
 // SetHeader sets a header of the response.
 func (c *Context) SetHeader(name, value string) *Context {

@@ -168,7 +168,6 @@ func (a *App) upgrade(c *Context, route *socketRoute) error {
 	if err := s.Open(func(s *websocket.Socket) error { return closeError(route.handler(s, kept)) }); err != nil {
 		return c.openFailed(err)
 	}
-	c.rw.status, c.rw.hijacked = http.StatusSwitchingProtocols, true
 	return nil
 }
 
@@ -222,9 +221,8 @@ func (a *App) logRefusal(c *Context, err error) {
 func (c *Context) openFailed(err error) error {
 	var refused *websocket.HandshakeError
 	if errors.As(err, &refused) {
-		return err
+		return c.lacks("Hijack", err)
 	}
-	c.rw.status, c.rw.hijacked = http.StatusSwitchingProtocols, true
 	c.Log().Debug("websocket not opened", "error", err)
 	return nil
 }

@@ -1,6 +1,10 @@
 package nextrush
 
-import "net/http"
+import (
+	"maps"
+	"net/http"
+	"sync"
+)
 
 // WrapHandler makes a Handler of one for net/http. Path parameters are in
 // Request.PathValue.
@@ -24,18 +28,134 @@ func (c *Context) setPathValues() {
 // writer that it passes on are those of the handlers that follow. An error of
 // theirs is answered before the middleware sees the end of the request, for it
 // has no other way to learn the status.
+//
+// The handlers that follow have a Context of their own, so that those which the
+// middleware no longer waits for, as http.TimeoutHandler, cannot reach the response
+// and the values of those before. What was kept with Set before is there behind.
+// What is kept behind is there before, once the middleware has returned, if the
+// handlers had returned by then, and never otherwise.
+//
+// A panic of theirs passes through the middleware and reaches those before as a
+// *PanicError with the stack of where it began; one that gets no further is logged.
 func WrapMiddleware(mw func(http.Handler) http.Handler) Handler {
-	return func(c *Context) error {
-		var failed error
-		w, r := c.w, c.req
-		h := mw(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			c.w, c.req, c.own = w, r, true
-			if failed = c.Next(); failed != nil {
-				c.HandleError(failed)
-			}
-		}))
-		h.ServeHTTP(w, r)
-		c.w, c.req, c.own = w, r, true
-		return failed
+	return func(c *Context) (err error) {
+		c.extra().id = c.ID() // of the header, which the middleware may keep to itself
+		b := &behind{from: c.fork(c.w, c.req)}
+		defer func() { err = b.leave(c, recover()) }()
+		mw(b).ServeHTTP(c.w, c.req)
+		return nil
 	}
+}
+
+// fork returns a Context that has what c has, except for the request and the writer,
+// and shares nothing with it that either changes.
+func (c *Context) fork(w http.ResponseWriter, r *http.Request) *Context {
+	m := *c.extra()
+	m.values, m.query = maps.Clone(m.values), nil
+	d := &Context{app: c.app, req: r, params: c.params, code: c.code, next: c.next, own: c.own || r != c.req, more: &m}
+	d.rw = response{ResponseWriter: w, match: c.rw.match}
+	d.w = &d.rw
+	return d
+}
+
+// behind is what follows middleware of net/http, which may run it in any goroutine,
+// more than once, and when it has returned itself.
+type behind struct {
+	from *Context // what the handlers begin with; it does not change
+
+	mu   sync.Mutex // guards what follows
+	left bool       // the middleware has returned
+	last run        // of the handlers, that ended before
+}
+
+// run is how the handlers ended.
+type run struct {
+	c        *Context // theirs; nil: they have not
+	err      error
+	panicked *PanicError
+	aborted  bool // by http.ErrAbortHandler
+}
+
+func (b *behind) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c := b.from.fork(w, r)
+	var err error
+	defer func() {
+		v := recover()
+		if b.ended(newRun(c, err, v)) && v != nil {
+			panic(v)
+		}
+	}()
+	if err = c.Next(); err != nil {
+		c.HandleError(err)
+	}
+}
+
+func newRun(c *Context, err error, v any) run {
+	r := run{c: c, err: err, aborted: v == http.ErrAbortHandler}
+	if v != nil && !r.aborted {
+		r.panicked = asPanicError(v)
+	}
+	return r
+}
+
+// ended notes a run. It reports false where the middleware has returned: nobody
+// waits for it then.
+func (b *behind) ended(r run) bool {
+	b.mu.Lock()
+	before, left := b.last, b.left
+	if !left {
+		b.last = r
+	}
+	b.mu.Unlock()
+	if left {
+		before = r
+		if r.panicked != nil {
+			logFailure(r.c, r.panicked)
+		}
+	}
+	if before.c != nil && before.c.more.form != b.from.more.form {
+		before.c.removeFiles() // nobody else knows them
+	}
+	return !left
+}
+
+// leave gives c, the Context before the middleware, what is known of the handlers
+// now that the middleware has returned, or has panicked with v.
+func (b *behind) leave(c *Context, v any) error {
+	b.mu.Lock()
+	b.left = true
+	b.mu.Unlock()
+	c.next = int32(len(c.rw.match.handlers))
+	last := &b.last
+	if last.c != nil {
+		c.adopt(last.c)
+	}
+	switch {
+	case v == nil:
+		if last.panicked != nil {
+			logFailure(c, last.panicked)
+		}
+	case v == http.ErrAbortHandler && last.aborted && last.err != nil:
+		c.failed, c.logged = false, true // it was cut off behind; here the answer may not have begun
+	case last.panicked != nil && v != http.ErrAbortHandler:
+		panic(last.panicked)
+	default:
+		panic(v)
+	}
+	return last.err
+}
+
+// adopt takes over from d, which was forked from c, all but what belongs to its
+// request and writer.
+func (c *Context) adopt(d *Context) {
+	c.code, c.failed = d.code, d.failed
+	if d.rw.hijacked {
+		c.w.hijacked, c.w.status = true, d.rw.status
+	}
+	m, from := c.extra(), d.more
+	if from.form != m.form {
+		c.removeFiles()
+	}
+	m.values, m.form = from.values, from.form
+	m.body, m.bodyErr, m.bodyRead = from.body, from.bodyErr, from.bodyRead
 }

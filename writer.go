@@ -1,18 +1,22 @@
 package nextrush
 
 import (
+	"bufio"
+	"errors"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
 )
 
-// response notes what goes through to the real writer.
+// response notes what goes through to a writer: the real one, or one that
+// middleware put around it.
 type response struct {
 	http.ResponseWriter
 	match    *endpoint // where the route table leaves what it found
 	size     int64
 	status   int32
-	hijacked bool // the connection has become a WebSocket
-	failed   bool // an error has been answered
+	hijacked bool // the connection is no longer net/http's
 }
 
 // Unwrap lets http.ResponseController find the writer's optional methods.
@@ -43,6 +47,37 @@ func (w *response) Write(b []byte) (int, error) {
 func (w *response) Flush() {
 	w.begin()
 	http.NewResponseController(w.ResponseWriter).Flush()
+}
+
+// Hijack is for middleware that looks for an http.Hijacker.
+func (w *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, rw, err := http.NewResponseController(w.ResponseWriter).Hijack()
+	if err == nil {
+		w.hijacked = true
+		if w.status == 0 {
+			w.status = http.StatusSwitchingProtocols
+		}
+	}
+	return conn, rw, err
+}
+
+// lacks says whose method is missing where that is why err came.
+func (c *Context) lacks(method string, err error) error {
+	if !errors.Is(err, http.ErrNotSupported) {
+		return err
+	}
+	return fmt.Errorf("%w: the writer is a %T, which has neither %s nor Unwrap", err, innermost(c.w), method)
+}
+
+// innermost is the writer that shows none below it.
+func innermost(w http.ResponseWriter) http.ResponseWriter {
+	for {
+		outer, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			return w
+		}
+		w = outer.Unwrap()
+	}
 }
 
 // ReadFrom lets the real writer use sendfile.

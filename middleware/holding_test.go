@@ -1,6 +1,7 @@
 package middleware_test
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -33,6 +34,43 @@ func TestErrorsBehindMiddlewareOfNetHTTPAreAnswered(t *testing.T) {
 			app.ServeHTTP(w, r)
 			if got := w.Body.String(); w.Code != status || !strings.HasPrefix(got, "answer: ") || !strings.Contains(got, "taken") {
 				t.Errorf("%s: %d %q, want %d", name, w.Code, got, status)
+			}
+		}
+	}
+}
+
+// What is held back is an answer to the handlers behind, and none to those before.
+func TestWrittenTellsOfTheWriterThatTheHandlerHas(t *testing.T) {
+	for name, holds := range map[string]nextrush.Handler{
+		"Compress": middleware.Compress(), "ETag": middleware.ETag(),
+		"both": middleware.Chain(middleware.Compress(), middleware.ETag()),
+	} {
+		app := nextrush.New()
+		app.Use(func(c *nextrush.Context) error {
+			err := c.Next()
+			if c.Path() == "/conflict" && (c.Written() || c.Size() != 0) {
+				t.Errorf("%s: before: status %d, size %d", name, c.StatusCode(), c.Size())
+			}
+			return err
+		}, holds)
+		app.Get("/", nextrush.Handle(func(c *nextrush.Context, _ struct{}) (string, error) {
+			c.Status(202).Text("my own")
+			if c.StatusCode() != 202 || c.Size() != 6 {
+				t.Errorf("%s: behind: status %d, size %d", name, c.StatusCode(), c.Size())
+			}
+			return "and another", nil
+		}))
+		app.Get("/conflict", func(c *nextrush.Context) error {
+			c.Text("part of ")
+			return nextrush.NewError(http.StatusConflict)
+		})
+		for path, want := range map[string]string{"/": "202 my own", "/conflict": "409 {"} {
+			r := httptest.NewRequest("GET", path, nil)
+			r.Header.Set("Accept-Encoding", "gzip")
+			w := httptest.NewRecorder()
+			app.ServeHTTP(w, r)
+			if got := fmt.Sprint(w.Code, " ", w.Body); !strings.HasPrefix(got, want) || strings.Contains(got, "another") {
+				t.Errorf("%s: %s: %s, want %s", name, path, got, want)
 			}
 		}
 	}

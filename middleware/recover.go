@@ -18,7 +18,11 @@ func Recover() nextrush.Handler {
 			case http.ErrAbortHandler:
 				panic(v)
 			default:
-				err = &nextrush.PanicError{Value: v, Stack: debug.Stack()}
+				p, ok := v.(*nextrush.PanicError) // knows where it began
+				if !ok {
+					p = &nextrush.PanicError{Value: v, Stack: debug.Stack()}
+				}
+				err = p
 			}
 		}()
 		return c.Next()

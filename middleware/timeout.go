@@ -25,7 +25,7 @@ func Timeout(d time.Duration) nextrush.Handler {
 		c.SetContext(ctx)
 		err := c.Next()
 		c.SetContext(outer)
-		if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == context.DeadlineExceeded && !c.Written() {
+		if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == context.DeadlineExceeded {
 			return nextrush.NewError(http.StatusServiceUnavailable).WithCause(err)
 		}
 		return err
