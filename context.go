@@ -102,9 +102,9 @@ func (c *Context) SetRequest(r *http.Request) { c.req, c.own = r, true }
 func (c *Context) Writer() http.ResponseWriter { return c.w }
 
 // SetWriter replaces the writer for the handlers that follow. The new one should
-// have an Unwrap method that returns the one before. Written, StatusCode and Size
-// tell what has been written to the new one; setting the one before brings back
-// what they told of it.
+// have an Unwrap method that returns the one before. Writer returns one around it,
+// from which Written, StatusCode and Size know what has been written to it; setting
+// the one before brings back what they told of that.
 func (c *Context) SetWriter(w http.ResponseWriter) {
 	noted, ok := w.(*response)
 	if !ok {

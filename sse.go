@@ -42,7 +42,14 @@ type Event struct {
 // its stream's Context does. The stream outlives a deadline of the request's
 // context and http.Server.WriteTimeout; a write that takes 10 seconds ends it. A
 // HEAD gets the header, and f does not run.
+//
+// Where middleware has put a writer around net/http's that has neither Flush nor
+// Unwrap, events could not be sent before the end: that is an error, and f does not
+// run.
 func (c *Context) SSE(f func(*SSE) error) error {
+	if err := c.canFlush(); err != nil {
+		return fmt.Errorf("nextrush: SSE: %w", err)
+	}
 	h := c.w.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("Cache-Control", "no-store")
@@ -61,7 +68,7 @@ func (c *Context) SSE(f func(*SSE) error) error {
 	})()
 	c.begin("")
 	if err := s.write(nil); err != nil {
-		return fmt.Errorf("nextrush: SSE: %w", err)
+		return fmt.Errorf("nextrush: SSE: %w", c.lacks("Flush", err))
 	}
 	return f(s)
 }

@@ -1,9 +1,11 @@
 package nextrush
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -93,5 +95,71 @@ func TestSSEOutlivesTheWriteTimeoutOfAServer(t *testing.T) {
 	time.AfterFunc(2*timeout, func() { close(passed) })
 	if b, err := io.ReadAll(res.Body); err != nil || !strings.HasSuffix(string(b), "data: b\n\n") {
 		t.Errorf("%q, %v", b, err)
+	}
+}
+
+// hiding is a writer as many tutorials make them, without Flush and Unwrap.
+type hiding struct{ http.ResponseWriter }
+
+func hide(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.ServeHTTP(hiding{w}, r) })
+}
+
+// claiming has a Flush that does nothing, around what has none.
+type claiming struct{ hiding }
+
+func (claiming) FlushError() error             { return http.ErrNotSupported }
+func (w claiming) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func TestSSEWithoutFlushFailsBeforeItBegins(t *testing.T) {
+	for name, set := range map[string]func(*App) http.Handler{
+		"around the App": func(app *App) http.Handler { return hide(app) },
+		"Pre":            func(app *App) http.Handler { app.Pre(hide); return app },
+		"WrapMiddleware": func(app *App) http.Handler { app.Use(WrapMiddleware(hide)); return app },
+		"SetWriter": func(app *App) http.Handler {
+			app.Use(func(c *Context) error {
+				defer c.SetWriter(c.Writer())
+				c.SetWriter(hiding{c.Writer()})
+				return c.Next()
+			})
+			return app
+		},
+		"behind one that claims": func(app *App) http.Handler {
+			app.Use(func(c *Context) error {
+				defer c.SetWriter(c.Writer())
+				c.SetWriter(claiming{hiding{c.Writer()}})
+				return c.Next()
+			})
+			return hide(app)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var log bytes.Buffer
+			app := New(Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+			h := set(app)
+			app.Get("/", func(c *Context) error {
+				return c.SSE(func(*SSE) error { t.Error("it ran"); return nil })
+			})
+			w := do(t, h, "GET", "/", "")
+			if w.Code != 500 || !strings.Contains(log.String(), "Flush") || !strings.Contains(log.String(), "nextrush.hiding") {
+				t.Errorf("%d %s, logged %s", w.Code, w.Body, &log)
+			}
+		})
+	}
+}
+
+func TestFlushTellsWhenItCannot(t *testing.T) {
+	app := New()
+	var err error
+	app.Get("/", func(c *Context) error {
+		err = http.NewResponseController(c.Writer()).Flush()
+		if c.Written() {
+			t.Error("nothing was written")
+		}
+		return nil
+	})
+	do(t, hide(app), "GET", "/", "")
+	if !errors.Is(err, http.ErrNotSupported) {
+		t.Errorf("error %v", err)
 	}
 }

@@ -43,11 +43,18 @@ func (w *response) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// Flush sends what is buffered; it does nothing where the writer cannot.
-func (w *response) Flush() {
-	w.begin()
-	http.NewResponseController(w.ResponseWriter).Flush()
+// FlushError sends what is buffered. Where the writer cannot, that is
+// http.ErrNotSupported, and nothing has begun.
+func (w *response) FlushError() error {
+	err := http.NewResponseController(w.ResponseWriter).Flush()
+	if !errors.Is(err, http.ErrNotSupported) {
+		w.begin()
+	}
+	return err
 }
+
+// Flush is FlushError for those that look for an http.Flusher.
+func (w *response) Flush() { w.FlushError() }
 
 // Hijack is for middleware that looks for an http.Hijacker.
 func (w *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
@@ -67,6 +74,16 @@ func (c *Context) lacks(method string, err error) error {
 		return err
 	}
 	return fmt.Errorf("%w: the writer is a %T, which has neither %s nor Unwrap", err, innermost(c.w), method)
+}
+
+// canFlush returns an error where the writer at the bottom cannot flush, whatever
+// those around it claim.
+func (c *Context) canFlush() error {
+	switch innermost(c.w).(type) {
+	case http.Flusher, interface{ FlushError() error }:
+		return nil
+	}
+	return c.lacks("Flush", http.ErrNotSupported)
 }
 
 // innermost is the writer that shows none below it.

@@ -166,8 +166,27 @@ func (w *compressWriter) Write(b []byte) (int, error) {
 	return w.ResponseWriter.Write(b)
 }
 
+// WriteString saves a copy of all of a long string.
+func (w *compressWriter) WriteString(s string) (int, error) {
+	const enough = 32 << 10 // bytes that the encoder is given at once
+	if w.state == fresh {
+		w.WriteHeader(http.StatusOK)
+	}
+	switch {
+	case w.state == plain:
+		return io.WriteString(w.ResponseWriter, s)
+	case len(s) <= enough:
+		return w.Write([]byte(s))
+	}
+	n, err := io.Copy(struct{ io.Writer }{w}, struct{ io.Reader }{strings.NewReader(s)})
+	return int(n), err
+}
+
 // ReadFrom lets the writer before use sendfile for what is passed on.
 func (w *compressWriter) ReadFrom(src io.Reader) (int64, error) {
+	if w.state == fresh {
+		w.WriteHeader(http.StatusOK)
+	}
 	if w.state == plain {
 		return io.Copy(w.ResponseWriter, src)
 	}

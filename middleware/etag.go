@@ -89,14 +89,20 @@ func (w *etagWriter) holdBack() bool {
 		(err != nil || size <= int64(w.limit))
 }
 
-func (w *etagWriter) Write(b []byte) (int, error) {
+// expect prepares for n bytes more.
+func (w *etagWriter) expect(n int) error {
 	if !w.began && !w.through {
 		w.WriteHeader(http.StatusOK)
 	}
-	if !w.through && w.body.Len()+len(b) > w.limit {
-		if err := w.release(); err != nil {
-			return 0, err
-		}
+	if w.body.Len()+n > w.limit {
+		return w.release()
+	}
+	return nil
+}
+
+func (w *etagWriter) Write(b []byte) (int, error) {
+	if err := w.expect(len(b)); err != nil {
+		return 0, err
 	}
 	if w.through {
 		return w.ResponseWriter.Write(b)
@@ -104,9 +110,20 @@ func (w *etagWriter) Write(b []byte) (int, error) {
 	return w.body.Write(b)
 }
 
+// WriteString saves a copy where the writer before takes strings.
+func (w *etagWriter) WriteString(s string) (int, error) {
+	if err := w.expect(len(s)); err != nil {
+		return 0, err
+	}
+	if w.through {
+		return io.WriteString(w.ResponseWriter, s)
+	}
+	return w.body.WriteString(s)
+}
+
 // ReadFrom lets the writer before use sendfile for what goes through.
 func (w *etagWriter) ReadFrom(src io.Reader) (int64, error) {
-	if w.through {
+	if w.expect(0); w.through {
 		return io.Copy(w.ResponseWriter, src)
 	}
 	return io.Copy(struct{ io.Writer }{w}, src)

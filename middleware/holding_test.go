@@ -5,6 +5,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -73,5 +75,62 @@ func TestWrittenTellsOfTheWriterThatTheHandlerHas(t *testing.T) {
 				t.Errorf("%s: %s: %s, want %s", name, path, got, want)
 			}
 		}
+	}
+}
+
+// able is a writer that counts what reaches it by the ways that save copies.
+type able struct {
+	*httptest.ResponseRecorder
+	strings, readers int
+}
+
+func (w *able) WriteString(s string) (int, error) {
+	w.strings++
+	return w.ResponseRecorder.WriteString(s)
+}
+
+func (w *able) ReadFrom(src io.Reader) (int64, error) {
+	w.readers++
+	return io.Copy(w.ResponseRecorder, src)
+}
+
+func TestWhatIsNotHeldBackIsNotCopied(t *testing.T) {
+	body := strings.Repeat("x", 2<<20)
+	for name, holds := range map[string]nextrush.Handler{
+		"Compress": middleware.Compress(), "ETag": middleware.ETag(), "both": middleware.Chain(middleware.Compress(), middleware.ETag()),
+	} {
+		app := nextrush.New()
+		app.Use(holds)
+		app.Get("/string", func(c *nextrush.Context) error { return c.Type("video/mp4").Text(body) })
+		app.Get("/reader", func(c *nextrush.Context) error {
+			c.Type("video/mp4").SetHeader("Content-Length", strconv.Itoa(len(body)))
+			_, err := io.Copy(c.Writer(), struct{ io.Reader }{strings.NewReader(body)})
+			return err
+		})
+		for path, want := range map[string][2]int{"/string": {1, 0}, "/reader": {0, 1}} {
+			r := httptest.NewRequest("GET", path, nil)
+			r.Header.Set("Accept-Encoding", "gzip")
+			w := &able{ResponseRecorder: httptest.NewRecorder()}
+			app.ServeHTTP(w, r)
+			if got := [2]int{w.strings, w.readers}; got != want || w.Body.Len() != len(body) {
+				t.Errorf("%s %s: %d bytes, calls %v, want %v", name, path, w.Body.Len(), got, want)
+			}
+		}
+	}
+}
+
+func TestALongStringIsCompressedWithoutACopyOfAll(t *testing.T) {
+	app := nextrush.New()
+	app.Use(middleware.Compress())
+	body := strings.Repeat("x", 16<<20)
+	app.Get("/", func(c *nextrush.Context) error { return c.Text(body) })
+	r := httptest.NewRequest("GET", "/", nil)
+	r.Header.Set("Accept-Encoding", "gzip")
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	app.ServeHTTP(httptest.NewRecorder(), r)
+	runtime.ReadMemStats(&after)
+	if n := after.TotalAlloc - before.TotalAlloc; n > uint64(len(body))/2 {
+		t.Errorf("%d bytes allocated for %d", n, len(body))
 	}
 }

@@ -2,7 +2,9 @@ package session
 
 import (
 	"context"
+	"io"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
@@ -68,7 +70,7 @@ func (w *saver) current(ctx context.Context) (context.Context, error) {
 		return ctx, nil
 	}
 	now, err := m.Load(w.before, w.token)
-	if err != nil || !w.changed || m.Token(now) == "" {
+	if err != nil || !w.changed.Load() || m.Token(now) == "" {
 		return now, err
 	}
 	return ctx, nil
@@ -96,7 +98,7 @@ type saver struct {
 	c       *nextrush.Context
 	before  context.Context // without the session
 	token   string          // of the session as it was found; empty: there was none
-	changed bool            // by a handler
+	changed atomic.Bool     // by a handler, of which one may be late
 	done    bool
 	err     error // of save: nothing is let through but the answer to an error
 }
@@ -115,6 +117,22 @@ func (w *saver) Write(b []byte) (int, error) {
 		return 0, err
 	}
 	return w.ResponseWriter.Write(b)
+}
+
+// WriteString saves a copy where the writer before takes strings.
+func (w *saver) WriteString(s string) (int, error) {
+	if err := w.begin(); err != nil {
+		return 0, err
+	}
+	return io.WriteString(w.ResponseWriter, s)
+}
+
+// ReadFrom lets the writer before use sendfile.
+func (w *saver) ReadFrom(src io.Reader) (int64, error) {
+	if err := w.begin(); err != nil {
+		return 0, err
+	}
+	return io.Copy(w.ResponseWriter, src)
 }
 
 // FlushError saves the session too, for a header that is flushed has begun.

@@ -113,7 +113,7 @@ func manager(c *nextrush.Context) *scs.SessionManager {
 // changing is manager for what changes the session.
 func changing(c *nextrush.Context) *scs.SessionManager {
 	w := saverOf(c)
-	w.changed = true
+	w.changed.Store(true)
 	return w.plugin.manager
 }
 

@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -254,4 +256,57 @@ func TestARequestThatIsStillRunningDoesNotUndoWhatAnotherSaved(t *testing.T) {
 			t.Errorf("%s: %q, want %q", name, got, test.want)
 		}
 	}
+}
+
+// able is a writer that counts what reaches it by the ways that save copies.
+type able struct {
+	*httptest.ResponseRecorder
+	strings, readers int
+}
+
+func (w *able) WriteString(s string) (int, error) {
+	w.strings++
+	return w.ResponseRecorder.WriteString(s)
+}
+
+func (w *able) ReadFrom(src io.Reader) (int64, error) {
+	w.readers++
+	return io.Copy(w.ResponseRecorder, src)
+}
+
+func TestTheWriterKeepsWhatTheOneBelowCanDo(t *testing.T) {
+	app := newApp(session.Options{})
+	app.Get("/all", func(c *nextrush.Context) error {
+		session.Put(c, "v", "saved")
+		if _, err := io.Copy(c.Writer(), io.LimitReader(strings.NewReader("read"), 4)); err != nil {
+			return err
+		}
+		_, err := io.WriteString(c.Writer(), " and text")
+		return err
+	})
+	w := &able{ResponseRecorder: httptest.NewRecorder()}
+	app.ServeHTTP(w, httptest.NewRequest("GET", "/all", nil))
+	if w.strings != 1 || w.readers != 1 || w.Body.String() != "read and text" || w.Header().Get("Set-Cookie") == "" {
+		t.Errorf("%d strings, %d readers, %s, %v", w.strings, w.readers, w.Body, w.Header())
+	}
+}
+
+// Under the race detector: a handler that comes too late, beside the saving.
+func TestALateHandlerMayPut(t *testing.T) {
+	app := nextrush.New()
+	app.Register(session.New(session.Options{}))
+	ended := make(chan struct{})
+	app.Use(nextrush.WrapMiddleware(func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			go func() {
+				defer close(ended)
+				next.ServeHTTP(httptest.NewRecorder(), r)
+			}()
+			w.WriteHeader(http.StatusAccepted)
+		})
+	}))
+	app.Get("/", func(c *nextrush.Context) error { session.Put(c, "v", "late"); return nil })
+	b := &browser{app: app}
+	b.get("/")
+	<-ended
 }
