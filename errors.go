@@ -178,13 +178,23 @@ func DefaultErrorHandler(c *Context, err error) {
 	if c.Written() {
 		whole := c.w.hijacked || errors.Is(err, http.ErrBodyNotAllowed) // as a 204 is without what it must not have
 		if he.Status >= 500 && !whole {
-			panic(http.ErrAbortHandler)
+			c.cutOff()
 		}
 		return
 	}
 	if err := c.problem(he); err != nil {
 		c.Log().Debug("error response not sent", "error", err)
 	}
+}
+
+// cutOff ends the connection, or the stream of HTTP/2. What has been written is sent
+// before: a client that gets nothing at all sends the request again (RFC 9112
+// §9.3.1). One of HTTP/1.0 would take it for whole.
+func (c *Context) cutOff() {
+	if c.Written() && !c.w.hijacked && c.req.ProtoAtLeast(1, 1) {
+		c.w.Flush()
+	}
+	panic(http.ErrAbortHandler)
 }
 
 func logFailure(c *Context, err error) {
@@ -279,7 +289,7 @@ func (c *Context) protect() (err error) {
 			return
 		}
 		if v == http.ErrAbortHandler {
-			panic(v)
+			c.cutOff()
 		}
 		err = asPanicError(v)
 	}()

@@ -6,9 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -185,5 +189,55 @@ func TestAMountedAppBringsItsMiddlewareAndLaterRoutes(t *testing.T) {
 	}
 	if infos := app.Routes(); len(infos) != 1 || infos[0].Path != "/api/v1/late/:id" || !strings.Contains(infos[0].Source, "errors_test.go") {
 		t.Errorf("%+v", infos)
+	}
+}
+
+// A client that gets nothing on a connection that it has used before sends the
+// request again.
+func TestACutOffAnswerIsNotAskedForTwice(t *testing.T) {
+	for name, half := range map[string]Handler{
+		"error":           func(*Context) error { return errors.New("database gone") },
+		"panic":           func(*Context) error { panic("oh") },
+		"ErrAbortHandler": func(*Context) error { panic(http.ErrAbortHandler) },
+	} {
+		for _, http2 := range []bool{false, true} {
+			var calls atomic.Int64
+			app := New(Options{Logger: slog.New(slog.DiscardHandler)})
+			app.Get("/whole", text("whole"))
+			app.Get("/half", func(c *Context) error {
+				calls.Add(1)
+				c.Text("partial")
+				return half(c)
+			})
+			ts := httptest.NewUnstartedServer(app)
+			ts.EnableHTTP2 = http2
+			ts.StartTLS()
+			get(t, ts.Client(), ts.URL+"/whole")
+			res, err := ts.Client().Get(ts.URL + "/half")
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			body, err := io.ReadAll(res.Body)
+			if err == nil || string(body) != "partial" || calls.Load() != 1 {
+				t.Errorf("%s, HTTP/2 %t: %q, %v, %d calls", name, http2, body, err, calls.Load())
+			}
+			ts.Close()
+		}
+	}
+}
+
+func TestACutOffAnswerIsNoneInHTTP10(t *testing.T) {
+	app := New(Options{Logger: slog.New(slog.DiscardHandler)})
+	app.Get("/", func(c *Context) error { c.Text("partial"); return errors.New("database gone") })
+	ts := httptest.NewServer(app)
+	defer ts.Close()
+	conn, err := net.Dial("tcp", ts.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprint(conn, "GET / HTTP/1.0\r\n\r\n")
+	if got, err := io.ReadAll(conn); len(got) > 0 || err != nil {
+		t.Errorf("%q, %v", got, err)
 	}
 }
