@@ -126,6 +126,10 @@ func StatusOf(err error) int {
 // What was answered is not answered again, whoever returns it afterwards. A writer
 // of middleware that holds back what was written is told to forget it, by its
 // method Discard.
+//
+// Whoever answers it, an error is logged, a panic with its stack, where it came when
+// the response had begun, and where it is the server's: unless it was answered with
+// a status of 400 to 499, or the client has gone.
 func (c *Context) HandleError(err error) {
 	if err == nil || c.failed || c.brokeOff(err) {
 		return
@@ -135,6 +139,7 @@ func (c *Context) HandleError(err error) {
 	}
 	c.failed = true
 	c.discard(c.w)
+	defer c.logFailure(err, c.Written())
 	c.app.opts.ErrorHandler(c, err)
 }
 
@@ -165,16 +170,11 @@ func (c *Context) discard(w http.ResponseWriter) (below *response, held bool) {
 	return r, false
 }
 
-// DefaultErrorHandler logs failures of the server, and errors that come when the
-// response has begun, and answers with application/problem+json (RFC 9457), or with
-// HTML where the client prefers it.
-// A response that has begun is cut off, for its client must not take it for whole.
+// DefaultErrorHandler answers with application/problem+json (RFC 9457), or with HTML
+// where the client prefers it. A response that has begun is cut off where the error is
+// the server's, for its client must not take it for whole.
 func DefaultErrorHandler(c *Context, err error) {
 	he := AsHTTPError(err)
-	gone := errors.Is(err, context.Canceled) && c.req.Context().Err() != nil || errors.Is(err, http.ErrHandlerTimeout)
-	if (he.Status >= 500 || c.Written()) && !gone && !c.logged {
-		logFailure(c, err)
-	}
 	if c.Written() {
 		whole := c.w.hijacked || errors.Is(err, http.ErrBodyNotAllowed) // as a 204 is without what it must not have
 		if he.Status >= 500 && !whole {
@@ -197,13 +197,20 @@ func (c *Context) cutOff() {
 	panic(http.ErrAbortHandler)
 }
 
-func logFailure(c *Context, err error) {
+// logFailure logs an error that has been answered, where HandleError says so; began
+// is whether the response had begun before.
+func (c *Context) logFailure(err error, began bool) {
 	var p *PanicError
-	if errors.As(err, &p) {
+	status := c.StatusCode()
+	gone := errors.Is(err, context.Canceled) && c.req.Context().Err() != nil || errors.Is(err, http.ErrHandlerTimeout)
+	switch {
+	case c.logged:
+	case errors.As(err, &p):
 		c.Log().Error("panic", "error", err, "stack", string(p.Stack))
-		return
+	case gone:
+	case began, status >= 500, StatusOf(err) >= 500 && (status < 400 || status > 499):
+		c.Log().Error("request failed", "error", err)
 	}
-	c.Log().Error("request failed", "error", err)
 }
 
 // problem is the body of RFC 9457 §3.1, with "code" and "errors" as extensions.

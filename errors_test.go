@@ -241,3 +241,65 @@ func TestACutOffAnswerIsNoneInHTTP10(t *testing.T) {
 		t.Errorf("%q, %v", got, err)
 	}
 }
+
+func TestAnErrorIsLoggedWhoeverAnswersIt(t *testing.T) {
+	as := func(status int) func(*Context, error) {
+		return func(c *Context, err error) { c.Status(status).Text("custom") }
+	}
+	fail := func(*Context) error { return errors.New("database gone") }
+	late := func(c *Context) error { c.Text("found"); return NewError(404, "too late") }
+	gone := func(c *Context) error {
+		ctx, cancel := context.WithCancel(c.Context())
+		cancel()
+		c.SetContext(ctx)
+		return ctx.Err()
+	}
+	for name, tt := range map[string]struct {
+		answer func(*Context, error)
+		h      Handler
+		want   string // in the one line; empty: there is none
+	}{
+		"an error":                  {as(500), fail, "database gone"},
+		"a panic":                   {as(500), explode, "nextrush.explode"},
+		"a panic, as the client's":  {as(400), explode, "nextrush.explode"},
+		"an error, as a success":    {as(200), fail, "database gone"},
+		"an error, as the client's": {as(404), fail, ""},
+		"the client's":              {as(404), func(*Context) error { return NewError(404) }, ""},
+		"the client's, as ours":     {as(500), func(*Context) error { return NewError(404) }, "404"},
+		"after the answer":          {as(404), late, "too late"},
+		"the client has gone":       {as(500), gone, ""},
+		"no answer":                 {func(*Context, error) {}, fail, "database gone"},
+		"the default":               {DefaultErrorHandler, fail, "database gone"},
+	} {
+		var log bytes.Buffer
+		app := New(Options{Logger: slog.New(slog.NewTextHandler(&log, nil)), ErrorHandler: tt.answer})
+		app.Get("/", tt.h)
+		app.Get("/wrapped", WrapMiddleware(func(next http.Handler) http.Handler { return next }), tt.h)
+		for _, path := range []string{"/", "/wrapped"} {
+			log.Reset()
+			do(t, app, "GET", path, "")
+			lines := 1
+			if tt.want == "" {
+				lines = 0
+			}
+			if strings.Count(log.String(), "\n") != lines || !strings.Contains(log.String(), tt.want) {
+				t.Errorf("%s, %s: logged %s", name, path, &log)
+			}
+		}
+	}
+}
+
+func TestAnErrorIsLoggedWhereAnsweringItPanics(t *testing.T) {
+	var log bytes.Buffer
+	app := New(Options{
+		Logger:       slog.New(slog.NewTextHandler(&log, nil)),
+		ErrorHandler: func(*Context, error) { panic(http.ErrAbortHandler) },
+	})
+	app.Get("/", func(*Context) error { return errors.New("database gone") })
+	defer func() {
+		if v := recover(); v != http.ErrAbortHandler || !strings.Contains(log.String(), "database gone") {
+			t.Errorf("%v, logged %s", v, &log)
+		}
+	}()
+	do(t, app, "GET", "/", "")
+}

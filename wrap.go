@@ -110,7 +110,7 @@ func (b *behind) ended(r run) bool {
 	if left {
 		before = r
 		if r.panicked != nil {
-			logFailure(r.c, r.panicked)
+			r.c.logFailure(r.panicked, false)
 		}
 	}
 	if before.c != nil && before.c.more.form != b.from.more.form {
@@ -133,7 +133,7 @@ func (b *behind) leave(c *Context, v any) error {
 	switch {
 	case v == nil:
 		if last.panicked != nil {
-			logFailure(c, last.panicked)
+			c.logFailure(last.panicked, false)
 		}
 	case v == http.ErrAbortHandler && last.aborted && last.err != nil:
 		c.failed, c.logged = false, true // it was cut off behind; here the answer may not have begun

@@ -2,6 +2,7 @@ package middleware
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"time"
@@ -19,6 +20,9 @@ type LoggerOptions struct {
 // Logger logs each request when it has been answered: at info, from status 400
 // at warn, from 500 at error. A WebSocket is logged once, on its upgrade, with
 // 101. slog escapes what clients put into paths.
+//
+// For that it has errors answered (see [nextrush.Context.HandleError]), so that
+// middleware which changes them, as Timeout, belongs behind it.
 func Logger(opts ...LoggerOptions) nextrush.Handler {
 	var o LoggerOptions
 	if len(opts) > 0 {
@@ -29,31 +33,42 @@ func Logger(opts ...LoggerOptions) nextrush.Handler {
 			return c.Next()
 		}
 		start := time.Now()
-		err := c.Next()
-		logger := o.Logger
-		if logger == nil {
-			logger = c.App().Logger()
-		}
-		status := outcome(c, err)
-		ctx := context.WithoutCancel(c.Request().Context())
-		if !logger.Enabled(ctx, level(status)) {
-			return err
-		}
-		end := time.Now()
-		record := slog.NewRecord(end, level(status), "request", 0) // the place in this file says nothing
-		record.AddAttrs(
-			slog.String("method", c.Method()),
-			slog.String("path", c.Path()),
-			slog.String("route", c.Route()),
-			slog.Int("status", status),
-			slog.Int64("bytes", c.Size()),
-			slog.Duration("duration", end.Sub(start)),
-			slog.String("ip", c.IP()),
-			slog.String("id", c.ID()),
-		)
-		logger.Handler().Handle(ctx, record)
+		err := errPanicked
+		defer func() { o.log(c, start, err) }()
+		err = c.Next()
+		c.HandleError(err)
 		return err
 	}
+}
+
+var errPanicked = errors.New("a handler panicked")
+
+func (o *LoggerOptions) log(c *nextrush.Context, start time.Time, err error) {
+	logger := o.Logger
+	if logger == nil {
+		logger = c.App().Logger()
+	}
+	status := outcome(c, err)
+	ctx := context.WithoutCancel(c.Request().Context())
+	if !logger.Enabled(ctx, level(status)) {
+		return
+	}
+	end := time.Now()
+	record := slog.NewRecord(end, level(status), "request", 0) // the place in this file says nothing
+	record.AddAttrs(
+		slog.String("method", c.Method()),
+		slog.String("path", c.Path()),
+		slog.String("route", c.Route()),
+		slog.Int("status", status),
+		slog.Int64("bytes", c.Size()),
+		slog.Duration("duration", end.Sub(start)),
+		slog.String("ip", c.IP()),
+		slog.String("id", c.ID()),
+	)
+	if err != nil {
+		record.AddAttrs(slog.Any("error", err))
+	}
+	logger.Handler().Handle(ctx, record)
 }
 
 // outcome is the status that was sent, or that the error will be answered with.

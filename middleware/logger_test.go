@@ -2,7 +2,9 @@ package middleware_test
 
 import (
 	"bytes"
+	"errors"
 	"log/slog"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -20,6 +22,50 @@ func TestLoggerWritesOneLineWithTheFinalStatus(t *testing.T) {
 		send("GET", target, nil, middleware.Logger(middleware.LoggerOptions{Logger: slog.New(slog.NewTextHandler(&out, nil))}))
 		if line := out.String(); !strings.Contains(line, want) || strings.Count(line, "\n") != 1 {
 			t.Errorf("%s: log %q, want %s", target, line, want)
+		}
+	}
+}
+
+func TestLoggerHasTheErrorAndWhatAnsweredIt(t *testing.T) {
+	for name, tt := range map[string]struct {
+		use  []nextrush.Handler
+		h    nextrush.Handler
+		want string
+	}{
+		"an error":        {nil, func(*nextrush.Context) error { return errors.New("database gone") }, `status=500 bytes=6 * error="database gone"`},
+		"the client's":    {nil, func(*nextrush.Context) error { return nextrush.NewError(404) }, `status=404 bytes=6 * error="404 Not Found"`},
+		"no error":        {nil, text("ok"), `status=200 bytes=2 *`},
+		"a panic":         {[]nextrush.Handler{middleware.Recover()}, func(*nextrush.Context) error { panic("oh") }, `status=500 bytes=6 * error="panic: oh"`},
+		"without Recover": {nil, func(*nextrush.Context) error { panic("oh") }, `status=500 bytes=0 * error="a handler panicked"`},
+		"held back": {[]nextrush.Handler{middleware.ETag()}, func(c *nextrush.Context) error {
+			c.Text("half of it")
+			return errors.New("database gone")
+		}, `status=500 bytes=6 * error="database gone"`},
+		"after the answer": {nil, func(c *nextrush.Context) error {
+			c.Text("half")
+			return errors.New("database gone")
+		}, `status=200 bytes=4 * error="database gone"`},
+	} {
+		var out bytes.Buffer
+		app := nextrush.New(nextrush.Options{
+			Logger: slog.New(slog.DiscardHandler),
+			ErrorHandler: func(c *nextrush.Context, err error) {
+				if c.Written() {
+					panic(http.ErrAbortHandler)
+				}
+				c.Status(nextrush.StatusOf(err)).Text("custom")
+			},
+		})
+		app.Use(middleware.Logger(middleware.LoggerOptions{Logger: slog.New(slog.NewTextHandler(&out, nil))}))
+		app.Use(tt.use...)
+		app.Get("/", tt.h)
+		func() {
+			defer func() { recover() }()
+			ask(app, "/")
+		}()
+		begin, end, _ := strings.Cut(tt.want, "*")
+		if line := out.String(); strings.Count(line, "\n") != 1 || !strings.Contains(line, begin) || !strings.Contains(line, end) {
+			t.Errorf("%s: log %q, want %s", name, line, tt.want)
 		}
 	}
 }
