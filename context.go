@@ -63,7 +63,7 @@ func (c *Context) extra() *more {
 
 func newContext(a *App, w http.ResponseWriter, r *http.Request) *Context {
 	c := &Context{app: a, req: r}
-	c.rw.ResponseWriter = w
+	c.rw.ResponseWriter, c.rw.last = w, true
 	c.w = &c.rw
 	return c
 }

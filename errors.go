@@ -300,7 +300,9 @@ func (c *Context) protect() (err error) {
 		}
 		err = asPanicError(v)
 	}()
-	return c.Next()
+	err = c.Next()
+	c.rw.cleanHeader() // which net/http sends where nothing was written
+	return err
 }
 
 // asPanicError is the error that v becomes in the deferred function that recovered

@@ -17,27 +17,31 @@ type response struct {
 	size     int64
 	status   int32
 	hijacked bool // the connection is no longer net/http's
+	last     bool // no other response is below: what is written goes out
 }
 
 // Unwrap lets http.ResponseController find the writer's optional methods.
 func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 func (w *response) WriteHeader(code int) {
-	if w.status == 0 && (code >= 200 || code == http.StatusSwitchingProtocols) {
-		w.status = int32(code)
+	if code >= 200 || code == http.StatusSwitchingProtocols {
+		w.begin(code)
+	} else {
+		w.cleanHeader()
 	}
 	w.ResponseWriter.WriteHeader(code)
 }
 
-// begin notes the status of a response that begins without one.
-func (w *response) begin() {
+// begin notes the status of a response that has none yet.
+func (w *response) begin(code int) {
 	if w.status == 0 {
-		w.status = http.StatusOK
+		w.cleanHeader()
+		w.status = int32(code)
 	}
 }
 
 func (w *response) Write(b []byte) (int, error) {
-	w.begin()
+	w.begin(http.StatusOK)
 	n, err := w.ResponseWriter.Write(b)
 	w.size += int64(n)
 	return n, err
@@ -46,9 +50,10 @@ func (w *response) Write(b []byte) (int, error) {
 // FlushError sends what is buffered. Where the writer cannot, that is
 // http.ErrNotSupported, and nothing has begun.
 func (w *response) FlushError() error {
+	w.cleanHeader()
 	err := http.NewResponseController(w.ResponseWriter).Flush()
 	if !errors.Is(err, http.ErrNotSupported) {
-		w.begin()
+		w.begin(http.StatusOK)
 	}
 	return err
 }
@@ -60,10 +65,8 @@ func (w *response) Flush() { w.FlushError() }
 func (w *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, rw, err := http.NewResponseController(w.ResponseWriter).Hijack()
 	if err == nil {
+		w.begin(http.StatusSwitchingProtocols)
 		w.hijacked = true
-		if w.status == 0 {
-			w.status = http.StatusSwitchingProtocols
-		}
 	}
 	return conn, rw, err
 }
@@ -99,7 +102,7 @@ func innermost(w http.ResponseWriter) http.ResponseWriter {
 
 // ReadFrom lets the real writer use sendfile.
 func (w *response) ReadFrom(src io.Reader) (int64, error) {
-	w.begin()
+	w.begin(http.StatusOK)
 	n, err := io.Copy(w.ResponseWriter, src)
 	w.size += n
 	return n, err
@@ -107,7 +110,7 @@ func (w *response) ReadFrom(src io.Reader) (int64, error) {
 
 // WriteString saves a copy where the real writer takes strings.
 func (w *response) WriteString(s string) (int, error) {
-	w.begin()
+	w.begin(http.StatusOK)
 	n, err := io.WriteString(w.ResponseWriter, s)
 	w.size += int64(n)
 	return n, err

@@ -1,0 +1,61 @@
+package nextrush
+
+// cleanHeader puts a space where a header that is about to be sent has a control
+// character (RFC 9110 §5.5). Clients refuse such answers, and Go's own is one.
+func (w *response) cleanHeader() {
+	if !w.last || w.status != 0 {
+		return
+	}
+	h := w.Header()
+	for name, values := range h {
+		for _, value := range values {
+			if hasControl(value) {
+				h[name] = withoutControls(values)
+				break
+			}
+		}
+	}
+}
+
+// hasControl passes over what is harmless eight bytes at a time, for the header of
+// each answer comes here.
+func hasControl(value string) bool {
+	for len(value) >= 8 && harmless(value) {
+		value = value[8:]
+	}
+	for i := range len(value) {
+		if isControl(value[i]) {
+			return true
+		}
+	}
+	return false
+}
+
+// harmless reports that none of the first eight bytes is below 0x20 or is 0x7f. A
+// byte b is below n where b-n borrows and b has no high bit; it is 0x7f where its
+// difference from that is below 1.
+func harmless(s string) bool {
+	const ones, high = 0x01_01_01_01_01_01_01_01, 0x80_80_80_80_80_80_80_80
+	x := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+	del := x ^ 0x7f*ones
+	return ((x-0x20*ones)&^x|(del-ones)&^del)&high == 0
+}
+
+// isControl reports CTL of RFC 5234, without the tab.
+func isControl(ch byte) bool { return ch < ' ' && ch != '\t' || ch == 0x7f }
+
+// withoutControls returns a copy, for other responses may share the values.
+func withoutControls(values []string) []string {
+	clean := make([]string, len(values))
+	for i, value := range values {
+		b := []byte(value)
+		for j, ch := range b {
+			if isControl(ch) {
+				b[j] = ' '
+			}
+		}
+		clean[i] = string(b)
+	}
+	return clean
+}
