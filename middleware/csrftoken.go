@@ -68,7 +68,8 @@ func CSRFToken(c *nextrush.Context) string {
 	}
 	c.Vary("Cookie")
 	if b.id == nil {
-		b.id = csrfID(c)
+		b = &csrfBrowser{b.tokens, csrfID(c)} // a new one: the old may be shared with a handler that is late
+		c.Set(csrfKey, b)
 	}
 	if b.id == nil {
 		b.id = make([]byte, csrfSize)

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/nextrush/nextrush"
@@ -198,4 +199,27 @@ func ExampleCSRFToken() {
 	})
 	fmt.Println(len(ask(app, "/").Result().Cookies()))
 	// Output: 1
+}
+
+// Under the race detector: a handler that comes too late asks beside those before.
+func TestALateHandlerMayAskForAToken(t *testing.T) {
+	app := nextrush.New()
+	var late sync.WaitGroup
+	app.Use(middleware.CSRF(middleware.CSRFOptions{Secret: make([]byte, 32)}), func(c *nextrush.Context) error {
+		err := c.Next()
+		middleware.CSRFToken(c)
+		return err
+	}, nextrush.WrapMiddleware(func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			late.Go(func() { next.ServeHTTP(httptest.NewRecorder(), r) })
+		})
+	}))
+	app.Get("/", func(c *nextrush.Context) error {
+		middleware.CSRFToken(c)
+		return nil
+	})
+	for range 50 {
+		ask(app, "/")
+	}
+	late.Wait()
 }

@@ -180,7 +180,8 @@ func stateOf(c *nextrush.Context) *state {
 		return nil
 	}
 	if !st.asked {
-		st.asked = true
+		st = &state{plugin: st.plugin, asked: true} // a new one: the old may be shared with a handler that is late
+		c.Set(stateKey, st)
 		st.user, st.err = st.plugin.authenticate(c)
 	}
 	return st

@@ -325,3 +325,40 @@ func TestPluginOfAMountedApp(t *testing.T) {
 	c.Get("/sub/me").WantStatus(401)
 	c.Do(request("GET", "/sub/me", "Authorization", "Bearer "+issue(t, a, auth.Principal{ID: "ann"}))).WantStatus(200)
 }
+
+// Under the race detector: a handler that comes too late asks beside those before.
+func TestALateHandlerMayAskWhoItIs(t *testing.T) {
+	a := auth.New(withSecret())
+	app := nextrush.New()
+	app.Register(a)
+	ended := make(chan struct{})
+	who := func(c *nextrush.Context) string {
+		if p := auth.User(c); p != nil {
+			return p.ID
+		}
+		return "nobody"
+	}
+	app.Use(func(c *nextrush.Context) error {
+		err := c.Next()
+		if id := who(c); id != "ada" {
+			t.Errorf("before: %s", id)
+		}
+		return err
+	}, nextrush.WrapMiddleware(func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			go func() {
+				defer close(ended)
+				next.ServeHTTP(httptest.NewRecorder(), r)
+			}()
+		})
+	}))
+	app.Get("/", func(c *nextrush.Context) error {
+		if id := who(c); id != "ada" {
+			t.Errorf("behind: %s", id)
+		}
+		return nil
+	})
+	r := request("GET", "/", "Authorization", "Bearer "+issue(t, a, auth.Principal{ID: "ada"}))
+	app.ServeHTTP(httptest.NewRecorder(), r)
+	<-ended
+}
