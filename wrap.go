@@ -130,15 +130,16 @@ func (b *behind) leave(c *Context, v any) error {
 	if last.c != nil {
 		c.adopt(last.c)
 	}
+	if last.panicked != nil {
+		if v != nil && v != http.ErrAbortHandler {
+			panic(last.panicked)
+		}
+		c.logFailure(last.panicked, false)
+	}
 	switch {
 	case v == nil:
-		if last.panicked != nil {
-			c.logFailure(last.panicked, false)
-		}
 	case v == http.ErrAbortHandler && last.aborted && last.err != nil:
 		c.failed, c.logged = false, true // it was cut off behind; here the answer may not have begun
-	case last.panicked != nil && v != http.ErrAbortHandler:
-		panic(last.panicked)
 	default:
 		panic(v)
 	}
