@@ -33,7 +33,6 @@ func (c *Context) Hijack() (conn net.Conn, closing context.Context, err error) {
 	if err != nil {
 		return nil, nil, NewError(http.StatusInternalServerError, "the connection cannot be taken over").WithCause(err)
 	}
-	c.rw.status, c.rw.hijacked = http.StatusSwitchingProtocols, true
 	taken := &hijackedConn{Conn: raw, early: buffered(rw.Reader), all: &l.hijacked}
 	closing, taken.leave = context.WithCancel(context.Background())
 	if !l.hijacked.add(taken) {

@@ -207,10 +207,14 @@ func (c *Context) multipartForm() (*multipart.Form, error) {
 // and handlers have another.
 func (c *Context) finish(running *atomic.Int64) {
 	running.Add(-1)
+	c.removeFiles()
+	removeFiles(c.req)
+}
+
+func (c *Context) removeFiles() {
 	if c.more != nil && c.more.form != nil {
 		c.more.form.RemoveAll()
 	}
-	removeFiles(c.req)
 }
 
 func removeFiles(r *http.Request) {
