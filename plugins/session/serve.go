@@ -2,8 +2,11 @@ package session
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -40,17 +43,20 @@ func (p *Plugin) serve(c *nextrush.Context) error {
 // save puts the session in its store and the cookie in the header.
 func (p *Plugin) save(w *saver) error {
 	m, c := p.manager, w.c
-	ctx, err := w.current(c.Context())
-	if err != nil {
-		return err
-	}
-	switch m.Status(ctx) {
+	switch m.Status(c.Context()) {
 	case scs.Modified:
+		if time.Until(m.Deadline(c.Context())) <= 0 {
+			return nil
+		}
+		ctx := w.committing(c.Context())
 		token, expiry, err := m.Commit(ctx)
 		if err == nil && p.seal != nil {
 			token, err = p.seal.close(ctx, m.Cookie.Name, expiry)
 		}
-		if err != nil {
+		switch {
+		case errors.Is(err, errEnded):
+			return nil // and the client may have another by now
+		case err != nil:
 			return err
 		}
 		// Rounded up: the client keeps it as long as the store does.
@@ -61,19 +67,48 @@ func (p *Plugin) save(w *saver) error {
 	return nil
 }
 
-// current is the context with the session that is to be saved. While the handlers ran,
-// another request may have ended or changed it: it must not come back then, and
-// where this one changed nothing, what the other saved stays.
-func (w *saver) current(ctx context.Context) (context.Context, error) {
+// committing tells keeper what the commit is. While the handlers ran, another request
+// may have ended or changed the session.
+func (w *saver) committing(ctx context.Context) context.Context {
+	switch {
+	case w.token == "" || w.plugin.manager.Token(ctx) != w.token:
+		return ctx
+	case w.changed.Load():
+		return context.WithValue(ctx, committing(0), changing)
+	}
+	return context.WithValue(ctx, committing(0), touching)
+}
+
+// forgetEnded removes what this request has not put from a session that has ended
+// since it was found.
+func (w *saver) forgetEnded(ctx context.Context) error {
 	m := w.plugin.manager
-	if w.token == "" || m.Token(ctx) != w.token || m.Status(ctx) != scs.Modified {
-		return ctx, nil
+	if w.token == "" || m.Token(ctx) != w.token {
+		return nil
 	}
 	now, err := m.Load(w.before, w.token)
-	if err != nil || !w.changed.Load() || m.Token(now) == "" {
-		return now, err
+	if err != nil || m.Token(now) != "" {
+		return err
 	}
-	return ctx, nil
+	for _, name := range m.Keys(ctx) {
+		if !w.hasPut(name) {
+			m.Remove(ctx, name)
+		}
+	}
+	return nil
+}
+
+// putting notes that a handler puts a value.
+func (w *saver) putting(name string) {
+	w.putMu.Lock()
+	defer w.putMu.Unlock()
+	w.put = append(w.put, name)
+}
+
+func (w *saver) hasPut(name string) bool {
+	w.putMu.Lock()
+	defer w.putMu.Unlock()
+	return slices.Contains(w.put, name)
 }
 
 func (p *Plugin) setCookie(c *nextrush.Context, value string, maxAge int) {
@@ -99,6 +134,8 @@ type saver struct {
 	before  context.Context // without the session
 	token   string          // of the session as it was found; empty: there was none
 	changed atomic.Bool     // by a handler, of which one may be late
+	putMu   sync.Mutex      // guards put
+	put     []string        // names of values, by a handler
 	done    bool
 	err     error // of save: nothing is let through but the answer to an error
 }

@@ -14,7 +14,8 @@
 // one (CVE-2024-38513). The cookie is HttpOnly and SameSite=Lax, and Secure where
 // the request came over HTTPS. Sessions are saved when the answer begins.
 // Of requests at once that change a session the last one counts; one that changes
-// nothing leaves what others saved, and none brings back a session that has ended.
+// nothing leaves what others saved, and none brings back a session that has ended,
+// in whatever process it runs and whatever the Store: see Updater.
 //
 // Options.Keys keep the session itself in the cookie, encrypted, in place of a
 // store on the server. A program with several processes needs no shared store then,
@@ -38,7 +39,7 @@ import (
 
 // Options configures a Plugin. The zero value is complete.
 type Options struct {
-	Store    scs.Store     // nil: memory, which other processes do not see and a restart forgets
+	Store    scs.Store     // see Updater; nil: memory, which other processes do not see and a restart forgets
 	Keys     [][]byte      // 32 random bytes each, in place of Store: see ErrTooLarge and the package
 	Lifetime time.Duration // of a session, however much it is used; 0: 24 h
 	Idle     time.Duration // without a request, after which it ends; 0: 2 h; negative: no limit
@@ -61,15 +62,17 @@ type Plugin struct {
 func New(o Options) *Plugin {
 	m := scs.New()
 	p := &Plugin{manager: m}
-	if o.Keys != nil {
-		p.seal, p.err = newSeal(o)
-		o.Store = p.seal
-	}
-	if o.Store != nil {
-		m.Store = o.Store
-	}
 	m.HashTokenInStore = true
 	m.Lifetime = or(o.Lifetime, 24*time.Hour)
+	switch {
+	case o.Keys != nil:
+		p.seal, p.err = newSeal(o)
+		m.Store = p.seal
+	case o.Store == nil:
+		m.Store = keeper{&memory{plain: plain{m.Store}}}
+	default:
+		m.Store = keeper{updaterOf(o.Store, m.Lifetime)}
+	}
 	m.IdleTimeout = max(0, or(o.Idle, 2*time.Hour))
 	m.Cookie.Name = or(o.Cookie, "session")
 	m.Cookie.Path = or(o.Path, "/")
@@ -110,8 +113,8 @@ func manager(c *nextrush.Context) *scs.SessionManager {
 	return saverOf(c).plugin.manager
 }
 
-// changing is manager for what changes the session.
-func changing(c *nextrush.Context) *scs.SessionManager {
+// changed is manager for what changes the session.
+func changed(c *nextrush.Context) *scs.SessionManager {
 	w := saverOf(c)
 	w.changed.Store(true)
 	return w.plugin.manager
@@ -133,21 +136,32 @@ func Get[T any](c *nextrush.Context, name string) (v T, ok bool) {
 
 // Put keeps a value, in the encoding of gob: a type that is none of Go's own must
 // be known to gob.Register.
-func Put(c *nextrush.Context, name string, value any) { changing(c).Put(c.Context(), name, value) }
+func Put(c *nextrush.Context, name string, value any) {
+	m, w := changed(c), saverOf(c)
+	w.putting(name)
+	m.Put(c.Context(), name, value)
+}
 
 // Pop is Get and Remove.
 func Pop[T any](c *nextrush.Context, name string) (v T, ok bool) {
-	v, ok = changing(c).Pop(c.Context(), name).(T)
+	v, ok = changed(c).Pop(c.Context(), name).(T)
 	return v, ok
 }
 
 // Remove forgets a value.
-func Remove(c *nextrush.Context, name string) { changing(c).Remove(c.Context(), name) }
+func Remove(c *nextrush.Context, name string) { changed(c).Remove(c.Context(), name) }
 
 // Renew gives the session a new id and keeps what is in it. Call it whenever
 // somebody logs in or gets other rights, so that an id which somebody else
-// knows is worth nothing then.
-func Renew(c *nextrush.Context) error { return changing(c).RenewToken(c.Context()) }
+// knows is worth nothing then. If another request has ended the session meanwhile, only
+// what this one has put is kept.
+func Renew(c *nextrush.Context) error {
+	m := changed(c)
+	if err := saverOf(c).forgetEnded(c.Context()); err != nil {
+		return err
+	}
+	return m.RenewToken(c.Context())
+}
 
 // Destroy ends the session and has the client forget its cookie.
 func Destroy(c *nextrush.Context) error { return manager(c).Destroy(c.Context()) }

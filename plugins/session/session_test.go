@@ -138,26 +138,30 @@ func TestTheCookieIsForThisSiteAlone(t *testing.T) {
 }
 
 func TestSessionsEnd(t *testing.T) {
-	p := session.New(session.Options{Idle: time.Hour, Lifetime: 3 * time.Hour}) // its store outlives the bubble
-	synctest.Test(t, func(t *testing.T) {
-		app := nextrush.New()
-		app.Register(p)
-		app.Get("/put", func(c *nextrush.Context) error { session.Put(c, "v", 1); return nil })
-		app.Get("/get", func(c *nextrush.Context) error {
-			_, ok := session.Get[int](c, "v")
-			return c.Text(fmt.Sprint(ok))
-		})
-		idle, busy := &browser{app: app}, &browser{app: app}
-		idle.get("/put")
-		busy.get("/put")
-		for range 5 {
-			<-time.After(30 * time.Minute)
-			want(t, busy.get("/get"), "true")
-		}
-		want(t, idle.get("/get"), "false")
-		<-time.After(31 * time.Minute)
-		want(t, busy.get("/get"), "false")
+	for name, store := range stores() { // which outlive the bubble
+		p := session.New(session.Options{Store: store, Idle: time.Hour, Lifetime: 3 * time.Hour})
+		t.Run(name, func(t *testing.T) { synctest.Test(t, func(t *testing.T) { sessionsEnd(t, p) }) })
+	}
+}
+
+func sessionsEnd(t *testing.T, p *session.Plugin) {
+	app := nextrush.New()
+	app.Register(p)
+	app.Get("/put", func(c *nextrush.Context) error { session.Put(c, "v", 1); return nil })
+	app.Get("/get", func(c *nextrush.Context) error {
+		_, ok := session.Get[int](c, "v")
+		return c.Text(fmt.Sprint(ok))
 	})
+	idle, busy := &browser{app: app}, &browser{app: app}
+	idle.get("/put")
+	busy.get("/put")
+	for range 5 {
+		<-time.After(30 * time.Minute)
+		want(t, busy.get("/get"), "true")
+	}
+	want(t, idle.get("/get"), "false")
+	<-time.After(31 * time.Minute)
+	want(t, busy.get("/get"), "false")
 }
 
 func TestSocketsReadTheSession(t *testing.T) {
@@ -218,42 +222,46 @@ func TestARequestThatIsStillRunningDoesNotUndoWhatAnotherSaved(t *testing.T) {
 	for name, test := range map[string]struct {
 		slow, meanwhile, want string
 	}{
-		"a reader after a logout":   {"/slow/read", "/destroy", " false"},
-		"a writer after a logout":   {"/slow/write", "/destroy", " false"},
-		"a reader after a renewal":  {"/slow/read", "/renew", " false"},
-		"a reader after a writer":   {"/slow/read", "/put/new", "new true"},
-		"a writer beside a reader":  {"/slow/write", "/get", "slow true"},
-		"a reader beside a reader":  {"/slow/read", "/get", "old true"},
-		"a remover beside a reader": {"/slow/pop", "/get", " false"},
-		"a renewal beside a reader": {"/slow/renew", "/get", " false"},
+		"a reader after a logout":     {"read", "/destroy", " false"},
+		"a writer after a logout":     {"write", "/destroy", " false"},
+		"a reader after a renewal":    {"read", "/renew", " false"},
+		"a reader after a writer":     {"read", "/put/new", "new true"},
+		"a writer beside a reader":    {"write", "/get", "slow true"},
+		"a reader beside a reader":    {"read", "/get", "old true"},
+		"a remover beside a reader":   {"pop", "/get", " false"},
+		"a renewal beside a reader":   {"renew", "/get", " false"},
+		"a renewal after a logout":    {"renew", "/destroy", " false"},
+		"a renewal after a renewal":   {"renew", "/renew", " false"},
+		"a logout beside a writer":    {"destroy", "/put/new", " false"},
+		"a second logout of the same": {"destroy", "/destroy", " false"},
 	} {
-		app := newApp(session.Options{})
-		var cookie *http.Cookie
-		send := func(path string) *httptest.ResponseRecorder {
-			r := httptest.NewRequest("GET", path, nil)
-			if cookie != nil {
-				r.AddCookie(cookie)
+		for kind, store := range stores() {
+			app := newApp(session.Options{Store: store})
+			b := &browser{app: app}
+			b.get("/put/old")
+			cookie := *b.cookie
+			app.Get("/slow/:what", func(c *nextrush.Context) error {
+				(&browser{app: app, cookie: &cookie}).get(test.meanwhile)
+				switch c.Param("what") {
+				case "write":
+					session.Put(c, "v", "slow")
+				case "pop":
+					session.Pop[string](c, "v")
+				case "renew":
+					return session.Renew(c)
+				case "destroy":
+					return session.Destroy(c)
+				}
+				return c.NoContent()
+			})
+			b.get("/slow/" + test.slow)
+			old := &browser{app: app, cookie: &cookie}
+			if got := old.get("/get"); got != test.want {
+				t.Errorf("%s, %s: the old cookie has %q, want %q", name, kind, got, test.want)
 			}
-			w := httptest.NewRecorder()
-			app.ServeHTTP(w, r)
-			return w
-		}
-		app.Get("/slow/:what", func(c *nextrush.Context) error {
-			send(test.meanwhile)
-			switch c.Param("what") {
-			case "write":
-				session.Put(c, "v", "slow")
-			case "pop":
-				session.Pop[string](c, "v")
-			case "renew":
-				return session.Renew(c)
+			if got := b.get("/get"); test.meanwhile == "/destroy" && got != test.want {
+				t.Errorf("%s, %s: the new cookie has %q, want %q", name, kind, got, test.want)
 			}
-			return c.NoContent()
-		})
-		cookie = send("/put/old").Result().Cookies()[0]
-		send(test.slow)
-		if got := send("/get").Body.String(); got != test.want {
-			t.Errorf("%s: %q, want %q", name, got, test.want)
 		}
 	}
 }
@@ -309,4 +317,44 @@ func TestALateHandlerMayPut(t *testing.T) {
 	b := &browser{app: app}
 	b.get("/")
 	<-ended
+}
+
+func TestARenewalAfterALogoutKeepsWhatItsRequestHasPut(t *testing.T) {
+	for kind, store := range stores() {
+		app := newApp(session.Options{Store: store})
+		b := &browser{app: app}
+		b.get("/put/old")
+		cookie := *b.cookie
+		app.Get("/login", func(c *nextrush.Context) error {
+			session.Put(c, "v", "new")
+			(&browser{app: app, cookie: &cookie}).get("/destroy")
+			return session.Renew(c)
+		})
+		b.get("/login")
+		if got := b.get("/get"); got != "new true" {
+			t.Errorf("%s: %q", kind, got)
+		}
+	}
+}
+
+func TestNothingStaysOfASessionThatEnded(t *testing.T) {
+	store := memstore.New()
+	app := newApp(session.Options{Store: store})
+	b := &browser{app: app}
+	b.get("/put/ada")
+	late := *b.cookie
+	app.Get("/late", func(c *nextrush.Context) error {
+		b.get("/destroy")
+		session.Put(c, "v", "late")
+		return c.NoContent()
+	})
+	(&browser{app: app, cookie: &late}).get("/late")
+	if all, _ := store.All(); len(all) > 0 {
+		t.Errorf("%d entries stay", len(all))
+	}
+}
+
+// stores are the kinds: nil for memory, and any other.
+func stores() map[string]scs.Store {
+	return map[string]scs.Store{"memory": nil, "another": memstore.New()}
 }

@@ -12,6 +12,9 @@
 package redis
 
 import (
+	"context"
+	"time"
+
 	"github.com/alexedwards/scs/goredisstore"
 	"github.com/redis/go-redis/v9"
 )
@@ -37,6 +40,15 @@ func Open(url string) (*Store, error) {
 	}
 	client := redis.NewClient(options)
 	return &Store{goredisstore.NewWithPrefix(client, Prefix), client}, nil
+}
+
+// Update makes s a session.Updater.
+func (s *Store) Update(ctx context.Context, token string, b []byte, expiry time.Time) (found bool, err error) {
+	if b == nil {
+		return s.client.PExpireAt(ctx, Prefix+token, expiry).Result()
+	}
+	left := max(time.Until(expiry), time.Millisecond) // for without any it would stay for ever
+	return s.client.SetXX(ctx, Prefix+token, b, left).Result()
 }
 
 // Close closes the connections.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/nextrush/nextrush"
 	"github.com/nextrush/nextrush/plugins/session"
+	"github.com/nextrush/nextrush/plugins/session/internal/storetest"
 	"github.com/nextrush/nextrush/plugins/session/redis"
 )
 
@@ -148,4 +149,20 @@ func Example() {
 	app.Register(session.New(session.Options{Store: store}))
 	fmt.Println(redis.Prefix)
 	// Output: scs:session:
+}
+
+var _ session.Updater = (*redis.Store)(nil)
+
+func TestRedisKeepsWhatEndedAndWhatChanged(t *testing.T) {
+	url, _ := server(t)
+	var processes []session.Options
+	for range 2 {
+		store, err := redis.Open(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { store.Close() })
+		processes = append(processes, session.Options{Store: store})
+	}
+	storetest.Run(t, processes...)
 }
