@@ -253,7 +253,7 @@ func (c *Context) bindValues(source string, v any) error {
 	case "header":
 		get = c.req.Header.Values
 	case "cookie":
-		get = func(name string) []string { return cookieValues(c.req, name) }
+		get = c.Cookies
 	case "path":
 		get = c.pathValues
 	}
@@ -262,14 +262,6 @@ func (c *Context) bindValues(source string, v any) error {
 		return NewError(http.StatusBadRequest, "the query has too many parameters").WithCause(query.ErrTooMany)
 	}
 	return bindFields(source, v, get, nil)
-}
-
-func cookieValues(r *http.Request, name string) []string {
-	var values []string
-	for _, cookie := range r.CookiesNamed(name) {
-		values = append(values, cookie.Value)
-	}
-	return values
 }
 
 func (c *Context) pathValues(name string) []string {

@@ -81,7 +81,8 @@ func (c *Context) queries() url.Values {
 // Header returns a header of the request, or "".
 func (c *Context) Header(name string) string { return c.req.Header.Get(name) }
 
-// Cookie returns the value of a cookie, or "".
+// Cookie returns the value of a cookie, the first one of that name, or "". To check a
+// value, check all of Cookies.
 func (c *Context) Cookie(name string) string {
 	cookie, err := c.req.Cookie(name)
 	if err != nil {
@@ -89,6 +90,19 @@ func (c *Context) Cookie(name string) string {
 	}
 	return cookie.Value
 }
+
+// Cookies returns the values of all cookies of that name, at most 50. A browser sends
+// several if they were set for different paths or domains, and their order does not
+// tell which one counts (RFC 6265 §4.2.2). It keeps 50 for a whole domain (§6.1).
+func (c *Context) Cookies(name string) []string {
+	var values []string
+	for _, cookie := range c.req.CookiesNamed(name) {
+		values = append(values, cookie.Value)
+	}
+	return values[:min(len(values), maxCookies)]
+}
+
+const maxCookies = 50
 
 // Body reads the whole body, once; asked again it returns the same. A body over
 // Options.BodyLimit is an *HTTPError with status 413.

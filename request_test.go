@@ -240,3 +240,17 @@ func TestUploadedFilesAreRemovedWithARequestThatWasReplaced(t *testing.T) {
 		t.Errorf("%d %s, left %v %v", w.Code, w.Body, left, err)
 	}
 }
+
+func TestCookiesAreAllOfAName(t *testing.T) {
+	app := New()
+	app.Get("/", func(c *Context) error { return c.JSON(c.Cookies("k")) })
+	for cookies, want := range map[string]string{
+		"k=a; x=1; k=b; k=":                   `["a","b",""]`,
+		"x=1":                                 "null",
+		strings.Repeat("k=v; ", 1000) + "x=1": `["v"` + strings.Repeat(`,"v"`, 49) + "]",
+	} {
+		if w := do(t, app, "GET", "/", "", "Cookie", cookies); strings.TrimSpace(w.Body.String()) != want {
+			t.Errorf("%.20s: %s", cookies, w.Body)
+		}
+	}
+}

@@ -57,17 +57,23 @@ func checkOf(check CheckFunc, bySecret map[string]string, mistake string) CheckF
 	return s.check
 }
 
-// authenticate runs the rest of the chain for a secret that passes the check.
-func authenticate(c *nextrush.Context, check CheckFunc, secret, challenge string) error {
-	identity, ok, err := check(c, secret)
-	if err != nil {
-		return err
+// authenticate runs the rest of the chain for the first of the secrets that passes the
+// check.
+func authenticate(c *nextrush.Context, check CheckFunc, challenge string, secrets ...string) error {
+	for _, secret := range secrets {
+		if secret == "" {
+			continue
+		}
+		identity, ok, err := check(c, secret)
+		if err != nil {
+			return err
+		}
+		if ok {
+			c.Set(IdentityKey, identity)
+			return c.Next()
+		}
 	}
-	if !ok {
-		return unauthorized(challenge)
-	}
-	c.Set(IdentityKey, identity)
-	return c.Next()
+	return unauthorized(challenge)
 }
 
 // unauthorized is a 401, which has to name a scheme (RFC 9110 §15.5.2).

@@ -110,6 +110,8 @@ func TestKeyAuthLooksWhereItIsTold(t *testing.T) {
 		"header":                   {everywhere, "/", []string{"X-Key", "k2"}, "bob"},
 		"query":                    {everywhere, "/?key=k2", nil, "bob"},
 		"cookie":                   {everywhere, "/", []string{"Cookie", "key=k2"}, "bob"},
+		"a stale cookie first":     {everywhere, "/", []string{"Cookie", "key=old; key=; key=k2"}, "bob"},
+		"stale cookies alone":      {everywhere, "/", []string{"Cookie", "key=old; key=older"}, ""},
 		"header before query":      {everywhere, "/?key=k2", []string{"X-Key", "wrong"}, ""},
 		"query alone, in a header": {middleware.KeyAuthOptions{Keys: keys, Query: "key"}, "/", []string{"X-API-Key", "k1"}, ""},
 		"wrong":                    {middleware.KeyAuthOptions{Keys: keys}, "/", []string{"X-API-Key", "k3"}, ""},

@@ -26,7 +26,7 @@ func BasicAuth(o BasicAuthOptions) nextrush.Handler {
 		if !ok {
 			return unauthorized(challenge)
 		}
-		return authenticate(c, check, user+":"+password, challenge)
+		return authenticate(c, check, challenge, user+":"+password)
 	}
 }
 

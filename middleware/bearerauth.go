@@ -24,7 +24,7 @@ func BearerAuth(o BearerAuthOptions) nextrush.Handler {
 		if !ok {
 			return unauthorized(challenge)
 		}
-		return authenticate(c, check, token, challenge+`, error="invalid_token"`)
+		return authenticate(c, check, challenge+`, error="invalid_token"`, token)
 	}
 }
 

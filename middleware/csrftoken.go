@@ -68,7 +68,10 @@ func CSRFToken(c *nextrush.Context) string {
 	}
 	c.Vary("Cookie")
 	if b.id == nil {
-		b = &csrfBrowser{b.tokens, csrfID(c)} // a new one: the old may be shared with a handler that is late
+		b = &csrfBrowser{tokens: b.tokens} // a new one: the old may be shared with a handler that is late
+		if ids := csrfIDs(c); len(ids) > 0 {
+			b.id = ids[0]
+		}
 		c.Set(csrfKey, b)
 	}
 	if b.id == nil {
@@ -93,13 +96,15 @@ func csrfCookie(c *nextrush.Context) string {
 	return "csrf"
 }
 
-// csrfID is the id in the browser's cookie, or nil.
-func csrfID(c *nextrush.Context) []byte {
-	id, err := base64.RawURLEncoding.DecodeString(c.Cookie(csrfCookie(c)))
-	if err != nil || len(id) != csrfSize {
-		return nil
+// csrfIDs are the ids in the browser's cookies. A page has been given a token for
+// whichever came first then.
+func csrfIDs(c *nextrush.Context) (ids [][]byte) {
+	for _, value := range c.Cookies(csrfCookie(c)) {
+		if id, err := base64.RawURLEncoding.DecodeString(value); err == nil && len(id) == csrfSize {
+			ids = append(ids, id)
+		}
 	}
-	return id
+	return ids
 }
 
 func (t *csrfTokens) mac(c *nextrush.Context, id []byte) []byte {
@@ -114,17 +119,19 @@ func (t *csrfTokens) check(c *nextrush.Context) error {
 	if err != nil {
 		return err
 	}
-	id := csrfID(c)
+	ids := csrfIDs(c)
 	masked, err := base64.RawURLEncoding.DecodeString(token)
-	if id == nil || err != nil || len(masked) != 2*csrfSize {
+	if len(ids) == 0 || err != nil || len(masked) != 2*csrfSize {
 		return forbidden("the form's token is missing or malformed", err)
 	}
 	mac := masked[csrfSize:]
 	subtle.XORBytes(mac, mac, masked[:csrfSize])
-	if subtle.ConstantTimeCompare(mac, t.mac(c, id)) == 0 {
-		return forbidden("the form's token is not valid; load the page again", nil)
+	for _, id := range ids {
+		if subtle.ConstantTimeCompare(mac, t.mac(c, id)) == 1 {
+			return nil
+		}
 	}
-	return nil
+	return forbidden("the form's token is not valid; load the page again", nil)
 }
 
 // find reads the body only where the header has no token, and leaves it to be

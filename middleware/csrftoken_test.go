@@ -223,3 +223,25 @@ func TestALateHandlerMayAskForAToken(t *testing.T) {
 	}
 	late.Wait()
 }
+
+func TestCSRFTokenLooksAtAllCookiesOfItsName(t *testing.T) {
+	app := tokenApp(csrfSecret)
+	token, cookie := page(t, app)
+	_, another := page(t, app)
+	own, other := "csrf="+cookie.Value, "csrf="+another.Value
+	for _, cookies := range []string{"csrf=junk; " + own, "csrf=; " + own, other + "; " + own, own + "; csrf=junk"} {
+		if w := post(app, "/", "", "", "X-CSRF-Token", token, "Cookie", cookies); w.Code != 204 {
+			t.Errorf("%s: %d", cookies, w.Code)
+		}
+		again := ask(app, "/", "Cookie", cookies)
+		if len(again.Result().Cookies()) > 0 {
+			t.Errorf("%s: %q", cookies, again.Header()["Set-Cookie"])
+		}
+		if w := post(app, "/", "", "", "X-CSRF-Token", again.Body.String(), "Cookie", cookies); w.Code != 204 {
+			t.Errorf("%s: %d with the token of that page", cookies, w.Code)
+		}
+	}
+	if w := post(app, "/", "", "", "X-CSRF-Token", token, "Cookie", "csrf=junk; "+other); w.Code != 403 {
+		t.Errorf("cookies of others: %d", w.Code)
+	}
+}

@@ -26,16 +26,13 @@ func KeyAuth(o KeyAuthOptions) nextrush.Handler {
 		o.Header = "X-API-Key"
 	}
 	return func(c *nextrush.Context) error {
-		key := o.find(c)
-		if key == "" {
-			return unauthorized(challenge)
-		}
-		return authenticate(c, check, key, challenge)
+		return authenticate(c, check, challenge, o.find(c)...)
 	}
 }
 
 // find also tells shared caches what the answer depends on.
-func (o *KeyAuthOptions) find(c *nextrush.Context) (key string) {
+func (o *KeyAuthOptions) find(c *nextrush.Context) (keys []string) {
+	var key string
 	if o.Header != "" {
 		c.Vary(o.Header)
 		key = c.Header(o.Header)
@@ -46,8 +43,8 @@ func (o *KeyAuthOptions) find(c *nextrush.Context) (key string) {
 	if o.Cookie != "" {
 		c.Vary("Cookie")
 		if key == "" {
-			key = c.Cookie(o.Cookie)
+			return c.Cookies(o.Cookie)
 		}
 	}
-	return key
+	return []string{key}
 }

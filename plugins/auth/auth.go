@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -201,8 +202,9 @@ func (p *Plugin) authenticate(c *nextrush.Context) (*Principal, error) {
 		}
 	}
 	if p.opts.Cookie != "" {
-		if token := c.Cookie(p.opts.Cookie); token != "" {
-			return p.verifyCookie(c, token)
+		tokens := slices.DeleteFunc(c.Cookies(p.opts.Cookie), func(token string) bool { return token == "" })
+		if len(tokens) > 0 {
+			return p.verifyCookies(c, tokens)
 		}
 	}
 	if p.opts.Lookup == nil {

@@ -1,6 +1,8 @@
 package auth_test
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -278,6 +280,32 @@ func TestCookieOfHTTPSIsNotForPagesOfHTTP(t *testing.T) {
 		if w.Code != test.status {
 			t.Errorf("%s %s from %s: %d", test.method, test.url, test.origin, w.Code)
 		}
+	}
+}
+
+func TestOfSeveralCookiesTheValidOneCounts(t *testing.T) {
+	opts := withSecret()
+	opts.Cookie = "token"
+	away := errors.New("away")
+	opts.Check = func(_ context.Context, p *auth.Principal) error {
+		if p.ID == "bob" {
+			return nextrush.NewError(http.StatusServiceUnavailable).WithCause(away)
+		}
+		return nil
+	}
+	a := auth.New(opts)
+	c := nextrushtest.New(t, appWith(t, a))
+	token, unchecked := "token="+issue(t, a, auth.Principal{ID: "ann"}), "token="+issue(t, a, auth.Principal{ID: "bob"})
+	for cookies, status := range map[string]int{
+		"token=stale; " + token:                     200,
+		token + "; token=stale":                     200,
+		"token=; token=a; token=b; x=y; " + token:   200,
+		unchecked + "; " + token:                    200,
+		"token=stale; token=old":                    401,
+		"token=":                                    401,
+		"token=stale; " + unchecked + "; token=old": 503,
+	} {
+		c.Do(request("GET", "/me", "Cookie", cookies)).WantStatus(status)
 	}
 }
 

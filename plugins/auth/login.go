@@ -37,13 +37,23 @@ func (p *Plugin) cookie(c *nextrush.Context, token string, maxAge int) *http.Coo
 	}
 }
 
-// verifyCookie refuses a cookie that a page of another origin has sent along, unless
-// the request changes nothing.
-func (p *Plugin) verifyCookie(c *nextrush.Context, token string) (*Principal, error) {
+// verifyCookies takes the first token that is valid, and refuses all if a page of
+// another origin has sent them along, unless the request changes nothing. A failure
+// of ours counts before a refusal.
+func (p *Plugin) verifyCookies(c *nextrush.Context, tokens []string) (user *Principal, err error) {
 	r := c.Request()
 	safe := r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodOptions
 	if err := p.trusted.CheckSite(r.Header, c.Scheme(), c.Host()); err != nil && !safe {
 		return nil, nextrush.NewError(http.StatusForbidden, "the request comes from another origin: "+err.Error())
 	}
-	return p.Verify(c.Context(), token)
+	for _, token := range tokens {
+		user, failed := p.Verify(c.Context(), token)
+		if failed == nil {
+			return user, nil
+		}
+		if err == nil || !errors.Is(failed, ErrToken) {
+			err = failed
+		}
+	}
+	return nil, err
 }

@@ -20,12 +20,7 @@ import (
 // the place of the answer.
 func (p *Plugin) serve(c *nextrush.Context) error {
 	c.Vary("Cookie")
-	token, ctx := c.Cookie(p.manager.Cookie.Name), c.Context()
-	if p.seal != nil {
-		token, ctx = p.seal.open(ctx, p.manager.Cookie.Name, token)
-	}
-	before := ctx
-	ctx, err := p.manager.Load(ctx, token)
+	ctx, before, err := p.find(c)
 	if err != nil {
 		return err
 	}
@@ -38,6 +33,23 @@ func (p *Plugin) serve(c *nextrush.Context) error {
 		return failed
 	}
 	return err
+}
+
+// find loads the first session that the client has, or begins one. Before is the
+// context without it.
+func (p *Plugin) find(c *nextrush.Context) (ctx, before context.Context, err error) {
+	name := p.manager.Cookie.Name
+	for _, token := range append(c.Cookies(name), "") {
+		before = c.Context()
+		if p.seal != nil {
+			token, before = p.seal.open(before, name, token)
+		}
+		ctx, err = p.manager.Load(before, token)
+		if err != nil || p.manager.Token(ctx) != "" {
+			break
+		}
+	}
+	return ctx, before, err
 }
 
 // save puts the session in its store and the cookie in the header.
@@ -79,6 +91,27 @@ func (w *saver) committing(ctx context.Context) context.Context {
 	return context.WithValue(ctx, committing(0), touching)
 }
 
+// endOthers ends what else the client has, which could count instead from now on.
+func (w *saver) endOthers(ctx context.Context) error {
+	m := w.plugin.manager
+	if w.plugin.seal != nil {
+		return nil
+	}
+	for _, token := range w.c.Cookies(m.Cookie.Name) {
+		if token == w.token {
+			continue
+		}
+		other, err := m.Load(w.before, token)
+		if err == nil && m.Token(other) != "" {
+			err = m.Destroy(other)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // forgetEnded removes what this request has not put from a session that has ended
 // since it was found.
 func (w *saver) forgetEnded(ctx context.Context) error {
@@ -111,8 +144,13 @@ func (w *saver) hasPut(name string) bool {
 	return slices.Contains(w.put, name)
 }
 
+// setCookie also clears a cookie from before Domain was set, which would stay beside
+// this one.
 func (p *Plugin) setCookie(c *nextrush.Context, value string, maxAge int) {
 	o := p.manager.Cookie
+	if o.Domain != "" && len(c.Cookies(o.Name)) > 0 {
+		c.SetCookie(&http.Cookie{Name: o.Name, Path: o.Path, MaxAge: -1, Secure: c.Secure(), HttpOnly: true})
+	}
 	c.SetCookie(&http.Cookie{
 		Name:     o.Name,
 		Value:    value,

@@ -153,15 +153,19 @@ func Remove(c *nextrush.Context, name string) { changed(c).Remove(c.Context(), n
 
 // Renew gives the session a new id and keeps what is in it. Call it whenever
 // somebody logs in or gets other rights, so that an id which somebody else
-// knows is worth nothing then. If another request has ended the session meanwhile, only
-// what this one has put is kept.
+// knows is worth nothing then. Other sessions of which the client has a cookie end. If
+// another request has ended this one meanwhile, only what has been put since is kept.
 func Renew(c *nextrush.Context) error {
-	m := changed(c)
-	if err := saverOf(c).forgetEnded(c.Context()); err != nil {
+	m, w := changed(c), saverOf(c)
+	if err := errors.Join(w.forgetEnded(c.Context()), w.endOthers(c.Context())); err != nil {
 		return err
 	}
 	return m.RenewToken(c.Context())
 }
 
-// Destroy ends the session and has the client forget its cookie.
-func Destroy(c *nextrush.Context) error { return manager(c).Destroy(c.Context()) }
+// Destroy ends the session, and any other of which the client has a cookie, and has
+// the client forget it.
+func Destroy(c *nextrush.Context) error {
+	w := saverOf(c)
+	return errors.Join(w.endOthers(c.Context()), w.plugin.manager.Destroy(c.Context()))
+}

@@ -354,6 +354,72 @@ func TestNothingStaysOfASessionThatEnded(t *testing.T) {
 	}
 }
 
+// A browser has several cookies of one name where Domain or Path has changed, or where
+// another host of the domain set one (RFC 6265 §4.2.2).
+func TestOfSeveralCookiesTheValidOneCounts(t *testing.T) {
+	for _, o := range []session.Options{{}, {Store: memstore.New()}, sealed(keyOf(1))} {
+		app := newApp(o)
+		send := func(path, cookies string) *httptest.ResponseRecorder {
+			r := httptest.NewRequest("GET", path, nil)
+			r.Header.Set("Cookie", cookies)
+			w := httptest.NewRecorder()
+			app.ServeHTTP(w, r)
+			return w
+		}
+		cookie := send("/put/ada", "session=stale; session=").Result().Cookies()[0].String()
+		cookie, _, _ = strings.Cut(cookie, ";")
+		for _, cookies := range []string{
+			"session=stale; " + cookie, cookie + "; session=stale", "session=; " + cookie,
+			"session=a; session=b; session=c; a=b; " + cookie + "; session=d",
+		} {
+			want(t, send("/get", cookies).Body.String(), "ada true")
+		}
+		if o.Keys == nil {
+			send("/destroy", "session=stale; "+cookie)
+			want(t, send("/get", cookie).Body.String(), " false")
+		}
+	}
+}
+
+func TestDestroyAndRenewEndAllThatTheClientHas(t *testing.T) {
+	for _, path := range []string{"/destroy", "/renew"} {
+		for kind, store := range stores() {
+			app := newApp(session.Options{Store: store})
+			one, two, both := &browser{app: app}, &browser{app: app}, &browser{app: app}
+			one.get("/put/ada")
+			two.get("/put/bob")
+			both.header = http.Header{"Cookie": {one.cookie.String() + "; " + two.cookie.String()}}
+			both.get(path)
+			if got := one.get("/get") + two.get("/get"); got != " false false" {
+				t.Errorf("%s, %s: %q", path, kind, got)
+			}
+		}
+	}
+}
+
+func TestACookieFromBeforeDomainWasSetIsCleared(t *testing.T) {
+	for _, o := range []session.Options{{}, {Keys: [][]byte{keyOf(1)}}} {
+		o.Domain = "example.com"
+		app := newApp(o)
+		w := httptest.NewRecorder()
+		app.ServeHTTP(w, httptest.NewRequest("GET", "/put/ada", nil))
+		if set := w.Header()["Set-Cookie"]; len(set) != 1 {
+			t.Errorf("the first cookie comes as %q", set)
+		}
+		for path, value := range map[string]string{"/put/bob": "", "/destroy": "session=; "} {
+			r := httptest.NewRequest("GET", path, nil)
+			r.AddCookie(w.Result().Cookies()[0])
+			w := httptest.NewRecorder()
+			app.ServeHTTP(w, r)
+			set := w.Header()["Set-Cookie"]
+			if len(set) != 2 || strings.Contains(set[0], "Domain") || !strings.HasPrefix(set[0], "session=; Path=/; Max-Age=0") ||
+				!strings.Contains(set[1], "; Domain=example.com") || !strings.HasPrefix(set[1], value) {
+				t.Errorf("%s: %q", path, set)
+			}
+		}
+	}
+}
+
 // stores are the kinds: nil for memory, and any other.
 func stores() map[string]scs.Store {
 	return map[string]scs.Store{"memory": nil, "another": memstore.New()}
