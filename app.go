@@ -198,15 +198,16 @@ func (a *App) OnStart(f func(ctx context.Context) error) {
 }
 
 // BeforeShutdown has f called when Shutdown begins, while the app still serves,
-// at the same time as the others. The app stops to serve when all have returned:
-// one that waits gives a load balancer time to look elsewhere. ctx ends when time
-// is up.
+// at the same time as the others. The app stops serving when all have returned: one
+// that waits gives a load balancer time to look elsewhere. ctx ends when time is up,
+// and a second later the app no longer waits for f.
 func (a *App) BeforeShutdown(f func(ctx context.Context)) {
 	a.life.before = append(a.life.before, f)
 }
 
-// OnShutdown has f called when the app has stopped to serve, before the plugins
-// stop; the last one registered runs first. ctx ends when time is up.
+// OnShutdown has f called when the app has stopped serving, before the plugins
+// stop; the last one registered runs first. ctx ends when time is up, and a second
+// later the app no longer waits for f.
 func (a *App) OnShutdown(f func(ctx context.Context) error) {
 	a.life.onShutdown = append(a.life.onShutdown, f)
 }

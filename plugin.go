@@ -66,22 +66,22 @@ func (a *App) startPlugins(ctx context.Context) error {
 		if !ok {
 			continue
 		}
-		if err := s.Start(ctx); err != nil {
+		if err := a.runHook(ctx, s.Start); err != nil {
 			err = fmt.Errorf("nextrush: plugin %q: start: %w", p.Name(), err)
-			return errors.Join(err, stopPlugins(ctx, a.life.plugins[:i]))
+			return errors.Join(err, a.stopPlugins(ctx, a.life.plugins[:i]))
 		}
 	}
 	return nil
 }
 
-func stopPlugins(ctx context.Context, plugins []Plugin) error {
+func (a *App) stopPlugins(ctx context.Context, plugins []Plugin) error {
 	var errs []error
 	for i := len(plugins) - 1; i >= 0; i-- {
 		s, ok := plugins[i].(Stopper)
 		if !ok {
 			continue
 		}
-		if err := s.Stop(ctx); err != nil {
+		if err := a.runHook(ctx, s.Stop); err != nil {
 			errs = append(errs, fmt.Errorf("nextrush: plugin %q: stop: %w", plugins[i].Name(), err))
 		}
 	}

@@ -85,9 +85,9 @@ func (a *App) start(ctx context.Context) error {
 		return errors.Join(err, shutdownAll(ctx, children))
 	}
 	for _, f := range a.life.onStart {
-		if err := f(ctx); err != nil {
+		if err := a.runHook(ctx, f); err != nil {
 			err = fmt.Errorf("nextrush: OnStart: %w", err)
-			return errors.Join(err, stopPlugins(ctx, a.life.plugins), shutdownAll(ctx, children))
+			return errors.Join(err, a.stopPlugins(ctx, a.life.plugins), shutdownAll(ctx, children))
 		}
 	}
 	return nil
@@ -276,8 +276,9 @@ func listenURL(addr net.Addr, secure bool) string {
 // and the plugins in reverse, then mounted apps. Halfway through the time that ctx
 // leaves for the requests, or Options.ShutdownTimeout where it has no deadline, the
 // contexts of those that are left end. When ctx ends first, they are cut, and that
-// is an error, which names their routes. A second call waits for the first and
-// returns the same.
+// is an error, which names their routes. So is a hook or a plugin that panics, ends
+// its goroutine or ignores the end of ctx; the others get their turn. A second call
+// waits for the first and returns the same.
 func (a *App) Shutdown(ctx context.Context) error {
 	l := &a.life
 	l.stopOnce.Do(func() {
@@ -289,37 +290,23 @@ func (a *App) Shutdown(ctx context.Context) error {
 
 func (a *App) shutdown(ctx context.Context) error {
 	l := &a.life
-	a.announceShutdown(ctx)
+	errs := []error{a.announceShutdown(ctx)}
 	l.mu.Lock()
 	l.close(http.ErrServerClosed)
 	server, started := l.server, l.started
 	l.mu.Unlock()
 
-	errs := []error{a.drain(ctx, server)}
+	errs = append(errs, a.drain(ctx, server))
 	for _, f := range slices.Backward(l.onShutdown) {
-		if err := f(ctx); err != nil {
+		if err := a.runHook(ctx, f); err != nil {
 			errs = append(errs, fmt.Errorf("nextrush: OnShutdown: %w", err))
 		}
 	}
 	if started {
-		errs = append(errs, stopPlugins(ctx, l.plugins))
+		errs = append(errs, a.stopPlugins(ctx, l.plugins))
 	}
 	errs = append(errs, shutdownAll(ctx, a.copyChildren()))
 	return errors.Join(errs...)
-}
-
-// announceShutdown runs the BeforeShutdown hooks of the app and those mounted in
-// it, each once.
-func (a *App) announceShutdown(ctx context.Context) {
-	var wg sync.WaitGroup
-	for _, app := range append(a.descendants(), a) {
-		app.life.beforeOnce.Do(func() {
-			for _, f := range app.life.before {
-				wg.Go(func() { f(ctx) })
-			}
-		})
-	}
-	wg.Wait()
 }
 
 // drain ends sockets and other connections that were taken over, those of mounted
