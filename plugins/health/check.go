@@ -11,7 +11,10 @@ import (
 	"github.com/nextrush/nextrush"
 )
 
-var errStillRunning = errors.New("health: the check before has not ended yet")
+var (
+	errStillRunning = errors.New("health: the check before has not ended yet")
+	errGoexit       = errors.New("health: the check has ended its goroutine (runtime.Goexit)")
+)
 
 // check is a condition of readiness.
 type check struct {
@@ -82,10 +85,12 @@ func (p *Plugin) start(ctx context.Context, c *check) chan outcome {
 		return done
 	}
 	p.running.Go(func() {
-		began := time.Now()
-		err := c.run(ctx)
-		c.busy.Store(false)
-		done <- outcome{time.Since(began), err}
+		began, err := time.Now(), errGoexit
+		defer func() {
+			c.busy.Store(false)
+			done <- outcome{time.Since(began), err}
+		}()
+		err = c.run(ctx)
 	})
 	return done
 }

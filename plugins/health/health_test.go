@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -138,6 +139,25 @@ func TestACheckThatIgnoresItsContextFailsInTimeAndRunsOnce(t *testing.T) {
 		}
 		close(release)
 		synctest.Wait()
+		c.Get("/readyz").WantStatus(200)
+	})
+}
+
+func TestACheckThatEndsItsGoroutineFailsAndRunsAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		leave := true
+		p := health.New(health.Options{CacheFor: -1, ShowErrors: true}).Check("a", func(context.Context) error {
+			if leave {
+				runtime.Goexit()
+			}
+			return nil
+		})
+		c := nextrushtest.New(t, appWith(t, p))
+		begin := time.Now()
+		if body := c.Get("/readyz").WantStatus(503).Text(); !strings.Contains(body, "Goexit") || time.Since(begin) > 0 {
+			t.Errorf("after %v %s", time.Since(begin), body)
+		}
+		leave = false
 		c.Get("/readyz").WantStatus(200)
 	})
 }
