@@ -36,6 +36,8 @@ var (
 	ErrClosed = errors.New("events: bus is closed")
 )
 
+var errGoexit = errors.New("events: a handler has ended its goroutine (runtime.Goexit)")
+
 // Options configures a Bus. The zero value is complete.
 type Options struct {
 	Queue   int // events that may wait for EmitAsync; 0: 1,024
@@ -110,7 +112,8 @@ func Pipe[T any](b *Bus, stage func(ctx context.Context, event T) (T, error)) (o
 // Emit has an event handled before it returns: by the stages, then by the
 // handlers, in the order in which they were added. It returns the error of the
 // stage that ended the event, nil for ErrStop, or those of the handlers, joined.
-// A panic is an error, a *nextrush.PanicError, too.
+// A panic is an error, a *nextrush.PanicError, too. If a handler ends the goroutine
+// (runtime.Goexit), the others get the event before Emit ends with it.
 func Emit[T any](ctx context.Context, b *Bus, event T) error {
 	t := find[T](b)
 	for _, stage := range t.stages {
@@ -121,15 +124,12 @@ func Emit[T any](ctx context.Context, b *Bus, event T) error {
 			return err
 		}
 	}
-	var errs []error
-	for _, h := range t.handlers {
-		errs = append(errs, runHandler(ctx, *h, event))
-	}
-	return errors.Join(errs...)
+	return errors.Join(runHandlers(ctx, t.handlers, event)...)
 }
 
 // EmitAsync queues an event and returns at once: ErrQueueFull where the queue
-// has no place for it, ErrClosed once the App has stopped. The handlers' context
+// has no place for it, ErrClosed once the App has stopped. While it stops, handlers of
+// queued events can queue more. The handlers' context
 // has the values of ctx, and ends when the App's time for stopping is up, not
 // with ctx. What they return is logged.
 func EmitAsync[T any](ctx context.Context, b *Bus, event T) error {
@@ -138,7 +138,14 @@ func EmitAsync[T any](ctx context.Context, b *Bus, event T) error {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		defer context.AfterFunc(stop, cancel)()
-		b.report(event, Emit(ctx, b, event))
+		err := errGoexit
+		defer func() {
+			if err == errGoexit {
+				b.queue.drop()
+			}
+			b.report(event, err)
+		}()
+		err = Emit(ctx, b, event)
 	})
 }
 
@@ -171,6 +178,15 @@ func change[T any](b *Bus, f func(*topic[T])) {
 func runStage[T any](ctx context.Context, stage func(context.Context, T) (T, error), event T) (out T, err error) {
 	defer contain(&err)
 	return stage(ctx, event)
+}
+
+// runHandlers calls each of them, also after one that ends the goroutine.
+func runHandlers[T any](ctx context.Context, handlers []*func(context.Context, T) error, event T) (errs []error) {
+	if len(handlers) == 0 {
+		return nil
+	}
+	defer func() { errs = append(errs, runHandlers(ctx, handlers[1:], event)...) }()
+	return []error{runHandler(ctx, *handlers[0], event)}
 }
 
 func runHandler[T any](ctx context.Context, h func(context.Context, T) error, event T) (err error) {

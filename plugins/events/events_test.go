@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -190,6 +192,95 @@ func TestStopHandlesWhatIsQueued(t *testing.T) {
 			t.Errorf("afterwards: %v", err)
 		}
 	})
+}
+
+func TestStopHandlesWhatIsQueuedMeanwhile(t *testing.T) {
+	for _, workers := range []int{1, 4} {
+		var first, second, third atomic.Int64
+		bus := events.New(events.Options{Workers: workers})
+		var failed atomic.Value
+		events.On(bus, func(ctx context.Context, _ created) error {
+			first.Add(1)
+			if err := events.EmitAsync(ctx, bus, removed{}); err != nil {
+				failed.Store(err)
+			}
+			return nil
+		})
+		events.On(bus, func(ctx context.Context, _ removed) error {
+			second.Add(1)
+			return events.EmitAsync(ctx, bus, "third")
+		})
+		events.On(bus, func(context.Context, string) error { third.Add(1); return nil })
+		for range 50 {
+			events.EmitAsync(t.Context(), bus, created{})
+		}
+		if err := bus.Stop(t.Context()); err != nil || failed.Load() != nil || bus.Dropped() != 0 {
+			t.Errorf("Stop: %v; EmitAsync: %v; dropped %d", err, failed.Load(), bus.Dropped())
+		}
+		if first.Load() != 50 || second.Load() != 50 || third.Load() != 50 {
+			t.Errorf("%d workers: handled %d, %d, %d", workers, first.Load(), second.Load(), third.Load())
+		}
+		if err := events.EmitAsync(t.Context(), bus, created{}); err != events.ErrClosed {
+			t.Errorf("afterwards: %v", err)
+		}
+	}
+}
+
+func TestStopEndsAnEventThatQueuesItselfForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		bus := events.New(events.Options{Workers: 2})
+		var last atomic.Value
+		events.On(bus, func(ctx context.Context, e created) error {
+			time.Sleep(time.Millisecond)
+			if err := events.EmitAsync(ctx, bus, e); err != nil {
+				last.Store(err)
+			}
+			return nil
+		})
+		events.EmitAsync(t.Context(), bus, created{})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := bus.Stop(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Stop: %v", err)
+		}
+		synctest.Wait()
+		time.Sleep(time.Second)
+		if last.Load() != events.ErrClosed {
+			t.Errorf("the last one: %v", last.Load())
+		}
+	})
+}
+
+func TestAHandlerThatEndsItsGoroutineIsCountedAndTheRestIsHandled(t *testing.T) {
+	for _, workers := range []int{1, 3} {
+		synctest.Test(t, func(t *testing.T) {
+			var n notes
+			var log bytes.Buffer
+			app := nextrush.New(nextrush.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+			bus := events.New(events.Options{Queue: 10, Workers: workers})
+			app.Register(bus)
+			events.On(bus, func(_ context.Context, e created) error {
+				if e.name == "2" || e.name == "9" {
+					runtime.Goexit()
+				}
+				return nil
+			})
+			events.On(bus, n.handler("", nil))
+			for i := range 10 {
+				if err := events.EmitAsync(t.Context(), bus, created{fmt.Sprint(i)}); err != nil {
+					t.Errorf("event %d: %v", i, err)
+				}
+			}
+			if err := bus.Stop(t.Context()); err != nil || bus.Dropped() != 2 {
+				t.Errorf("Stop: %v, dropped %d", err, bus.Dropped())
+			}
+			slices.Sort(n.list)
+			n.want(t, "0", "1", "2", "3", "4", "5", "6", "7", "8", "9")
+			if strings.Count(log.String(), "Goexit") != 2 {
+				t.Errorf("the log is %s", log.String())
+			}
+		})
+	}
 }
 
 func TestStopEndsHandlersWhenTheTimeIsUp(t *testing.T) {

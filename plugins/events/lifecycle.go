@@ -69,11 +69,12 @@ func (b *Bus) Install(app *nextrush.App) error {
 	return nil
 }
 
-// Stop handles what is queued, and refuses more. Its error says how many events
-// were left when the time was up.
+// Stop handles what is queued, and what handlers queue meanwhile, and refuses more
+// then. Its error says how many events were left when the time was up.
 func (b *Bus) Stop(ctx context.Context) error { return b.queue.drain(ctx) }
 
-// Dropped is how many events were not queued, or not handled before the end.
+// Dropped is how many events were not queued, not handled before the end, or not to
+// their end, because a handler called runtime.Goexit.
 func (b *Bus) Dropped() int64 {
 	b.queue.mu.Lock()
 	defer b.queue.mu.Unlock()

@@ -20,7 +20,7 @@ type queue struct {
 	jobs    []func(context.Context)
 	active  int // workers
 	dropped int64
-	closed  bool
+	closed  bool // to all but what the jobs themselves queue
 }
 
 func (q *queue) init(o Options) {
@@ -38,7 +38,7 @@ func (q *queue) add(job func(context.Context)) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	switch {
-	case q.closed:
+	case q.ctx.Err() != nil || q.closed && q.active == 0:
 		q.dropped++
 		return ErrClosed
 	case len(q.jobs) >= q.size:
@@ -53,15 +53,26 @@ func (q *queue) add(job func(context.Context)) error {
 	return nil
 }
 
-// work runs jobs until none waits.
+// work runs jobs until none waits. Another worker goes on for one that a handler has
+// ended (runtime.Goexit).
 func (q *queue) work() {
-	for {
-		job := q.next()
-		if job == nil {
-			return
+	returned := false
+	defer func() {
+		if !returned {
+			q.running.Go(q.work)
 		}
+	}()
+	for job := q.next(); job != nil; job = q.next() {
 		job(q.ctx)
 	}
+	returned = true
+}
+
+// drop counts an event that was not handled to its end.
+func (q *queue) drop() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.dropped++
 }
 
 func (q *queue) next() func(context.Context) {
@@ -77,8 +88,8 @@ func (q *queue) next() func(context.Context) {
 	return job
 }
 
-// drain waits until all jobs are done. When ctx ends first, those that wait are
-// dropped and those that run are told to end.
+// drain waits until all jobs are done, those that jobs queue meanwhile too. When ctx
+// ends first, those that wait are dropped and those that run are told to end.
 func (q *queue) drain(ctx context.Context) error {
 	q.mu.Lock()
 	q.closed = true
@@ -95,6 +106,7 @@ func (q *queue) drain(ctx context.Context) error {
 	case <-ctx.Done():
 	}
 	q.mu.Lock()
+	q.cancel() // nothing is queued from here on
 	left := len(q.jobs)
 	q.jobs = nil
 	q.dropped += int64(left)
