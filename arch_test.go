@@ -17,12 +17,12 @@ const module = "github.com/nextrush/nextrush"
 // longest folder that fits counts; one that is not listed may import what is
 // public.
 var allowedImports = map[string][]string{
-	".":                  {"websocket", "internal"},
-	"middleware":         {".", "internal"},
-	"plugins":            {".", "websocket", "internal"},
-	"websocket":          {"websocket/internal", "internal"},
-	"websocket/internal": {},
-	"internal":           {"internal"},
+	".":                                  {"websocket", "internal"},
+	"middleware":                         {".", "internal"},
+	"plugins":                            {".", "websocket", "internal"},
+	"websocket":                          {"websocket/internal", "internal"},
+	"websocket/internal":                 {},
+	"internal":                           {"internal"},
 	"plugins/session/internal/storetest": {".", "plugins/session"},
 }
 

@@ -27,7 +27,8 @@ type Options struct {
 	Keys []Key
 	// JWKS is the URL of an issuer's keys (RFC 7517), https. It needs Issuer,
 	// and Audience or AnyAudience. It is asked when a key is needed, again for an
-	// unknown key, at most once a minute, and when an hour has passed.
+	// unknown key, at most once a minute, and when an hour has passed. After a failure
+	// it is asked again sooner: in a quarter of a second, then in twice the time.
 	JWKS        string
 	Issuer      string        // that tokens must have and get; empty: any
 	Audience    string        // that tokens must have and get; empty: any
@@ -64,7 +65,7 @@ type Options struct {
 // with. Its methods are safe from any goroutine.
 type Plugin struct {
 	opts    Options
-	keys    map[string]*key
+	keys    map[keyRef]*key
 	signer  *key // nil where no key can sign
 	jwks    *keySet
 	parser  *jwt.Parser
@@ -131,16 +132,16 @@ func (p *Plugin) fillDefaults() {
 }
 
 func (p *Plugin) addKeys() error {
-	p.keys = make(map[string]*key)
+	p.keys = make(map[keyRef]*key)
 	for _, k := range p.opts.Keys {
 		parsed, err := k.parse()
 		if err != nil {
 			return err
 		}
-		if p.keys[k.ID] != nil {
-			return fmt.Errorf("two keys have the ID %q: give each its own", k.ID)
+		if p.keys[parsed.ref()] != nil {
+			return fmt.Errorf("two keys for %s have the ID %q: give each its own", parsed.method.Alg(), k.ID)
 		}
-		p.keys[k.ID] = parsed
+		p.keys[parsed.ref()] = parsed
 		if p.signer == nil && parsed.sign != nil {
 			p.signer = parsed
 		}

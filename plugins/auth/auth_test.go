@@ -74,6 +74,7 @@ func TestRequireAnswers401And403WithTheReason(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	early := forge(jwt.SigningMethodHS256, secret, jwt.MapClaims{"sub": "ann", "exp": time.Now().Add(time.Hour).Unix(), "nbf": time.Now().Add(time.Minute).Unix()})
 	for _, test := range []struct {
 		name, path, header string
 		status             int
@@ -86,6 +87,7 @@ func TestRequireAnswers401And403WithTheReason(t *testing.T) {
 		{"no scheme", "/me", strings.TrimPrefix(token(auth.Principal{}), "Bearer "), 401, `Bearer realm="api"`},
 		{"a bad token", "/me", "Bearer x", 401, `Bearer realm="api", error="invalid_token", error_description="the token is not valid"`},
 		{"an old token", "/me", "Bearer " + old, 401, `Bearer realm="api", error="invalid_token", error_description="the token has expired"`},
+		{"a new token", "/me", "Bearer " + early, 401, `Bearer realm="api", error="invalid_token", error_description="the token is not yet valid"`},
 		{"a token", "/me", token(auth.Principal{}), 200, ""},
 		{"the scheme in any case", "/me", "bEARER " + token(auth.Principal{})[7:], 200, ""},
 		{"no permission", "/write", token(auth.Principal{}), 403, `Bearer realm="api", error="insufficient_scope", scope="posts:read posts:write"`},

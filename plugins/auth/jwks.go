@@ -13,13 +13,15 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/nextrush/nextrush"
 )
 
 const (
-	jwksFresh   = time.Hour   // before keys are asked for again
-	jwksPause   = time.Minute // between two requests, whatever is asked for
+	jwksFresh   = time.Hour       // before keys are asked for again
+	jwksPause   = time.Minute     // between two requests, whatever is asked for
+	jwksRetry   = time.Second / 4 // after a failure, and twice that after the next, up to jwksPause
 	jwksTimeout = 10 * time.Second
 	jwksLimit   = 1 << 20 // bytes of an answer
 )
@@ -31,12 +33,13 @@ type keySet struct {
 	client   *http.Client
 	current  atomic.Pointer[fetched]
 	fetching chan struct{} // holds a token while somebody fetches
-	asked    time.Time     // when the last fetch began, of whoever fetches
+	notUntil time.Time     // before which nobody fetches; of whoever fetches, as is
+	pause    time.Duration // the one after the last failure; 0: there was none
 }
 
 type fetched struct {
 	at   time.Time
-	keys map[string]*key
+	keys map[keyRef][]jwt.VerificationKey
 }
 
 func newKeySet(address string, client *http.Client) (*keySet, error) {
@@ -58,17 +61,17 @@ func loopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// key returns the key with that ID, nil where the set has none. Keys that are
-// no longer fresh serve on while the next ones are fetched, or can not be.
-func (s *keySet) key(ctx context.Context, id string) (*key, error) {
+// keys returns the keys for a token, none where the set has none. Keys that are no
+// longer fresh serve on while the next ones are fetched, or can not be.
+func (s *keySet) keys(ctx context.Context, ref keyRef) ([]jwt.VerificationKey, error) {
 	have := s.current.Load()
-	if have != nil && have.keys[id] != nil {
+	if have != nil && have.keys[ref] != nil {
 		if time.Since(have.at) < jwksFresh || !s.tryLock() {
-			return have.keys[id], nil
+			return have.keys[ref], nil
 		}
+		defer s.unlock()
 		s.fetch(ctx)
-		s.unlock()
-		return s.current.Load().keys[id], nil
+		return s.current.Load().keys[ref], nil
 	}
 	if !s.lock(ctx) {
 		return nil, ctx.Err()
@@ -78,7 +81,7 @@ func (s *keySet) key(ctx context.Context, id string) (*key, error) {
 	if have = s.current.Load(); have == nil {
 		return nil, nextrush.NewError(http.StatusServiceUnavailable).WithCause(err)
 	}
-	return have.keys[id], nil
+	return have.keys[ref], nil
 }
 
 // lock waits for the right to fetch until ctx ends.
@@ -105,21 +108,23 @@ func (s *keySet) unlock() { <-s.fetching }
 // fetch replaces the keys, unless it was tried a moment ago. The right to fetch
 // is held. A client that goes away does not end it: others wait for it.
 func (s *keySet) fetch(ctx context.Context) error {
-	if !s.asked.IsZero() && time.Since(s.asked) < jwksPause {
+	if time.Now().Before(s.notUntil) {
 		return errors.New("auth: JWKS: asked a moment ago")
 	}
-	s.asked = time.Now()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), jwksTimeout)
 	defer cancel()
 	keys, err := s.load(ctx)
 	if err != nil {
+		s.pause = min(max(2*s.pause, jwksRetry), jwksPause)
+		s.notUntil = time.Now().Add(s.pause)
 		return fmt.Errorf("auth: JWKS: %w", err)
 	}
+	s.pause, s.notUntil = 0, time.Now().Add(jwksPause)
 	s.current.Store(&fetched{time.Now(), keys})
 	return nil
 }
 
-func (s *keySet) load(ctx context.Context) (map[string]*key, error) {
+func (s *keySet) load(ctx context.Context) (map[keyRef][]jwt.VerificationKey, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url, nil)
 	if err != nil {
 		return nil, err
@@ -141,21 +146,21 @@ func (s *keySet) load(ctx context.Context) (map[string]*key, error) {
 
 // parseJWKS takes the public keys for signatures that we can use, and leaves
 // out the others, secrets among them (RFC 7517 §5).
-func parseJWKS(body []byte) (map[string]*key, error) {
+func parseJWKS(body []byte) (map[keyRef][]jwt.VerificationKey, error) {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
 	}
 	if err := json.Unmarshal(body, &set); err != nil {
 		return nil, err
 	}
-	keys := make(map[string]*key)
+	keys := make(map[keyRef][]jwt.VerificationKey)
 	for _, raw := range set.Keys {
 		var k jose.JSONWebKey
 		if k.UnmarshalJSON(raw) != nil || !k.Valid() || !k.IsPublic() || k.Use != "" && k.Use != "sig" {
 			continue
 		}
 		if parsed, err := (Key{ID: k.KeyID, Key: k.Key, Algorithm: k.Algorithm}).parse(); err == nil {
-			keys[k.KeyID] = parsed
+			keys[parsed.ref()] = append(keys[parsed.ref()], parsed.verify)
 		}
 	}
 	if len(keys) == 0 {

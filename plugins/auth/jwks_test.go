@@ -1,6 +1,8 @@
 package auth_test
 
 import (
+	"crypto/ed25519"
+	"crypto/elliptic"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -90,6 +92,69 @@ func TestKeysOfAnIssuerAreFetchedAndKept(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestAfterAFailureTheIssuerIsAskedAgainSoon(t *testing.T) {
+	key := edKey()
+	synctest.Test(t, func(t *testing.T) {
+		var id issuer
+		a := installed(t, id.options())
+		verify := func() error {
+			_, err := a.Verify(t.Context(), issuedBy(jwt.SigningMethodEdDSA, key, "1"))
+			return err
+		}
+		verify()
+		id.publish("1", key.Public())
+		time.Sleep(time.Second)
+		if err := verify(); err != nil {
+			t.Errorf("a second later: %v", err)
+		}
+
+		id.keys.Store(nil)
+		id.asked.Store(0)
+		a = installed(t, id.options())
+		for range 600 { // ten minutes
+			if verify() == nil {
+				t.Fatal("verified without a key")
+			}
+			time.Sleep(time.Second)
+		}
+		if n := id.asked.Load(); n < 10 || n > 20 {
+			t.Errorf("asked %d times in ten minutes", n)
+		}
+	})
+}
+
+func TestAKeyIsChosenByItsIDAndAlgorithm(t *testing.T) {
+	rsa, ed, other := rsaKey(), edKey(), edKey()
+	curve := curveKey(elliptic.P256())
+	for _, kid := range []string{"x", ""} {
+		var id issuer
+		id.publish(kid, &rsa.PublicKey, kid, ed.Public(), kid, &curve.PublicKey, kid, other.Public())
+		opts := id.options()
+		opts.Keys = []auth.Key{{ID: kid, Key: secret}}
+		a := installed(t, opts)
+		for name, token := range map[string]string{
+			"RSA":             issuedBy(jwt.SigningMethodRS256, rsa, kid),
+			"Ed25519":         issuedBy(jwt.SigningMethodEdDSA, ed, kid),
+			"another Ed25519": issuedBy(jwt.SigningMethodEdDSA, other, kid),
+			"P-256":           issuedBy(jwt.SigningMethodES256, curve, kid),
+			"a secret":        issuedBy(jwt.SigningMethodHS256, secret, kid),
+		} {
+			if _, err := a.Verify(t.Context(), token); err != nil {
+				t.Errorf("kid %q, %s: %v", kid, name, err)
+			}
+		}
+		for name, token := range map[string]string{
+			"another algorithm": issuedBy(jwt.SigningMethodPS256, rsa, kid),
+			"another key":       issuedBy(jwt.SigningMethodEdDSA, edKey(), kid),
+			"key confusion":     issuedBy(jwt.SigningMethodHS256, []byte(ed.Public().(ed25519.PublicKey)), kid),
+		} {
+			if _, err := a.Verify(t.Context(), token); !errors.Is(err, auth.ErrToken) {
+				t.Errorf("kid %q, %s: %v", kid, name, err)
+			}
+		}
+	}
 }
 
 func TestIssuerThatIsAwayIsNotTheClientsFault(t *testing.T) {

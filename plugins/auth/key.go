@@ -14,9 +14,8 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// Key is a key for one algorithm: a token is verified with the key that its kid
-// names, and has to be signed with the algorithm of that key, whatever else its
-// header says.
+// Key is a key for one algorithm: a token is verified with the key that has its kid and
+// its alg, whatever else its header says.
 type Key struct {
 	ID string // the kid of tokens; a token without one needs a key without one
 	// Key is a secret of at least 32 random bytes ([]byte), or an
@@ -28,12 +27,18 @@ type Key struct {
 	Algorithm string
 }
 
+// keyRef is what a token's header says of its key. Keys of several algorithms may have
+// one ID (RFC 7517 §4.5).
+type keyRef struct{ id, alg string }
+
 // key is a Key that has been checked. sign is nil where it only verifies.
 type key struct {
 	id           string
 	method       jwt.SigningMethod
 	verify, sign any
 }
+
+func (k *key) ref() keyRef { return keyRef{k.id, k.method.Alg()} }
 
 var rsaAlgorithms = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}
 

@@ -48,14 +48,11 @@ func (p *Plugin) Verify(ctx context.Context, token string) (*Principal, error) {
 	var failure error // of ours
 	claims := jwt.MapClaims{}
 	_, err := p.parser.ParseWithClaims(token, claims, func(t *jwt.Token) (any, error) {
-		k, err := p.keyOf(ctx, t)
-		if err != nil {
-			if !errors.Is(err, ErrToken) {
-				failure = err
-			}
-			return nil, err
+		keys, err := p.keysOf(ctx, t)
+		if err != nil && !errors.Is(err, ErrToken) {
+			failure = err
 		}
-		return k.verify, nil
+		return keys, err
 	})
 	if failure != nil {
 		return nil, failure
@@ -66,31 +63,27 @@ func (p *Plugin) Verify(ctx context.Context, token string) (*Principal, error) {
 	return p.principal(ctx, claims)
 }
 
-// keyOf finds the key of a token and holds it to the algorithm of that key.
-// Nothing else in the header has a say: jku, jwk, x5u are not looked at, and
-// crit asks for what we do not have (RFC 7515 §4.1.11).
-func (p *Plugin) keyOf(ctx context.Context, t *jwt.Token) (*key, error) {
+// keysOf finds the keys with the kid and the algorithm of a token; an issuer may have
+// several that nothing else tells apart. Nothing else in the header has a say: jku,
+// jwk, x5u are not looked at, and crit asks for what we do not have (RFC 7515 §4.1.11).
+func (p *Plugin) keysOf(ctx context.Context, t *jwt.Token) (set jwt.VerificationKeySet, err error) {
 	if _, ok := t.Header["crit"]; ok {
-		return nil, refused("crit is not supported")
+		return set, refused("crit is not supported")
 	}
 	id, ok := t.Header["kid"].(string)
 	if _, given := t.Header["kid"]; given && !ok {
-		return nil, refused("kid is no string")
+		return set, refused("kid is no string")
 	}
-	k := p.keys[id]
-	if k == nil && p.jwks != nil {
-		var err error
-		if k, err = p.jwks.key(ctx, id); err != nil {
-			return nil, err
-		}
+	ref := keyRef{id, t.Method.Alg()}
+	if k := p.keys[ref]; k != nil {
+		set.Keys = append(set.Keys, k.verify)
+	} else if p.jwks != nil {
+		set.Keys, err = p.jwks.keys(ctx, ref)
 	}
-	if k == nil {
-		return nil, refused("unknown kid")
+	if err == nil && len(set.Keys) == 0 {
+		err = refused("no key for %s has the kid %q", ref.alg, id)
 	}
-	if t.Method != k.method {
-		return nil, refused("algorithm %s, the key has %s", t.Method.Alg(), k.method.Alg())
-	}
-	return k, nil
+	return set, err
 }
 
 func (p *Plugin) principal(ctx context.Context, claims jwt.MapClaims) (*Principal, error) {
@@ -181,8 +174,11 @@ func (st *state) unauthorized() error {
 
 // why is what a client is told of a refused token.
 func why(err error) string {
-	if errors.Is(err, jwt.ErrTokenExpired) {
+	switch {
+	case errors.Is(err, jwt.ErrTokenExpired):
 		return "the token has expired"
+	case errors.Is(err, jwt.ErrTokenNotValidYet): // RFC 7519 §4.1.5
+		return "the token is not yet valid"
 	}
 	return "the token is not valid"
 }
