@@ -1,25 +1,35 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"net/http"
 	"runtime"
 	"strings"
 	"sync"
 
 	"golang.org/x/crypto/argon2"
 	"golang.org/x/crypto/bcrypt"
+
+	"github.com/nextrush/nextrush"
 )
 
 const (
 	saltSize    = 16 // bytes, as RFC 9106 §4 has it
 	hashSize    = 32
 	maxPassword = 1024 // bytes
+	maxBcrypt   = 72   // bytes that bcrypt looks at
+	queued      = 64   // hashes that wait for each that is made: under 2 s with the default costs
 )
+
+// ErrBusy is wrapped by the error, a 503, of a hash or comparison for which too many
+// others wait already.
+var ErrBusy = errors.New("auth: too many passwords are being hashed")
 
 // ErrPassword is a password that is not the right one.
 var ErrPassword = errors.New("auth: wrong password")
@@ -32,9 +42,11 @@ type Passwords struct {
 	Time       uint32 // passes over it; 0: 2
 	Threads    uint8  // 0: 1
 	Concurrent int    // hashes at a time, so that logins do not take all memory; others wait; 0: GOMAXPROCS
+	Queue      int    // of those that may wait; more are answered with 503, see ErrBusy; 0: 64 times Concurrent
 
-	once  sync.Once
-	slots chan struct{}
+	once    sync.Once
+	slots   chan struct{}
+	waiting chan struct{}
 }
 
 // costs are the parameters of a hash.
@@ -80,7 +92,8 @@ func (p *Passwords) hash(password string) string {
 
 // Verify compares a password with what was stored, by Hash or as bcrypt. A wrong
 // one is ErrPassword. Where what is stored is weaker than Hash would make it
-// now, upgrade is what to store in its place; otherwise it is empty. For a user
+// now, upgrade is what to store in its place; otherwise it is empty, also if bcrypt has
+// not seen all of the password: past 72 bytes it takes anything. For a user
 // who does not exist give an empty hash: the answer takes as long, and is
 // ErrPassword.
 func (p *Passwords) Verify(ctx context.Context, hash, password string) (upgrade string, err error) {
@@ -108,6 +121,10 @@ func (p *Passwords) verifyBcrypt(hash, password string) (string, error) {
 	}
 	if err != nil {
 		return "", fmt.Errorf("auth: %w", err)
+	}
+	// Up to a NUL, too, what is repeated behind it makes no difference.
+	if len(password) > maxBcrypt || strings.ContainsRune(password, 0) {
+		return "", nil
 	}
 	return p.hash(password), nil
 }
@@ -155,14 +172,25 @@ func b64(b []byte) string { return base64.RawStdEncoding.EncodeToString(b) }
 
 func (p *Passwords) enter(ctx context.Context) error {
 	p.once.Do(func() {
-		n := p.Concurrent
-		if n <= 0 {
-			n = runtime.GOMAXPROCS(0)
-		}
+		n := cmp.Or(max(0, p.Concurrent), runtime.GOMAXPROCS(0))
 		p.slots = make(chan struct{}, n)
+		p.waiting = make(chan struct{}, cmp.Or(max(0, p.Queue), queued*n))
 	})
 	if err := ctx.Err(); err != nil {
 		return err
+	}
+	select {
+	case p.slots <- struct{}{}:
+		return nil
+	default:
+	}
+	select {
+	case p.waiting <- struct{}{}:
+		defer func() { <-p.waiting }()
+	default:
+		busy := nextrush.NewError(http.StatusServiceUnavailable).WithCause(ErrBusy)
+		busy.Header = http.Header{"Retry-After": {"1"}}
+		return busy
 	}
 	select {
 	case p.slots <- struct{}{}:

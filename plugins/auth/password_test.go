@@ -5,9 +5,11 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"golang.org/x/crypto/bcrypt"
 
+	"github.com/nextrush/nextrush"
 	"github.com/nextrush/nextrush/plugins/auth"
 )
 
@@ -114,4 +116,51 @@ func TestWhoHasGoneIsNotHashedFor(t *testing.T) {
 	if _, err := p.Hash(t.Context(), "pw"); err != nil {
 		t.Error(err)
 	}
+}
+
+// bcrypt looks at 72 bytes, and repeats a shorter password behind a NUL.
+func TestWhatBcryptDoesNotSeeIsNoUpgrade(t *testing.T) {
+	full := strings.Repeat("a", 72)
+	for hashed, tests := range map[string]map[string]bool{ // whether there is an upgrade
+		full: {full: true, full + "b": false, full + strings.Repeat("b", 900): false},
+		"pw": {"pw": true, "pw\x00pw": false},
+	} {
+		hash := string(must(bcrypt.GenerateFromPassword([]byte(hashed), bcrypt.MinCost)))
+		for password, want := range tests {
+			upgrade, err := cheap().Verify(t.Context(), hash, password)
+			if err != nil || (upgrade != "") != want {
+				t.Errorf("%d bytes for %d: %q, %v", len(password), len(hashed), upgrade, err)
+			}
+		}
+	}
+}
+
+func TestTooManyPasswordsAtOnceAreRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &auth.Passwords{Memory: 64, Time: 1, Concurrent: 2, Queue: 5}
+		hash := must(p.Hash(t.Context(), "pw"))
+		p.Occupy()
+		results := make(chan error, 20)
+		for range 20 {
+			go func() {
+				_, err := p.Verify(t.Context(), hash, "pw")
+				results <- err
+			}()
+		}
+		synctest.Wait()
+		if len(results) != 15 {
+			t.Fatalf("%d of 20 are refused", len(results))
+		}
+		for range 15 {
+			if err := <-results; !errors.Is(err, auth.ErrBusy) || nextrush.StatusOf(err) != 503 {
+				t.Errorf("refused with %v", err)
+			}
+		}
+		p.Free()
+		for range 5 {
+			if err := <-results; err != nil {
+				t.Errorf("one that waited: %v", err)
+			}
+		}
+	})
 }
