@@ -1,6 +1,8 @@
 package middleware
 
 import (
+	"bufio"
+	"bytes"
 	"io"
 	"net/http"
 	"strings"
@@ -16,9 +18,13 @@ type DecompressOptions struct {
 	Limit int64 // bytes of a body after decompression, then 413; 0: 4 MiB
 }
 
-// maxZstdWindow is what a decoder may be asked to keep, in bytes; RFC 8878
-// §3.1.1.1.2 has all support that much.
-const maxZstdWindow = 8 << 20
+// Windows of zstd, in bytes: what a decoder is asked to keep of what it has decoded.
+// All have to support the largest (RFC 9659 §3), but fourteen bytes are enough to ask
+// for it. Past quickWindow the decoder is made when a sixteenth of that has come.
+const (
+	maxWindow   = 8 << 20
+	quickWindow = 1 << 20
+)
 
 // Decompress decodes request bodies in gzip or zstd, while they are read. Another
 // or more than one Content-Encoding is answered with 415, which names those two
@@ -79,10 +85,35 @@ func (b *decodedBody) Read(p []byte) (int, error) {
 }
 
 func (b *decodedBody) open() (io.Reader, error) {
-	if b.zstd {
-		return zstd.NewReader(b.encoded, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxZstdWindow))
+	if !b.zstd {
+		return gzip.NewReader(b.encoded)
 	}
-	return gzip.NewReader(b.encoded)
+	in := bufio.NewReader(b.encoded)
+	window := windowOf(in)
+	var head []byte
+	if window > quickWindow {
+		var err error
+		if head, err = io.ReadAll(io.LimitReader(in, int64(window/16))); err != nil {
+			return nil, err
+		}
+	}
+	return zstd.NewReader(io.MultiReader(bytes.NewReader(head), in), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+		zstd.WithDecoderMaxWindow(max(window, quickWindow)))
+}
+
+// windowOf is the window of the first frame, at most maxWindow. Those that follow it
+// must not have a larger one. A frame in one segment has its content as window (RFC
+// 8878 §3.1.1.1.2).
+func windowOf(in *bufio.Reader) uint64 {
+	start, _ := in.Peek(zstd.HeaderMaxSize)
+	var h zstd.Header
+	if h.Decode(start) != nil {
+		return 0 // and the decoder says what is wrong
+	}
+	if h.SingleSegment {
+		return min(h.FrameContentSize, maxWindow)
+	}
+	return min(h.WindowSize, maxWindow)
 }
 
 func (b *decodedBody) Close() error { return b.encoded.Close() }

@@ -3,11 +3,13 @@ package middleware_test
 import (
 	"bytes"
 	"compress/gzip"
+	"crypto/rand"
 	"fmt"
 	"io"
 	"net/http/httptest"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/klauspost/compress/zstd"
@@ -104,6 +106,82 @@ func TestDecompressAllocatesLittleForBombs(t *testing.T) {
 		runtime.ReadMemStats(&after)
 		if grown := after.TotalAlloc - before.TotalAlloc; w.Code != 413 || grown > 24<<20 {
 			t.Errorf("%s: %d after %d bytes", encoding, w.Code, grown)
+		}
+	}
+}
+
+// stalling is a body that begins and does not go on; wait is closed when somebody does.
+type stalling struct {
+	start io.Reader
+	wait  chan struct{}
+	end   <-chan struct{}
+	once  sync.Once
+}
+
+func (s *stalling) Read(p []byte) (int, error) {
+	if n, err := s.start.Read(p); err == nil {
+		return n, nil
+	}
+	s.once.Do(func() { close(s.wait) })
+	<-s.end
+	return 0, io.ErrUnexpectedEOF
+}
+
+// 2^(10+13) bytes are a window of 8 MiB (RFC 8878 §3.1.1.1.2), the block is one byte
+// repeated, and not the last.
+func TestDecompressAllocatesLittleForABodyThatStalls(t *testing.T) {
+	const clients = 10
+	for name, start := range map[string][]byte{
+		"a window":         {0x28, 0xb5, 0x2f, 0xfd, 0x00, 13 << 3, 0x0a, 0x00, 0x00, 'a'},
+		"a single segment": {0x28, 0xb5, 0x2f, 0xfd, 0xa0, 0, 0, 0x80, 0, 0x0a, 0x00, 0x00, 'a'},
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		for range clients {
+			app := nextrush.New()
+			app.Post("/", middleware.Decompress(), func(c *nextrush.Context) error {
+				_, err := io.ReadAll(c.Request().Body)
+				return err
+			})
+			body := &stalling{start: bytes.NewReader(append(start, make([]byte, 20)...)), wait: make(chan struct{}), end: t.Context().Done()}
+			r := httptest.NewRequest("POST", "/", body)
+			r.Header.Set("Content-Encoding", "zstd")
+			go app.ServeHTTP(httptest.NewRecorder(), r)
+			<-body.wait
+		}
+		runtime.ReadMemStats(&after)
+		if each := (after.TotalAlloc - before.TotalAlloc) / clients; each > 1<<20 {
+			t.Errorf("%s: %d KiB for each", name, each>>10)
+		}
+	}
+}
+
+// The encoder's window is 8 MiB where it does not know how much comes.
+func TestDecompressTakesLargeWindows(t *testing.T) {
+	body := make([]byte, 3<<20)
+	for i := range body {
+		body[i] = byte(i * i >> 7)
+	}
+	rand.Read(body[1<<20 : 2<<20])
+	for _, random := range []bool{false, true} {
+		if random {
+			rand.Read(body)
+		}
+		app := nextrush.New()
+		app.Post("/", middleware.Decompress(), func(c *nextrush.Context) error {
+			got, err := c.Body()
+			if err == nil && !bytes.Equal(got, body) {
+				t.Error("another body")
+			}
+			return err
+		})
+		encoded := encode(t, "zstd", io.MultiReader(bytes.NewReader(body[:2<<20]), bytes.NewReader(body[2<<20:])))
+		r := httptest.NewRequest("POST", "/", bytes.NewReader(encoded))
+		r.Header.Set("Content-Encoding", "zstd")
+		w := httptest.NewRecorder()
+		app.ServeHTTP(w, r)
+		if w.Code != 200 {
+			t.Errorf("%d %s", w.Code, w.Body)
 		}
 	}
 }
