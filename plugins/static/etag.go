@@ -3,31 +3,46 @@ package static
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"fmt"
 	"io"
 	"io/fs"
 	"sync"
 	"time"
 )
 
+// maxHashed is the size in bytes of the largest file that is hashed, which takes some
+// hundredths of a second.
+const maxHashed = 8 << 20
+
 // tags keeps the strong ETag of each file that was asked for: a hash of its
 // content, made again when its size or modification time has changed.
 type tags struct {
-	byName sync.Map // name: tagged
+	byName sync.Map // name: *tagged
 }
 
 type tagged struct {
+	mu      sync.Mutex // guards what follows, and has requests wait for one that hashes
 	size    int64
 	changed time.Time
-	tag     string
+	tag     string // empty: not hashed yet
 }
 
-// of leaves content at its start. Two requests may hash the same file at once;
-// both come to the same.
+// of leaves content at its start. The tag of a large file is a weak one, of what else
+// tells that it has changed (RFC 9110 §8.8.1); the files of an embed.FS have only their
+// content for that.
 func (t *tags) of(name string, info fs.FileInfo, content io.ReadSeeker) (string, error) {
-	if v, ok := t.byName.Load(name); ok {
-		if known := v.(tagged); known.size == info.Size() && known.changed.Equal(info.ModTime()) {
-			return known.tag, nil
-		}
+	if info.Size() > maxHashed && !info.ModTime().IsZero() {
+		return fmt.Sprintf(`W/"%x-%x"`, info.Size(), info.ModTime().UnixNano()), nil
+	}
+	v, ok := t.byName.Load(name)
+	if !ok {
+		v, _ = t.byName.LoadOrStore(name, new(tagged))
+	}
+	known := v.(*tagged)
+	known.mu.Lock()
+	defer known.mu.Unlock()
+	if known.tag != "" && known.size == info.Size() && known.changed.Equal(info.ModTime()) {
+		return known.tag, nil
 	}
 	hash := sha256.New()
 	if _, err := io.Copy(hash, content); err != nil {
@@ -36,7 +51,7 @@ func (t *tags) of(name string, info fs.FileInfo, content io.ReadSeeker) (string,
 	if _, err := content.Seek(0, io.SeekStart); err != nil {
 		return "", err
 	}
-	tag := `"` + base64.RawURLEncoding.EncodeToString(hash.Sum(nil)[:16]) + `"`
-	t.byName.Store(name, tagged{info.Size(), info.ModTime(), tag})
-	return tag, nil
+	known.size, known.changed = info.Size(), info.ModTime()
+	known.tag = `"` + base64.RawURLEncoding.EncodeToString(hash.Sum(nil)[:16]) + `"`
+	return known.tag, nil
 }
