@@ -19,6 +19,8 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
+	"runtime"
 	"strings"
 	"time"
 
@@ -32,9 +34,12 @@ import (
 // Options configures a Plugin. Domains and CacheDir have to be set. Who uses the
 // plugin agrees to the authority's terms of service.
 type Options struct {
-	Domains  []string // that certificates are got for; no others, no wildcards
-	CacheDir string   // for certificates and the account's key; kept over restarts, private (0700)
-	Email    string   // that the authority may write to; may be empty
+	Domains []string // that certificates are got for; no others, no wildcards
+	// CacheDir is for certificates and the account's key, in files that others cannot
+	// read (0600); it is kept over restarts. A directory that is not there is made, as
+	// private (0700).
+	CacheDir string
+	Email    string // that the authority may write to; may be empty
 
 	// HTTPAddr is where HTTP-01 is answered and everybody else is sent to https;
 	// empty: ":80"; "off": nowhere, and only TLS-ALPN-01 is left.
@@ -52,6 +57,8 @@ type Plugin struct {
 	opts    Options
 	manager *autocert.Manager
 	log     *slog.Logger
+	wait    time.Duration            // of a client
+	waiting map[string]chan struct{} // by domain, a place for each handshake
 	server  *http.Server
 	served  chan error
 }
@@ -61,7 +68,12 @@ func New(opts Options) *Plugin {
 	if opts.HTTPAddr == "" {
 		opts.HTTPAddr = ":80"
 	}
-	p := &Plugin{opts: opts}
+	p := &Plugin{opts: opts, log: slog.Default(), wait: certWait, waiting: make(map[string]chan struct{})}
+	for _, domain := range opts.Domains {
+		if name := asciiName(domain); name != "" {
+			p.waiting[name] = make(chan struct{}, maxWaiting)
+		}
+	}
 	p.manager = &autocert.Manager{
 		Prompt:      autocert.AcceptTOS,
 		Cache:       opts.Cache,
@@ -73,6 +85,7 @@ func New(opts Options) *Plugin {
 	if p.manager.Cache == nil {
 		p.manager.Cache = autocert.DirCache(opts.CacheDir)
 	}
+	p.manager.Cache = healing{p.manager.Cache, p}
 	return p
 }
 
@@ -94,12 +107,18 @@ func (p *Plugin) Install(app *nextrush.App) error {
 	if p.opts.CacheDir == "" && p.opts.Cache == nil {
 		return errors.New("no cache: set Options.CacheDir, or every restart asks for new certificates until the authority gives no more")
 	}
+	if info, err := os.Stat(p.opts.CacheDir); err == nil && info.Mode().Perm()&0o077 != 0 && runtime.GOOS != "windows" {
+		p.log.Warn("autotls: others can look into the cache: chmod 700", "dir", p.opts.CacheDir, "mode", info.Mode().Perm())
+	}
 	return nil
 }
 
-// TLSConfig is for App.ListenTLSConfig and App.ServeTLS: TLS 1.2 or later.
+// TLSConfig is for App.ListenTLSConfig and App.ServeTLS: TLS 1.2 or later. A handshake
+// for whose certificate the authority takes over 10 seconds fails; the certificate is
+// for the next one.
 func (p *Plugin) TLSConfig() *tls.Config {
 	config := p.manager.TLSConfig()
+	config.GetCertificate = p.certificate
 	config.MinVersion = tls.VersionTLS12
 	return config
 }

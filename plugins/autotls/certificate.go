@@ -1,0 +1,93 @@
+package autotls
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"strings"
+	"time"
+
+	"golang.org/x/crypto/acme"
+	"golang.org/x/crypto/acme/autocert"
+	"golang.org/x/net/idna"
+)
+
+const (
+	certWait   = 10 * time.Second // of a client for a certificate that is being asked for
+	maxWaiting = 1000             // handshakes of one name, with those whose clients have given up
+)
+
+// certificate is the manager's, which waits five minutes for an authority that hangs and
+// does not see that the client has gone. The request goes on without the client, and
+// what comes of it is for the next one.
+func (p *Plugin) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	waiting := p.waiting[asciiName(hello.ServerName)]
+	if waiting == nil || len(hello.SupportedProtos) == 1 && hello.SupportedProtos[0] == acme.ALPNProto {
+		return p.manager.GetCertificate(hello) // a refusal, or the answer to a challenge
+	}
+	select {
+	case waiting <- struct{}{}:
+	default:
+		return nil, fmt.Errorf("autotls: %d handshakes wait for the certificate of %s", maxWaiting, hello.ServerName)
+	}
+	type result struct {
+		cert *tls.Certificate
+		err  error
+	}
+	results := make(chan result, 1)
+	detached := *hello
+	detached.Conn = nil
+	go func() {
+		defer func() { <-waiting }()
+		cert, err := p.manager.GetCertificate(&detached)
+		results <- result{cert, err}
+	}()
+	timeout := time.NewTimer(p.wait)
+	defer timeout.Stop()
+	select {
+	case r := <-results:
+		return r.cert, r.err
+	case <-hello.Context().Done():
+		return nil, hello.Context().Err()
+	case <-timeout.C:
+		return nil, fmt.Errorf("autotls: the authority has not answered for %s in %v", hello.ServerName, p.wait)
+	}
+}
+
+// asciiName is a name as the manager knows it.
+func asciiName(name string) string {
+	ascii, err := idna.Lookup.ToASCII(name)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSuffix(ascii, ".")
+}
+
+// healing is a cache in which a broken account key counts as none, as a broken
+// certificate does with the manager, so that another takes its place.
+type healing struct {
+	autocert.Cache
+	plugin *Plugin
+}
+
+func (h healing) Get(ctx context.Context, name string) ([]byte, error) {
+	data, err := h.Cache.Get(ctx, name)
+	if err == nil && strings.HasPrefix(name, "acme_account") && !isPrivateKey(data) {
+		h.plugin.log.Warn("autotls: the account's key in the cache is broken: a new account is made", "name", name)
+		return nil, autocert.ErrCacheMiss
+	}
+	return data, err
+}
+
+func isPrivateKey(data []byte) bool {
+	block, _ := pem.Decode(data)
+	if block == nil || !strings.Contains(block.Type, "PRIVATE") {
+		return false
+	}
+	_, err1 := x509.ParsePKCS1PrivateKey(block.Bytes)
+	_, err2 := x509.ParsePKCS8PrivateKey(block.Bytes)
+	_, err3 := x509.ParseECPrivateKey(block.Bytes)
+	return err1 == nil || err2 == nil || err3 == nil
+}

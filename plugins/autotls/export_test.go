@@ -1,0 +1,6 @@
+package autotls
+
+import "time"
+
+// SetWait is how long clients wait for a certificate.
+func (p *Plugin) SetWait(d time.Duration) { p.wait = d }
