@@ -168,9 +168,9 @@ type memoryBucket struct {
 }
 
 func (m *memoryStore) Take(_ context.Context, key string, b TokenBucket) (RateLimitState, error) {
+	now := m.now() // the program's own, and so not under the lock
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	now := m.now()
 	kept := m.bucket(key, now)
 	state := b.take(&kept.full, now)
 	return state, nil
