@@ -191,13 +191,13 @@ func (a *App) answer(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// OnStart has f called before the app begins to serve, after the plugins have
+// OnStart registers f to run before the app begins to serve, after the plugins have
 // started. Its error ends the start.
 func (a *App) OnStart(f func(ctx context.Context) error) {
 	a.life.onStart = append(a.life.onStart, f)
 }
 
-// BeforeShutdown has f called when Shutdown begins, while the app still serves,
+// BeforeShutdown registers f to run when Shutdown begins, while the app still serves,
 // at the same time as the others. The app stops serving when all have returned: one
 // that waits gives a load balancer time to look elsewhere. ctx ends when time is up,
 // and a second later the app no longer waits for f.
@@ -205,7 +205,7 @@ func (a *App) BeforeShutdown(f func(ctx context.Context)) {
 	a.life.before = append(a.life.before, f)
 }
 
-// OnShutdown has f called when the app has stopped serving, before the plugins
+// OnShutdown registers f to run when the app has stopped serving, before the plugins
 // stop; the last one registered runs first. ctx ends when time is up, and a second
 // later the app no longer waits for f.
 func (a *App) OnShutdown(f func(ctx context.Context) error) {

@@ -17,8 +17,8 @@ type Starter interface {
 	Start(ctx context.Context) error
 }
 
-// Stopper is a plugin that does something when the app has stopped to serve.
-// ctx ends when time is up.
+// Stopper is a plugin that does something when the app has stopped serving.
+// ctx ends when time is up, and a second later the app no longer waits.
 type Stopper interface {
 	Stop(ctx context.Context) error
 }
