@@ -161,7 +161,9 @@ func (a *App) upgrade(c *Context, route *socketRoute) error {
 		return err
 	}
 	if admitted, err := a.admit(s, c); !admitted {
-		a.logRefusal(c, err)
+		if err != nil {
+			a.logRefusal(c, err)
+		}
 		return err
 	}
 	kept := c.detach(s.Context())

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -298,34 +297,4 @@ func TestSocketsThatAreCutAreAnErrorOfShutdown(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	close(release)
-}
-
-func TestAnHTTPErrorOfAHandlerClosesWithItsStatus(t *testing.T) {
-	for name, c := range map[string]struct {
-		err    error
-		code   websocket.StatusCode
-		reason string
-	}{
-		"not found":            {NewError(404, "no such room"), 4404, "no such room"},
-		"wrapped":              {fmt.Errorf("join: %w", NewError(403, "members only")), 4403, "members only"},
-		"without a message":    {&HTTPError{Status: 401}, 4401, "Unauthorized"},
-		"of the server":        {NewError(503), websocket.StatusInternalError, "internal error"},
-		"beside a close error": {fmt.Errorf("%w: %w", NewError(404), &websocket.CloseError{Code: 4000}), 4000, ""},
-		"another":              {errors.New("broken"), websocket.StatusInternalError, "internal error"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			app := New(Options{Logger: slog.New(slog.DiscardHandler)})
-			app.EnableWebSocket(websocket.Options{})
-			app.WS("/", func(*websocket.Socket, *Context) error { return c.err })
-			s, err := dial(t, served(t, app), "/")
-			if err != nil {
-				t.Fatal(err)
-			}
-			_, err = s.Receive(t.Context())
-			var end *websocket.CloseError
-			if !errors.As(err, &end) || end.Code != c.code || end.Reason != c.reason {
-				t.Errorf("closed with %v, want %d %q", err, c.code, c.reason)
-			}
-		})
-	}
 }

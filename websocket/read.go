@@ -58,7 +58,7 @@ func (s *Socket) partial() *reader {
 // begin starts reading.
 func (s *Socket) begin() {
 	s.mu.Lock()
-	started := s.reading || s.state == StateConnecting
+	started := s.reading || s.link == nil // which it is before the 101, and on a socket that was refused
 	if !started {
 		s.reading = true
 	}
