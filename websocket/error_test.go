@@ -2,6 +2,7 @@ package websocket
 
 import (
 	"bytes"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -16,49 +17,63 @@ var overWires = []network{overTCP, overTLS, portable}
 // The usual hub: one mutex around the sockets, under which some send and which
 // OnError takes. No Send may run it.
 func TestOnErrorMayTakeALockUnderWhichOthersSend(t *testing.T) {
-	const resets = 200
-	for _, n := range overWires {
-		t.Run(n.name, func(t *testing.T) {
-			var mu sync.Mutex // guards conns and done
-			conns, done := make(map[*Socket]bool), false
-			gone := make(chan bool, resets)
-			st := n.serve(t, Options{Logger: quiet}, func(s *Socket) error {
-				mu.Lock()
-				conns[s] = true
-				mu.Unlock()
-				s.OnError(func(error) {
-					mu.Lock()
-					delete(conns, s)
-					mu.Unlock()
-				})
-				s.OnClose(func(StatusCode, string) {
-					mu.Lock()
-					delete(conns, s)
-					mu.Unlock()
-					gone <- true
-				})
-				return nil
-			})
-			go func() {
-				for stop := false; !stop; {
-					mu.Lock()
-					for s := range conns {
-						s.SendText("tick")
-					}
-					stop = done
-					mu.Unlock()
-				}
-			}()
-			for range resets {
+	for _, c := range []struct {
+		network
+		resets int
+	}{{overTCP, 10_000}, {overTLS, 500}, {portable, 2000}} {
+		t.Run(c.name, func(t *testing.T) {
+			h := hubOf{conns: make(map[*Socket]bool), gone: make(chan bool, c.resets)}
+			st := c.serve(t, Options{Logger: quiet}, h.join)
+			over := make(chan bool)
+			defer close(over)
+			go h.tick(over)
+			for range c.resets {
 				peer := st.connect(t)
 				peer.shake()
 				peer.reset()
-				waitFor(t, gone, soon, "the end of a socket that was reset")
+				waitFor(t, h.gone, soon, "the end of a socket that was reset")
 			}
-			mu.Lock()
-			done = true
-			mu.Unlock()
 		})
+	}
+}
+
+type hubOf struct {
+	mu    sync.Mutex // guards conns
+	conns map[*Socket]bool
+	gone  chan bool
+}
+
+func (h *hubOf) join(s *Socket) error {
+	h.mu.Lock()
+	h.conns[s] = true
+	h.mu.Unlock()
+	s.OnError(func(error) { h.leave(s) })
+	s.OnClose(func(StatusCode, string) {
+		h.leave(s)
+		h.gone <- true
+	})
+	return nil
+}
+
+func (h *hubOf) leave(s *Socket) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.conns, s)
+}
+
+func (h *hubOf) tick(over <-chan bool) {
+	for {
+		h.mu.Lock()
+		for s := range h.conns {
+			s.SendText("tick")
+		}
+		h.mu.Unlock()
+		select {
+		case <-over:
+			return
+		default:
+			runtime.Gosched()
+		}
 	}
 }
 

@@ -107,3 +107,30 @@ func TestBytesSentCountsNothingForAPeerThatHasGone(t *testing.T) {
 		})
 	}
 }
+
+// A socket that was refused has no connection; its methods return all the same.
+func TestMethodsOfARefusedSocketReturn(t *testing.T) {
+	run(t, func(t *testing.T, n network) {
+		srv := NewServer(Options{Driver: n.driver, Logger: quiet})
+		refused := make(chan *Socket, 1)
+		st := n.serveHTTP(t, srv, func(w http.ResponseWriter, r *http.Request) {
+			s, err := srv.Accept(w, r)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			s.Join("room")
+			s.Send("queued")
+			s.Refuse()
+			refused <- s
+			http.Error(w, "refused", http.StatusForbidden)
+		})
+		if got := st.request(t, greeting()).answer.StatusCode; got != http.StatusForbidden {
+			t.Errorf("answer is %d", got)
+		}
+		s := wait(t, refused, "the refusal")
+		for name, f := range (weather{callback: func() {}}).methods(s) {
+			callOne(t, name, f)
+		}
+	})
+}

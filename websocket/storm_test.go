@@ -2,6 +2,17 @@ package websocket
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"reflect"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -106,5 +117,342 @@ func storm(st *site, i int) {
 		return
 	}
 	conn.Write(client("1 000 1000", closePayload(1000, "")))
+	<-drained
+}
+
+// TestEveryMethodInEveryState calls all that is exported from many goroutines at
+// once, from before the 101 until after the end, while callbacks come late, panic
+// and end their goroutines, and while errors are told under a lock that a sender
+// holds.
+func TestEveryMethodInEveryState(t *testing.T) {
+	for name, w := range map[string]weather{
+		"calm":                               {callback: func() {}},
+		"callbacks that panic":               {callback: func() { panic("storm") }},
+		"callbacks that end their goroutine": {callback: runtime.Goexit},
+		"errors under the lock of a sender":  {callback: func() {}, lock: true},
+		"with compression":                   {callback: func() {}, opts: alone},
+		"with context takeover":              {callback: func() {}, opts: takeover},
+		"with the oldest dropped":            {callback: func() {}, opts: Options{SlowConsumer: DropOldest, SendQueue: 4 << 10}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			run(t, func(t *testing.T, n network) { w.blow(t, n) })
+		})
+	}
+}
+
+// weather is what a storm is like.
+type weather struct {
+	opts     Options
+	callback func() // what some callbacks do
+	lock     bool   // OnError takes a lock under which somebody sends
+}
+
+const (
+	stormPeers   = 40
+	stormCallers = 3  // goroutines for each socket
+	stormCalls   = 30 // of each when the socket has ended
+)
+
+func (w weather) blow(t *testing.T, n network) {
+	var hub sync.Mutex
+	opts := w.opts
+	opts.Driver, opts.Logger = n.driver, quiet
+	opts.DrainWindow, opts.CloseTimeout, opts.MaxRooms = -1, 200*time.Millisecond, 20
+	opts.OnError = func(*Socket, error) {
+		if w.lock {
+			hub.Lock()
+			defer hub.Unlock()
+		}
+	}
+	srv := NewServer(opts)
+	var callers sync.WaitGroup
+	st := n.serveHTTP(t, srv, func(rw http.ResponseWriter, r *http.Request) {
+		s, err := srv.Accept(rw, r)
+		if err != nil {
+			http.Error(rw, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		for range stormCallers {
+			callers.Go(func() { w.call(t, s) })
+		}
+		if rand.IntN(10) == 0 {
+			s.Refuse()
+			return
+		}
+		s.Open(func(s *Socket) error { return w.handle(s) })
+	})
+	over := make(chan bool)
+	callers.Go(func() { send(srv, &hub, over) })
+	var peers sync.WaitGroup
+	for range stormPeers {
+		peers.Go(func() { stormyPeer(st) })
+	}
+	finished := make(chan error, 1)
+	go func() {
+		peers.Wait()
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		err := srv.Shutdown(ctx)
+		close(over)
+		callers.Wait()
+		finished <- err
+	}()
+	select {
+	case err := <-finished:
+		if err != nil {
+			t.Errorf("Shutdown: %v", err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatal("the storm does not end")
+	}
+	if got := srv.Stats(); got.Connections != 0 || got.Rooms != 0 || got.QueuedBytes != 0 || got.BytesSent < 0 {
+		t.Errorf("left behind: %+v", got)
+	}
+}
+
+// send is a hub: one lock around all sockets, under which it sends.
+func send(srv *Server, hub *sync.Mutex, over <-chan bool) {
+	methods := methodsOf(srv)
+	for i := 0; ; i++ {
+		select {
+		case <-over:
+			return
+		default:
+		}
+		hub.Lock()
+		for _, s := range srv.Sockets() {
+			s.SendText("tick")
+		}
+		hub.Unlock()
+		methods[i%len(methods)]()
+		runtime.Gosched()
+	}
+}
+
+func (w weather) handle(s *Socket) error {
+	s.Join("room")
+	s.OnMessage(func(Message) { w.sometimes() })
+	switch rand.IntN(8) {
+	case 0:
+		w.callback()
+	case 1:
+		return errors.New("storm")
+	case 2:
+		return &CloseError{Code: 4000}
+	case 3:
+		s.Receive(s.Context())
+	}
+	return nil
+}
+
+func (w weather) sometimes() {
+	if rand.IntN(4) == 0 {
+		w.callback()
+	}
+}
+
+// call calls methods of a socket in no order until it has ended, and some more.
+func (w weather) call(t *testing.T, s *Socket) {
+	methods := w.methods(s)
+	names := slices.Collect(maps.Keys(methods))
+	for after := 0; after < stormCalls && !t.Failed(); {
+		name := names[rand.IntN(len(names))]
+		callOne(t, name, methods[name])
+		if s.State() == StateClosed {
+			after++
+		}
+		runtime.Gosched()
+	}
+}
+
+func callOne(t *testing.T, name string, f func()) {
+	defer func() {
+		if v := recover(); v != nil {
+			t.Errorf("%s panics: %v\n%s", name, v, debug.Stack())
+		}
+	}()
+	f()
+}
+
+// methods are all of Socket, each called once. Those that end it come seldom.
+func (w weather) methods(s *Socket) map[string]func() {
+	room := fmt.Sprint("room", rand.IntN(3))
+	seldom := func(f func()) func() {
+		return func() {
+			if rand.IntN(200) == 0 {
+				f()
+			}
+		}
+	}
+	soonOver := func(f func(context.Context)) func() {
+		return func() {
+			ctx, cancel := context.WithCancel(s.Context())
+			go func() {
+				runtime.Gosched()
+				cancel()
+			}()
+			f(ctx)
+		}
+	}
+	p, _ := Prepare(strings.Repeat("prepared ", 100))
+	return map[string]func(){
+		"Broadcast":    func() { s.Broadcast("all", room) },
+		"Buffered":     func() { s.Buffered() },
+		"Close":        seldom(func() { s.Close(4001, "storm") }),
+		"ConnectedAt":  func() { s.ConnectedAt() },
+		"Context":      func() { c := s.Context(); c.Err(); c.Value(0); c.Deadline() },
+		"Emit":         func() { s.Emit("event", 1) },
+		"Get":          func() { s.Get("key") },
+		"ID":           func() { s.ID() },
+		"IP":           func() { s.IP() },
+		"Join":         func() { s.Join(room) },
+		"LastActivity": func() { s.LastActivity() },
+		"Leave":        func() { s.Leave(room) },
+		"LeaveAll":     func() { s.LeaveAll() },
+		"Off":          func() { s.Off("event") },
+		"On":           seldom(func() { s.On("event", w.event) }),
+		"OnClose":      seldom(func() { s.OnClose(func(StatusCode, string) { w.sometimes() }) }),
+		"OnDrain":      seldom(func() { s.OnDrain(w.sometimes) }),
+		"OnError":      seldom(func() { s.OnError(func(error) { w.sometimes() }) }),
+		"OnMessage":    func() { s.OnMessage(w.message) },
+		"OnPing":       seldom(func() { s.OnPing(func([]byte) { w.sometimes() }) }),
+		"OnPong":       seldom(func() { s.OnPong(func([]byte) { w.sometimes() }) }),
+		"Once":         seldom(func() { s.Once("event", w.event) }),
+		"Open":         func() { s.State() }, // of who accepted it
+		"Origin":       func() { s.Origin() },
+		"Path":         func() { s.Path() },
+		"Ping":         func() { s.Ping([]byte("ping")) },
+		"Pong":         func() { s.Pong(nil) },
+		"Protocol":     func() { s.Protocol() },
+		"RTT":          func() { s.RTT() },
+		"Receive":      soonOver(func(ctx context.Context) { s.Receive(ctx) }),
+		"Refuse":       func() { s.State() }, // of who accepted it
+		"Request":      soonOver(func(ctx context.Context) { s.Request(ctx, "question") }),
+		"Rooms":        func() { s.Rooms() },
+		"Send":         func() { s.Send([]byte("bytes")) },
+		"SendBinary":   func() { s.SendBinary(make([]byte, 20<<10)) },
+		"SendJSON":     func() { s.SendJSON("json") },
+		"SendMessage":  func() { s.SendMessage(NewMessage(Text, []byte("message"))) },
+		"SendPrepared": func() { s.SendPrepared(p) },
+		"SendText":     func() { s.SendText("text") },
+		"Set":          func() { s.Set("key", 1) },
+		"State":        func() { s.State() },
+		"To":           func() { s.To(room).Send("to") },
+		"UserAgent":    func() { s.UserAgent() },
+	}
+}
+
+func (w weather) message(m Message) {
+	for _, f := range messageMethods(m) {
+		f()
+	}
+	w.sometimes()
+}
+
+func (w weather) event(e *Event) {
+	for _, f := range eventMethods(e) {
+		f()
+	}
+	w.sometimes()
+}
+
+func messageMethods(m Message) map[string]func() {
+	return map[string]func(){
+		"Bytes": func() { m.Bytes() },
+		"Clone": func() { m.Clone() },
+		"JSON":  func() { m.JSON(new(any)) },
+		"Text":  func() { m.Text() },
+	}
+}
+
+func eventMethods(e *Event) map[string]func() {
+	return map[string]func(){
+		"Args":       func() { e.Args() },
+		"Bind":       func() { e.Bind(0, new(any)) },
+		"Reply":      func() { e.Reply("reply") },
+		"WantsReply": func() { e.WantsReply() },
+	}
+}
+
+func emitterMethods(e Emitter) map[string]func() {
+	return map[string]func(){
+		"Emit":     func() { e.Emit("event", 1) },
+		"Except":   func() { e.Except("nobody").Send("except") },
+		"Send":     func() { e.Send("send") },
+		"To":       func() { e.To("room2").Send("to") },
+		"Volatile": func() { e.Volatile().Send("volatile") },
+	}
+}
+
+func serverMethods(srv *Server) map[string]func() {
+	return map[string]func(){
+		"Accept":    func() {}, // and the four others are those of the storm itself
+		"Close":     func() {},
+		"Shutdown":  func() {},
+		"Upgrade":   func() {},
+		"Broadcast": func() { srv.Broadcast("all") },
+		"InRoom":    func() { srv.InRoom("room") },
+		"Rooms":     func() { srv.Rooms() },
+		"Socket":    func() { srv.Socket("nobody") },
+		"Sockets":   func() { srv.Sockets() },
+		"Stats":     func() { srv.Stats() },
+		"To":        func() { srv.To("room").Send("to") },
+	}
+}
+
+func methodsOf(srv *Server) []func() {
+	return slices.Concat(slices.Collect(maps.Values(serverMethods(srv))), slices.Collect(maps.Values(emitterMethods(srv.To("room1")))))
+}
+
+func TestTheStormKnowsEveryMethod(t *testing.T) {
+	for _, c := range []struct {
+		value any
+		known map[string]func()
+	}{
+		{(*Socket)(nil), weather{}.methods(nil)},
+		{(*Server)(nil), serverMethods(nil)},
+		{Emitter{}, emitterMethods(Emitter{})},
+		{Message{}, messageMethods(Message{})},
+		{(*Event)(nil), eventMethods(nil)},
+	} {
+		of := reflect.TypeOf(c.value)
+		for i := range of.NumMethod() {
+			if name := of.Method(i).Name; c.known[name] == nil {
+				t.Errorf("%v has a method %s that the storm does not call", of, name)
+			}
+		}
+	}
+}
+
+// stormyPeer says something of each kind, and ends in one of many ways.
+func stormyPeer(st *site) {
+	conn, err := st.conn()
+	if err != nil {
+		return
+	}
+	c := &raw{conn: conn}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(time.Duration(100+rand.IntN(900)) * time.Millisecond))
+	drained := make(chan bool)
+	go func() {
+		defer close(drained)
+		io.Copy(io.Discard, conn)
+	}()
+	c.write([]byte(greeting(offer + "permessage-deflate; client_no_context_takeover")))
+	for range 20 {
+		c.write(client("1 000 0001", "text"), client("1 000 1001", "ping"), client("1 000 1010", "pong"),
+			client("1 000 0001", `{"type":"event","event":"event","data":[1],"id":1}`),
+			client("0 000 0010", "half"), client("1 000 0000", "whole"))
+	}
+	switch rand.IntN(5) {
+	case 0:
+		c.reset()
+	case 1:
+		c.write(client("1 000 1000", closePayload(1000, "")))
+	case 2:
+		c.write(unmasked("1 000 0001", "broken"))
+	case 3:
+		return
+	}
 	<-drained
 }
