@@ -212,3 +212,37 @@ func TestCloseWithoutACodeIsToldAs1005(t *testing.T) {
 		}
 	})
 }
+
+// Whoever sends while a peer goes is told that the socket has closed, and no more.
+func TestSendBesideTheEnd(t *testing.T) {
+	for name, end := range map[string]func(*raw, *Socket){
+		"reset":        func(peer *raw, _ *Socket) { peer.reset() },
+		"lost":         func(peer *raw, _ *Socket) { peer.conn.Close() },
+		"closed by us": func(_ *raw, s *Socket) { s.Close(StatusNormalClosure, "") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			run(t, func(t *testing.T, n network) {
+				opened := make(chan *Socket, 1)
+				st := n.serve(t, Options{Logger: quiet, CloseTimeout: 50 * time.Millisecond}, func(s *Socket) error { opened <- s; return nil })
+				for range 200 {
+					peer := st.raw(t)
+					s := wait(t, opened, "the handler")
+					closed := make(chan bool)
+					go func() {
+						defer close(closed)
+						callOne(t, "Send", func() {
+							for s.SendText("text") == nil {
+							}
+						})
+					}()
+					end(peer, s)
+					waitFor(t, closed, soon, "ErrClosed")
+					peer.conn.Close()
+					if t.Failed() {
+						return
+					}
+				}
+			})
+		})
+	}
+}

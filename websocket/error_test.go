@@ -26,7 +26,7 @@ func TestOnErrorMayTakeALockUnderWhichOthersSend(t *testing.T) {
 			st := c.serve(t, Options{Logger: quiet}, h.join)
 			over := make(chan bool)
 			defer close(over)
-			go h.tick(over)
+			go h.tick(t, over)
 			for range c.resets {
 				peer := st.connect(t)
 				peer.shake()
@@ -61,11 +61,11 @@ func (h *hubOf) leave(s *Socket) {
 	delete(h.conns, s)
 }
 
-func (h *hubOf) tick(over <-chan bool) {
+func (h *hubOf) tick(t *testing.T, over <-chan bool) {
 	for {
 		h.mu.Lock()
 		for s := range h.conns {
-			s.SendText("tick")
+			callOne(t, "SendText", func() { s.SendText("tick") })
 		}
 		h.mu.Unlock()
 		select {

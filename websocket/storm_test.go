@@ -182,7 +182,7 @@ func (w weather) blow(t *testing.T, n network) {
 		s.Open(func(s *Socket) error { return w.handle(s) })
 	})
 	over := make(chan bool)
-	callers.Go(func() { send(srv, &hub, over) })
+	callers.Go(func() { send(t, srv, &hub, over) })
 	var peers sync.WaitGroup
 	for range stormPeers {
 		peers.Go(func() { stormyPeer(st) })
@@ -211,7 +211,7 @@ func (w weather) blow(t *testing.T, n network) {
 }
 
 // send is a hub: one lock around all sockets, under which it sends.
-func send(srv *Server, hub *sync.Mutex, over <-chan bool) {
+func send(t *testing.T, srv *Server, hub *sync.Mutex, over <-chan bool) {
 	methods := methodsOf(srv)
 	for i := 0; ; i++ {
 		select {
@@ -221,10 +221,10 @@ func send(srv *Server, hub *sync.Mutex, over <-chan bool) {
 		}
 		hub.Lock()
 		for _, s := range srv.Sockets() {
-			s.SendText("tick")
+			callOne(t, "SendText", func() { s.SendText("tick") })
 		}
 		hub.Unlock()
-		methods[i%len(methods)]()
+		callOne(t, "a method of Server or Emitter", methods[i%len(methods)])
 		runtime.Gosched()
 	}
 }
