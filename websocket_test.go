@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -297,4 +298,36 @@ func TestSocketsThatAreCutAreAnErrorOfShutdown(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	close(release)
+}
+
+// What a handler says with a status of its own, its peer hears as 4000 and the
+// status; what is our failure is 1011, and tells nothing.
+func TestAnHTTPErrorOfASocketHandlerIsItsCloseCode(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		err    error
+		code   websocket.StatusCode
+		reason string
+	}{
+		{"not found", NewError(404, "no such room"), 4404, "no such room"},
+		{"without a message", NewError(403), 4403, "Forbidden"},
+		{"wrapped", fmt.Errorf("join: %w", NewError(409, "full")), 4409, "full"},
+		{"with a cause", NewError(400, "bad").WithCause(errors.New("secret")), 4400, "bad"},
+		{"the server's failure", NewError(503, "database is down"), 1011, "internal error"},
+		{"another error", errors.New("secret"), 1011, "internal error"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			app := New(Options{Logger: slog.New(slog.DiscardHandler)})
+			app.EnableWebSocket(websocket.Options{})
+			app.WS("/", func(*websocket.Socket, *Context) error { return tt.err })
+			s, err := dial(t, served(t, app), "/")
+			if err != nil {
+				t.Fatal(err)
+			}
+			var end *websocket.CloseError
+			if _, err := s.Receive(t.Context()); !errors.As(err, &end) || end.Code != tt.code || end.Reason != tt.reason {
+				t.Errorf("closed with %v, want %d %q", err, tt.code, tt.reason)
+			}
+		})
+	}
 }
