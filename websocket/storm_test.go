@@ -3,16 +3,13 @@ package websocket
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"maps"
 	"math/rand/v2"
 	"net/http"
-	"reflect"
 	"runtime"
 	"runtime/debug"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -269,156 +266,6 @@ func callOne(t *testing.T, name string, f func()) {
 		}
 	}()
 	f()
-}
-
-// methods are all of Socket, each called once. Those that end it come seldom.
-func (w weather) methods(s *Socket) map[string]func() {
-	room := fmt.Sprint("room", rand.IntN(3))
-	seldom := func(f func()) func() {
-		return func() {
-			if rand.IntN(200) == 0 {
-				f()
-			}
-		}
-	}
-	soonOver := func(f func(context.Context)) func() {
-		return func() {
-			ctx, cancel := context.WithCancel(s.Context())
-			go func() {
-				runtime.Gosched()
-				cancel()
-			}()
-			f(ctx)
-		}
-	}
-	p, _ := Prepare(strings.Repeat("prepared ", 100))
-	return map[string]func(){
-		"Broadcast":    func() { s.Broadcast("all", room) },
-		"Buffered":     func() { s.Buffered() },
-		"Close":        seldom(func() { s.Close(4001, "storm") }),
-		"ConnectedAt":  func() { s.ConnectedAt() },
-		"Context":      func() { c := s.Context(); c.Err(); c.Value(0); c.Deadline() },
-		"Emit":         func() { s.Emit("event", 1) },
-		"Get":          func() { s.Get("key") },
-		"ID":           func() { s.ID() },
-		"IP":           func() { s.IP() },
-		"Join":         func() { s.Join(room) },
-		"LastActivity": func() { s.LastActivity() },
-		"Leave":        func() { s.Leave(room) },
-		"LeaveAll":     func() { s.LeaveAll() },
-		"Off":          func() { s.Off("event") },
-		"On":           seldom(func() { s.On("event", w.event) }),
-		"OnClose":      seldom(func() { s.OnClose(func(StatusCode, string) { w.sometimes() }) }),
-		"OnDrain":      seldom(func() { s.OnDrain(w.sometimes) }),
-		"OnError":      seldom(func() { s.OnError(func(error) { w.sometimes() }) }),
-		"OnMessage":    func() { s.OnMessage(w.message) },
-		"OnPing":       seldom(func() { s.OnPing(func([]byte) { w.sometimes() }) }),
-		"OnPong":       seldom(func() { s.OnPong(func([]byte) { w.sometimes() }) }),
-		"Once":         seldom(func() { s.Once("event", w.event) }),
-		"Open":         func() { s.State() }, // of who accepted it
-		"Origin":       func() { s.Origin() },
-		"Path":         func() { s.Path() },
-		"Ping":         func() { s.Ping([]byte("ping")) },
-		"Pong":         func() { s.Pong(nil) },
-		"Protocol":     func() { s.Protocol() },
-		"RTT":          func() { s.RTT() },
-		"Receive":      soonOver(func(ctx context.Context) { s.Receive(ctx) }),
-		"Refuse":       func() { s.State() }, // of who accepted it
-		"Request":      soonOver(func(ctx context.Context) { s.Request(ctx, "question") }),
-		"Rooms":        func() { s.Rooms() },
-		"Send":         func() { s.Send([]byte("bytes")) },
-		"SendBinary":   func() { s.SendBinary(make([]byte, 20<<10)) },
-		"SendJSON":     func() { s.SendJSON("json") },
-		"SendMessage":  func() { s.SendMessage(NewMessage(Text, []byte("message"))) },
-		"SendPrepared": func() { s.SendPrepared(p) },
-		"SendText":     func() { s.SendText("text") },
-		"Set":          func() { s.Set("key", 1) },
-		"State":        func() { s.State() },
-		"To":           func() { s.To(room).Send("to") },
-		"UserAgent":    func() { s.UserAgent() },
-	}
-}
-
-func (w weather) message(m Message) {
-	for _, f := range messageMethods(m) {
-		f()
-	}
-	w.sometimes()
-}
-
-func (w weather) event(e *Event) {
-	for _, f := range eventMethods(e) {
-		f()
-	}
-	w.sometimes()
-}
-
-func messageMethods(m Message) map[string]func() {
-	return map[string]func(){
-		"Bytes": func() { m.Bytes() },
-		"Clone": func() { m.Clone() },
-		"JSON":  func() { m.JSON(new(any)) },
-		"Text":  func() { m.Text() },
-	}
-}
-
-func eventMethods(e *Event) map[string]func() {
-	return map[string]func(){
-		"Args":       func() { e.Args() },
-		"Bind":       func() { e.Bind(0, new(any)) },
-		"Reply":      func() { e.Reply("reply") },
-		"WantsReply": func() { e.WantsReply() },
-	}
-}
-
-func emitterMethods(e Emitter) map[string]func() {
-	return map[string]func(){
-		"Emit":     func() { e.Emit("event", 1) },
-		"Except":   func() { e.Except("nobody").Send("except") },
-		"Send":     func() { e.Send("send") },
-		"To":       func() { e.To("room2").Send("to") },
-		"Volatile": func() { e.Volatile().Send("volatile") },
-	}
-}
-
-func serverMethods(srv *Server) map[string]func() {
-	return map[string]func(){
-		"Accept":    func() {}, // and the four others are those of the storm itself
-		"Close":     func() {},
-		"Shutdown":  func() {},
-		"Upgrade":   func() {},
-		"Broadcast": func() { srv.Broadcast("all") },
-		"InRoom":    func() { srv.InRoom("room") },
-		"Rooms":     func() { srv.Rooms() },
-		"Socket":    func() { srv.Socket("nobody") },
-		"Sockets":   func() { srv.Sockets() },
-		"Stats":     func() { srv.Stats() },
-		"To":        func() { srv.To("room").Send("to") },
-	}
-}
-
-func methodsOf(srv *Server) []func() {
-	return slices.Concat(slices.Collect(maps.Values(serverMethods(srv))), slices.Collect(maps.Values(emitterMethods(srv.To("room1")))))
-}
-
-func TestTheStormKnowsEveryMethod(t *testing.T) {
-	for _, c := range []struct {
-		value any
-		known map[string]func()
-	}{
-		{(*Socket)(nil), weather{}.methods(nil)},
-		{(*Server)(nil), serverMethods(nil)},
-		{Emitter{}, emitterMethods(Emitter{})},
-		{Message{}, messageMethods(Message{})},
-		{(*Event)(nil), eventMethods(nil)},
-	} {
-		of := reflect.TypeOf(c.value)
-		for i := range of.NumMethod() {
-			if name := of.Method(i).Name; c.known[name] == nil {
-				t.Errorf("%v has a method %s that the storm does not call", of, name)
-			}
-		}
-	}
 }
 
 // stormyPeer says something of each kind, and ends in one of many ways.
