@@ -300,24 +300,21 @@ func (s *Socket) readableHere(w *worker) {
 // runSocket does what is pending until nothing is. Callbacks run here and
 // nowhere else, so they run one at a time.
 func runSocket(w *worker, s *Socket) {
-	returned := false
+	todo := s.next(w)
 	defer func() {
-		if !returned {
-			s.goOnElsewhere(w)
+		if todo != 0 {
+			s.goOnElsewhere(w, todo)
 		}
 	}()
-	for {
-		todo := s.next(w)
-		if todo == 0 {
-			break
-		}
+	for todo != 0 {
 		s.batch(w, todo)
 		if w.polls { // others wait
 			s.passOn()
-			break
+			todo = 0
+		} else {
+			todo = s.next(w)
 		}
 	}
-	returned = true
 }
 
 // batch does what is to be done, and writes at its end what that has queued.
@@ -344,13 +341,14 @@ func (s *Socket) keepPace(w *worker, d time.Duration) {
 	}
 }
 
-// goOnElsewhere is for a callback that ends its goroutine (runtime.Goexit). What
-// had been read with its message is lost, so the connection ends.
-func (s *Socket) goOnElsewhere(w *worker) {
+// goOnElsewhere is for a callback that ends its goroutine (runtime.Goexit) while
+// todo is done. What had been read with its message is lost, so the connection ends.
+func (s *Socket) goOnElsewhere(w *worker, todo work) {
 	s.stopBatch()
 	w.endBatch(s.srv.engine.wheel.now())
 	s.mu.Lock()
 	s.startClose(StatusInternalError, internalError, true)
+	s.pending |= todo &^ workDrain // whose callbacks would all run again
 	s.mu.Unlock()
 	s.flush()
 	s.srv.engine.run(task{s, runSocket})
