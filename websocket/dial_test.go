@@ -531,7 +531,7 @@ func TestDialPassesOverInformationalAnswers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	go io.WriteString(peer.conn, string(unmasked("1 000 0001", "hi")))
+	go peer.conn.Write(unmasked("1 000 0001", "hi"))
 	if m, err := s.Receive(t.Context()); err != nil || m.Text() != "hi" {
 		t.Errorf("received %q, %v", m.Text(), err)
 	}

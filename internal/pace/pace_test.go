@@ -8,9 +8,9 @@ import (
 )
 
 const (
-	quickRun  = 10 * time.Microsecond
-	slowRun   = 300 * time.Microsecond
-	blockedMs = 10 * time.Millisecond
+	quickRun   = 10 * time.Microsecond
+	slowRun    = 300 * time.Microsecond
+	blockedRun = 10 * time.Millisecond
 )
 
 // debt is how many quick runs in workers it takes until p runs inline.
@@ -33,7 +33,7 @@ func TestASlowRunInAWorkerKeepsTheHandlerThere(t *testing.T) {
 		for range trial - 1 {
 			p.RanInWorker(quickRun)
 		}
-		p.RanInWorker(blockedMs)
+		p.RanInWorker(blockedRun)
 		if p.Inline() {
 			t.Fatal("it runs inline although one run in 32 blocks")
 		}
@@ -44,7 +44,7 @@ func TestASlowRunDoesNotShortenThePriceOfARelapse(t *testing.T) {
 	p := New()
 	debt(p)
 	p.Relieved()
-	p.RanInWorker(blockedMs)
+	p.RanInWorker(blockedRun)
 	if n := debt(p); n != minPrice {
 		t.Errorf("inline after %d quick runs, want %d", n, minPrice)
 	}
@@ -55,7 +55,7 @@ func TestSlowRunsUseUpABudget(t *testing.T) {
 		p := New()
 		debt(p)
 		for range 1000 {
-			p.RanInline(blockedMs)
+			p.RanInline(blockedRun)
 			if !p.Inline() {
 				t.Fatal("a single slow run was not forgiven")
 			}
