@@ -1,11 +1,13 @@
 package nextrush
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -135,4 +137,22 @@ func TestARequestIsOneAllocationOfOurs(t *testing.T) {
 	if n := testing.AllocsPerRun(100, func() { app.ServeHTTP(w, r) }); n > 1 {
 		t.Fatalf("%v allocations", n)
 	}
+}
+
+// logBuffer is a log that the app still writes to while a test reads it.
+type logBuffer struct {
+	mu sync.Mutex // guards b
+	b  bytes.Buffer
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
 }

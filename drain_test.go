@@ -1,7 +1,6 @@
 package nextrush
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -117,7 +116,7 @@ func TestWhatWaitsEndsWithTheApp(t *testing.T) {
 }
 
 func TestShutdownSaysWhatItWaitsForAndWhatItCut(t *testing.T) {
-	var log bytes.Buffer
+	var log logBuffer
 	_, took, err := shutDown(t, &log, false, "/poll/1", "/deaf", "/deaf", "/poll/2", "/nowhere")
 	if took < 15*time.Second || took > 16*time.Second || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("%v after %v", err, took)
@@ -133,7 +132,7 @@ func TestShutdownSaysWhatItWaitsForAndWhatItCut(t *testing.T) {
 }
 
 func TestNothingIsSaidOfARequestThatEndsSoon(t *testing.T) {
-	var log bytes.Buffer
+	var log logBuffer
 	if _, _, err := shutDown(t, &log, false, "/polite"); err != nil || strings.Contains(log.String(), "waiting") {
 		t.Errorf("%v, %s", err, log.String())
 	}

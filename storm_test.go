@@ -28,6 +28,7 @@ var setUp = []string{
 // running are the methods of App that are safe from any goroutine while it serves.
 func running(app *App) map[string]func() {
 	return map[string]func(){
+		"Context":              func() { app.Context().Err() },
 		"Logger":               func() { app.Logger() },
 		"Plugin":               func() { app.Plugin("websocket") },
 		"Routes":               func() { app.Routes() },

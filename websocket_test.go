@@ -1,7 +1,6 @@
 package nextrush
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -147,7 +146,7 @@ func TestRefusedUpgradesHaveAStatus(t *testing.T) {
 }
 
 func TestASocketMiddlewareMayAnswerByItself(t *testing.T) {
-	var log bytes.Buffer
+	var log logBuffer
 	app := New(Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	app.EnableWebSocket(websocket.Options{})
 	app.WSUse(func(_ *websocket.Socket, c *Context, _ func() error) error { return c.Redirect("/login") })
@@ -230,7 +229,7 @@ func TestEventsAreValidatedByTheAppsValidator(t *testing.T) {
 }
 
 func TestARuleThatPanicsForAnEventIsAnsweredAndNamed(t *testing.T) {
-	var log bytes.Buffer
+	var log logBuffer
 	app := New(Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	app.EnableWebSocket(websocket.Options{})
 	type in struct {

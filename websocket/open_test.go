@@ -93,7 +93,7 @@ func TestBytesSentCountsNothingForAPeerThatHasGone(t *testing.T) {
 	for _, n := range overWires {
 		t.Run(n.name, func(t *testing.T) {
 			const count = 100
-			gone := make(chan bool, count)
+			gone := make(chan bool, count+1) // the last peer is another
 			st := n.serve(t, Options{Logger: quiet, OnDisconnect: func(*Socket, StatusCode, string) { gone <- true }}, nil)
 			for range count {
 				peer := st.connect(t)
