@@ -146,7 +146,7 @@ func (p *Plugin) servePage(c *nextrush.Context) error {
 		return err
 	}
 	if h := c.Writer().Header(); h.Get("Content-Security-Policy") == "" {
-		h.Set("Content-Security-Policy", "default-src 'self'; base-uri 'none'; frame-ancestors 'none'")
+		h.Set("Content-Security-Policy", "default-src 'self'; img-src data:; base-uri 'none'; frame-ancestors 'none'")
 	}
 	return c.HTML(b.String())
 }

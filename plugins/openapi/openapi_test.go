@@ -167,7 +167,7 @@ func TestThePageRunsUnderAStrictPolicy(t *testing.T) {
 }
 
 func TestThePageRunsNoScriptButItsOwn(t *testing.T) {
-	const own, apps = "default-src 'self'; base-uri 'none'; frame-ancestors 'none'", "default-src 'none'"
+	const own, apps = "default-src 'self'; img-src data:; base-uri 'none'; frame-ancestors 'none'", "default-src 'none'"
 	app, _ := newApp(t, Options{})
 	c := nextrushtest.New(t, app)
 	if got := c.Get("/docs").Header.Get("Content-Security-Policy"); got != own {

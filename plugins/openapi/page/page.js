@@ -86,7 +86,7 @@ async function start() {
     if (!answer.ok) throw new Error(answer.status + ' ' + answer.statusText);
     render(await answer.json(), main);
   } catch (e) {
-    main.replaceChildren(el('p', { role: 'alert' }, 'The document can not be read: ' + e.message));
+    main.replaceChildren(el('p', { role: 'alert' }, 'The document cannot be read: ' + e.message));
   }
   document.getElementById('find').addEventListener('input', (e) => filter(main, e.target.value.trim().toLowerCase()));
 }
