@@ -1,7 +1,7 @@
 // Command auth is a notice board behind a login: a form with a cookie for
 // browsers, tokens for programs, and a socket for those who are known.
 //
-//	cd examples/auth && go run .
+//	go run ./examples/auth
 //	# then open http://localhost:3000: ann may write, bob may read
 //
 //	curl -d name=ann -d password=correct-horse http://localhost:3000/api/token
@@ -9,7 +9,7 @@ package main
 
 import (
 	"crypto/rand"
-	_ "embed"
+	"embed"
 	"flag"
 	"log"
 	"net/http"
@@ -21,11 +21,12 @@ import (
 	"github.com/nextrush/nextrush"
 	"github.com/nextrush/nextrush/middleware"
 	"github.com/nextrush/nextrush/plugins/auth"
+	"github.com/nextrush/nextrush/plugins/static"
 	"github.com/nextrush/nextrush/websocket"
 )
 
-//go:embed index.html
-var page string
+//go:embed index.html app.js style.css
+var page embed.FS
 
 type note struct {
 	By   string    `json:"by"`
@@ -64,13 +65,12 @@ func newApp(secret []byte) (*nextrush.App, error) {
 		},
 	})
 	app := b.app
-	app.Use(middleware.RequestID(), middleware.Recover(), middleware.CSRF())
-	if err := app.Register(b.auth); err != nil {
+	app.Use(middleware.RequestID(), middleware.Recover(), middleware.SecureHeaders(), middleware.CSRF())
+	if err := app.Register(b.auth, static.FS("/", page)); err != nil {
 		return nil, err
 	}
 	app.EnableWebSocket(websocket.Options{Protocols: []string{auth.Subprotocol}, MaxMessageSize: 16 << 10})
 
-	app.Get("/", func(c *nextrush.Context) error { return c.HTML(page) })
 	app.Post("/logout", b.logout)
 	guesses := middleware.RateLimit(middleware.RateLimitOptions{Requests: 20})
 	app.Post("/login", guesses, b.login)

@@ -5,22 +5,26 @@
 package main
 
 import (
-	_ "embed"
+	"cmp"
+	"embed"
 	"errors"
 	"flag"
 	"log"
 	"slices"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/nextrush/nextrush"
 	"github.com/nextrush/nextrush/middleware"
+	"github.com/nextrush/nextrush/plugins/static"
 	"github.com/nextrush/nextrush/websocket"
 )
 
-//go:embed index.html
-var page string
+//go:embed index.html app.js style.css
+var page embed.FS
 
-// joinRequest is the first event of a client, and the query of its upgrade.
+// joinRequest is the query of an upgrade.
 type joinRequest struct {
 	Name string `query:"name" validate:"required,max=32"`
 }
@@ -30,7 +34,7 @@ type chatInput struct {
 }
 
 type chatMessage struct {
-	ID   string `json:"id"`
+	ID   string `json:"id"` // of the sender
 	Name string `json:"name"`
 	Text string `json:"text"`
 	At   int64  `json:"at"` // Unix milliseconds
@@ -45,71 +49,64 @@ type person struct {
 	Name string `json:"name"`
 }
 
+type chat struct {
+	app *nextrush.App
+	mu  sync.Mutex // one announcement at a time, so that the newest is the last
+}
+
 func newApp() *nextrush.App {
 	app := nextrush.New()
-	app.Use(middleware.RequestID(), middleware.Recover())
+	app.Use(middleware.Production()...)
 	app.EnableWebSocket(websocket.Options{
 		MaxMessageSize: 16 << 10,
 		RateLimit:      websocket.RateLimit{Messages: 20, Burst: 40},
 	})
-	app.Get("/", func(c *nextrush.Context) error { return c.HTML(page) })
+	app.Register(static.FS("/", page))
 	app.Get("/api/websocket/stats", func(c *nextrush.Context) error { return c.JSON(app.WebSocketStats()) })
-	app.WS("/chat/:room", func(s *websocket.Socket, c *nextrush.Context) error { return join(app, s, c) })
+	app.WS("/chat/:room", (&chat{app: app}).join)
 	return app
 }
 
 // join lets a socket into the room of its path.
-func join(app *nextrush.App, s *websocket.Socket, c *nextrush.Context) error {
+func (ch *chat) join(s *websocket.Socket, c *nextrush.Context) error {
 	var in joinRequest
-	if err := c.Bind(&in); err != nil {
+	err := c.Bind(&in)
+	name, room := strings.Join(strings.Fields(in.Name), " "), c.Param("room")
+	if err != nil || name == "" {
 		return &websocket.CloseError{Code: websocket.StatusPolicyViolation, Reason: "a name of 1 to 32 characters is needed"}
 	}
-	room := c.Param("room")
-	s.Set("name", in.Name)
-	if err := s.Join(room); err != nil {
-		if errors.Is(err, websocket.ErrRoomName) {
-			return &websocket.CloseError{Code: websocket.StatusPolicyViolation, Reason: err.Error()}
-		}
-		return err
-	}
-	announce := func() { app.WSTo(room).Emit("people", people(app, room)) }
-
+	s.Set("name", name)
+	s.OnClose(func(websocket.StatusCode, string) { ch.announce(room) })
 	websocket.On(s, "chat", func(s *websocket.Socket, in chatInput) error {
-		return app.WSTo(room).Emit("chat", chatMessage{s.ID(), name(s), in.Text, time.Now().UnixMilli()})
+		return ch.app.WSTo(room).Emit("chat", chatMessage{s.ID(), name, in.Text, time.Now().UnixMilli()})
 	})
 	websocket.On(s, "typing", func(s *websocket.Socket, in typingInput) error {
-		return s.To(room).Volatile().Emit("typing", map[string]any{"name": name(s), "typing": in.Typing})
+		return s.To(room).Volatile().Emit("typing", map[string]any{"id": s.ID(), "typing": in.Typing})
 	})
-	s.OnClose(func(websocket.StatusCode, string) { announce() })
 
-	s.Emit("welcome", person{s.ID(), in.Name})
-	announce()
+	s.Emit("welcome", person{s.ID(), name})
+	if err := s.Join(room); errors.Is(err, websocket.ErrRoomName) {
+		return &websocket.CloseError{Code: websocket.StatusPolicyViolation, Reason: err.Error()}
+	} else if err != nil {
+		return err
+	}
+	ch.announce(room)
 	return nil
 }
 
-func name(s *websocket.Socket) string {
-	name, _ := s.Get("name").(string)
-	return name
-}
-
-// people lists who is in a room, by name.
-func people(app *nextrush.App, room string) []person {
-	list := []person{}
-	for _, s := range app.WebSocketConnections() {
-		if slices.Contains(s.Rooms(), room) {
-			list = append(list, person{s.ID(), name(s)})
-		}
+// announce tells a room who is in it. A socket that closes has left already.
+func (ch *chat) announce(room string) {
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	people := []person{}
+	for _, s := range ch.app.WebSockets().InRoom(room) {
+		name, _ := s.Get("name").(string)
+		people = append(people, person{s.ID(), name})
 	}
-	slices.SortFunc(list, func(a, b person) int {
-		switch {
-		case a.Name < b.Name:
-			return -1
-		case a.Name > b.Name:
-			return 1
-		}
-		return 0
+	slices.SortFunc(people, func(a, b person) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
 	})
-	return list
+	ch.app.WSTo(room).Emit("people", people)
 }
 
 func main() {

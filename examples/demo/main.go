@@ -5,16 +5,19 @@
 package main
 
 import (
-	_ "embed"
+	"embed"
+	"flag"
 	"log"
 	"time"
 
 	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/middleware"
+	"github.com/nextrush/nextrush/plugins/static"
 	"github.com/nextrush/nextrush/websocket"
 )
 
-//go:embed index.html
-var page string
+//go:embed index.html app.js style.css
+var page embed.FS
 
 // message is what clients of /echo send.
 type message struct {
@@ -25,12 +28,13 @@ type message struct {
 
 func newApp() *nextrush.App {
 	app := nextrush.New()
+	app.Use(middleware.Production()...)
 	app.EnableWebSocket(websocket.Options{})
 	app.WSUse(func(s *websocket.Socket, c *nextrush.Context, next func() error) error {
 		s.Set("connectedAt", time.Now())
 		return next()
 	})
-	app.Get("/", func(c *nextrush.Context) error { return c.HTML(page) })
+	app.Register(static.FS("/", page))
 	app.Get("/api/websocket/stats", func(c *nextrush.Context) error { return c.JSON(app.WebSocketStats()) })
 	app.WS("/echo", echo)
 	app.WS("/chat", chat)
@@ -77,7 +81,9 @@ func chat(s *websocket.Socket, c *nextrush.Context) error {
 }
 
 func main() {
-	if err := newApp().Listen(":3001"); err != nil {
+	addr := flag.String("addr", ":3001", "address to listen on")
+	flag.Parse()
+	if err := newApp().Listen(*addr); err != nil {
 		log.Fatal(err)
 	}
 }

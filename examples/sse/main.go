@@ -8,7 +8,7 @@
 package main
 
 import (
-	_ "embed"
+	"embed"
 	"flag"
 	"log"
 	"strconv"
@@ -17,10 +17,11 @@ import (
 
 	"github.com/nextrush/nextrush"
 	"github.com/nextrush/nextrush/middleware"
+	"github.com/nextrush/nextrush/plugins/static"
 )
 
-//go:embed index.html
-var page string
+//go:embed index.html app.js style.css
+var page embed.FS
 
 const kept = 100 // items, for those who reconnect
 
@@ -72,8 +73,8 @@ func (t *ticker) after(id int) ([]item, <-chan struct{}) {
 func newApp() *nextrush.App {
 	news := &ticker{changed: make(chan struct{})}
 	app := nextrush.New()
-	app.Use(middleware.RequestID(), middleware.Logger(), middleware.Recover())
-	app.Get("/", func(c *nextrush.Context) error { return c.HTML(page) })
+	app.Use(middleware.Production()...)
+	app.Register(static.FS("/", page))
 	app.Post("/news", func(c *nextrush.Context) error {
 		var in newsInput
 		if err := c.Bind(&in); err != nil {

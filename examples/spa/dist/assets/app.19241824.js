@@ -32,14 +32,15 @@ async function note(id) {
 function write() {
   const title = el("input", { required: true, maxLength: 100, placeholder: "Title", ariaLabel: "Title" });
   const text = el("textarea", { maxLength: 10000, placeholder: "Text", ariaLabel: "Text" });
-  const form = el("form", {}, title, text, el("button", { textContent: "Save" }));
+  const failed = el("p", { className: "bad", role: "alert" });
+  const form = el("form", {}, title, text, el("button", { textContent: "Save" }), failed);
   form.onsubmit = async (e) => {
     e.preventDefault();
     try {
       const saved = await api("/notes", { title: title.value, text: text.value });
       go("/notes/" + saved.id);
     } catch (err) {
-      form.append(el("p", { className: "bad", textContent: "Not saved: " + err.message }));
+      failed.textContent = "Not saved: " + err.message;
     }
   };
   return [el("h1", { textContent: "A new note" }), form];
@@ -52,7 +53,7 @@ const routes = [
 ];
 
 // render shows the page of the address. One that was left meanwhile is dropped.
-async function render() {
+async function render(turned) {
   const path = location.pathname;
   for (const a of document.querySelectorAll("nav a")) {
     if (a.pathname === path) a.setAttribute("aria-current", "page");
@@ -65,15 +66,20 @@ async function render() {
     try {
       content = await page(...match.slice(1).map(decodeURIComponent));
     } catch (err) {
-      content = [el("p", { className: "bad", textContent: err.message })];
+      content = [el("h1", { textContent: "This page cannot be shown" }), el("p", { className: "bad", textContent: err.message })];
     }
   }
-  if (path === location.pathname) main.replaceChildren(...content);
+  if (path !== location.pathname) return;
+  main.replaceChildren(...content);
+  const heading = content[0];
+  document.title = heading.textContent;
+  heading.tabIndex = -1;
+  if (turned) heading.focus(); // so that a screen reader reads it
 }
 
 function go(path) {
   history.pushState(null, "", path);
-  render();
+  render(true);
 }
 
 document.addEventListener("click", (e) => {
@@ -82,5 +88,5 @@ document.addEventListener("click", (e) => {
   e.preventDefault();
   go(link.pathname);
 });
-addEventListener("popstate", render);
-render();
+addEventListener("popstate", () => render(true));
+render(false);

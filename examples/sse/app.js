@@ -1,0 +1,18 @@
+const state = document.getElementById("state"), text = document.getElementById("text");
+const events = new EventSource("/events"); // it reconnects by itself, and says what it had last
+events.onopen = () => state.textContent = "connected";
+events.onerror = () => state.textContent = "connection lost, trying again";
+events.addEventListener("news", (e) => {
+  const item = JSON.parse(e.data), li = document.createElement("li"), at = document.createElement("time");
+  at.textContent = new Date(item.at).toLocaleTimeString();
+  li.append(at, item.text);
+  document.getElementById("news").prepend(li);
+});
+document.getElementById("form").onsubmit = async (e) => {
+  e.preventDefault();
+  const answer = await fetch("/news", {
+    method: "POST", headers: {"Content-Type": "application/json"}, body: JSON.stringify({text: text.value}),
+  });
+  if (answer.ok) text.value = "";
+  else state.textContent = "not posted: " + answer.status;
+};
