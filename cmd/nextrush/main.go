@@ -14,6 +14,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 )
 
 const usage = `usage:
@@ -49,7 +50,7 @@ func run(ctx context.Context, args []string, t terminal) error {
 	if len(args) == 0 || commands[args[0]] == nil {
 		fmt.Fprint(t.err, usage)
 	}
-	if len(args) == 0 {
+	if len(args) == 0 || slices.Contains([]string{"help", "-h", "-help", "--help"}, args[0]) {
 		return flag.ErrHelp
 	}
 	command := commands[args[0]]

@@ -3,7 +3,9 @@ package main
 import (
 	"bytes"
 	"context"
+	"flag"
 	"net/http/httptest"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -37,12 +39,74 @@ func TestANewProjectPassesItsTestAndListsItsRoutes(t *testing.T) {
 	if out, err := test.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
+	for _, broken := range [][3]string{
+		{"index.html", "</body>", "<script>go()</script></body>"},
+		{"index.html", "<h1>", `<h1 style="color: red">`},
+		{"index.html", "app.js", "main.js"},
+		{"main.go", "static.FS(", "static.FS(\"/files\"+"},
+		{"app.js", `$("log")`, `$("list")`},
+	} {
+		if testBroken(t, filepath.Join("shop", broken[0]), broken[1], broken[2]) == nil {
+			t.Errorf("the test passes with %q in %s", broken[2], broken[0])
+		}
+	}
 	out, problems, err := command(t, "", "routes", "shop")
 	if err != nil || !strings.Contains(out, "GET") || !strings.Contains(out, "/hello/:name") || !strings.Contains(out, "main.go:") {
 		t.Errorf("%v\n%s%s", err, out, problems)
 	}
 	if _, _, err := command(t, "", "new", "example.com/shop"); err == nil {
 		t.Error("it wrote over a folder")
+	}
+}
+
+// testBroken runs the project's test with a change in a file, which it takes back.
+func testBroken(t *testing.T, path, from, to string) error {
+	t.Helper()
+	sound, err := os.ReadFile(path)
+	if err != nil || !bytes.Contains(sound, []byte(from)) {
+		t.Fatalf("%s: no %q, %v", path, from, err)
+	}
+	defer os.WriteFile(path, sound, 0o644)
+	if err := os.WriteFile(path, bytes.ReplaceAll(sound, []byte(from), []byte(to)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	test := exec.Command("go", "test", "./...")
+	test.Dir = filepath.Dir(path)
+	return test.Run()
+}
+
+func TestAProjectThatCannotBeMadeLeavesNothing(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, replace := range []string{"nowhere", "."} {
+		if _, problems, err := command(t, "", "new", "-replace", replace, "example.com/shop"); err == nil {
+			t.Fatalf("made with %s: %s", replace, problems)
+		}
+		if _, err := os.Stat("shop"); !os.IsNotExist(err) {
+			t.Errorf("-replace %s leaves a folder, so that a second try fails: %v", replace, err)
+		}
+	}
+}
+
+func TestANewProjectInAWorkspaceSaysHowToJoinIt(t *testing.T) {
+	checkout, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("go.work", []byte("go 1.26\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("GOWORK", "")
+	out, problems, err := command(t, "", "new", "-replace", checkout, "example.com/shop")
+	if err != nil || !strings.Contains(out, "go work use .") {
+		t.Fatalf("%v\n%s%s", err, out, problems)
+	}
+	for _, args := range [][]string{{"work", "use", "."}, {"test", "./..."}} {
+		cmd := exec.Command("go", args...)
+		cmd.Dir = "shop"
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("go %s: %v\n%s", args, err, out)
+		}
 	}
 }
 
@@ -122,6 +186,11 @@ func TestBench(t *testing.T) {
 func TestUsage(t *testing.T) {
 	if _, problems, err := command(t, ""); err == nil || !strings.Contains(problems, "usage:") {
 		t.Errorf("%v %q", err, problems)
+	}
+	for _, help := range []string{"help", "-h", "--help"} {
+		if _, problems, err := command(t, "", help); err != flag.ErrHelp || !strings.Contains(problems, "usage:") {
+			t.Errorf("%s: %v %q", help, err, problems)
+		}
 	}
 	if _, problems, err := command(t, "", "serve"); err == nil || !strings.Contains(err.Error(), `"serve"`) || !strings.Contains(problems, "usage:") {
 		t.Errorf("%v %q", err, problems)

@@ -1,19 +1,24 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"embed"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"text/template"
 )
 
 //go:embed project
 var project embed.FS
+
+const framework = "github.com/nextrush/nextrush"
 
 var moduleName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9._~/-]*$`)
 
@@ -27,37 +32,54 @@ func newProject(ctx context.Context, args []string, t terminal) error {
 		return err
 	}
 	if !moduleName.MatchString(name) {
-		return fmt.Errorf("new: %q is no name for a module: use one as in example.com/chat", name)
+		return fmt.Errorf("new: %q is not the name of a module: use one like example.com/chat", name)
 	}
-	dir := filepath.Base(name)
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		return fmt.Errorf("new: %w", err)
-	}
-	for _, file := range []string{"main.go", "main_test.go", "index.html"} {
-		if err := write(dir, file, name); err != nil {
-			return fmt.Errorf("new: %w", err)
-		}
-	}
-	steps := [][]string{{"mod", "init", name}, {"mod", "tidy"}}
+	steps := [][]string{{"get", framework + "@latest"}, {"mod", "tidy"}}
 	if *replace != "" {
 		path, err := filepath.Abs(*replace)
 		if err != nil {
 			return fmt.Errorf("new: %w", err)
 		}
-		edit := []string{"mod", "edit", "-require=github.com/nextrush/nextrush@v0.0.0", "-replace=github.com/nextrush/nextrush=" + path}
-		steps = [][]string{steps[0], edit, steps[1]}
+		steps[0] = []string{"mod", "edit", "-require=" + framework + "@v0.0.0", "-replace=" + framework + "=" + path}
 	}
-	for _, step := range steps {
-		if err := goTool(ctx, dir, t, step...).Run(); err != nil {
-			return fmt.Errorf("new: go %s: %w", step[1], err)
-		}
+	dir := filepath.Base(name)
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return fmt.Errorf("new: %w", err)
 	}
-	fmt.Fprintf(t.out, "%s is ready:\n  cd %s\n  go test ./...\n  go run .\n", name, dir)
+	if err := fill(ctx, dir, name, steps, t); err != nil {
+		return fmt.Errorf("new: %w", errors.Join(err, os.RemoveAll(dir)))
+	}
+	fmt.Fprintf(t.out, "%s is ready:\n  cd %s\n", name, dir)
+	if work, _ := goTool(ctx, dir, t, "env", "GOWORK").Output(); len(work) > len("off\n") {
+		fmt.Fprintf(t.out, "  go work use .    # for %s is in force there\n", bytes.TrimSpace(work))
+	}
+	fmt.Fprint(t.out, "  go test ./...\n  go run .\n")
 	return nil
 }
 
-// write fills in a file of the project. Its Go files are templates, so that
-// they are none of this module.
+// fill makes the module in a folder, and runs the steps in it.
+func fill(ctx context.Context, dir, module string, steps [][]string, t terminal) error {
+	if err := goTool(ctx, dir, t, "mod", "init", module).Run(); err != nil {
+		return fmt.Errorf("go mod init: %w", err)
+	}
+	for _, file := range []string{"main.go", "main_test.go", "index.html", "app.js", "style.css"} {
+		if err := write(dir, file, module); err != nil {
+			return err
+		}
+	}
+	for _, step := range steps {
+		err := goTool(ctx, dir, t, step...).Run()
+		if err != nil && step[0] == "get" {
+			return fmt.Errorf("go get: %w: to use a checkout, -replace DIR", err)
+		}
+		if err != nil {
+			return fmt.Errorf("go %s: %w", strings.Join(step[:2], " "), err)
+		}
+	}
+	return nil
+}
+
+// write fills in a file of the project.
 func write(dir, file, module string) error {
 	tmpl, err := template.New("").Delims("<<", ">>").ParseFS(project, "project/"+file+".tmpl")
 	if err != nil {
