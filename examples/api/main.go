@@ -1,10 +1,11 @@
 // Command api is a JSON API of typed handlers with a page that describes it.
 //
-//	cd examples/api && go run .
-//	open http://localhost:3000/docs
+//	go run ./examples/api
+//	# then open http://localhost:3000/docs
 package main
 
 import (
+	"flag"
 	"log"
 	"maps"
 	"net/http"
@@ -121,7 +122,9 @@ func (s *store) find(id int) (Book, error) {
 }
 
 func main() {
-	if err := newApp().Listen(":3000"); err != nil {
+	addr := flag.String("addr", ":3000", "address to listen on")
+	flag.Parse()
+	if err := newApp().Listen(*addr); err != nil {
 		log.Fatal(err)
 	}
 }

@@ -1,10 +1,11 @@
 // Command echo is the smallest server: it sends back what it is sent.
 //
 //	go run ./examples/echo
-//	# then connect to ws://localhost:3000/echo
+//	go run ./cmd/nextrush ws ws://localhost:3000/echo   # in a second terminal
 package main
 
 import (
+	"flag"
 	"log"
 
 	"github.com/nextrush/nextrush"
@@ -23,7 +24,9 @@ func newApp() *nextrush.App {
 }
 
 func main() {
-	if err := newApp().Listen(":3000"); err != nil {
+	addr := flag.String("addr", ":3000", "address to listen on")
+	flag.Parse()
+	if err := newApp().Listen(*addr); err != nil {
 		log.Fatal(err)
 	}
 }

@@ -1,13 +1,15 @@
 // Command plain uses the WebSocket engine with net/http alone.
 //
 //	go run ./examples/plain
-//	# then connect to ws://localhost:3000/echo
+//	go run ./cmd/nextrush ws ws://localhost:3000/echo   # in a second terminal
 package main
 
 import (
 	"context"
 	"errors"
+	"flag"
 	"log"
+	"net"
 	"net/http"
 	"os"
 	"os/signal"
@@ -32,8 +34,10 @@ func handler(srv *websocket.Server) http.Handler {
 }
 
 func main() {
+	addr := flag.String("addr", ":3000", "address to listen on")
+	flag.Parse()
 	sockets := websocket.NewServer(websocket.Options{})
-	server := &http.Server{Addr: ":3000", Handler: handler(sockets), ReadHeaderTimeout: 5 * time.Second}
+	server := &http.Server{Handler: handler(sockets), ReadHeaderTimeout: 5 * time.Second}
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -47,8 +51,12 @@ func main() {
 			log.Print(err)
 		}
 	}()
-	log.Print("listening on http://localhost:3000, socket at /echo")
-	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
+	ln, err := net.Listen("tcp", *addr)
+	if err != nil {
+		log.Fatal(err)
+	}
+	log.Printf("listening on %s, socket at /echo", ln.Addr())
+	if err := server.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
 		log.Fatal(err)
 	}
 	<-done

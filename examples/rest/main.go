@@ -5,6 +5,7 @@
 package main
 
 import (
+	"flag"
 	"log"
 	"maps"
 	"net/http"
@@ -121,7 +122,9 @@ func (s *store) with(c *nextrush.Context, f func(Book) error) error {
 }
 
 func main() {
-	if err := newApp().Listen(":3000"); err != nil {
+	addr := flag.String("addr", ":3000", "address to listen on")
+	flag.Parse()
+	if err := newApp().Listen(*addr); err != nil {
 		log.Fatal(err)
 	}
 }
