@@ -28,8 +28,13 @@ type program struct {
 
 func build(t *testing.T, example string) string {
 	t.Helper()
-	bin := filepath.Join(t.TempDir(), filepath.Base(example))
-	cmd := exec.Command("go", "build", "-o", bin, "github.com/nextrush/nextrush/examples/"+example)
+	return buildPackage(t, "github.com/nextrush/nextrush/examples/"+example)
+}
+
+func buildPackage(t *testing.T, path string) string {
+	t.Helper()
+	bin := filepath.Join(t.TempDir(), filepath.Base(path))
+	cmd := exec.Command("go", "build", "-o", bin, path)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -79,6 +84,16 @@ func freeAddress(t *testing.T) string {
 	return l.Addr().String()
 }
 
+// serve runs an example until the test ends, and returns its address.
+func serve(t *testing.T, example string) string {
+	t.Helper()
+	addr := freeAddress(t)
+	server := &program{t: t, bin: build(t, example), args: []string{"-addr", addr}}
+	server.start()
+	t.Cleanup(server.stop)
+	return addr
+}
+
 // browser starts Chromium and gives a context for its first tab.
 func browser(t *testing.T) context.Context {
 	t.Helper()
@@ -87,7 +102,7 @@ func browser(t *testing.T) context.Context {
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true))
 	ctx, cancel := chromedp.NewExecAllocator(t.Context(), opts...)
 	t.Cleanup(cancel)
-	ctx, cancel = context.WithTimeout(ctx, 90*time.Second)
+	ctx, cancel = context.WithTimeout(ctx, 5*time.Minute)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
 	t.Cleanup(cancel)
@@ -103,7 +118,7 @@ func run(t *testing.T, ctx context.Context, what string, actions ...chromedp.Act
 
 // sees waits until the element's text holds a string.
 func sees(selector, text string) chromedp.Action {
-	js := fmt.Sprintf(`document.querySelector(%q).textContent.includes(%q)`, selector, text)
+	js := fmt.Sprintf(`document.querySelector(%q)?.textContent.includes(%q)`, selector, text)
 	return chromedp.Poll(js, nil, chromedp.WithPollingInterval(50*time.Millisecond), chromedp.WithPollingTimeout(40*time.Second))
 }
 
@@ -122,25 +137,32 @@ func keepScreenshot(t *testing.T, ctx context.Context, name string) {
 	}
 }
 
+// enter opens the chat in a tab, and lets somebody into the room "tea".
+func enter(t *testing.T, tab context.Context, addr, name string) {
+	t.Helper()
+	run(t, tab, name+" enters", chromedp.Navigate("http://"+addr+"/?room=tea"), chromedp.Evaluate(`document.querySelector("[name=name]").value = ""`, nil),
+		chromedp.SendKeys("[name=name]", name+"\r"), sees("#status", "connected"))
+}
+
 func TestTwoBrowsersTalkAndComeBackAfterARestart(t *testing.T) {
 	addr := freeAddress(t)
 	server := &program{t: t, bin: build(t, "chat"), args: []string{"-addr", addr}}
 	server.start()
 
 	ann := browser(t)
-	url := "http://" + addr + "/?room=tea&name="
-	run(t, ann, "ann joins", chromedp.Navigate(url+"Ann"), sees("#status", "connected"))
+	enter(t, ann, addr, "Ann")
 	bob, cancel := chromedp.NewContext(ann)
 	defer cancel()
-	run(t, bob, "bob joins", chromedp.Navigate(url+"Bob"), sees("#count", "2 people"), sees("#people", "Ann"))
+	enter(t, bob, addr, "Bob")
+	run(t, bob, "bob sees ann", sees("#count", "2 people"), sees("#people", "Ann"))
 
-	run(t, ann, "ann speaks", chromedp.SendKeys("#say input", "Hello, Bob!\r"), sees("#log", "Hello, Bob!"))
+	run(t, ann, "ann speaks", sees("#log", "Bob joined"), chromedp.SendKeys("#say input", "Hello, Bob!\r"), sees("#log", "Hello, Bob!"))
 	run(t, bob, "bob reads and answers", sees("#log", "Hello, Bob!"), chromedp.SendKeys("#say input", "Hi Ann, <b>tea</b>?\r"))
 	run(t, ann, "ann reads", sees("#log", "Hi Ann, <b>tea</b>?"))
 	keepScreenshot(t, ann, "chat")
 
 	server.stop()
-	run(t, ann, "ann sees the loss", sees("#log", "Connection lost"))
+	run(t, ann, "ann sees the loss", sees("#log", "Connection lost"), sees("#count", "0 people"))
 	server.start()
 	run(t, ann, "ann comes back", sees("#log", "Connected again"), sees("#count", "2 people"))
 	run(t, bob, "bob comes back", sees("#status", "connected"), chromedp.SendKeys("#say input", "Still there?\r"))
@@ -149,23 +171,44 @@ func TestTwoBrowsersTalkAndComeBackAfterARestart(t *testing.T) {
 	server.stop()
 }
 
+func TestPeopleComeAndGo(t *testing.T) {
+	addr := serve(t, "chat")
+	ann := browser(t)
+	enter(t, ann, addr, "Ann")
+	other, closeTab := chromedp.NewContext(ann)
+	defer closeTab()
+	enter(t, other, addr, "Ann")
+	run(t, ann, "two of one name", sees("#count", "2 people"), sees("#people", "Ann #"), sees("#log", "joined"))
+	run(t, other, "the other speaks", chromedp.SendKeys("#say input", "I am the other\r"), sees("#log", "I am the other"))
+	run(t, ann, "who spoke", sees("#log .who", "Ann #"))
+
+	run(t, other, "the other leaves by the button", chromedp.Click("#leave"), chromedp.WaitVisible("#door"))
+	run(t, ann, "alone", sees("#count", "1 person here"), sees("#log", "left"))
+	enter(t, other, addr, "Bob")
+	run(t, ann, "bob", sees("#count", "2 people"), sees("#log", "Bob joined"))
+	closeTab()
+	run(t, ann, "alone again", sees("#count", "1 person here"), sees("#log", "Bob left"))
+
+	run(t, ann, "a reload", chromedp.Reload(), sees("#status", "connected"), sees("#count", "1 person here"),
+		sees("#log", "I am the other"), sees("#log", "You joined"))
+	run(t, ann, "ann leaves and comes back at once", chromedp.Click("#leave"), chromedp.SendKeys("[name=name]", "\r"),
+		sees("#status", "connected"), sees("#count", "1 person here"))
+}
+
 func TestDemoPageEchoes(t *testing.T) {
-	bin := build(t, "demo")
-	server := &program{t: t, bin: bin}
-	server.start()
+	addr := serve(t, "demo")
 	ctx := browser(t)
-	run(t, ctx, "demo", chromedp.Navigate("http://localhost:3001/"), sees("#log", "welcome"),
+	run(t, ctx, "demo", chromedp.Navigate("http://"+addr), sees("#log", "welcome"),
 		chromedp.Click("#form button"), sees("#log", `← {"type":"echo","text":"Hello, socket"`),
 		chromedp.Click("#ping"), sees("#log", `"pong"`),
 		chromedp.Click("#unknown"), sees("#log", "unknown message type"), sees("#stats", "connections"))
 	keepScreenshot(t, ctx, "demo")
-	client := exec.Command("go", "run", "github.com/nextrush/nextrush/examples/demo/client")
+	client := exec.Command("go", "run", "github.com/nextrush/nextrush/examples/demo/client", addr)
 	if out, err := client.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
-	resp, err := http.Get("http://localhost:3001/api/websocket/stats")
+	resp, err := http.Get("http://" + addr + "/api/websocket/stats")
 	if err != nil || resp.StatusCode != http.StatusOK {
 		t.Errorf("statistics: %v %v", resp, err)
 	}
-	server.stop()
 }

@@ -1,0 +1,57 @@
+package e2e
+
+import (
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/chromedp"
+)
+
+// generate has the command make a project, and builds it.
+func generate(t *testing.T) string {
+	t.Helper()
+	checkout, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := buildPackage(t, "github.com/nextrush/nextrush/cmd/nextrush")
+	dir := t.TempDir()
+	t.Setenv("GOWORK", "off")
+	t.Setenv("GOFLAGS", "-mod=mod")
+	for _, step := range []*exec.Cmd{
+		{Path: command, Args: []string{command, "new", "-replace", checkout, "example.com/shop"}, Dir: dir},
+		exec.Command("go", "build", "-C", filepath.Join(dir, "shop"), "-o", "../program", "."),
+	} {
+		if out, err := step.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+	}
+	return filepath.Join(dir, "program")
+}
+
+// TestANewProjectsPageWorks uses the page as it comes, under middleware.Production
+// and over plain HTTP.
+func TestANewProjectsPageWorks(t *testing.T) {
+	addr := freeAddress(t)
+	server := &program{t: t, bin: generate(t), args: []string{"-addr", addr}}
+	server.start()
+	ctx := browser(t)
+	run(t, ctx, "start", log.Enable(), network.Enable())
+	said := complaints(ctx)
+	run(t, ctx, "the page", chromedp.Navigate("http://"+addr), sees("h1", "example.com/shop"), sees("#state", "connected"),
+		chromedp.SendKeys("#text", "<b>hello</b>\r"), sees("#log", "<b>hello</b>"))
+	inspect(t, ctx, "new")
+	want := []string{"#text", "#send"}
+	if reached := tab(t, ctx, len(want)); !slices.Equal(reached, want) {
+		t.Errorf("Tab reaches %q, want %q", reached, want)
+	}
+	for _, s := range said() {
+		t.Errorf("the browser says %s", s)
+	}
+	server.stop()
+	run(t, ctx, "the end", sees("#state", "has ended"))
+}
