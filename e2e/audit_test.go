@@ -99,7 +99,7 @@ func TestPagesAreReadableAndUsedByKeyboard(t *testing.T) {
 	addresses := map[string]string{}
 	for _, p := range pages {
 		if addresses[p.example] == "" {
-			addresses[p.example] = serve(t, p.example)
+			addresses[p.example] = serve(t, p.example).addr
 		}
 		said := complaints(ctx)
 		name := p.example + p.path

@@ -4,9 +4,9 @@ package e2e
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -18,11 +18,13 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// program is an example that runs as a process of its own.
+// program is an example that runs as a process of its own, on a port that the
+// system chooses at the first start, and on the same at the next.
 type program struct {
 	t    *testing.T
 	bin  string
 	args []string
+	addr string
 	cmd  *exec.Cmd
 }
 
@@ -41,10 +43,10 @@ func buildPackage(t *testing.T, path string) string {
 	return bin
 }
 
-// start runs the program and waits until it says that it listens.
+// start runs the program and waits until it says where it listens.
 func (p *program) start() {
 	p.t.Helper()
-	p.cmd = exec.Command(p.bin, p.args...)
+	p.cmd = exec.Command(p.bin, append(p.args, "-addr", cmp.Or(p.addr, "127.0.0.1:0"))...)
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {
 		p.t.Fatal(err)
@@ -54,7 +56,8 @@ func (p *program) start() {
 	}
 	lines := bufio.NewScanner(stderr)
 	for lines.Scan() {
-		if strings.Contains(lines.Text(), "listening") {
+		if _, addr, ok := strings.Cut(lines.Text(), "listening url=http://"); ok {
+			p.addr = addr
 			go func() {
 				for lines.Scan() {
 				}
@@ -65,33 +68,25 @@ func (p *program) start() {
 	p.t.Fatal("the program ended before it listened")
 }
 
-// stop asks the program to end and waits until it has.
+// stop asks the program to end and waits until it has, unless it has already.
 func (p *program) stop() {
 	p.t.Helper()
+	if p.cmd.ProcessState != nil {
+		return
+	}
 	p.cmd.Process.Signal(os.Interrupt)
 	if err := p.cmd.Wait(); err != nil {
 		p.t.Errorf("the program did not end well: %v", err)
 	}
 }
 
-func freeAddress(t *testing.T) string {
+// serve runs an example until the test ends.
+func serve(t *testing.T, example string, args ...string) *program {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
-// serve runs an example until the test ends, and returns its address.
-func serve(t *testing.T, example string) string {
-	t.Helper()
-	addr := freeAddress(t)
-	server := &program{t: t, bin: build(t, example), args: []string{"-addr", addr}}
-	server.start()
-	t.Cleanup(server.stop)
-	return addr
+	p := &program{t: t, bin: build(t, example), args: args}
+	p.start()
+	t.Cleanup(p.stop)
+	return p
 }
 
 // browser starts Chromium and gives a context for its first tab.
@@ -100,6 +95,10 @@ func browser(t *testing.T) context.Context {
 	opts := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.WindowSize(1000, 700),
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true))
+	// Debian's name for it. Without that, chromedp looks for others.
+	if path, err := exec.LookPath("chromium"); err == nil {
+		opts = append(opts, chromedp.ExecPath(path))
+	}
 	ctx, cancel := chromedp.NewExecAllocator(t.Context(), opts...)
 	t.Cleanup(cancel)
 	ctx, cancel = context.WithTimeout(ctx, 5*time.Minute)
@@ -145,10 +144,8 @@ func enter(t *testing.T, tab context.Context, addr, name string) {
 }
 
 func TestTwoBrowsersTalkAndComeBackAfterARestart(t *testing.T) {
-	addr := freeAddress(t)
-	server := &program{t: t, bin: build(t, "chat"), args: []string{"-addr", addr}}
-	server.start()
-
+	server := serve(t, "chat")
+	addr := server.addr
 	ann := browser(t)
 	enter(t, ann, addr, "Ann")
 	bob, cancel := chromedp.NewContext(ann)
@@ -168,11 +165,10 @@ func TestTwoBrowsersTalkAndComeBackAfterARestart(t *testing.T) {
 	run(t, bob, "bob comes back", sees("#status", "connected"), chromedp.SendKeys("#say input", "Still there?\r"))
 	run(t, ann, "ann reads again", sees("#log", "Still there?"))
 	keepScreenshot(t, bob, "chat-again")
-	server.stop()
 }
 
 func TestPeopleComeAndGo(t *testing.T) {
-	addr := serve(t, "chat")
+	addr := serve(t, "chat").addr
 	ann := browser(t)
 	enter(t, ann, addr, "Ann")
 	other, closeTab := chromedp.NewContext(ann)
@@ -196,7 +192,7 @@ func TestPeopleComeAndGo(t *testing.T) {
 }
 
 func TestDemoPageEchoes(t *testing.T) {
-	addr := serve(t, "demo")
+	addr := serve(t, "demo").addr
 	ctx := browser(t)
 	run(t, ctx, "demo", chromedp.Navigate("http://"+addr), sees("#log", "welcome"),
 		chromedp.Click("#form button"), sees("#log", `← {"type":"echo","text":"Hello, socket"`),

@@ -36,13 +36,12 @@ func generate(t *testing.T) string {
 // TestANewProjectsPageWorks uses the page as it comes, under middleware.Production
 // and over plain HTTP.
 func TestANewProjectsPageWorks(t *testing.T) {
-	addr := freeAddress(t)
-	server := &program{t: t, bin: generate(t), args: []string{"-addr", addr}}
+	server := &program{t: t, bin: generate(t)}
 	server.start()
 	ctx := browser(t)
 	run(t, ctx, "start", log.Enable(), network.Enable())
 	said := complaints(ctx)
-	run(t, ctx, "the page", chromedp.Navigate("http://"+addr), sees("h1", "example.com/shop"), sees("#state", "connected"),
+	run(t, ctx, "the page", chromedp.Navigate("http://"+server.addr), sees("h1", "example.com/shop"), sees("#state", "connected"),
 		chromedp.SendKeys("#text", "<b>hello</b>\r"), sees("#log", "<b>hello</b>"))
 	inspect(t, ctx, "new")
 	want := []string{"#text", "#send"}

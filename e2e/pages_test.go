@@ -30,14 +30,13 @@ func paint(t *testing.T, path string) {
 }
 
 func TestPicturesAreUploadedAndShown(t *testing.T) {
-	dir, addr := t.TempDir(), freeAddress(t)
+	dir := t.TempDir()
 	good, bad := filepath.Join(dir, "good.png"), filepath.Join(dir, "bad.png")
 	paint(t, good)
 	if err := os.WriteFile(bad, []byte("<script>alert(1)</script>"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	server := &program{t: t, bin: build(t, "upload"), args: []string{"-addr", addr, "-dir", filepath.Join(dir, "kept")}}
-	server.start()
+	addr := serve(t, "upload", "-dir", filepath.Join(dir, "kept")).addr
 	ctx := browser(t)
 	const shown = `[...document.querySelectorAll("#pictures img")].filter((i) => i.naturalWidth === 320).length === 2`
 	run(t, ctx, "two pictures", chromedp.Navigate("http://"+addr), chromedp.SetUploadFiles("#files", []string{good, good}),
@@ -45,13 +44,10 @@ func TestPicturesAreUploadedAndShown(t *testing.T) {
 	run(t, ctx, "no picture", chromedp.SetUploadFiles("#files", []string{bad}), sees("#state", "Not uploaded: "))
 	keepScreenshot(t, ctx, "upload")
 	run(t, ctx, "after a reload", chromedp.Reload(), chromedp.Poll(shown, nil))
-	server.stop()
 }
 
 func TestFrontEndRoutesSurviveAReload(t *testing.T) {
-	addr := freeAddress(t)
-	server := &program{t: t, bin: build(t, "spa"), args: []string{"-addr", addr}}
-	server.start()
+	addr := serve(t, "spa").addr
 	ctx := browser(t)
 	run(t, ctx, "a note", chromedp.Navigate("http://"+addr), sees("main", "There are none yet"),
 		chromedp.Click(`a[href="/new"]`), chromedp.SendKeys("form input", "Shopping"), chromedp.SendKeys("textarea", "milk, <b>tea</b>"),
@@ -65,5 +61,4 @@ func TestFrontEndRoutesSurviveAReload(t *testing.T) {
 		chromedp.Click(`a[href="/"]`), chromedp.Click(`a[href="/notes/1"]`), sees("h1", "Shopping"))
 	keepScreenshot(t, ctx, "spa")
 	run(t, ctx, "no such note", chromedp.Navigate("http://"+addr+"/notes/2"), sees("main", "there is no such note"))
-	server.stop()
 }
