@@ -172,7 +172,7 @@ func TestTheEndOfInputIsTheEnd(t *testing.T) {
 func TestBench(t *testing.T) {
 	address := server(t)
 	for _, url := range []string{"http" + address, "ws" + address + "/ws"} {
-		out, problems, err := command(t, "", "bench", "-conns", "3", "-duration", "100ms", url)
+		out, problems, err := command(t, "", "bench", "-conns", "3", "-duration", "2s", url)
 		if err != nil || !strings.Contains(out, "a second") || !strings.Contains(out, "99.0 % within") {
 			t.Errorf("%s: %v\n%s%s", url, err, out, problems)
 		}
