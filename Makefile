@@ -5,9 +5,9 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 MODULES = . $(patsubst %/,%,$(dir $(wildcard */go.mod */*/go.mod */*/*/go.mod)))
 TARGETS = darwin/arm64 windows/amd64 linux/arm64 linux/386
 
-.PHONY: test lint unit redis cross browser fuzz
+.PHONY: test lint unit redis cross e2e fuzz
 
-test: lint unit cross browser
+test: lint unit cross e2e
 
 lint:
 	@test -z "$$(gofmt -l .)" || { echo "not gofmt'd:"; gofmt -l .; exit 1; }
@@ -26,8 +26,12 @@ redis:
 cross:
 	@for t in $(TARGETS); do echo "build $$t"; GOOS=$${t%/*} GOARCH=$${t#*/} $(GO) build ./... || exit 1; done
 
-browser:
-	@command -v chromium >/dev/null || { apt-get update -q && apt-get install -qy chromium; }
+# The tests of e2e run these programs, each in the Debian package behind the colon.
+E2E_PROGRAMS = chromium:chromium nginx:nginx-light caddy:caddy npm:npm systemd-analyze:systemd
+e2e:
+	@for p in $(E2E_PROGRAMS); do \
+		command -v $${p%:*} >/dev/null || { apt-get update -q && apt-get install -qy $${p#*:}; } || exit 1; \
+	done
 	cd e2e && $(GO) test -race -count=1 ./...
 
 # make fuzz FUZZTIME=10m runs every fuzz target that long.

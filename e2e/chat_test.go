@@ -1,5 +1,5 @@
-// Package e2e drives the pages of examples in headless Chromium, and an app with
-// everything on at once.
+// Package e2e drives the pages of examples in headless Chromium, an app with
+// everything on at once, and the programs that the guides configure.
 package e2e
 
 import (

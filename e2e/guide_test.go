@@ -1,0 +1,109 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nextrush/nextrush"
+)
+
+// patience tells a program that is slow from one that will never answer.
+const patience = 60 * time.Second
+
+// serve serves the app on a free port until the test ends.
+func serve(t *testing.T, app *nextrush.App) (addr string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- app.Serve(l) }()
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		defer cancel()
+		if err := app.Shutdown(ctx); err != nil {
+			t.Error(err)
+		}
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+	})
+	return l.Addr().String()
+}
+
+// block is the one block of a language in a page of the guides.
+func block(t *testing.T, page, language string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "docs", page))
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts := strings.Split(string(text), "```"+language+"\n")
+	if len(parts) != 2 {
+		t.Fatalf("%s has %d blocks of %s, want 1", page, len(parts)-1, language)
+	}
+	code, _, _ := strings.Cut(parts[1], "```")
+	return code
+}
+
+// adapt replaces what depends on the machine. Each old text has to be there.
+func adapt(t *testing.T, config string, oldNew ...string) string {
+	t.Helper()
+	for i := 0; i < len(oldNew); i += 2 {
+		if !strings.Contains(config, oldNew[i]) {
+			t.Fatalf("the block in the guide has no %q:\n%s", oldNew[i], config)
+		}
+	}
+	return strings.NewReplacer(oldNew...).Replace(config)
+}
+
+func write(t *testing.T, name, text string) {
+	t.Helper()
+	if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// launch starts a program that ends with the test, and waits until it takes
+// connections.
+func launch(t *testing.T, addr string, cmd *exec.Cmd) {
+	t.Helper()
+	var output bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &output, &output
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() { cmd.Wait(); close(ended) }()
+	t.Cleanup(func() {
+		cmd.Process.Signal(os.Interrupt)
+		<-ended
+		if t.Failed() {
+			t.Logf("%s said:\n%s", cmd.Path, &output)
+		}
+	})
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	late := time.After(patience)
+	for {
+		if conn, err := net.Dial("tcp", addr); err == nil {
+			conn.Close()
+			return
+		}
+		select {
+		case <-ended:
+			t.Fatalf("%s ended", cmd.Path)
+		case <-late:
+			t.Fatalf("%s does not listen on %s", cmd.Path, addr)
+		case <-tick.C:
+		}
+	}
+}
