@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -72,20 +74,23 @@ func write(t *testing.T, name, text string) {
 	}
 }
 
-// launch starts a program that ends with the test, and waits until it takes
-// connections.
-func launch(t *testing.T, addr string, cmd *exec.Cmd) {
+// launch starts a program and waits until it takes connections. stop ends it by
+// SIGTERM, as the end of the test does.
+func launch(t *testing.T, addr string, cmd *exec.Cmd) (stop func() error) {
 	t.Helper()
 	var output bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &output
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	ended := make(chan struct{})
-	go func() { cmd.Wait(); close(ended) }()
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	stop = sync.OnceValue(func() error {
+		cmd.Process.Signal(syscall.SIGTERM)
+		return <-ended
+	})
 	t.Cleanup(func() {
-		cmd.Process.Signal(os.Interrupt)
-		<-ended
+		stop()
 		if t.Failed() {
 			t.Logf("%s said:\n%s", cmd.Path, &output)
 		}
@@ -96,14 +101,24 @@ func launch(t *testing.T, addr string, cmd *exec.Cmd) {
 	for {
 		if conn, err := net.Dial("tcp", addr); err == nil {
 			conn.Close()
-			return
+			return stop
 		}
 		select {
-		case <-ended:
-			t.Fatalf("%s ended", cmd.Path)
+		case err := <-ended:
+			ended <- err
+			t.Fatalf("%s ended: %v", cmd.Path, err)
 		case <-late:
 			t.Fatalf("%s does not listen on %s", cmd.Path, addr)
 		case <-tick.C:
 		}
+	}
+}
+
+func shell(t *testing.T, dir, line string) {
+	t.Helper()
+	cmd := exec.Command("sh", "-c", line)
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", line, err, out)
 	}
 }

@@ -28,27 +28,28 @@ import (
 )
 
 // behind is an app that tells what it knows of its client through a proxy.
-func behind(t *testing.T) (addr string) {
+func behind(t *testing.T, trusted ...string) (addr string) {
 	t.Helper()
 	app := nextrush.New(nextrush.Options{
-		TrustedProxies: []string{"127.0.0.1"}, Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
+		TrustedProxies: trusted, Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	})
 	app.Use(middleware.CSRF())
 	app.EnableWebSocket(websocket.Options{})
-	app.Get("/", func(c *nextrush.Context) error {
+	api := app.Group("/api")
+	api.Get("/page", func(c *nextrush.Context) error {
 		return c.Text(c.IP() + " " + c.Scheme() + "://" + c.Host() + "/")
 	})
-	app.Post("/form", func(c *nextrush.Context) error {
+	api.Post("/form", func(c *nextrush.Context) error {
 		return c.Redirect(c.Scheme()+"://"+c.Host()+"/", http.StatusSeeOther)
 	})
-	app.Post("/upload", middleware.BodyLimit(8<<20), func(c *nextrush.Context) error {
+	api.Post("/upload", middleware.BodyLimit(8<<20), func(c *nextrush.Context) error {
 		body, err := c.Body()
 		if err != nil {
 			return err
 		}
 		return c.Text(fmt.Sprint(len(body)))
 	})
-	app.Get("/events", func(c *nextrush.Context) error {
+	api.Get("/events", func(c *nextrush.Context) error {
 		return c.SSE(func(s *nextrush.SSE) error {
 			s.Send("first")
 			<-s.Context().Done()
@@ -93,30 +94,35 @@ func certificate(t *testing.T, dir string) (certFile, keyFile string, roots *x50
 	return certFile, keyFile, roots
 }
 
-// visitor is a client at an address other than the proxy's. To it app.example is
-// the proxy.
+// visitor is a client of an app behind a proxy.
 type visitor struct {
 	origin string
+	ip     string
 	dial   func(ctx context.Context, network, addr string) (net.Conn, error)
 	tls    *tls.Config
 	http   *http.Client
 }
 
-const visitorIP = "127.0.0.2"
-
+// newVisitor makes one at an address other than the proxy's. To it app.example is
+// the proxy.
 func newVisitor(t *testing.T, proxy string, roots *x509.CertPool, http2 bool) *visitor {
 	t.Helper()
 	_, port, _ := net.SplitHostPort(proxy)
-	v := &visitor{origin: "https://app.example:" + port, tls: &tls.Config{RootCAs: roots}}
-	dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(visitorIP)}}
+	v := &visitor{origin: "https://app.example:" + port, ip: "127.0.0.2", tls: &tls.Config{RootCAs: roots}}
+	dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(v.ip)}}
 	v.dial = func(ctx context.Context, _, _ string) (net.Conn, error) { return dialer.DialContext(ctx, "tcp", proxy) }
 	transport := &http.Transport{DialContext: v.dial, TLSClientConfig: v.tls.Clone(), ForceAttemptHTTP2: http2}
 	t.Cleanup(transport.CloseIdleConnections)
-	v.http = &http.Client{
+	v.http = client(transport)
+	return v
+}
+
+// client shows redirects.
+func client(transport http.RoundTripper) *http.Client {
+	return &http.Client{
 		Transport: transport, Timeout: patience,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	return v
 }
 
 // do sends a request as a page of the app does, in a browser without
@@ -146,27 +152,27 @@ func TestProxiesOfTheGuide(t *testing.T) {
 		"nginx": startNginx, "caddy": startCaddy,
 	} {
 		t.Run(name, func(t *testing.T) {
-			v, proto := start(t, behind(t))
-			seesItsApp(t, v, proto)
+			v, proto := start(t, behind(t, "127.0.0.1"))
+			v.seesItsApp(t, proto)
 		})
 	}
 }
 
-func seesItsApp(t *testing.T, v *visitor, proto string) {
-	page := v.do(t, "GET", "/", "")
+func (v *visitor) seesItsApp(t *testing.T, proto string) {
+	page := v.do(t, "GET", "/api/page", "")
 	text, _ := io.ReadAll(page.Body)
-	if want := visitorIP + " " + v.origin + "/"; string(text) != want || page.Proto != proto {
+	if want := v.ip + " " + v.origin + "/"; string(text) != want || page.Proto != proto {
 		t.Errorf("page: %d %s %q, want %s %q", page.StatusCode, page.Proto, text, proto, want)
 	}
-	form := v.do(t, "POST", "/form", "a=b")
+	form := v.do(t, "POST", "/api/form", "a=b")
 	if got := form.Header.Get("Location"); form.StatusCode != http.StatusSeeOther || got != v.origin+"/" {
 		t.Errorf("form: %d to %q", form.StatusCode, got)
 	}
-	upload := v.do(t, "POST", "/upload", strings.Repeat("x", 5_000_000))
+	upload := v.do(t, "POST", "/api/upload", strings.Repeat("x", 5_000_000))
 	if text, _ := io.ReadAll(upload.Body); string(text) != "5000000" {
 		t.Errorf("upload: %d %.200q", upload.StatusCode, text)
 	}
-	events := bufio.NewScanner(v.do(t, "GET", "/events", "").Body)
+	events := bufio.NewScanner(v.do(t, "GET", "/api/events", "").Body)
 	for events.Scan() && events.Text() != "data: first" {
 	}
 	if events.Err() != nil || events.Text() != "data: first" {
@@ -180,7 +186,7 @@ func seesItsApp(t *testing.T, v *visitor, proto string) {
 func (v *visitor) talks(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	s, err := websocket.Dial(ctx, "wss"+strings.TrimPrefix(v.origin, "https")+"/ws", &websocket.DialOptions{
+	s, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(v.origin, "http")+"/ws", &websocket.DialOptions{
 		Header: http.Header{"Origin": {v.origin}}, TLSConfig: v.tls, NetDial: v.dial,
 	})
 	if err != nil {
@@ -188,7 +194,7 @@ func (v *visitor) talks(t *testing.T) {
 	}
 	defer s.Close(websocket.StatusNormalClosure, "")
 	s.Send("hello")
-	for _, want := range []string{visitorIP, "hello"} {
+	for _, want := range []string{v.ip, "hello"} {
 		m, err := s.Receive(ctx)
 		if err != nil || m.Text() != want {
 			t.Fatalf("socket got %q, %v, want %q", m.Text(), err, want)
@@ -222,7 +228,7 @@ func startNginx(t *testing.T, app string) (v *visitor, proto string) {
 	if got := res.Header.Get("Location"); got != "https://app.example/a?b=c" {
 		t.Errorf("plain http: %d to %q", res.StatusCode, got)
 	}
-	seesItsApp(t, newVisitor(t, addr, roots, false), "HTTP/1.1")
+	newVisitor(t, addr, roots, false).seesItsApp(t, "HTTP/1.1")
 	return newVisitor(t, addr, roots, true), "HTTP/2.0"
 }
 
