@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"strings"
 	"testing"
 )
 
@@ -41,6 +42,41 @@ func TestNamesInTheGuidesExist(t *testing.T) {
 			}
 		}
 	}
+}
+
+var (
+	link    = regexp.MustCompile(`\]\(([\w./-]*)(#[^)]*)?\)`)
+	heading = regexp.MustCompile(`(?m)^#+ (.*)$`)
+	silent  = regexp.MustCompile(`[^a-z0-9 -]`) // what an anchor leaves out
+)
+
+func TestLinksInTheGuidesLeadSomewhere(t *testing.T) {
+	for _, page := range append(pages(t), "CONTRIBUTING.md") {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range link.FindAllStringSubmatch(string(text), -1) {
+			target := page
+			if m[1] != "" {
+				target = filepath.Join(filepath.Dir(page), m[1])
+			}
+			there, err := os.ReadFile(target)
+			if err != nil || !hasAnchor(string(there), m[2]) {
+				t.Errorf("%s links to %s%s, which is not there", page, m[1], m[2])
+			}
+		}
+	}
+}
+
+func hasAnchor(text, anchor string) bool {
+	for _, h := range heading.FindAllStringSubmatch(text, -1) {
+		name := silent.ReplaceAllString(strings.ToLower(h[1]), "")
+		if anchor == "#"+strings.ReplaceAll(name, " ", "-") {
+			return true
+		}
+	}
+	return anchor == ""
 }
 
 func pages(t *testing.T) []string {
