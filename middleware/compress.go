@@ -48,10 +48,10 @@ func Compress(opts ...CompressOptions) nextrush.Handler {
 	return func(c *nextrush.Context) error {
 		c.Vary("Accept-Encoding")
 		encoding := c.AcceptsEncoding("zstd", "gzip")
-		if encoding == "" || c.Method() == http.MethodHead || c.Header("Upgrade") != "" {
+		if encoding == "" || c.Header("Upgrade") != "" {
 			return c.Next()
 		}
-		w := &compressWriter{ResponseWriter: c.Writer(), options: &o, encoding: encoding}
+		w := &compressWriter{ResponseWriter: c.Writer(), options: &o, encoding: encoding, head: c.Method() == http.MethodHead}
 		c.SetWriter(w)
 		defer func() {
 			c.SetWriter(w.ResponseWriter)
@@ -85,6 +85,7 @@ type compressWriter struct {
 	http.ResponseWriter
 	options  *CompressOptions
 	encoding string
+	head     bool // of a HEAD, of which the handler may leave out the content
 	state    int
 	status   int
 	held     []byte
@@ -203,10 +204,8 @@ func (w *compressWriter) begin(next []byte) error {
 	if !w.options.compressible(h.Get("Content-Type")) {
 		return w.passOn()
 	}
-	h.Del("Content-Length")
-	h.Del("Accept-Ranges")
 	h.Set("Content-Encoding", w.encoding)
-	w.weakenETag()
+	w.forgetBytes()
 	w.state = compressed
 	w.ResponseWriter.WriteHeader(w.status)
 	w.encoder = encoders(w.encoding).Get().(encoder)
@@ -214,6 +213,24 @@ func (w *compressWriter) begin(next []byte) error {
 	_, err := w.encoder.Write(w.held)
 	w.held = nil
 	return err
+}
+
+// forgetBytes takes from the header what it says of the bytes that the handler has.
+func (w *compressWriter) forgetBytes() {
+	w.Header().Del("Content-Length")
+	w.Header().Del("Accept-Ranges")
+	w.weakenETag()
+}
+
+// foresee gives a HEAD without content the header of the GET (RFC 9110 §9.3.2): that
+// is compressed if its content is large enough and has a type that eligible has let
+// through, and may be if the header does not tell.
+func (w *compressWriter) foresee() {
+	h := w.Header()
+	if h.Get("Content-Length") != "" && h.Get("Content-Type") != "" {
+		h.Set("Content-Encoding", w.encoding)
+	}
+	w.forgetBytes()
 }
 
 func (w *compressWriter) passOn() error {
@@ -255,6 +272,9 @@ func (w *compressWriter) Discard() {
 func (w *compressWriter) finish() error {
 	switch w.state {
 	case holding: // smaller than MinSize
+		if w.head && len(w.held) == 0 {
+			w.foresee()
+		}
 		return w.passOn()
 	case compressed:
 		return w.encoder.Close()

@@ -176,6 +176,8 @@ func (w *etagWriter) finish(r *http.Request) error {
 		h.Set("ETag", `"`+base64.RawURLEncoding.EncodeToString(sum[:16])+`"`)
 	}
 	h.Del("Content-Length")
-	nextrush.ServeContent(w.ResponseWriter, r, "", time.Time{}, bytes.NewReader(w.body.Bytes()))
+	get := r.WithContext(r.Context())
+	get.Method = http.MethodGet // the writers before find out of the body what a HEAD promises
+	nextrush.ServeContent(w.ResponseWriter, get, "", time.Time{}, bytes.NewReader(w.body.Bytes()))
 	return nil
 }
