@@ -174,7 +174,7 @@ func (a *App) answer(w http.ResponseWriter, r *http.Request) {
 		t = a.buildTable()
 	}
 	if ranges := r.Header["Range"]; ranges != nil {
-		r = dropManyRanges(r, ranges)
+		r = dropRanges(r, ranges)
 	}
 	c := newContext(a, w, r)
 	if r.Body != nil && r.Body != http.NoBody && a.opts.BodyLimit > 0 {

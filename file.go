@@ -26,8 +26,7 @@ func (c *Context) File(path string) error {
 	if !info.Mode().IsRegular() {
 		return NewError(http.StatusNotFound)
 	}
-	ServeContent(c.w, c.req, info.Name(), info.ModTime(), f)
-	return nil
+	return c.ServeContent(info.Name(), info.ModTime(), f)
 }
 
 // openFile opens exactly that path: a symbolic link at its end that leads out of

@@ -19,8 +19,10 @@ import (
 // ask for it (CVE-2011-3192).
 const maxRanges = 100
 
-func dropManyRanges(r *http.Request, ranges []string) *http.Request {
-	if strings.Count(ranges[0], ",") < maxRanges {
+// dropRanges also takes away those of other methods than GET, for which a range has no
+// meaning.
+func dropRanges(r *http.Request, ranges []string) *http.Request {
+	if r.Method == http.MethodGet && strings.Count(ranges[0], ",") < maxRanges {
 		return r
 	}
 	return withRange(r, "")

@@ -47,10 +47,13 @@ func ETag(opts ...ETagOptions) nextrush.Handler {
 		c.SetWriter(w)
 		defer c.SetWriter(w.ResponseWriter)
 		err := c.Next()
-		if err != nil && !c.ErrorHandled() {
-			return err // its answer takes the place of what is held back
+		switch {
+		case err == nil:
+			return w.finish(c)
+		case c.ErrorHandled():
+			return cmp.Or(err, w.release())
 		}
-		return cmp.Or(err, w.finish(c.Request()))
+		return err // its answer takes the place of what is held back
 	}
 }
 
@@ -61,6 +64,7 @@ type etagWriter struct {
 	body    bytes.Buffer
 	began   bool // with status 200; otherwise there is nothing to hold back
 	through bool // the response goes to the client as it comes
+	tagged  bool // its content has a tag already
 }
 
 // Unwrap lets http.ResponseController find the writer's other methods.
@@ -71,7 +75,7 @@ func (w *etagWriter) WriteHeader(code int) {
 	case w.through || code < 200 && code != http.StatusSwitchingProtocols:
 		w.ResponseWriter.WriteHeader(code)
 	case w.began: // as net/http, which takes the first
-	case code == http.StatusOK && w.holdBack():
+	case code == http.StatusOK && !w.tagged && w.holdBack():
 		w.began = true
 	default:
 		w.through = true
@@ -161,23 +165,45 @@ func (w *etagWriter) Discard() {
 	}
 }
 
+// Tag gives content its tag before nextrush.ServeContent looks at the conditions of
+// the request. Then there is nothing to hold back.
+func (w *etagWriter) Tag(content io.ReadSeeker) {
+	size, err := content.Seek(0, io.SeekEnd)
+	if err != nil || size > int64(w.limit) || w.began || w.through || !w.holdBack() {
+		return
+	}
+	if w.Header().Get("ETag") == "" {
+		hash := sha256.New()
+		if _, err = content.Seek(0, io.SeekStart); err == nil {
+			_, err = io.Copy(hash, content)
+		}
+		if err != nil {
+			return // and serving it fails too
+		}
+		w.Header().Set("ETag", tagOf(hash.Sum(nil)))
+	}
+	w.tagged = true
+}
+
+func tagOf(sum []byte) string { return `"` + base64.RawURLEncoding.EncodeToString(sum[:16]) + `"` }
+
 // finish answers with what was held back. An answer to HEAD without a body says
 // nothing of the one that GET would get.
-func (w *etagWriter) finish(r *http.Request) error {
-	if w.through || !w.began {
-		return nil
-	}
-	if w.body.Len() == 0 && r.Method == http.MethodHead {
+func (w *etagWriter) finish(c *nextrush.Context) error {
+	head := c.Method() == http.MethodHead
+	if w.through || !w.began || w.body.Len() == 0 && head {
 		return w.release()
 	}
 	h := w.Header()
 	if h.Get("ETag") == "" {
 		sum := sha256.Sum256(w.body.Bytes())
-		h.Set("ETag", `"`+base64.RawURLEncoding.EncodeToString(sum[:16])+`"`)
+		h.Set("ETag", tagOf(sum[:]))
 	}
 	h.Del("Content-Length")
-	get := r.WithContext(r.Context())
-	get.Method = http.MethodGet // the writers before find out of the body what a HEAD promises
-	nextrush.ServeContent(w.ResponseWriter, get, "", time.Time{}, bytes.NewReader(w.body.Bytes()))
-	return nil
+	c.SetWriter(w.ResponseWriter)
+	err := c.ServeContent("", time.Time{}, bytes.NewReader(w.body.Bytes()))
+	if err == nil && head && c.StatusCode() == http.StatusOK {
+		_, err = w.ResponseWriter.Write(w.body.Bytes()) // for the writers before to count
+	}
+	return err
 }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nextrush/nextrush"
 	"github.com/nextrush/nextrush/middleware"
@@ -47,7 +48,7 @@ func TestETagAnswersConditionalRequests(t *testing.T) {
 		"any":                 {[]string{"If-None-Match", "*"}, 304, ""},
 		"another":             {[]string{"If-None-Match", `"other"`}, 200, "0123456789"},
 		"without quotes":      {[]string{"If-None-Match", strings.Trim(tag, `"`)}, 200, "0123456789"},
-		"another is demanded": {[]string{"If-Match", `"other"`}, 412, ""},
+		"another is demanded": {[]string{"If-Match", `"other"`}, 412, `{"type":"about:blank","title":"Precondition Failed","status":412}`},
 		"a range":             {[]string{"Range", "bytes=2-4"}, 206, "234"},
 		"a range of the same": {[]string{"Range", "bytes=2-4", "If-Range", tag}, 206, "234"},
 		"a range of another":  {[]string{"Range", "bytes=2-4", "If-Range", `"other"`}, 200, "0123456789"},
@@ -160,13 +161,53 @@ func TestETagOfHandlersAndFiles(t *testing.T) {
 	}
 	w := httptest.NewRecorder()
 	app.ServeHTTP(w, httptest.NewRequest("HEAD", "/", nil))
-	if w.Code != 200 || w.Header().Get("ETag") != "" || w.Header().Get("Content-Length") != "6" {
+	if w.Code != 200 || w.Header().Get("ETag") != tag || w.Header().Get("Content-Length") != "6" {
 		t.Errorf("HEAD of a file: %d %v", w.Code, w.Header())
 	}
 	w = httptest.NewRecorder()
 	tagged(text("hello")).ServeHTTP(w, httptest.NewRequest("HEAD", "/", nil))
 	if w.Code != 200 || w.Header().Get("ETag") == "" || w.Header().Get("Content-Length") != "5" {
 		t.Errorf("HEAD: %d %v", w.Code, w.Header())
+	}
+}
+
+// RFC 9110 §13.2.2: conditions come before ranges; §15.4.5: a 304 has the ETag of the 200.
+func TestETagOfAFileIsThereForItsConditions(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "a.txt")
+	if err := os.WriteFile(name, []byte(long), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	later := time.Now().Add(time.Hour).UTC().Format(http.TimeFormat)
+	for order, use := range map[string][]nextrush.Handler{
+		"ETag":           {middleware.ETag()},
+		"Compress, ETag": {middleware.Compress(), middleware.ETag()},
+		"ETag, Compress": {middleware.ETag(), middleware.Compress()},
+	} {
+		for _, accept := range []string{"identity", "gzip"} {
+			app := nextrush.New()
+			app.Use(use...)
+			app.Get("/", func(c *nextrush.Context) error { return c.File(name) })
+			tag := ask(app, "/", "Accept-Encoding", accept).Header().Get("ETag")
+			strong := strings.TrimPrefix(tag, "W/")
+			for _, tt := range []struct {
+				header []string
+				status int
+				tag    string
+			}{
+				{[]string{"If-None-Match", tag, "Range", "bytes=0-1"}, 304, tag},
+				{[]string{"If-None-Match", `"other"`, "Range", "bytes=0-1"}, 206, strong},
+				{[]string{"If-Modified-Since", later}, 304, tag},
+				{[]string{"Range", "bytes=0-1", "If-Range", strong}, 206, strong},
+				{[]string{"Range", "bytes=0-1", "If-Range", `"other"`}, 200, tag},
+				{[]string{"If-Match", strong}, 200, tag},
+				{[]string{"If-Match", `"other"`}, 412, strong},
+			} {
+				w := ask(app, "/", append(tt.header, "Accept-Encoding", accept)...)
+				if got := w.Header().Get("ETag"); w.Code != tt.status || got != tt.tag || tag == "" {
+					t.Errorf("%s, %s: %v: %d %s, want %d %s", order, accept, tt.header, w.Code, got, tt.status, tt.tag)
+				}
+			}
+		}
 	}
 }
 

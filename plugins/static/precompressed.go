@@ -44,17 +44,20 @@ func (p *Plugin) representation(c *nextrush.Context, name string, info fs.FileIn
 }
 
 // mark sets the header that net/http can not know of compressed content, whose
-// type is that of the file that it stands for, and returns the writer for it.
-func (r representation) mark(c *nextrush.Context, name string) http.ResponseWriter {
+// type is that of the file that it stands for, and puts a writer for it in place,
+// which the function that it returns takes away.
+func (r representation) mark(c *nextrush.Context, name string) (undo func()) {
 	if r.encoding == "" {
-		return c.Writer()
+		return func() {}
 	}
 	contentType := mime.TypeByExtension(path.Ext(name))
 	if contentType == "" {
 		contentType = "application/octet-stream"
 	}
 	c.SetHeader("Content-Type", contentType).SetHeader("Content-Encoding", r.encoding)
-	return encodedWriter{c.Writer(), r.info.Size()}
+	before := c.Writer()
+	c.SetWriter(encodedWriter{before, r.info.Size()})
+	return func() { c.SetWriter(before) }
 }
 
 // encodedWriter says how long encoded content is where it is sent in full:
@@ -68,11 +71,8 @@ type encodedWriter struct {
 func (w encodedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 func (w encodedWriter) WriteHeader(code int) {
-	switch code {
-	case http.StatusOK:
+	if code == http.StatusOK {
 		w.Header().Set("Content-Length", strconv.FormatInt(w.size, 10))
-	case http.StatusPreconditionFailed: // has no content
-		w.Header().Del("Content-Encoding")
 	}
 	w.ResponseWriter.WriteHeader(code)
 }

@@ -191,10 +191,9 @@ func (p *Plugin) file(c *nextrush.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	w := from.mark(c, name)
+	defer from.mark(c, name)()
 	c.SetHeader("ETag", tag).SetHeader("Cache-Control", p.caching(name)).SetHeader("X-Content-Type-Options", "nosniff")
-	nextrush.ServeContent(w, c.Request(), name, info.ModTime(), content)
-	return nil
+	return c.ServeContent(name, info.ModTime(), content)
 }
 
 func (p *Plugin) caching(name string) string {
