@@ -7,7 +7,9 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"unicode"
 )
 
 // File answers with a file, with ranges and If-Modified-Since. The path is the
@@ -51,14 +53,11 @@ func notFound(err error) error {
 	return NewError(http.StatusNotFound).WithCause(err)
 }
 
-// Download answers with a file to be saved under a name; without one, under its own.
+// Download answers with a file to be saved under a name, without a path before it;
+// without one, under its own.
 func (c *Context) Download(path string, name ...string) error {
-	as := filepath.Base(path)
-	if len(name) > 0 && name[0] != "" {
-		as = name[0]
-	}
 	h := c.w.Header()
-	h.Set("Content-Disposition", attachment(as))
+	h.Set("Content-Disposition", attachment(append(slices.Clip(name), filepath.Base(path))...))
 	err := c.File(path)
 	if err != nil {
 		h.Del("Content-Disposition")
@@ -66,21 +65,57 @@ func (c *Context) Download(path string, name ...string) error {
 	return err
 }
 
-// attachment is a Content-Disposition as in RFC 6266 §4 and appendix D: a plain
-// name for old clients, and the exact one in RFC 8187's form where they differ.
-func attachment(name string) string {
-	name = strings.ToValidUTF8(name, "_")
-	plain := strings.Map(func(r rune) rune {
-		if r < ' ' || r > '~' || strings.ContainsRune(`"\/%`, r) {
+// attachment is a Content-Disposition with the first of the names that is one, as in
+// RFC 6266 §4 and appendix D: a plain name for old clients, and the exact one in RFC
+// 8187's form where they differ.
+func attachment(names ...string) string {
+	for _, name := range names {
+		name = fileName(name)
+		if name == "" {
+			continue
+		}
+		plain := strings.Map(func(r rune) rune {
+			if r > '~' || strings.ContainsRune(`"%`, r) {
+				return '_'
+			}
+			return r
+		}, name)
+		value := `attachment; filename="` + plain + `"`
+		if plain != name {
+			value += "; filename*=UTF-8''" + extValue(name)
+		}
+		return value
+	}
+	return "attachment"
+}
+
+const (
+	maxFileName  = 255 // bytes, as file systems take
+	maxExtension = 16  // bytes of what stays where a name is cut, with its dot
+)
+
+// fileName is the last segment of a name, which a client may save a file under (RFC
+// 6266 §4.3): with slashes of either kind, and without characters that hide what it
+// is. It is empty if none is left.
+func fileName(name string) string {
+	name = strings.ToValidUTF8(name[strings.LastIndexAny(name, `/\`)+1:], "_")
+	name = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
 			return '_'
 		}
 		return r
 	}, name)
-	value := `attachment; filename="` + plain + `"`
-	if plain != name {
-		value += "; filename*=UTF-8''" + extValue(name)
+	if strings.Trim(name, ". ") == "" {
+		return ""
 	}
-	return value
+	if len(name) > maxFileName {
+		ext := filepath.Ext(name)
+		if len(ext) > maxExtension {
+			ext = ""
+		}
+		name = strings.ToValidUTF8(name[:maxFileName-len(ext)], "") + ext
+	}
+	return name
 }
 
 // extValue percent-encodes all but attr-char (RFC 8187 §3.2.1).
