@@ -172,3 +172,36 @@ func TestTheServersRequestIsNotChanged(t *testing.T) {
 		}
 	}
 }
+
+// Bind, BindForm and FormFile refuse alike what counts as no value of a form.
+func TestFormsOfLongNamesOrManyPartsAreRefused(t *testing.T) {
+	type in struct {
+		A string `form:"a"`
+	}
+	app := New()
+	app.Post("/bind", func(c *Context) error { return c.Bind(&in{}) })
+	app.Post("/form", func(c *Context) error { return c.BindForm(&in{}) })
+	app.Post("/file", func(c *Context) error { _, err := c.FormFile("f"); return err })
+	long, file := strings.Repeat("x", 1<<20), "--b\r\nContent-Disposition: form-data; name=\"f\"; filename=\"f\"\r\n\r\nx\r\n"
+	for name, tt := range map[string]struct {
+		parts  string
+		status int
+	}{
+		"fits":                 {"--b\r\nContent-Disposition: form-data; name=\"" + long[:8<<10] + "\"\r\n\r\nx\r\n", 200},
+		"the name of a field":  {"--b\r\nContent-Disposition: form-data; name=\"" + long + "\"\r\n\r\nx\r\n", 413},
+		"the name of a file":   {"--b\r\nContent-Disposition: form-data; name=\"f\"; filename=\"" + long + "\"\r\n\r\nx\r\n", 413},
+		"the field of a file":  {"--b\r\nContent-Disposition: form-data; name=\"" + long + "\"; filename=\"f\"\r\n\r\nx\r\n", 413},
+		"a header of a file":   {"--b\r\nContent-Disposition: form-data; name=\"f\"; filename=\"f\"\r\nX: " + long + "\r\n\r\nx\r\n", 413},
+		"many parts":           {strings.Repeat("--b\r\nContent-Disposition: form-data; name=\"x\"\r\n\r\n\r\n", 20_000), 413},
+		"many headers":         {"--b\r\nContent-Disposition: form-data; name=\"x\"\r\n" + strings.Repeat("X: y\r\n", 100_000) + "\r\n\r\n", 413},
+		"what is no form":      {"--b\r\nContent", 400},
+		"many files, all fine": {strings.Repeat(file, 100), 200},
+	} {
+		for _, path := range []string{"/bind", "/form", "/file"} {
+			w := do(t, app, "POST", path, file+tt.parts+"--b--\r\n", "Content-Type", "multipart/form-data; boundary=b")
+			if w.Code != tt.status {
+				t.Errorf("%s, %s: %d %s, want %d", path, name, w.Code, w.Body, tt.status)
+			}
+		}
+	}
+}

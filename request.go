@@ -2,6 +2,7 @@ package nextrush
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"math"
 	"mime"
@@ -211,12 +212,42 @@ func (c *Context) multipartForm() (*multipart.Form, error) {
 			c.req.Body = io.NopCloser(bytes.NewReader(c.more.body))
 		}
 		_ = c.req.ParseForm() // the query, which ParseMultipartForm would refuse for a ";"
-		if err := c.req.ParseMultipartForm(multipartMemory); err != nil {
+		err := c.req.ParseMultipartForm(multipartMemory)
+		if err == nil && longHeader(c.req.MultipartForm) {
+			removeFiles(c.req)
+			c.req.MultipartForm = nil
+			err = multipart.ErrMessageTooLarge
+		}
+		if err != nil {
 			return nil, formError(err)
 		}
 		c.extra().form = c.req.MultipartForm
 	}
 	return c.req.MultipartForm, nil
+}
+
+// maxPartHeader is how many bytes the names and other headers of a part of a form may
+// have, as in plugin upload.
+const maxPartHeader = 8 << 10
+
+func longHeader(form *multipart.Form) bool {
+	for name := range form.Value {
+		if len(name) > maxPartHeader {
+			return true
+		}
+	}
+	for _, files := range form.File {
+		for _, file := range files {
+			size := 0
+			for name, values := range file.Header {
+				size += len(name) + len(strings.Join(values, ""))
+			}
+			if size > maxPartHeader {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // finish removes the files of forms. net/http does so for its own request only,
@@ -240,6 +271,9 @@ func removeFiles(r *http.Request) {
 }
 
 func formError(err error) error {
+	if errors.Is(err, multipart.ErrMessageTooLarge) {
+		return NewError(http.StatusRequestEntityTooLarge, "the form has too many parts, or too long names").WithCause(err)
+	}
 	if he := AsHTTPError(err); he.Status < 500 {
 		return he
 	}

@@ -3,7 +3,9 @@ package upload
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"io"
+	"mime"
 	"mime/multipart"
 	"net/http"
 	"path"
@@ -31,12 +33,21 @@ func (p *Part) Read(b []byte) (int, error) {
 	n, err := p.r.Read(b)
 	p.read += int64(n)
 	if p.read > p.max {
-		return 0, tooLarge(p.Field + " is too large")
+		return 0, p.refuse(http.StatusRequestEntityTooLarge, "max", fmt.Sprint(p.max), fmt.Sprintf("has more than %d bytes", p.max))
 	}
 	if err != nil && err != io.EOF {
 		err = malformed(err)
 	}
 	return n, err
+}
+
+// refuse returns the error that says which part is wrong, and how.
+func (p *Part) refuse(status int, rule, param, message string) error {
+	if p.Name != "" {
+		message = fmt.Sprintf("%.100q %s", p.Name, message)
+	}
+	return nextrush.NewError(status, fmt.Sprintf("%.100s: %s", p.Field, message)).
+		WithDetails([]nextrush.FieldError{{Field: p.Field, Rule: rule, Param: param, Message: message}})
 }
 
 func (p *Part) text() (string, error) {
@@ -58,13 +69,17 @@ func each(c *nextrush.Context, o *Options, f func(*Part) error) error {
 	if err := c.LimitBody(o.MaxTotal); err != nil {
 		return err
 	}
-	form, err := c.Request().MultipartReader()
-	if err != nil {
-		return malformed(err)
+	_, params, err := mime.ParseMediaType(c.Header("Content-Type"))
+	if err != nil || params["boundary"] == "" {
+		return malformed(http.ErrMissingBoundary)
 	}
-	files, fields := 0, 0
+	body := &betweenParts{Reader: c.Request().Body}
+	form := multipart.NewReader(body, params["boundary"])
+	var seen counts
 	for {
+		body.left, body.limited = maxHeader, true
 		raw, err := form.NextPart()
+		body.limited = false
 		if err == io.EOF {
 			return nil
 		}
@@ -75,13 +90,8 @@ func each(c *nextrush.Context, o *Options, f func(*Part) error) error {
 		if err != nil {
 			return err
 		}
-		if p.Name != "" {
-			files++
-		} else {
-			fields++
-		}
-		if files > o.MaxFiles || fields > o.MaxFields {
-			return tooLarge("too many parts")
+		if err := seen.add(o, p); err != nil {
+			return err
 		}
 		if err := f(p); err != nil {
 			return err
@@ -90,6 +100,44 @@ func each(c *nextrush.Context, o *Options, f func(*Part) error) error {
 			return err
 		}
 	}
+}
+
+// counts are of parts.
+type counts struct{ files, fields int }
+
+func (n *counts) add(o *Options, p *Part) error {
+	count, limit, what := &n.fields, o.MaxFields, "fields"
+	if p.Name != "" {
+		count, limit, what = &n.files, o.MaxFiles, "files"
+	}
+	if *count++; *count <= limit {
+		return nil
+	}
+	return p.refuse(http.StatusRequestEntityTooLarge, "max", fmt.Sprint(limit), fmt.Sprintf("is one of more than %d %s", limit, what))
+}
+
+// maxHeader is how many bytes may stand between two parts: the header of the second,
+// with the names of its field and its file, which is read into memory.
+const maxHeader = 8 << 10
+
+// betweenParts is the body, of which no more than left is read while it is limited. The
+// reader of the form has up to 4 KiB in its buffer besides.
+type betweenParts struct {
+	io.Reader
+	limited bool
+	left    int
+}
+
+func (b *betweenParts) Read(p []byte) (int, error) {
+	if !b.limited {
+		return b.Reader.Read(p)
+	}
+	if b.left == 0 {
+		return 0, tooLarge(fmt.Sprintf("the header of a part has more than %d bytes", maxHeader))
+	}
+	n, err := b.Reader.Read(p[:min(len(p), b.left)])
+	b.left -= n
+	return n, err
 }
 
 func (o *Options) part(raw *multipart.Part) (*Part, error) {
@@ -105,11 +153,7 @@ func (o *Options) part(raw *multipart.Part) (*Part, error) {
 	}
 	p.r, p.Type = buffered, http.DetectContentType(start)
 	if !o.allows(p.Type) {
-		return nil, nextrush.NewError(http.StatusUnprocessableEntity, "a file has a type that is not taken").
-			WithDetails([]nextrush.FieldError{{
-				Field: p.Field, Rule: "type", Param: strings.Join(o.Types, " "),
-				Message: "must be of type " + strings.Join(o.Types, " or "),
-			}})
+		return nil, p.refuse(http.StatusUnprocessableEntity, "type", strings.Join(o.Types, " "), "must be of type "+strings.Join(o.Types, " or "))
 	}
 	return p, nil
 }

@@ -99,8 +99,9 @@ const formKey = "upload.form"
 // to stay, they save.
 //
 // Errors are *nextrush.HTTPErrors: 415 for a body that is no such form, 413 for
-// too much of anything, 422 for a file of a type that is not taken, with a
-// nextrush.FieldError, and 400 for a body that is malformed or ends too soon.
+// too much of anything, also of the header of a part, 8 KiB, 422 for a file of a
+// type that is not taken, and 400 for a body that is malformed or ends too soon.
+// A nextrush.FieldError says which part is to blame.
 // Handler panics on a mistake in the options.
 func Handler(opts ...Options) nextrush.Handler {
 	var o Options

@@ -160,6 +160,70 @@ func TestPartsWithoutEndAreRefused(t *testing.T) {
 	}
 }
 
+// counting counts the bytes that are read of a body.
+type counting struct {
+	io.Reader
+	n int
+}
+
+func (r *counting) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	r.n += n
+	return n, err
+}
+
+// What stands before a part is no value that MaxField could count, and is read into memory.
+func TestLongHeadersOfPartsAreRefusedUnread(t *testing.T) {
+	long := strings.Repeat("x", 1<<20)
+	for name, header := range map[string]string{
+		"the name of a field": `Content-Disposition: form-data; name="` + long + `"`,
+		"the name of a file":  `Content-Disposition: form-data; name="f"; filename="` + long + `"`,
+		"another header":      "Content-Disposition: form-data; name=\"f\"\r\nX: " + long,
+		"many headers":        "Content-Disposition: form-data; name=\"f\"\r\n" + strings.Repeat("X: y\r\n", 100_000) + "Y: z",
+	} {
+		for before, value := range map[string]string{"first": "", "second": "--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n" + strings.Repeat("v", 60<<10) + "\r\n"} {
+			body := &counting{Reader: strings.NewReader(value + "--b\r\n" + header + "\r\n\r\nvalue\r\n--b--\r\n")}
+			r := httptest.NewRequest("POST", "/", body)
+			r.Header.Set("Content-Type", "multipart/form-data; boundary=b")
+			w := serve(upload.Options{}, r, done)
+			if w.Code != 413 || body.n > len(value)+20<<10 {
+				t.Errorf("%s, %s: %d after %d bytes: %s", name, before, w.Code, body.n, w.Body)
+			}
+		}
+	}
+	fits := strings.Repeat("y", 3<<10)
+	w := serve(upload.Options{}, form(sent{fits, fits, "x"}, sent{fits, "", strings.Repeat("v", 64<<10)}), done)
+	if w.Code != 204 {
+		t.Errorf("3 KiB each: %d %s", w.Code, w.Body)
+	}
+}
+
+func TestARefusalSaysWhichFile(t *testing.T) {
+	ok := sent{"photos", "a.png", string(png)}
+	for name, tt := range map[string]struct {
+		o     upload.Options
+		parts []sent
+		want  []string
+	}{
+		"type":   {upload.Options{Types: []string{"image/*"}}, []sent{ok, {"photos", "b.exe", "MZ text"}}, []string{`"field":"photos"`, `"rule":"type"`, `\"b.exe\" must be of type image/*`}},
+		"size":   {upload.Options{MaxFile: 1008}, []sent{ok, {"photos", "b.png", string(png) + "x"}}, []string{`"field":"photos"`, `"rule":"max"`, `"param":"1008"`, `\"b.png\" has more than 1008 bytes`}},
+		"field":  {upload.Options{MaxField: 3}, []sent{{"title", "", "four"}}, []string{`"field":"title"`, `"rule":"max"`, `"param":"3"`, "title: has more than 3 bytes"}},
+		"files":  {upload.Options{MaxFiles: 1}, []sent{ok, {"photos", "b.png", "x"}}, []string{`"field":"photos"`, `\"b.png\" is one of more than 1 files`}},
+		"fields": {upload.Options{MaxFields: 1}, []sent{{"a", "", "x"}, {"b", "", "x"}}, []string{`"field":"b"`, "one of more than 1 fields"}},
+		"a name": {upload.Options{MaxFile: 1}, []sent{{"f", "\u202e" + strings.Repeat("n", 4000), "xx"}}, []string{`has more than 1 bytes`}},
+	} {
+		w := serve(tt.o, form(tt.parts...), done)
+		for _, want := range tt.want {
+			if !strings.Contains(w.Body.String(), want) {
+				t.Errorf("%s: %d %s, want %s", name, w.Code, w.Body, want)
+			}
+		}
+		if w.Body.Len() > 1000 {
+			t.Errorf("%s: %d bytes", name, w.Body.Len())
+		}
+	}
+}
+
 func TestFilesGoWhateverHappens(t *testing.T) {
 	for name, h := range map[string]nextrush.Handler{
 		"an error": func(*nextrush.Context) error { return errors.New("x") },
