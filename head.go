@@ -3,6 +3,7 @@ package nextrush
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 )
 
@@ -34,10 +35,24 @@ func (w *headWriter) Write(b []byte) (int, error) {
 		return 0, http.ErrBodyNotAllowed
 	}
 	n, err := w.ResponseWriter.Write(b)
+	w.count(n)
+	return n, err
+}
+
+// WriteString saves a copy where the writer below takes strings.
+func (w *headWriter) WriteString(s string) (int, error) {
+	if w.whole {
+		return 0, http.ErrBodyNotAllowed
+	}
+	n, err := io.WriteString(w.ResponseWriter, s)
+	w.count(n)
+	return n, err
+}
+
+func (w *headWriter) count(n int) {
 	if w.size += n; w.size > headLimit {
 		w.end()
 	}
-	return n, err
 }
 
 func (w *headWriter) Flush() { w.FlushError() }

@@ -48,16 +48,33 @@ func (a *App) timeAnswer(w http.ResponseWriter, r *http.Request) *timedWriter {
 
 func (w *timedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-func (w *timedWriter) Write(p []byte) (n int, err error) {
-	w.pending += len(p)
-	w.sent = w.sent || w.stream && len(p) > 0 || w.pending > answerBuffer
-	if w.pending <= answerBuffer {
+func (w *timedWriter) Write(p []byte) (int, error) {
+	if w.fits(len(p)) {
 		return w.ResponseWriter.Write(p)
 	}
+	return writePieces(w, p, w.ResponseWriter.Write)
+}
+
+// WriteString saves a copy where the writer below takes strings.
+func (w *timedWriter) WriteString(s string) (int, error) {
+	if w.fits(len(s)) {
+		return io.WriteString(w.ResponseWriter, s)
+	}
+	return writePieces(w, s, func(s string) (int, error) { return io.WriteString(w.ResponseWriter, s) })
+}
+
+// fits notes a write, and reports whether it cannot wait for the client.
+func (w *timedWriter) fits(n int) bool {
+	w.pending += n
+	w.sent = w.sent || w.stream && n > 0 || w.pending > answerBuffer
+	return w.pending <= answerBuffer
+}
+
+func writePieces[T []byte | string](w *timedWriter, p T, write func(T) (int, error)) (n int, err error) {
 	for {
 		piece := p[n:min(n+answerPiece, len(p))]
 		m, err := w.timed(func() (int64, error) {
-			m, err := w.ResponseWriter.Write(piece)
+			m, err := write(piece)
 			return int64(m), err
 		})
 		if n += int(m); err != nil || n == len(p) {
