@@ -8,10 +8,8 @@
 package static
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"io"
 	"io/fs"
 	"net/http"
 	"net/url"
@@ -178,15 +176,11 @@ func (p *Plugin) file(c *nextrush.Context, name string) error {
 		return nextrush.NewError(http.StatusNotFound).WithCause(err)
 	}
 	from := p.representation(c, name, info)
-	f, err := p.fsys.Open(from.name)
-	if err != nil {
-		return nextrush.NewError(http.StatusNotFound).WithCause(err)
-	}
-	defer f.Close()
-	content, err := seekable(f)
+	content, err := p.content(c, from)
 	if err != nil {
 		return err
 	}
+	defer content.Close()
 	tag, err := p.tags.of(from.name, from.info, content)
 	if err != nil {
 		return err
@@ -201,13 +195,4 @@ func (p *Plugin) caching(name string) string {
 		return "public, max-age=31536000, immutable"
 	}
 	return p.opts.CacheControl
-}
-
-// seekable reads a file into memory where its file system can not seek.
-func seekable(f fs.File) (io.ReadSeeker, error) {
-	if s, ok := f.(io.ReadSeeker); ok {
-		return s, nil
-	}
-	data, err := io.ReadAll(f)
-	return bytes.NewReader(data), err
 }
