@@ -1,6 +1,7 @@
 package static
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
@@ -21,7 +22,7 @@ type tags struct {
 }
 
 type tagged struct {
-	mu      sync.Mutex // guards what follows, and has requests wait for one that hashes
+	busy    chan struct{} // holds one value while somebody hashes, and guards what follows
 	size    int64
 	changed time.Time
 	tag     string // empty: not hashed yet
@@ -30,17 +31,21 @@ type tagged struct {
 // of leaves content at its start. The tag of a large file is a weak one, of what else
 // tells that it has changed (RFC 9110 §8.8.1); the files of an embed.FS have only their
 // content for that.
-func (t *tags) of(name string, info fs.FileInfo, content io.ReadSeeker) (string, error) {
+func (t *tags) of(ctx context.Context, name string, info fs.FileInfo, content io.ReadSeeker) (string, error) {
 	if info.Size() > maxHashed && !info.ModTime().IsZero() {
 		return fmt.Sprintf(`W/"%x-%x"`, info.Size(), info.ModTime().UnixNano()), nil
 	}
 	v, ok := t.byName.Load(name)
 	if !ok {
-		v, _ = t.byName.LoadOrStore(name, new(tagged))
+		v, _ = t.byName.LoadOrStore(name, &tagged{busy: make(chan struct{}, 1)})
 	}
 	known := v.(*tagged)
-	known.mu.Lock()
-	defer known.mu.Unlock()
+	select {
+	case known.busy <- struct{}{}:
+		defer func() { <-known.busy }()
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
 	if known.tag != "" && known.size == info.Size() && known.changed.Equal(info.ModTime()) {
 		return known.tag, nil
 	}

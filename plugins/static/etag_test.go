@@ -1,9 +1,11 @@
 package static_test
 
 import (
+	"context"
 	"bytes"
 	"io/fs"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -102,4 +104,50 @@ func TestALargeFileIsCachedByItsTime(t *testing.T) {
 	if w := get(app, "GET", "/s/large.bin", "If-None-Match", tag); w.Code != http.StatusOK {
 		t.Errorf("after a change: %d", w.Code)
 	}
+}
+
+// stuck is a file system whose files do not come to be read until it goes on.
+type stuck struct {
+	fstest.MapFS
+	begun chan struct{}
+	goOn  chan struct{}
+}
+
+type stuckFile struct {
+	fs.File
+	*stuck
+}
+
+func (s *stuck) Open(name string) (fs.File, error) {
+	f, err := s.MapFS.Open(name)
+	return stuckFile{f, s}, err
+}
+
+func (f stuckFile) Stat() (fs.FileInfo, error) { return f.File.Stat() }
+func (f stuckFile) Close() error               { return f.File.Close() }
+
+func (f stuckFile) Read(p []byte) (int, error) {
+	select {
+	case f.begun <- struct{}{}:
+	default:
+	}
+	<-f.goOn
+	return f.File.Read(p)
+}
+
+func TestAClientThatLeavesDoesNotWaitForAHash(t *testing.T) {
+	files := &stuck{fstest.MapFS{"a.txt": {Data: []byte("text")}}, make(chan struct{}, 1), make(chan struct{})}
+	app := appWith(t, static.FS("/", files))
+	var first sync.WaitGroup
+	first.Go(func() {
+		if w := get(app, "GET", "/a.txt"); w.Code != 200 || w.Body.String() != "text" {
+			t.Errorf("the first: %d %s", w.Code, w.Body)
+		}
+	})
+	<-files.begun
+	ctx, leave := context.WithCancel(t.Context())
+	leave()
+	app.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/a.txt", nil).WithContext(ctx)) // ends
+	close(files.goOn)
+	first.Wait()
 }

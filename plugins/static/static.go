@@ -181,7 +181,7 @@ func (p *Plugin) file(c *nextrush.Context, name string) error {
 		return err
 	}
 	defer content.Close()
-	tag, err := p.tags.of(from.name, from.info, content)
+	tag, err := p.tags.of(c.Context(), from.name, from.info, content)
 	if err != nil {
 		return err
 	}
