@@ -70,6 +70,10 @@ func compressibleTypes() []string {
 		"application/xml", "application/*+xml", "application/wasm", "application/x-ndjson", "image/svg+xml", "font/ttf", "font/otf"}
 }
 
+// maxCounted is how many bytes are compressed for a HEAD, to tell what GET sends; what
+// has no end may need too many for the header to go.
+const maxCounted = 1 << 20
+
 // states of a compressWriter, in their order
 const (
 	fresh      = iota // no status yet
@@ -89,6 +93,7 @@ type compressWriter struct {
 	state    int
 	status   int
 	held     []byte
+	size     int // bytes that went to the encoder, after those held
 	encoder  encoder
 }
 
@@ -161,10 +166,14 @@ func (w *compressWriter) Write(b []byte) (int, error) {
 			return 0, err
 		}
 	}
-	if w.state == compressed {
-		return w.encoder.Write(b)
+	if w.state != compressed {
+		return w.ResponseWriter.Write(b)
 	}
-	return w.ResponseWriter.Write(b)
+	if w.size += len(b); w.head && w.size > maxCounted {
+		w.FlushError() // which makes the answer whole
+		return 0, http.ErrBodyNotAllowed
+	}
+	return w.encoder.Write(b)
 }
 
 // WriteString saves a copy of all of a long string.

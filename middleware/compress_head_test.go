@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -146,6 +147,54 @@ func TestHEADIsCompressedAsGET(t *testing.T) {
 				t.Errorf("%s %s: %v, want %d bytes and %v", name, path, head.Header, size, get.Header)
 			}
 		}
+		srv.Close()
+	}
+}
+
+// endless never runs out.
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) { return len(p), nil }
+
+func TestHEADEndsBehindWhatHoldsBack(t *testing.T) {
+	for name, use := range map[string][]nextrush.Handler{
+		"Compress": {middleware.Compress()}, "ETag": {middleware.ETag()},
+		"Compress, ETag": {middleware.Compress(), middleware.ETag()}, "ETag, Compress": {middleware.ETag(), middleware.Compress()},
+	} {
+		app := nextrush.New()
+		app.Use(use...)
+		var running sync.WaitGroup
+		for path, h := range map[string]nextrush.Handler{
+			"/stream": func(c *nextrush.Context) error { return c.Stream("text/plain", endless{}) },
+			"/copy": func(c *nextrush.Context) error {
+				_, err := io.Copy(c.Type("txt").Writer(), endless{})
+				return err
+			},
+			"/events": func(c *nextrush.Context) error {
+				return c.SSE(func(s *nextrush.SSE) error {
+					for {
+						if err := s.Send("tick"); err != nil {
+							return err
+						}
+					}
+				})
+			},
+		} {
+			app.Get(path, func(c *nextrush.Context) error {
+				running.Add(1)
+				defer running.Done()
+				return h(c)
+			})
+		}
+		srv := httptest.NewServer(app)
+		for _, path := range []string{"/stream", "/copy", "/events"} {
+			for _, accept := range []string{"identity", "gzip", "zstd"} {
+				if head, _ := fetch(t, srv, "HEAD", path, accept); head.StatusCode != 200 || head.ContentLength >= 0 {
+					t.Errorf("%s: %s, %s: %d %v", name, path, accept, head.StatusCode, head.Header)
+				}
+			}
+		}
+		running.Wait()
 		srv.Close()
 	}
 }
