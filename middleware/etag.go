@@ -24,7 +24,9 @@ type ETagOptions struct {
 // hash of its body, unless the handler has set one, and answers conditional and
 // range requests by it, such as 304 to If-None-Match (RFC 9110 §13, §14). The
 // body is held back for that. What is flushed, a stream of events, what is not to
-// be stored, and what is larger than Limit goes through as it comes.
+// be stored, and what is larger than Limit goes through as it comes. A file, or other
+// content of nextrush.ServeContent, gets its tag first and is not held back; handlers
+// that call http.ServeContent answer dates and ranges without knowing of the tag.
 //
 // Work is saved for the network and the client alone: the handler runs each time.
 // Compression belongs before ETag and has to change the tag, or behind it.
