@@ -2,7 +2,11 @@ package nextrush
 
 import (
 	"net/http"
+	"path"
 	"slices"
+	"strings"
+
+	"github.com/nextrush/nextrush/internal/urlpath"
 )
 
 // Mount serves an app or a handler of net/http under a prefix. Of an *App the
@@ -67,15 +71,61 @@ const mountParam = "mounted"
 // "//private/x" past the guard of a route for /private/*path.
 func stripped(h http.Handler) Handler {
 	return func(c *Context) error {
-		if clean := cleanPath(c.Path()); clean != c.Path() {
+		sent := urlpath.Of(c.req.URL)
+		if clean := cleaned(sent); clean != sent {
 			return c.redirectToPath(clean)
 		}
 		r := new(http.Request)
 		*r = *c.req
 		u := *c.req.URL
-		u.Path, u.RawPath = "/"+c.Param(mountParam), ""
+		u.Path = "/" + c.Param(mountParam)
+		if u.RawPath != "" {
+			u.RawPath = afterSegments(c.req.URL.EscapedPath(), len(c.matched().segments)-1)
+		}
 		r.URL = &u
 		h.ServeHTTP(c.w, r)
 		return nil
 	}
+}
+
+// afterSegments is the path without its first n segments.
+func afterSegments(path string, n int) string {
+	parts := strings.SplitN(path, "/", n+2)
+	if len(parts) < n+2 {
+		return "/"
+	}
+	return "/" + parts[n+1]
+}
+
+// cleaned is the path as a file server cleans it: of its own slashes first, and then,
+// if that changes nothing, of those that were encoded.
+func cleaned(p urlpath.Path) urlpath.Path {
+	if text := cleanPath(p.Text); text != p.Text {
+		return urlpath.Path{Text: text, Held: p.Held}
+	}
+	if decoded := p.Decoded(); cleanPath(decoded) != decoded {
+		return urlpath.Path{Text: cleanPath(decoded)}
+	}
+	return p
+}
+
+// cleanPath is path.Clean that leaves a slash at the end. What begins with a slash
+// begins with exactly one then.
+func cleanPath(p string) string {
+	if p == "" || p[0] != '/' {
+		return p
+	}
+	clean := path.Clean(p)
+	if clean != "/" && strings.HasSuffix(p, "/") {
+		clean += "/"
+	}
+	return clean
+}
+
+// redirectToPath is for paths that begin with exactly one slash.
+func (c *Context) redirectToPath(to urlpath.Path) error {
+	if c.app.opts.DisableTrailingSlashRedirect {
+		return NewError(http.StatusNotFound)
+	}
+	return c.Redirect(location(to, c.req), http.StatusPermanentRedirect)
 }

@@ -35,6 +35,9 @@ type pattern struct {
 // setPattern parses a path and panics on a mistake in it.
 func (p *pattern) setPattern(path string) {
 	p.path = path
+	if strings.Contains(path, "\x00") {
+		panic(fmt.Sprintf("nextrush: %q: a path has no NUL: take it out", path))
+	}
 	texts := strings.Split(path[1:], "/")
 	var canonical strings.Builder
 	for i, text := range texts {
@@ -49,6 +52,10 @@ func (p *pattern) setPattern(path string) {
 		}
 	}
 	p.canonical = canonical.String()
+}
+
+func (p *pattern) endsInCatchAll() bool {
+	return p.segments[len(p.segments)-1].kind == catchAllSegment
 }
 
 func (p *pattern) addName(name string) {

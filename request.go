@@ -50,8 +50,7 @@ func (c *Context) param(i int) string {
 	}
 	value := c.params[i].Value
 	rt := c.rw.match.route
-	last := rt.segments[len(rt.segments)-1]
-	if i == len(rt.names)-1 && last.kind == catchAllSegment {
+	if i == len(rt.names)-1 && rt.endsInCatchAll() {
 		return value[1:]
 	}
 	return value

@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"strings"
 	"sync/atomic"
+
+	"github.com/nextrush/nextrush/internal/urlpath"
 )
 
 // Path registers the methods of one path.
@@ -117,7 +119,8 @@ func (a *App) Routes() []RouteInfo {
 }
 
 // URL returns the path of the route with that name, with the parameters in their
-// order in place. A missing, empty or surplus one is an error.
+// order in place, escaped. A missing, empty or surplus one is an error, and so is one
+// that no request could have: with ".." as a segment, say.
 func (a *App) URL(name string, params ...any) (string, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -135,23 +138,35 @@ func (p *pattern) fill(params []any) (string, error) {
 	}
 	var b strings.Builder
 	for _, s := range p.segments {
-		b.WriteString("/" + s.static)
+		b.WriteString(escapePath("/" + s.static))
 		if s.kind == staticSegment {
 			continue
 		}
 		text := fmt.Sprint(params[0])
 		params = params[1:]
-		if text == "" && s.kind == paramSegment {
+		switch {
+		case s.kind == catchAllSegment:
+			text = escapePath("/" + strings.TrimPrefix(text, "/"))[1:]
+		case text == "":
 			return "", fmt.Errorf("nextrush: a parameter of %s is empty", p.path)
-		}
-		if s.kind == paramSegment {
+		case urlpath.HasDots(text):
+			return "", fmt.Errorf("nextrush: a parameter of %s is %q: no segment of it may be a dot or two", p.path, text)
+		default:
 			text = url.PathEscape(text)
-		} else {
-			text = (&url.URL{Path: "/" + strings.TrimPrefix(text, "/")}).EscapedPath()[1:]
 		}
 		b.WriteString(text)
 	}
-	return b.String(), nil
+	return onThisHost(b.String()), nil
+}
+
+func escapePath(path string) string { return (&url.URL{Path: path}).EscapedPath() }
+
+// onThisHost encodes a slash that a browser would take for the start of a host.
+func onThisHost(path string) string {
+	if rest, ok := strings.CutPrefix(path, "//"); ok {
+		return "/%2F" + rest
+	}
+	return path
 }
 
 func (r *Route) describe() string {

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/julienschmidt/httprouter"
+
+	"github.com/nextrush/nextrush/internal/urlpath"
 )
 
 // table finds the route of a request. It never changes: another one is built
@@ -139,29 +141,63 @@ func (e *endpoint) report(w http.ResponseWriter, _ *http.Request, _ httprouter.P
 }
 
 // find returns the endpoint for a path; w is where the trees put it.
-func (m *methodTable) find(path string, w *response) (*endpoint, httprouter.Params) {
-	if e := m.static[path]; e != nil {
+func (m *methodTable) find(path urlpath.Path, w *response) (*endpoint, httprouter.Params) {
+	if e := m.static[path.Text]; e != nil {
 		return e, nil
 	}
-	if path == "" || path[0] != '/' {
+	if path.Text == "" || path.Text[0] != '/' {
 		return nil, nil
 	}
 	for _, tree := range m.trees {
-		report, params, _ := tree.Lookup(http.MethodGet, path)
-		if report == nil || emptyParam(params) {
+		report, params, _ := tree.Lookup(http.MethodGet, path.Text)
+		if report == nil {
 			continue
 		}
 		report(w, nil, nil)
-		return w.match, params
+		e := w.match
+		if e.route.lacksValue(params, path.Held) {
+			continue
+		}
+		if path.Held && !m.release(path, e, params) {
+			return nil, nil
+		}
+		return e, params
 	}
 	return nil, nil
 }
 
-// emptyParam reports a parameter without a value, which httprouter lets pass
-// inside a path. The value of a catch-all has at least its slash.
-func emptyParam(params httprouter.Params) bool {
+// release decodes the parameters of a path with encoded slashes. A catch-all is a path
+// itself, so that they are slashes in it: it reports false where these lead to another
+// route than e, which may be there to guard a part of what e serves.
+func (m *methodTable) release(path urlpath.Path, e *endpoint, params httprouter.Params) bool {
+	if last := len(params) - 1; e.route.endsInCatchAll() {
+		rest := params[last].Value
+		if opened := urlpath.Open(rest); opened != rest {
+			path.Text = strings.TrimSuffix(path.Text, rest) + opened
+			if other, _ := m.find(path, new(response)); other != e {
+				return false
+			}
+		}
+	}
 	for i := range params {
-		if params[i].Value == "" {
+		params[i].Value = urlpath.Decode(params[i].Value)
+	}
+	return true
+}
+
+// lacksValue reports a parameter that is empty, which httprouter lets pass inside a
+// path, or that has a "." or ".." for a segment: joined to the name of a directory it
+// must not lead out of it.
+func (p *pattern) lacksValue(params httprouter.Params, held bool) bool {
+	if p.endsInCatchAll() {
+		params = params[:len(params)-1]
+	}
+	for i := range params {
+		v := params[i].Value
+		if held {
+			v = urlpath.Decode(v)
+		}
+		if v == "" || urlpath.HasDots(v) {
 			return true
 		}
 	}
@@ -171,7 +207,7 @@ func emptyParam(params httprouter.Params) bool {
 // match notes in c what is to run for the request.
 func (t *table) match(c *Context) {
 	if m := t.methods[c.req.Method]; m != nil {
-		if c.rw.match, c.params = m.find(c.req.URL.Path, &c.rw); c.rw.match != nil {
+		if c.rw.match, c.params = m.find(urlpath.Of(c.req.URL), &c.rw); c.rw.match != nil {
 			return
 		}
 	}
@@ -180,7 +216,7 @@ func (t *table) match(c *Context) {
 
 // unmatched is the handler for a request without a route.
 func (t *table) unmatched(r *http.Request) Handler {
-	allow := t.allowed(r.URL.Path)
+	allow := t.allowed(urlpath.Of(r.URL))
 	switch {
 	case len(allow) > 0 && r.Method == http.MethodOptions:
 		return func(c *Context) error {
@@ -205,10 +241,10 @@ func (t *table) unmatched(r *http.Request) Handler {
 }
 
 // allowed lists the methods that a path, or with "*" the app, has routes for.
-func (t *table) allowed(path string) []string {
+func (t *table) allowed(path urlpath.Path) []string {
 	var methods []string
 	for method, m := range t.methods {
-		if e, _ := m.find(path, new(response)); e != nil || path == "*" {
+		if e, _ := m.find(path, new(response)); e != nil || path.Text == "*" {
 			methods = append(methods, method)
 		}
 	}
@@ -224,42 +260,27 @@ func (t *table) allowed(path string) []string {
 // slash, so that it stays on this host, and is empty where there is no such route.
 func (t *table) elsewhere(r *http.Request) string {
 	m := t.methods[r.Method]
-	from := r.URL.Path
-	if m == nil || !t.redirect || from == "" || from[0] != '/' {
+	from := urlpath.Of(r.URL)
+	if m == nil || !t.redirect || from.Text == "" || from.Text[0] != '/' {
 		return ""
 	}
-	clean := path.Clean(from)
+	clean := path.Clean(from.Text)
 	candidates := []string{clean, strings.TrimSuffix(clean, "/") + "/"}
-	if strings.HasSuffix(from, "/") {
+	if strings.HasSuffix(from.Text, "/") {
 		slices.Reverse(candidates)
 	}
-	for _, to := range candidates {
+	for _, text := range candidates {
+		to := urlpath.Path{Text: text, Held: from.Held}
 		if e, _ := m.find(to, new(response)); to != from && e != nil {
-			u := url.URL{Path: to, RawQuery: r.URL.RawQuery}
-			return u.String()
+			return location(to, r)
 		}
 	}
 	return ""
 }
 
-// cleanPath is path.Clean that leaves a slash at the end. What begins with a slash
-// begins with exactly one then.
-func cleanPath(p string) string {
-	if p == "" || p[0] != '/' {
-		return p
-	}
-	clean := path.Clean(p)
-	if clean != "/" && strings.HasSuffix(p, "/") {
-		clean += "/"
-	}
-	return clean
-}
-
-// redirectToPath is for paths that begin with exactly one slash.
-func (c *Context) redirectToPath(to string) error {
-	if c.app.opts.DisableTrailingSlashRedirect {
-		return NewError(http.StatusNotFound)
-	}
-	u := url.URL{Path: to, RawQuery: c.req.URL.RawQuery}
-	return c.Redirect(u.String(), http.StatusPermanentRedirect)
+// location is the path with the query of the request.
+func location(to urlpath.Path, r *http.Request) string {
+	u := url.URL{RawQuery: r.URL.RawQuery}
+	to.Set(&u)
+	return u.String()
 }

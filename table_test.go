@@ -4,14 +4,17 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/nextrush/nextrush/internal/urlpath"
 )
 
-// plainMatch is the matcher that the table must agree with: it tries every route.
-func plainMatch(p *pattern, path string) (params []string, ok bool) {
-	texts := strings.Split(path[1:], "/")
+// plainMatch is the matcher that the table must agree with: it tries every route. The
+// texts are the segments of the path.
+func plainMatch(p *pattern, texts []string) (params []string, ok bool) {
 	for i, s := range p.segments {
 		if i >= len(texts) {
 			return nil, false
@@ -25,7 +28,7 @@ func plainMatch(p *pattern, path string) (params []string, ok bool) {
 			}
 		case paramSegment:
 			value, found := strings.CutPrefix(texts[i], s.static)
-			if !found || value == "" {
+			if !found || value == "" || urlpath.HasDots(value) {
 				return nil, false
 			}
 			params = append(params, value)
@@ -35,16 +38,50 @@ func plainMatch(p *pattern, path string) (params []string, ok bool) {
 }
 
 // plainFind is the match that takes precedence.
-func plainFind(all []*Route, path string) (*Route, []string) {
+func plainFind(all []*Route, texts []string) (*Route, []string) {
 	var best *Route
 	var params []string
 	for _, rt := range all {
-		if ps, ok := plainMatch(&rt.pattern, path); ok && (best == nil || plainBefore(rt, best)) {
+		if ps, ok := plainMatch(&rt.pattern, texts); ok && (best == nil || plainBefore(rt, best)) {
 			best, params = rt, ps
 		}
 	}
 	return best, params
 }
+
+// plainFindSent is plainFind for a path as it was sent: each segment is decoded for
+// itself, and a catch-all must have the route that it has with all its slashes.
+func plainFindSent(all []*Route, raw string) (*Route, []string) {
+	var texts []string
+	for text := range strings.SplitSeq(raw[1:], "/") {
+		text, _ = url.PathUnescape(text)
+		texts = append(texts, text)
+	}
+	rt, params := plainFind(all, texts)
+	if rt == nil || !rt.endsInCatchAll() {
+		return rt, params
+	}
+	n := len(rt.segments) - 1
+	opened := append(slices.Clone(texts[:n]), strings.Split(strings.Join(texts[n:], "/"), "/")...)
+	if other, _ := plainFindTexts(all, opened); other != rt {
+		return nil, nil
+	}
+	return rt, params
+}
+
+// plainFindTexts is plainFindSent for segments that are decoded.
+func plainFindTexts(all []*Route, texts []string) (*Route, []string) {
+	var raw strings.Builder
+	for _, text := range texts {
+		raw.WriteString("/" + url.PathEscape(text))
+	}
+	if rt, params := plainFind(all, texts); rt == nil || !rt.endsInCatchAll() || !slices.ContainsFunc(texts[len(rt.segments)-1:], hasSlash) {
+		return rt, params
+	}
+	return plainFindSent(all, raw.String())
+}
+
+func hasSlash(s string) bool { return strings.Contains(s, "/") }
 
 func plainBefore(a, b *Route) bool {
 	for i := range a.segments {
@@ -73,11 +110,16 @@ func checkTable(t *testing.T, paths, requests []string) {
 	}
 	table := app.buildTable()
 	for _, path := range requests {
-		want, params := plainFind(app.all, path)
+		u := url.URL{Path: path}
+		if strings.Contains(path, "%2F") {
+			u.Path, _ = url.PathUnescape(path)
+			u.RawPath = path
+		}
+		want, params := plainFindSent(app.all, u.EscapedPath())
 		w := new(response)
 		var got *Route
 		var values []string
-		if e, ps := table.methods["GET"].find(path, w); e != nil {
+		if e, ps := table.methods["GET"].find(urlpath.Of(&u), w); e != nil {
 			got = e.route
 			c := &Context{rw: response{match: e}, params: ps}
 			for i := range e.route.names {
@@ -105,7 +147,7 @@ func TestTheTableAgreesWithTryingEveryRoute(t *testing.T) {
 			paths = append(paths, randomPath(rnd, []string{"a", "b", "ab", "", ":x", ":x", "a:x", "ab:x"}, []string{"", "/*rest"}))
 		}
 		for range 40 {
-			requests = append(requests, randomPath(rnd, []string{"a", "b", "ab", "abc", "", "c"}, []string{"", "/"}))
+			requests = append(requests, randomPath(rnd, []string{"a", "b", "ab", "abc", "", "c", ".", "..", "a..", "...", "a%2Fb", "%2F", "a%2F..", "ab%00%2F", "a%2Fb%2Fc"}, []string{"", "/"}))
 		}
 		checkTable(t, paths, requests)
 	}

@@ -3,6 +3,7 @@ package middleware
 import (
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/nextrush/nextrush"
 	"github.com/nextrush/nextrush/internal/origin"
@@ -14,7 +15,9 @@ type CSRFOptions struct {
 	// TrustedOrigins lists others that may send requests, without a token:
 	// "https://a.example", "https://*.a.example".
 	TrustedOrigins []string
-	Bypass         []string // requests that are not checked, as patterns of http.ServeMux: "POST /webhooks/"
+	// Bypass lists requests that are not checked, as patterns of http.ServeMux, "POST
+	// /webhooks/", for the path as the App's routes see it.
+	Bypass []string
 
 	// Secret, of at least 32 random bytes and the same in all processes, has forms
 	// and scripts send the token of CSRFToken as well; nil: no tokens.
@@ -47,7 +50,7 @@ func CSRF(opts ...CSRFOptions) nextrush.Handler {
 		if p.tokens != nil {
 			c.Set(csrfKey, &csrfBrowser{tokens: p.tokens})
 		}
-		if safeMethod(c.Method()) || p.bypasses(c.Request()) {
+		if safeMethod(c.Method()) || p.bypasses(c) {
 			return c.Next()
 		}
 		if err := p.check(c); err != nil {
@@ -76,13 +79,20 @@ func safeMethod(method string) bool {
 	return method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions
 }
 
-// bypasses looks at the path as the App's router does, decoded: to ServeMux
-// alone a%2Fb would be one segment. What it would redirect is no match.
-func (p *csrf) bypasses(r *http.Request) bool {
+// bypasses looks at the path as the App's router does. To that, as to ServeMux, an
+// encoded slash belongs to its segment, but for what a catch-all takes.
+func (p *csrf) bypasses(c *nextrush.Context) bool {
 	if p.bypass == nil {
 		return false
 	}
-	h, _ := p.bypass.Handler(&http.Request{Method: r.Method, Host: r.Host, URL: &url.URL{Path: r.URL.Path}})
+	u := c.Request().URL
+	return p.matches(c, &url.URL{Path: u.Path, RawPath: u.RawPath}) &&
+		(!strings.Contains(c.Route(), "*") || p.matches(c, &url.URL{Path: u.Path}))
+}
+
+// matches reports a pattern for the path. What ServeMux would redirect has none.
+func (p *csrf) matches(c *nextrush.Context, u *url.URL) bool {
+	h, _ := p.bypass.Handler(&http.Request{Method: c.Method(), Host: c.Request().Host, URL: u})
 	return h == p.bypass
 }
 

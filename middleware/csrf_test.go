@@ -111,6 +111,38 @@ func TestCSRFBypassesWhatTheRouterSees(t *testing.T) {
 	}
 }
 
+// A parameter may hold a slash where a catch-all, which is a path, has two segments.
+func TestCSRFBypassesTheRouteThatThePatternMeans(t *testing.T) {
+	ok := func(c *nextrush.Context) error { return c.Text(c.Route()) }
+	app := nextrush.New()
+	app.Use(middleware.CSRF(middleware.CSRFOptions{Bypass: []string{"POST /hooks/{id}", "/public/", "/one/{id}/two"}}))
+	for _, path := range []string{"/hooks/:id", "/hooks/:id/x", "/:name", "/public/*rest", "/one/*rest", "/a/:id"} {
+		app.Any(path, ok)
+	}
+	for path, want := range map[string]int{
+		"/hooks/a%2Fb":        200, // what /hooks/:id has as "a/b"
+		"/hooks/a%2Fx":        200,
+		"/hooks/a%2F%2Fb":     200,
+		"/hooks/a%2Fb/x":      403,
+		"/hooks%2Fa":          403,
+		"/public%2Fa":         403,
+		"/public/a%2Fb":       200,
+		"/public/..%2Fa":      403,
+		"/public/%2e%2e/a/b":  403,
+		"/public/x%2F..%2F/b": 403,
+		"/one/a/two":          200,
+		"/one/a%2Fb/two":      403, // the catch-all has "a/b/two", which no pattern means
+	} {
+		r := httptest.NewRequest("POST", path, nil)
+		r.Header.Set("Sec-Fetch-Site", "cross-site")
+		w := httptest.NewRecorder()
+		app.ServeHTTP(w, r)
+		if w.Code != want {
+			t.Errorf("%s: %d %s, want %d", path, w.Code, w.Body, want)
+		}
+	}
+}
+
 func TestCSRFTakesTheSchemeIntoAccountOnlyOverHTTPS(t *testing.T) {
 	app := csrfApp(middleware.CSRFOptions{})
 	for want, state := range map[int]*tls.ConnectionState{200: nil, 403: new(tls.ConnectionState)} {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/internal/urlpath"
 )
 
 // MaintenanceOptions configures Maintenance. The zero value lets nobody in.
@@ -31,7 +32,8 @@ func Maintenance(on func() bool, opts ...MaintenanceOptions) nextrush.Handler {
 	o = o.withDefaults()
 	blocks := parseBlocks(o.Allow)
 	return func(c *nextrush.Context) error {
-		if !on() || slices.Contains(o.AllowPaths, c.Path()) || inBlocks(blocks, c.IP()) {
+		path := urlpath.Of(c.Request().URL)
+		if !on() || !path.Held && slices.Contains(o.AllowPaths, path.Text) || inBlocks(blocks, c.IP()) {
 			return c.Next()
 		}
 		err := retryLater(http.StatusServiceUnavailable, o.RetryAfter)

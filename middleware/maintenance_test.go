@@ -17,7 +17,7 @@ import (
 func TestMaintenanceLetsInWhoIsAllowed(t *testing.T) {
 	app := nextrush.New()
 	app.Use(middleware.Maintenance(func() bool { return true }, middleware.MaintenanceOptions{
-		Allow: []string{"192.0.2.1", "2001:db8::/32"}, AllowPaths: []string{"/health"},
+		Allow: []string{"192.0.2.1", "2001:db8::/32"}, AllowPaths: []string{"/health", "/health/live"},
 	}))
 	app.Get("/*path", func(c *nextrush.Context) error { return c.NoContent() })
 	for name, test := range map[string]struct {
@@ -32,6 +32,8 @@ func TestMaintenanceLetsInWhoIsAllowed(t *testing.T) {
 		"no address":                   {"@", "/", "", 503},
 		"a path":                       {"192.0.2.2:1", "/health", "", 204},
 		"a path, encoded":              {"192.0.2.2:1", "/%68ealth", "", 204},
+		"a path of two segments":       {"192.0.2.2:1", "/health/live", "", 204},
+		"one segment that looks so":    {"192.0.2.2:1", "/health%2Flive", "", 503},
 		"below a path":                 {"192.0.2.2:1", "/health/x", "", 503},
 		"a path that leads to another": {"192.0.2.2:1", "/health/../users", "", 503},
 		"without a route":              {"192.0.2.2:1", "/nowhere", "", 503},

@@ -10,11 +10,11 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/internal/urlpath"
 )
 
 // ReverseProxyOptions configures ReverseProxy.
@@ -133,25 +133,15 @@ func newProxy(target string, o ReverseProxyOptions) *proxy {
 
 // path is what of the request's path goes to the target.
 func (p *proxy) path(u *url.URL) (*url.URL, error) {
-	if climbs(u.Path) {
+	if urlpath.HasDots(u.Path) {
 		return nil, nextrush.NewError(http.StatusBadRequest, `the path has a ".." or "." in it`)
 	}
 	path, ok := strings.CutPrefix(u.Path, p.o.StripPrefix)
 	raw, okRaw := strings.CutPrefix(u.EscapedPath(), p.o.StripPrefix)
-	if !ok || !okRaw || path != "" && path[0] != '/' {
+	if !ok || !okRaw || raw != "" && raw[0] != '/' {
 		return nil, nextrush.NewError(http.StatusNotFound)
 	}
 	return &url.URL{Path: path, RawPath: raw}, nil
-}
-
-// climbs reports a segment that some server takes for ".." or ".": Windows splits at
-// backslashes too, and Java servers cut what follows a semicolon.
-func climbs(path string) bool {
-	segments := strings.FieldsFunc(path, func(r rune) bool { return r == '/' || r == '\\' })
-	return slices.ContainsFunc(segments, func(s string) bool {
-		name, _, _ := strings.Cut(s, ";")
-		return name == ".." || name == "."
-	})
 }
 
 func (p *proxy) rewrite(c *nextrush.Context, r *httputil.ProxyRequest, path *url.URL, socket bool) {

@@ -52,6 +52,8 @@ func TestReverseProxyForwardsPaths(t *testing.T) {
 		{"/base", strip, "/api/a%2fb", "/base/a%2fb"},
 		{"", strip, "/api", "/"},
 		{"", strip, "/apix", "404"},
+		{"", strip, "/api%2fa", "404"},
+		{"/base", strip, "/api/%2fa%3Bb", "/base/%2fa%3Bb"},
 		{"", strip, "/%61pi/a", "404"},
 		{"", strip, "/other", "404"},
 		{"/base", strip, "/api//evil.example/", "/base//evil.example/"},

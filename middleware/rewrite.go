@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/nextrush/nextrush/internal/urlpath"
 )
 
 // RewriteRule gives requests for one path another. From is a path as in routes,
@@ -16,8 +18,9 @@ type RewriteRule struct{ From, To string }
 // Rewrite changes the path of requests before a route is looked for:
 // app.Pre(middleware.Rewrite(rules...)). The first rule that matches applies,
 // once; the client learns nothing of it, and Request.RequestURI keeps what it
-// asked for. Rules see the path as the router does, decoded. It panics on a
-// mistake in a rule.
+// asked for. Rules see the path as the router does: decoded, but for an encoded slash,
+// which is a part of its segment and stays encoded. So a rule is no guard: the route
+// that is found for "/private%2Fx" has to be one. It panics on a mistake in a rule.
 func Rewrite(rules ...RewriteRule) func(http.Handler) http.Handler {
 	rewrites := make([]rewrite, len(rules))
 	for i, rule := range rules {
@@ -26,7 +29,7 @@ func Rewrite(rules ...RewriteRule) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			for i := range rewrites {
-				if path, ok := rewrites[i].apply(r.URL.Path); ok {
+				if path, ok := rewrites[i].apply(urlpath.Of(r.URL)); ok {
 					r = withPath(r, path)
 					break
 				}
@@ -36,28 +39,36 @@ func Rewrite(rules ...RewriteRule) func(http.Handler) http.Handler {
 	}
 }
 
-func withPath(r *http.Request, path string) *http.Request {
+func withPath(r *http.Request, path urlpath.Path) *http.Request {
 	r = r.WithContext(r.Context())
 	u := *r.URL
-	u.Path, u.RawPath = path, ""
+	path.Set(&u)
 	r.URL = &u
 	return r
 }
 
 type rewrite struct {
-	from *regexp.Regexp // with a group for each parameter
-	to   string         // a template for Expand
+	from   *regexp.Regexp // with a group for each parameter
+	params []int          // the groups that are no catch-alls
+	to     string         // a template for Expand
 }
 
 // apply returns a path with exactly one slash at its start, so that nobody takes
 // what a parameter brought for a host.
-func (r *rewrite) apply(path string) (string, bool) {
-	match := r.from.FindStringSubmatchIndex(path)
+func (r *rewrite) apply(path urlpath.Path) (urlpath.Path, bool) {
+	match := r.from.FindStringSubmatchIndex(path.Text)
 	if match == nil {
-		return "", false
+		return path, false
 	}
-	to := r.from.ExpandString(nil, r.to, path, match)
-	return "/" + strings.TrimLeft(string(to), "/"), true
+	for _, group := range r.params {
+		value := urlpath.Path{Text: path.Text[match[2*group]:match[2*group+1]], Held: path.Held}
+		if urlpath.HasDots(value.Decoded()) {
+			return path, false
+		}
+	}
+	to := r.from.ExpandString(nil, r.to, path.Text, match)
+	path.Text = "/" + path.TrimSlashes(string(to))
+	return path, true
 }
 
 var rewriteParam = regexp.MustCompile(`[:*][^/:*]*`)
@@ -67,6 +78,7 @@ func (rule RewriteRule) parse() rewrite {
 		panic(fmt.Sprintf("middleware: Rewrite: %q to %q: a path begins with a slash", rule.From, rule.To))
 	}
 	var names []string
+	var params []int
 	from := `(?s)\A` + replaceParams(rule.From, regexp.QuoteMeta, func(param string) string {
 		if len(param) == 1 || slices.Contains(names, param[1:]) {
 			panic(fmt.Sprintf("middleware: Rewrite: %q: each parameter needs a name of its own", rule.From))
@@ -75,6 +87,7 @@ func (rule RewriteRule) parse() rewrite {
 		if param[0] == '*' {
 			return "(.*)"
 		}
+		params = append(params, len(names))
 		return "([^/]+)"
 	}) + `\z`
 	dollars := func(static string) string { return strings.ReplaceAll(static, "$", "$$") }
@@ -85,7 +98,7 @@ func (rule RewriteRule) parse() rewrite {
 		}
 		return "${" + strconv.Itoa(i+1) + "}"
 	})
-	return rewrite{regexp.MustCompile(from), to}
+	return rewrite{regexp.MustCompile(from), params, to}
 }
 
 // replaceParams replaces the parameters of a path and the text between them.

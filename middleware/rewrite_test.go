@@ -2,6 +2,8 @@ package middleware_test
 
 import (
 	"fmt"
+	"io"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -31,7 +33,11 @@ func TestRewrite(t *testing.T) {
 		"a parameter":                {"/users/:id", "/members/:id/home", "/users/7", "/members/7/home?"},
 		"a parameter is not empty":   {"/users/:id", "/new", "/users/", "/users/?"},
 		"nor two segments":           {"/users/:id", "/new", "/users/7/8", "/users/7/8?"},
-		"nor two encoded ones":       {"/users/:id", "/new", "/users/7%2F8", "/users/7%2F8?"},
+		"an encoded slash is data":   {"/users/:id", "/members/:id/home", "/users/7%2F8", "/members/7%2F8/home?"},
+		"and no slash of the rule":   {"/users/:id", "/new", "/users%2F7", "/users%2F7?"},
+		"it stays so in a rest":      {"/v1/*rest", "/api/*rest", "/v1/a%2fb%00/c", "/api/a%2Fb%00/c?"},
+		"dots are no parameter":      {"/users/:id", "/new", "/users/%2e%2e", "/users/%2e%2e?"},
+		"nor encoded ones":           {"/users/:id", "/new", "/users/..%2Fx", "/users/..%2Fx?"},
 		"after text":                 {"/v:major/x", "/x/:major", "/v2/x", "/x/2?"},
 		"with a dash in its name":    {"/u/:user-id", "/m/:user-id", "/u/7", "/m/7?"},
 		"two in another order":       {"/:a/:b", "/:b/:a", "/1/2", "/2/1?"},
@@ -43,6 +49,7 @@ func TestRewrite(t *testing.T) {
 		"dollars in the path":        {"/a/:x", "/b/:x", "/a/$1", "/b/$1?"},
 		"a host in the rest":         {"/go/*rest", "/*rest", "/go//evil.example/", "/evil.example/?"},
 		"an encoded host":            {"/go/*rest", "/*rest", "/go/%2Fevil.example", "/evil.example?"},
+		"both":                       {"/go/*rest", "/*rest", "/go/%2F/%2f/a%2Fb", "/a%2Fb?"},
 		"a host with its backslash":  {"/go/*rest", "/*rest", "/go/%5Cevil.example", "/%5Cevil.example?"},
 		"a question mark is a path":  {"/go/*rest", "/*rest", "/go/a%3Fb=1", "/a%3Fb=1?"},
 		"dots are left to the route": {"/go/*rest", "/x/*rest", "/go/..", "/x/..?"},
@@ -107,4 +114,16 @@ func ExampleRewrite() {
 	app.Get("/users/:id", func(c *nextrush.Context) error { return c.Text("user " + c.Param("id")) })
 	fmt.Println(ask(app, "/user/7").Body)
 	// Output: user 7
+}
+
+func TestRewriteKeepsEncodedSlashesForAProxy(t *testing.T) {
+	target := upstream(t, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, r.RequestURI) })
+	app := nextrush.New()
+	app.Pre(middleware.Rewrite(middleware.RewriteRule{From: "/v1/*rest", To: "/api/*rest"}))
+	app.Any("/api/*rest", middleware.ReverseProxy(target, middleware.ReverseProxyOptions{StripPrefix: "/api"}))
+	for path, want := range map[string]string{"/v1/a%2Fb": "/a%2Fb", "/v1/a%2Fb/c%20d?e=%2F": "/a%2Fb/c%20d?e=%2F"} {
+		if w := ask(app, path); w.Body.String() != want {
+			t.Errorf("%s: %d %s", path, w.Code, w.Body)
+		}
+	}
 }
