@@ -34,7 +34,7 @@ type Options struct {
 	// X-Forwarded-For, -Proto and -Host are believed; empty: nobody's.
 	TrustedProxies []string
 	BodyLimit      int64 // bytes of a request body, then 413; 0: 4 MiB; negative: no limit
-	Debug          bool  // send causes and stacks of errors to the client
+	Debug          bool  // send causes and stacks of errors to the client, and warn of what nobody answers
 
 	ErrorHandler func(c *Context, err error) // nil: DefaultErrorHandler
 	Logger       *slog.Logger                // nil: slog.Default()
@@ -188,6 +188,9 @@ func (a *App) answer(w http.ResponseWriter, r *http.Request) {
 	defer c.finish(running)
 	if err := c.protect(); err != nil {
 		c.HandleError(err)
+	}
+	if c.rw.status == 0 && r.Context().Err() == nil {
+		c.logUnanswered()
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
+	"log/slog"
 	"net/http"
 	"runtime/debug"
 
@@ -210,6 +211,19 @@ func (c *Context) logFailure(err error, began bool) {
 	case gone:
 	case began, status >= 500, StatusOf(err) >= 500 && (status < 400 || status > 499):
 		c.Log().Error("request failed", "error", err)
+	}
+}
+
+// logUnanswered tells of a request that everybody has left to the others. net/http
+// answers it with an empty 200, whatever status was set.
+func (c *Context) logUnanswered() {
+	level := slog.LevelDebug
+	if c.app.opts.Debug {
+		level = slog.LevelWarn
+	}
+	if c.app.log().Enabled(c.Context(), level) {
+		c.Log().Log(c.Context(), level, "nobody has answered, so the client gets an empty 200: return c.NoContent(), c.Text or another answer",
+			"route", c.Route())
 	}
 }
 

@@ -10,9 +10,12 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"os/signal"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -153,7 +156,7 @@ func (a *App) listen(addr string, config *tls.Config) error {
 	defer stop()
 	ln, err := net.Listen("tcp", addr)
 	if err != nil {
-		return fmt.Errorf("nextrush: listen: %w", err)
+		return listenError(addr, err)
 	}
 	if err := a.Start(ctx); err != nil { // before a shutdown can begin, which stops what has started
 		ln.Close()
@@ -176,6 +179,23 @@ func (a *App) listen(addr string, config *tls.Config) error {
 		served = nil
 	}
 	return errors.Join(err, served)
+}
+
+// listenError names the address to write where addr is none.
+func listenError(addr string, err error) error {
+	var wrong *net.AddrError
+	if !errors.As(err, &wrong) {
+		return fmt.Errorf("nextrush: listen: %w", err)
+	}
+	fix := ":3000"
+	_, number := strconv.ParseUint(addr, 10, 16)
+	switch _, ip := netip.ParseAddr(addr); {
+	case number == nil:
+		fix = ":" + addr
+	case ip == nil, !strings.ContainsAny(addr, ":/"):
+		fix = net.JoinHostPort(addr, "3000")
+	}
+	return fmt.Errorf("nextrush: listen: %w: write %q", err, fix)
 }
 
 // Serve serves HTTP on a listener, which it closes, until Shutdown is called, and
