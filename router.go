@@ -27,7 +27,8 @@ type routes struct {
 type Group struct{ routes }
 
 // Use adds middleware. On an App it runs for every request, with or without a
-// route; on a Group, for the group's routes. Whether a route was registered
+// route, on one that is mounted for those on the paths of its routes; on a Group, for
+// the group's routes. Whether a route was registered
 // before or after makes no difference.
 func (g *routes) Use(middleware ...Handler) {
 	mustHandlers("Use", middleware)

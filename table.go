@@ -1,6 +1,7 @@
 package nextrush
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
 	"path"
@@ -211,12 +212,14 @@ func (t *table) match(c *Context) {
 			return
 		}
 	}
-	c.rw.match = &endpoint{handlers: append(slices.Clip(t.global), t.unmatched(c.req))}
+	at := t.routesAt(urlpath.Of(c.req.URL))
+	handlers := slices.Concat(t.global, at.middleware(c.req), []Handler{t.unmatched(c.req, at.methods())})
+	c.rw.match = &endpoint{handlers: handlers}
 }
 
-// unmatched is the handler for a request without a route.
-func (t *table) unmatched(r *http.Request) Handler {
-	allow := t.allowed(urlpath.Of(r.URL))
+// unmatched is the handler for a request without a route, on a path that has routes
+// for the methods in allow.
+func (t *table) unmatched(r *http.Request, allow []string) Handler {
 	switch {
 	case len(allow) > 0 && r.Method == http.MethodOptions:
 		return func(c *Context) error {
@@ -240,19 +243,44 @@ func (t *table) unmatched(r *http.Request) Handler {
 	return func(*Context) error { return NewError(http.StatusNotFound) }
 }
 
-// allowed lists the methods that a path, or with "*" the app, has routes for.
-func (t *table) allowed(path urlpath.Path) []string {
-	var methods []string
+// routesByMethod are the endpoints of one path.
+type routesByMethod map[string]*endpoint
+
+// routesAt finds the routes of all methods on a path. On "*", which stands for the
+// whole app, each method that it has routes for is there without one.
+func (t *table) routesAt(path urlpath.Path) routesByMethod {
+	at := make(routesByMethod)
 	for method, m := range t.methods {
 		if e, _ := m.find(path, new(response)); e != nil || path.Text == "*" {
-			methods = append(methods, method)
+			at[method] = e
 		}
 	}
-	if len(methods) > 0 && !slices.Contains(methods, http.MethodOptions) {
+	return at
+}
+
+// methods lists what Allow says.
+func (at routesByMethod) methods() []string {
+	methods := slices.Collect(maps.Keys(at))
+	if len(methods) > 0 && at[http.MethodOptions] == nil {
 		methods = append(methods, http.MethodOptions)
 	}
 	slices.Sort(methods)
-	return methods
+	return slices.Compact(methods)
+}
+
+// middleware is that of the mounted apps whose route the request is about: the one that
+// a preflight asks for (Fetch, CORS-preflight fetch), or another on its path.
+func (at routesByMethod) middleware(r *http.Request) []Handler {
+	var handlers []Handler
+	for _, method := range append([]string{r.Header.Get("Access-Control-Request-Method")}, at.methods()...) {
+		if e := at[method]; e != nil {
+			for rt := e.route.inner; rt != nil; rt = rt.inner {
+				handlers = append(handlers, rt.group.app.handlers...)
+			}
+			break
+		}
+	}
+	return handlers
 }
 
 // elsewhere is where the request is redirected to: the clean path, with or

@@ -102,3 +102,47 @@ func TestCORSEchoesAllLinesOfHeaders(t *testing.T) {
 		t.Errorf("allowed %q", got)
 	}
 }
+
+// A preflight has no route of its own: it is for the App whose route it asks about.
+func TestCORSOfAMountedAppAnswersPreflights(t *testing.T) {
+	ok := func(c *nextrush.Context) error { return c.Text("ok") }
+	api := nextrush.New()
+	api.Use(middleware.CORS(middleware.CORSOptions{AllowOrigins: []string{"https://a.example"}, Credentials: true}))
+	api.Put("/users/:id", ok)
+	inner := nextrush.New()
+	inner.Get("/deep", ok)
+	api.Mount("/inner", inner)
+	refuse := func(*nextrush.Context) error { return nextrush.NewError(401) }
+	app := nextrush.New()
+	app.Get("/plain", ok)
+	app.Get("/both/users/:id", ok)
+	app.Group("/api", refuse).Mount("", api)
+	app.Mount("/both", api)
+	for _, tt := range []struct {
+		path, method string
+		want         string // Access-Control-Allow-Origin
+	}{
+		{"/api/users/1", "PUT", "https://a.example"},
+		{"/api/users/a%2Fb", "PUT", "https://a.example"},
+		{"/api/users/1", "DELETE", "https://a.example"},
+		{"/api/inner/deep", "GET", "https://a.example"},
+		{"/both/users/1", "PUT", "https://a.example"},
+		{"/both/users/1", "GET", ""},
+		{"/plain", "GET", ""},
+	} {
+		r := httptest.NewRequest("OPTIONS", tt.path, nil)
+		r.Header.Set("Origin", "https://a.example")
+		r.Header.Set("Access-Control-Request-Method", tt.method)
+		w := httptest.NewRecorder()
+		app.ServeHTTP(w, r)
+		if got := w.Header().Get("Access-Control-Allow-Origin"); w.Code != 204 || got != tt.want {
+			t.Errorf("%s for %s: %d, Allow-Origin %q, want %q", tt.path, tt.method, w.Code, got, tt.want)
+		}
+	}
+	r := httptest.NewRequest("DELETE", "/both/users/1", nil)
+	r.Header.Set("Origin", "https://a.example")
+	w := httptest.NewRecorder()
+	if app.ServeHTTP(w, r); w.Code != 405 {
+		t.Errorf("a 405 is %d", w.Code)
+	}
+}
