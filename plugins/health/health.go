@@ -5,7 +5,8 @@
 //
 // GET /livez is 200 as long as the App answers at all. GET /readyz is 200 when
 // all checks pass, 503 when one fails and from the moment the App begins to shut
-// down. Both answer with JSON.
+// down. Both answer with JSON: the status, and to those who may know more, behind a
+// Guard or with Details, the name and duration of each check.
 package health
 
 import (
@@ -37,8 +38,11 @@ type Options struct {
 	// their probes, and less than the App's ShutdownTimeout. 0: none.
 	DrainDelay time.Duration
 
-	// ShowErrors sends the text of failures to whoever asks. They are logged
-	// anyway, when they begin.
+	// Details sends names and durations of the checks to whoever asks. They tell what
+	// the App depends on, and which of that is slow. With a Guard they are sent anyway.
+	Details bool
+	// ShowErrors is Details with the text of failures. They are logged anyway, when
+	// they begin.
 	ShowErrors bool
 }
 
@@ -129,9 +133,18 @@ func (p *Plugin) Install(app *nextrush.App) error {
 	p.app = app
 	g := app.With(p.opts.Guard...)
 	g.Get(p.opts.LivePath, func(c *nextrush.Context) error { return answer(c, Report{Status: OK}) })
-	g.Get(p.opts.ReadyPath, func(c *nextrush.Context) error { return answer(c, p.Report()) })
+	g.Get(p.opts.ReadyPath, func(c *nextrush.Context) error { return answer(c, p.told()) })
 	app.BeforeShutdown(p.drain)
 	return nil
+}
+
+// told is the report without what is not for everybody.
+func (p *Plugin) told() Report {
+	r := p.Report()
+	if len(p.opts.Guard) == 0 && !p.opts.Details && !p.opts.ShowErrors {
+		r.Checks = nil
+	}
+	return r
 }
 
 func answer(c *nextrush.Context, r Report) error {

@@ -48,11 +48,12 @@ func TestReadinessIsThatOfAllChecks(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c := nextrushtest.New(t, appWith(t, tt.plugin))
-			var report health.Report
+			var answer health.Report
 			response := c.Get("/readyz").WantStatus(tt.status)
-			response.JSON(&report)
-			if report.Status != tt.want {
-				t.Errorf("status %q", report.Status)
+			response.JSON(&answer)
+			report := tt.plugin.Report()
+			if answer.Status != tt.want || report.Status != tt.want {
+				t.Errorf("answer %q, report %q", answer.Status, report.Status)
 			}
 			if tt.want == health.Failed && (report.Checks["a"].Status != health.OK || report.Checks["b"].Status != health.Failed) {
 				t.Errorf("checks %v", report.Checks)
@@ -62,6 +63,30 @@ func TestReadinessIsThatOfAllChecks(t *testing.T) {
 			}
 			c.Get("/livez").WantStatus(200)
 		})
+	}
+}
+
+func TestStrangersLearnOnlyWhetherTheAppIsReady(t *testing.T) {
+	through := []nextrush.Handler{func(c *nextrush.Context) error { return c.Next() }}
+	for name, tt := range map[string]struct {
+		o     health.Options
+		shows bool
+	}{
+		"anybody may ask": {health.Options{}, false},
+		"a guard":         {health.Options{Guard: through}, true},
+		"details":         {health.Options{Details: true}, true},
+		"errors":          {health.Options{ShowErrors: true}, true},
+	} {
+		for status, check := range map[int]func(context.Context) error{200: pass, 503: fail} {
+			p := health.New(tt.o).Check("billing-db", check)
+			body := nextrushtest.New(t, appWith(t, p)).Get("/readyz").WantStatus(status).Text()
+			if strings.Contains(body, "billing-db") != tt.shows || strings.Contains(body, "durationMs") != tt.shows {
+				t.Errorf("%s: %d %s", name, status, body)
+			}
+			if r := p.Report(); r.Checks["billing-db"].Status == "" {
+				t.Errorf("%s: the program's own report is %+v", name, r)
+			}
+		}
 	}
 }
 
