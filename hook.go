@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -70,4 +71,31 @@ func (a *App) announceShutdown(ctx context.Context) error {
 	}
 	wg.Wait()
 	return errors.Join(errs...)
+}
+
+// once does something for the first of its callers. The others wait for it, but no
+// longer than their contexts last: one may be a hook that the first one waits for.
+type once struct {
+	begun atomic.Bool
+	done  chan struct{} // closed when it is done
+	err   error         // that it ended with
+}
+
+func (o *once) do(ctx context.Context, f func() error) error {
+	if o.begun.CompareAndSwap(false, true) {
+		defer close(o.done)
+		o.err = f()
+		return o.err
+	}
+	select {
+	case <-o.done:
+		return o.err
+	default:
+	}
+	select {
+	case <-o.done:
+		return o.err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }

@@ -122,14 +122,22 @@ func (a *App) Routes() []RouteInfo {
 // order in place, escaped. A missing, empty or surplus one is an error, and so is one
 // that no request could have: with ".." as a segment, say.
 func (a *App) URL(name string, params ...any) (string, error) {
+	rt := a.named(name)
+	if rt == nil {
+		return "", fmt.Errorf("nextrush: no route is named %q", name)
+	}
+	return rt.pattern.fill(params)
+}
+
+func (a *App) named(name string) *Route {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, rt := range a.all {
 		if rt.original().name == name {
-			return rt.pattern.fill(params)
+			return rt
 		}
 	}
-	return "", fmt.Errorf("nextrush: no route is named %q", name)
+	return nil
 }
 
 func (p *pattern) fill(params []any) (string, error) {

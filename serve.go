@@ -34,44 +34,40 @@ type lifecycle struct {
 
 	closing context.Context // ends when the app begins to drain
 	close   context.CancelCauseFunc
-	ended   chan struct{} // closed when Shutdown is done
 
 	requests    context.Context // that of all requests to the server
 	endRequests context.CancelCauseFunc
 	unrouted    atomic.Int64 // requests without a route that run
 
-	startOnce  sync.Once
+	starting   once
 	beforeOnce sync.Once
-	stopOnce   sync.Once
-	stopErr    error
+	stopping   once
 
-	mu       sync.Mutex // guards what follows
-	started  bool
-	startErr error
-	server   *http.Server
-	base     context.Context // as net/http makes it for server
+	mu      sync.Mutex // guards what follows
+	started bool
+	server  *http.Server
+	base    context.Context // as net/http makes it for server
 }
 
 func (l *lifecycle) init() {
 	l.closing, l.close = context.WithCancelCause(context.Background())
 	l.requests, l.endRequests = context.WithCancelCause(context.Background())
-	l.ended = make(chan struct{})
+	l.starting.done, l.stopping.done = make(chan struct{}), make(chan struct{})
 }
 
 // Start starts the plugins and runs the OnStart hooks, those of mounted apps
 // first; once, whoever calls it. Listen and Serve do: it is for apps that are
-// served by something else. When it fails, what had started is stopped.
+// served by something else. When it fails, what had started is stopped. A second call
+// waits for the first, as long as its ctx lasts, and returns the same.
 func (a *App) Start(ctx context.Context) error {
 	l := &a.life
-	l.startOnce.Do(func() {
+	return l.starting.do(ctx, func() error {
 		err := a.start(ctx)
 		l.mu.Lock()
-		l.started, l.startErr = err == nil, err
-		l.mu.Unlock()
+		defer l.mu.Unlock()
+		l.started = err == nil
+		return err
 	})
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.startErr
 }
 
 func (a *App) start(ctx context.Context) error {
@@ -234,7 +230,7 @@ func (a *App) serve(ctx context.Context, ln net.Listener, config *tls.Config) er
 	if err = server.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("nextrush: serve: %w", err)
 	}
-	<-a.life.ended
+	<-a.life.stopping.done
 	return nil
 }
 
@@ -298,14 +294,9 @@ func listenURL(addr net.Addr, secure bool) string {
 // contexts of those that are left end. When ctx ends first, they are cut, and that
 // is an error, which names their routes. So is a hook or a plugin that panics, ends
 // its goroutine or ignores the end of ctx; the others get their turn. A second call
-// waits for the first and returns the same.
+// waits for the first, as long as its ctx lasts, and returns the same.
 func (a *App) Shutdown(ctx context.Context) error {
-	l := &a.life
-	l.stopOnce.Do(func() {
-		l.stopErr = a.shutdown(ctx)
-		close(l.ended)
-	})
-	return l.stopErr
+	return a.life.stopping.do(ctx, func() error { return a.shutdown(ctx) })
 }
 
 func (a *App) shutdown(ctx context.Context) error {

@@ -27,6 +27,7 @@ type SSE struct {
 	out    *http.ResponseController
 	mu     sync.Mutex // guards the writer and what follows
 	end    bool
+	broke  error // of a heartbeat
 	beat   *time.Timer
 }
 
@@ -61,8 +62,9 @@ func (c *Context) SSE(f func(*SSE) error) error {
 	s := c.newSSE()
 	defer s.close()
 	defer context.AfterFunc(c.app.life.closing, s.cancel)()
-	defer context.AfterFunc(c.Context(), func() {
-		if c.Context().Err() != context.DeadlineExceeded {
+	ctx := c.Context()
+	defer context.AfterFunc(ctx, func() {
+		if ctx.Err() != context.DeadlineExceeded {
 			s.cancel()
 		}
 	})()
@@ -70,14 +72,34 @@ func (c *Context) SSE(f func(*SSE) error) error {
 	if err := s.write(nil); err != nil {
 		return fmt.Errorf("nextrush: SSE: %w", c.lacks("Flush", err))
 	}
-	return f(s)
+	err := f(s)
+	if s.close(); s.broke != nil {
+		return s.broke
+	}
+	return err
 }
 
 func (c *Context) newSSE() *SSE {
 	s := &SSE{c: c, out: http.NewResponseController(c.w)}
 	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(c.Context()))
-	s.beat = time.AfterFunc(sseHeartbeat, func() { s.Comment("") })
+	s.beat = time.AfterFunc(sseHeartbeat, s.heartbeat)
 	return s
+}
+
+// heartbeat runs in a goroutine of its own. A writer that middleware has put around
+// net/http's may panic in it, which ends the stream and is the error of SSE.
+func (s *SSE) heartbeat() {
+	defer func() {
+		if v := recover(); v != nil {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			if !s.end {
+				s.broke = asPanicError(v)
+				s.cancel()
+			}
+		}
+	}()
+	s.Comment("")
 }
 
 func (s *SSE) close() {
