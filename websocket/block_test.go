@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"runtime"
 	"strings"
@@ -387,4 +388,70 @@ func TestAMessageThatNobodyTakesKeepsNoSocketFromClosing(t *testing.T) {
 			wait(t, ended, "the end")
 		})
 	}
+}
+
+// quicken shows the engine that a handler is quick enough to run where it polls.
+func quicken(t *testing.T, peer *raw) {
+	t.Helper()
+	for range 300 {
+		peer.say("quick")
+		peer.expect(wire.OpText, "quick")
+	}
+}
+
+// What a callback has sent to others leaves although it ends its goroutine, and so
+// does what others are sent later.
+func TestABroadcastBeforeGoexitLeaves(t *testing.T) {
+	st := overTCP.serve(t, Options{Logger: quiet}, func(s *Socket) error {
+		s.OnMessage(func(m Message) {
+			if m.Text() == "exit" {
+				s.Broadcast("bye")
+				runtime.Goexit()
+			}
+			s.SendMessage(m)
+		})
+		return nil
+	})
+	other, peer := st.raw(t), st.raw(t)
+	other.alive()
+	quicken(t, peer)
+	peer.say("exit")
+	other.expect(wire.OpText, "bye")
+	st.srv.Broadcast("later")
+	other.expect(wire.OpText, "later")
+}
+
+// A callback finds its own connection lost, the last of its loop, broadcasts and
+// blocks.
+func TestABroadcastOfALostSocketLeavesWhileItsCallbackBlocks(t *testing.T) {
+	g := newGate(t)
+	var peer *raw
+	var st *site
+	st = overTCP.serveHTTP(t, NewServer(Options{Logger: quiet}), func(w http.ResponseWriter, r *http.Request) {
+		st.srv.Upgrade(w, r, func(s *Socket) error {
+			big := make([]byte, 70<<10)
+			s.OnMessage(func(m Message) {
+				if m.Text() != "block" {
+					s.SendMessage(m)
+					return
+				}
+				peer.reset()
+				for s.SendBinary(big) == nil {
+				}
+				for len(s.srv.Sockets()) > 1 {
+					runtime.Gosched()
+				}
+				s.Broadcast("news")
+				g.pass(s)
+			})
+			return nil
+		})
+	})
+	other := st.raw(t)
+	peer = st.raw(t)
+	other.alive()
+	quicken(t, peer)
+	peer.say("block")
+	wait(t, g.entered, "the callback")
+	other.expect(wire.OpText, "news")
 }

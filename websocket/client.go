@@ -237,6 +237,8 @@ func checkAnswer(resp *http.Response, key string, opts *DialOptions, o Options) 
 }
 
 func newClient(conn net.Conn, u *url.URL, resp *http.Response, d *wire.Deflate, opts *DialOptions, o Options) (*Socket, error) {
+	connected := o.OnConnection
+	o.OnConnection = nil // the handler below runs it
 	srv := NewServer(o)
 	s := &Socket{srv: srv, closing: &unclosed, id: newID(), client: true, base: context.Background(), opened: time.Now().UnixMilli()}
 	s.ip, s.path = host(conn.RemoteAddr().String()), u.Path
@@ -248,8 +250,14 @@ func newClient(conn net.Conn, u *url.URL, resp *http.Response, d *wire.Deflate, 
 	srv.admitted++
 	ready := make(chan error, 1)
 	s.start(conn, nil, nil, func(s *Socket) (err error) {
+		err = errExited // unless the handler returns
 		defer func() { ready <- err }()
-		if opts.Handler != nil {
+		if connected != nil {
+			s.protect(func() { connected(s) })
+		}
+		if opts.Handler == nil {
+			err = nil
+		} else {
 			err = opts.Handler(s)
 		}
 		return err

@@ -212,7 +212,7 @@ func (s *Socket) lostLocked(err error) {
 func (s *Socket) failedUnread() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.reading && s.state != StateConnecting {
+	if (!s.reading || s.paused) && s.state != StateConnecting {
 		s.lostLocked(io.ErrUnexpectedEOF)
 	}
 }

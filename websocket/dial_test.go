@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -621,5 +622,27 @@ func TestDialGoesThroughAProxy(t *testing.T) {
 	s.Send("through")
 	if m, err := s.Receive(t.Context()); err != nil || m.Text() != "through" {
 		t.Errorf("received %q, %v", m.Text(), err)
+	}
+}
+
+// Goexit or a panic before the handler has returned is an error of Dial.
+func TestDialEndsWhenACallbackDoesNotReturn(t *testing.T) {
+	st := overTCP.serve(t, Options{}, nil)
+	for name, opts := range map[string]DialOptions{
+		"OnConnection": {Options: Options{Logger: quiet, OnConnection: func(*Socket) { runtime.Goexit() }}},
+		"the handler":  {Handler: func(*Socket) error { runtime.Goexit(); return nil }, Options: Options{Logger: quiet}},
+		"a panic":      {Handler: func(*Socket) error { panic("oh") }, Options: Options{Logger: quiet}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			done := make(chan error, 1)
+			go func() {
+				opts.NetDial = func(context.Context, string, string) (net.Conn, error) { return st.conn() }
+				_, err := Dial(t.Context(), "ws://server.example/", &opts)
+				done <- err
+			}()
+			if err := waitFor(t, done, soon, "the end of Dial"); err == nil {
+				t.Error("no error")
+			}
+		})
 	}
 }

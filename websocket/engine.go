@@ -137,6 +137,7 @@ type worker struct {
 
 	mu      sync.Mutex // guards the fields below
 	watched bool
+	lost    bool      // another goroutine polls in its place
 	cur     *Socket   // whose batch is running
 	slow    bool      // the batch was found slow: nothing is held back any more
 	rounds  int       // of the monitor since the batch began
@@ -173,7 +174,7 @@ func (w *worker) beginBatch(s *Socket) {
 	}
 	w.mu.Lock()
 	w.cur, w.slow, w.rounds = s, false, 0
-	if !w.watched && !w.polls {
+	if !w.watched && (!w.polls || w.lost) {
 		w.eng.watch(w)
 	}
 	w.mu.Unlock()
@@ -335,6 +336,9 @@ func (w *worker) relieve() *Socket {
 // relievePolling is relieve for a goroutine that has polled until now. The
 // handler of the socket has to show again that it is quick.
 func (w *worker) relievePolling() {
+	w.mu.Lock()
+	w.lost = true
+	w.mu.Unlock()
 	if s := w.relieve(); s != nil {
 		s.pace.Relieved()
 	}
@@ -345,8 +349,12 @@ func (e *engine) pollingWorker() any { return &worker{eng: e, polls: true} }
 
 // flushPolled ends a round of the poller: receivers of broadcasts are flushed.
 func flushPolled(t *poll.Turn) {
-	w := t.Local.(*worker)
+	t.Local.(*worker).endTurn()
+}
+
+func (w *worker) endTurn() {
 	w.mu.Lock()
+	w.eng.unwatch(w)
 	dirty := w.takeDirty()
 	w.mu.Unlock()
 	w.flushAll(dirty)

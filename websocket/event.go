@@ -133,10 +133,10 @@ func plainHandler(f func(*Event)) func(*Event) error {
 
 func (s *Socket) on(event string, f func(*Event) error, once bool) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	e := s.eventsLocked()
 	e.handlers[event] = append(e.handlers[event], handler{f, once})
-	s.mu.Unlock()
-	s.consume()
+	s.consumeLocked()
 }
 
 // Off removes all handlers of an event.
@@ -228,6 +228,8 @@ type incoming struct {
 	Data    json.RawMessage `json:"data"`
 	Message json.RawMessage `json:"message"`
 	Errors  json.RawMessage `json:"errors"`
+
+	args []json.RawMessage // of Data
 }
 
 // parseEnvelope reports false for a message that is not an envelope.
@@ -236,8 +238,11 @@ func parseEnvelope(m Message) (env incoming, ok bool) {
 	if m.Type != Text || len(text) == 0 || text[0] != '{' {
 		return env, false
 	}
-	ok = json.Unmarshal(text, &env) == nil
-	return env, ok
+	if json.Unmarshal(text, &env) != nil {
+		return env, false
+	}
+	env.args = splitArgs(env.Data)
+	return env, true
 }
 
 // dispatch reports whether the message was an event, a reply, or an error that
@@ -271,7 +276,7 @@ func (s *Socket) claimLocked(env *incoming) delivery {
 	case envelopeEvent:
 		return s.claimEventLocked(env)
 	case envelopeAck:
-		return delivery{claimed: s.answeredLocked(env.ID, reply{event: &Event{Socket: s, args: splitArgs(env.Data)}})}
+		return delivery{claimed: s.answeredLocked(env.ID, reply{event: &Event{Socket: s, args: env.args}})}
 	case envelopeError:
 		e := &EventError{}
 		if json.Unmarshal(env.Message, &e.Message) != nil {
@@ -298,7 +303,7 @@ func splitArgs(data json.RawMessage) []json.RawMessage {
 }
 
 func (s *Socket) claimEventLocked(env *incoming) delivery {
-	e := &Event{Socket: s, args: splitArgs(env.Data)}
+	e := &Event{Socket: s, args: env.args}
 	if validID(env.ID) {
 		e.id = env.ID
 	}

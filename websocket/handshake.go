@@ -334,15 +334,10 @@ func (s *Socket) start(conn net.Conn, early, answer []byte, handler func(*Socket
 	if early != nil {
 		s.hold(early)
 	}
-	if !s.srv.register(s) {
-		s.mu.Lock()
-		s.abandon()
-		s.mu.Unlock()
-		s.srv.dismiss(s.ip)
+	if !s.enter(l, answer) {
 		l.close(false)
 		return false
 	}
-	s.open(l, answer)
 	s.watch()
 	if s.srv.opts.Debug {
 		s.debug("websocket open", "path", s.path, "ip", s.ip)
@@ -351,9 +346,23 @@ func (s *Socket) start(conn net.Conn, early, answer []byte, handler func(*Socket
 	return true
 }
 
-func (s *Socket) open(l link, answer []byte) {
+// enter makes the socket known and opens it, in one: whoever finds it may end it.
+func (s *Socket) enter(l link, answer []byte) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.state != StateConnecting { // Refuse was quicker
+		return false
+	}
+	if !s.srv.register(s) {
+		s.abandon()
+		s.srv.dismiss(s.ip)
+		return false
+	}
+	s.openLocked(l, answer)
+	return true
+}
+
+func (s *Socket) openLocked(l link, answer []byte) {
 	s.link, s.upgrade = l, nil
 	s.state = StateOpen
 	s.handling = true
@@ -373,6 +382,9 @@ func (s *Socket) open(l link, answer []byte) {
 func (s *Socket) handle(handler func(*Socket) error) {
 	defer s.handled() // also where the handler ends the goroutine
 	s.flush()
+	if s.awaited() {
+		s.begin()
+	}
 	if f := s.srv.opts.OnConnection; f != nil {
 		s.protect(func() { f(s) })
 	}
@@ -385,10 +397,18 @@ func (s *Socket) handle(handler func(*Socket) error) {
 	}
 }
 
+// awaited reports whether somebody has called Receive or Request before the 101.
+func (s *Socket) awaited() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.inbox != nil && s.inbox.waiting > 0 || s.events != nil && len(s.events.replies) > 0
+}
+
 func (s *Socket) handled() {
 	s.mu.Lock()
 	s.handling = false
 	s.inbox.handled(s.hasCallbacksLocked())
+	s.resumeLocked()
 	s.wakeLocked(0)
 	s.mu.Unlock()
 	s.flush()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"unsafe"
 )
 
 const (
@@ -185,6 +186,7 @@ func (s *Socket) arrived(m Message) error {
 	open := s.state == StateOpen
 	events := s.events != nil
 	waits := s.inbox != nil && len(s.inbox.messages) > 0
+	f := s.onMessage.Load()
 	failed := s.extra != nil && len(s.extra.errs) > 0
 	s.mu.Unlock()
 	if !open {
@@ -205,7 +207,7 @@ func (s *Socket) arrived(m Message) error {
 	if events && s.dispatch(m) {
 		return nil
 	}
-	if f := s.onMessage.Load(); f != nil {
+	if f != nil {
 		s.call(*f, m)
 		return nil
 	}
@@ -234,6 +236,9 @@ func (s *Socket) keep(m Message) error {
 		return nil
 	}
 	in.push(m)
+	if s.hasCallbacksLocked() { // they may have come just now
+		s.wakeLocked(workInbox)
+	}
 	if in.bytes > inboxLimit && in.full() {
 		return errFull
 	}
@@ -261,6 +266,10 @@ func (s *Socket) setAside(rest []byte, err error) error {
 func (s *Socket) consume() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.consumeLocked()
+}
+
+func (s *Socket) consumeLocked() {
 	in := s.inbox
 	if in == nil {
 		return
@@ -268,6 +277,7 @@ func (s *Socket) consume() {
 	in.passed = 0
 	if !s.handling {
 		in.handled(true)
+		s.resumeLocked()
 	}
 	if len(in.messages) > 0 && s.reading {
 		s.wakeLocked(workInbox)
@@ -297,19 +307,46 @@ func (s *Socket) drainInbox() {
 // nextWanted takes out the first message that a callback wants: what d tells, or
 // f of OnMessage.
 func (s *Socket) nextWanted() (m Message, d delivery, f *func(Message)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for in := s.inbox; in != nil && in.passed < len(in.messages); in.passed++ {
-		m = in.messages[in.passed]
-		if env, ok := parseEnvelope(m); ok && s.events != nil {
-			d = s.claimLocked(&env)
+	for !d.claimed && f == nil {
+		m, ok := s.nextUnseen()
+		if !ok {
+			return Message{}, d, nil
 		}
-		if f = s.onMessage.Load(); !d.claimed && f == nil {
-			continue
+		env, isEnvelope := parseEnvelope(m) // not under the lock: the peer decides how long that takes
+		if d, f = s.claimUnseen(m, env, isEnvelope); d.claimed || f != nil {
+			return m, d, f
 		}
-		in.take(in.passed)
-		s.resumeLocked()
-		break
 	}
 	return m, d, f
+}
+
+// nextUnseen is the first message that has not been offered to the callbacks.
+func (s *Socket) nextUnseen() (Message, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if in := s.inbox; in != nil && in.passed < len(in.messages) {
+		return in.messages[in.passed], true
+	}
+	return Message{}, false
+}
+
+// claimUnseen takes m out if a callback wants it, and passes over it otherwise,
+// unless a Receive has taken it meanwhile.
+func (s *Socket) claimUnseen(m Message, env incoming, isEnvelope bool) (d delivery, f *func(Message)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	in := s.inbox
+	if in.passed >= len(in.messages) || unsafe.SliceData(in.messages[in.passed].data) != unsafe.SliceData(m.data) {
+		return d, nil
+	}
+	if isEnvelope {
+		d = s.claimLocked(&env)
+	}
+	if f = s.onMessage.Load(); !d.claimed && f == nil {
+		in.passed++
+		return d, nil
+	}
+	in.take(in.passed)
+	s.resumeLocked()
+	return d, f
 }

@@ -185,8 +185,10 @@ func (s *Socket) OnMessage(f func(Message)) {
 		s.onMessage.Store(nil)
 		return
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.onMessage.Store(&f)
-	s.consume()
+	s.consumeLocked()
 }
 
 // OnClose registers f to run once when the socket has ended, after the handler
@@ -346,6 +348,7 @@ func (s *Socket) keepPace(w *worker, d time.Duration) {
 func (s *Socket) goOnElsewhere(w *worker, todo work) {
 	s.stopBatch()
 	w.endBatch(s.srv.engine.wheel.now())
+	w.endTurn()
 	s.mu.Lock()
 	s.startClose(StatusInternalError, internalError, true)
 	s.pending |= todo &^ workDrain // whose callbacks would all run again

@@ -37,7 +37,7 @@ func (s *Socket) writeOnceLocked() bool {
 	op := &s.out.op
 	s.out.gather()
 	if _, stream := s.link.(*streamLink); stream {
-		s.inHand = s.out.gathered()
+		s.inHand, s.stalled = s.out.gathered(), s.srv.engine.wheel.now()
 	}
 	s.mu.Unlock()
 	n, err := s.link.write(op)

@@ -224,7 +224,7 @@ func (p *Poller) Relieve(slow func(*Turn)) {
 func (l *loop) relieve() (slow *Turn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.open == 0 || l.waiting {
+	if l.turn == nil || l.waiting {
 		return nil
 	}
 	if l.seen == l.passed {
