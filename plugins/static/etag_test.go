@@ -1,8 +1,8 @@
 package static_test
 
 import (
-	"context"
 	"bytes"
+	"context"
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
