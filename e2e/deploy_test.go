@@ -195,7 +195,7 @@ func TestProbesOfTheGuide(t *testing.T) {
 	if err := app.Register(health.New()); err != nil {
 		t.Fatal(err)
 	}
-	addr := serve(t, app)
+	addr := serveApp(t, app)
 	container := pod.Spec.Containers[0]
 	for _, p := range []probe{container.Liveness, container.Readiness} {
 		res, err := http.Get("http://" + addr + p.HTTPGet.Path)

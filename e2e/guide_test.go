@@ -19,8 +19,8 @@ import (
 // patience tells a program that is slow from one that will never answer.
 const patience = 60 * time.Second
 
-// serve serves the app on a free port until the test ends.
-func serve(t *testing.T, app *nextrush.App) (addr string) {
+// serveApp serves the app on a free port until the test ends.
+func serveApp(t *testing.T, app *nextrush.App) (addr string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

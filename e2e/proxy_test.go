@@ -60,7 +60,7 @@ func behind(t *testing.T, trusted ...string) (addr string) {
 		s.OnMessage(func(m websocket.Message) { s.SendMessage(m) })
 		return s.Send(c.IP())
 	})
-	return serve(t, app)
+	return serveApp(t, app)
 }
 
 // certificate writes a self-signed one for app.example.

@@ -20,7 +20,7 @@ func TestWhatAPageLearnsOfARefusal(t *testing.T) {
 	refuse := func(*nextrush.Context) error { return members }
 	app.With(refuse).WS("/before", func(*websocket.Socket, *nextrush.Context) error { return nil })
 	app.WS("/after", func(*websocket.Socket, *nextrush.Context) error { return members })
-	addr := serve(t, app)
+	addr := serveApp(t, app)
 
 	const closed = `new Promise((done) => { new WebSocket("/PATH").onclose = (e) => done(e.code + " " + e.reason); })`
 	ctx := browser(t)
