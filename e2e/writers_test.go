@@ -101,11 +101,11 @@ func around(t *testing.T) map[string]func(*nextrush.App) {
 	}
 }
 
-const big = 8 << 20 // bytes
+const large = 8 << 20 // bytes
 
 // writing is an app that writes in all ways behind what set puts there.
 func writing(t *testing.T, set func(*nextrush.App)) *nextrush.App {
-	text, dir := strings.Repeat("x", big), t.TempDir()
+	text, dir := strings.Repeat("x", large), t.TempDir()
 	for _, name := range []string{"a.png", "a.png.gz"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -122,8 +122,8 @@ func writing(t *testing.T, set func(*nextrush.App)) *nextrush.App {
 			return err
 		}
 		defer f.Close()
-		c.Type("png").SetHeader("Content-Length", fmt.Sprint(big))
-		_, err = io.CopyN(c.Writer(), f, big)
+		c.Type("png").SetHeader("Content-Length", fmt.Sprint(large))
+		_, err = io.CopyN(c.Writer(), f, large)
 		return err
 	})
 	app.Get("/control", func(c *nextrush.Context) error {
@@ -154,12 +154,12 @@ func TestWritersKeepWhatTheOneBelowCan(t *testing.T) {
 				return w, after.TotalAlloc - before.TotalAlloc
 			}
 			for _, method := range []string{"GET", "HEAD"} {
-				if w, allocated := ask(method, "/string"); w.strings != big || w.written != 0 || allocated > big/2 {
+				if w, allocated := ask(method, "/string"); w.strings != large || w.written != 0 || allocated > large/2 {
 					t.Errorf("%s%s: %s of a string: %d bytes as such, %d as bytes, %d allocated", name, server, method, w.strings, w.written, allocated)
 				}
 			}
 			for _, path := range []string{"/file", "/copy", "/static/a.png"} {
-				if w, _ := ask("GET", path); w.files != big || w.written != 0 {
+				if w, _ := ask("GET", path); w.files != large || w.written != 0 {
 					t.Errorf("%s%s: %s: %d bytes by sendfile, %d as bytes", name, server, path, w.files, w.written)
 				}
 			}
@@ -177,7 +177,7 @@ func TestClientsThatDoNotReadCostNoCopies(t *testing.T) {
 	var begun, ended sync.WaitGroup
 	begun.Add(clients)
 	ended.Add(clients)
-	text := strings.Repeat("x", big)
+	text := strings.Repeat("x", large)
 	app.Get("/all", func(c *nextrush.Context) error {
 		defer ended.Done()
 		begun.Done()
