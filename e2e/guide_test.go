@@ -122,3 +122,14 @@ func shell(t *testing.T, dir, line string) {
 		t.Fatalf("%s: %v\n%s", line, err, out)
 	}
 }
+
+// freeAddress is where a program that chooses no port itself can listen.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
