@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"os"
 	"runtime"
 	"strings"
@@ -424,33 +423,29 @@ func TestABroadcastBeforeGoexitLeaves(t *testing.T) {
 // A callback finds its own connection lost, the last of its loop, broadcasts and
 // blocks.
 func TestABroadcastOfALostSocketLeavesWhileItsCallbackBlocks(t *testing.T) {
-	g := newGate(t)
-	var peer *raw
-	var st *site
-	st = overTCP.serveHTTP(t, NewServer(Options{Logger: quiet}), func(w http.ResponseWriter, r *http.Request) {
-		st.srv.Upgrade(w, r, func(s *Socket) error {
-			big := make([]byte, 70<<10)
-			s.OnMessage(func(m Message) {
-				if m.Text() != "block" {
-					s.SendMessage(m)
-					return
-				}
-				peer.reset()
-				for s.SendBinary(big) == nil {
-				}
-				for len(s.srv.Sockets()) > 1 {
-					runtime.Gosched()
-				}
-				s.Broadcast("news")
-				g.pass(s)
-			})
-			return nil
+	g, lost := newGate(t), make(chan *raw, 1)
+	st := overTCP.serve(t, Options{Logger: quiet}, func(s *Socket) error {
+		big := make([]byte, 70<<10)
+		s.OnMessage(func(m Message) {
+			if m.Text() != "block" {
+				s.SendMessage(m)
+				return
+			}
+			(<-lost).reset()
+			for s.SendBinary(big) == nil {
+			}
+			for len(s.srv.Sockets()) > 1 {
+				runtime.Gosched()
+			}
+			s.Broadcast("news")
+			g.pass(s)
 		})
+		return nil
 	})
-	other := st.raw(t)
-	peer = st.raw(t)
+	other, peer := st.raw(t), st.raw(t)
 	other.alive()
 	quicken(t, peer)
+	lost <- peer
 	peer.say("block")
 	wait(t, g.entered, "the callback")
 	other.expect(wire.OpText, "news")
