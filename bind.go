@@ -26,7 +26,7 @@ import (
 // fields, and where fields are to blame, a []FieldError tells which. An empty body
 // is no error, and a blank value counts as not sent, unless the field is a text. A
 // type that no request could fill panics: a struct without any tag, a field of a type
-// that takes no text, one with a tag of other frameworks in place of ours.
+// that takes no text, one with a tag of other frameworks instead of ours.
 func (c *Context) Bind(v any) error {
 	p := mustHaveTags(mustPointer(v))
 	if err := c.bindBody(v); err != nil {

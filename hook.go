@@ -16,7 +16,7 @@ const hookGrace = time.Second
 
 var errGoexit = errors.New("it has ended its goroutine (runtime.Goexit)")
 
-// runHook has f called in a goroutine of its own and waits for it, but not much longer
+// runHook runs f in a goroutine of its own and waits for it, but not much longer
 // than ctx lasts. A panic, which is logged with its stack, and runtime.Goexit are errors.
 func (a *App) runHook(ctx context.Context, f func(context.Context) error) error {
 	result := make(chan error, 1)
