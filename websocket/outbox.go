@@ -184,10 +184,36 @@ func (o *outbox) messages(skip int) (n int32) {
 	return n
 }
 
-// urgent puts a control frame before the messages that wait, after the piece
-// that is being written and the control frames that came before it.
-func (o *outbox) urgent(b []byte) {
-	first := o.begun()
+// control queues a control frame. One that would wait for a second write goes
+// before the messages that wait for it, except for a close frame, which is the
+// last (RFC 6455 §5.5.1).
+func (o *outbox) control(h wire.Header, payload []byte, writing bool) {
+	next := min(len(o.pieces), maxWritePiece-1) // pieces that the next write takes, even with a 101 before them
+	if !writing && next < maxWritePiece-1 {
+		o.frame(h, payload, true)
+		return
+	}
+	b := wire.AppendHeader(make([]byte, 0, wire.MaxHeaderSize+len(payload)), h)
+	body := len(b)
+	b = append(b, payload...)
+	if h.Masked {
+		wire.Mask(h.Mask, 0, b[body:])
+	}
+	switch {
+	case h.Op == wire.OpClose:
+		o.closeTail()
+		o.pieces = append(o.pieces, piece{b: b})
+		o.bytes += len(b)
+	case writing:
+		o.urgent(b, o.begun())
+	default:
+		o.urgent(b, next)
+	}
+}
+
+// urgent puts a control frame before the messages that wait, after the first
+// pieces, which stay, and the control frames that came before it.
+func (o *outbox) urgent(b []byte, first int) {
 	at := first
 	for at < len(o.pieces) && o.pieces[at].urgent {
 		at++

@@ -279,23 +279,7 @@ func (s *Socket) control(op wire.Opcode, payload []byte) {
 	}
 	h := wire.Header{Fin: true, Op: op}
 	s.maskHeader(&h, len(payload))
-	if !s.writing {
-		s.out.frame(h, payload, true)
-		return
-	}
-	frame := wire.AppendHeader(make([]byte, 0, wire.MaxHeaderSize+len(payload)), h)
-	body := len(frame)
-	frame = append(frame, payload...)
-	if h.Masked {
-		wire.Mask(h.Mask, 0, frame[body:])
-	}
-	if op == wire.OpClose {
-		s.out.closeTail()
-		s.out.pieces = append(s.out.pieces, piece{b: frame})
-		s.out.bytes += len(frame)
-		return
-	}
-	s.out.urgent(frame)
+	s.out.control(h, payload, s.writing)
 }
 
 // Ping sends a ping with up to 125 bytes (RFC 6455 §5.5.2); longer data is cut.
