@@ -144,17 +144,18 @@ func (a *App) log() *slog.Logger {
 // has a body, for net/http looks at its own again when it sends the header: a body
 // that it does not know it would read before anything goes out.
 func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Body != nil && r.Body != http.NoBody {
-		own := *r
-		r = &own
-		defer removeFiles(r)
-		if body := a.timeBody(w, r); body != nil {
-			defer body.end()
-		}
-	}
 	if timed := a.timeAnswer(w, r); timed != nil {
 		defer timed.end()
 		w = timed
+	}
+	a.serveHTTP(w, r)
+}
+
+func (a *App) serveHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Body != nil && r.Body != http.NoBody {
+		own := a.ownRequest(w, r)
+		defer own.end()
+		r = &own.Request
 	}
 	if r.Method == http.MethodHead {
 		hw, own := head(w, r)
@@ -178,6 +179,9 @@ func (a *App) answer(w http.ResponseWriter, r *http.Request) {
 	}
 	c := newContext(a, w, r)
 	if r.Body != nil && r.Body != http.NoBody && a.opts.BodyLimit > 0 {
+		if body, ok := r.Body.(*timedBody); ok {
+			body.extra.limit, c.more = a.opts.BodyLimit, &body.extra
+		}
 		m := c.extra()
 		m.raw, m.limited = r.Body, http.MaxBytesReader(w, r.Body, a.opts.BodyLimit)
 		r.Body = m.limited

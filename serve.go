@@ -20,6 +20,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"text/tabwriter"
+
+	"github.com/nextrush/nextrush/internal/stall"
 )
 
 // lifecycle is what an app has started and has to stop.
@@ -223,7 +225,7 @@ func (a *App) serve(ctx context.Context, ln net.Listener, config *tls.Config) er
 	}
 	a.buildTable()
 	a.log().Info("listening", "url", listenURL(ln.Addr(), config != nil))
-	ln = a.paceListener(ln)
+	ln = stall.Listen(ln, a.opts.StallTimeout)
 	if config != nil {
 		ln = withTLS(ln, config)
 	}

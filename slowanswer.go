@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/nextrush/nextrush/internal/stall"
 )
 
 const (
@@ -14,8 +16,16 @@ const (
 )
 
 // paced is the app as the handler of its own server, whose connections keep
-// Options.StallTimeout.
+// Options.StallTimeout; of HTTP/2 its streams have to.
 type paced struct{ *App }
+
+func (p paced) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.ProtoMajor < 2 {
+		p.App.serveHTTP(w, r)
+		return
+	}
+	p.App.ServeHTTP(w, r)
+}
 
 // timedWriter keeps Options.StallTimeout where the connection does not: for a
 // stream of HTTP/2, which its client may stop while the connection goes on, and
@@ -119,7 +129,7 @@ func (w *timedWriter) timed(write func() (int64, error)) (int64, error) {
 	w.watch(begin.Add(w.left))
 	n, err := write()
 	w.watch(time.Time{})
-	w.left = earned(w.limit, w.left, time.Since(begin), n)
+	w.left = stall.Earned(w.limit, w.left, time.Since(begin), n)
 	return n, err
 }
 

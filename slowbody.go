@@ -19,7 +19,7 @@ const bodyRate = 1 << 10
 // Time that the handler takes does not count.
 type timedBody struct {
 	io.ReadCloser
-	out    *http.ResponseController
+	out    http.ResponseWriter
 	stream bool // of HTTP/2: a deadline that has passed there can not be taken back
 	limit  time.Duration
 
@@ -28,25 +28,34 @@ type timedBody struct {
 	until time.Time // the deadline of reading that is set
 	read  bool      // to its end
 	over  bool      // the request has ended: its connection may have another
+
+	extra more // for the Context of the request
 }
 
-// timeBody puts a timedBody in a request that has a body, to a server that has no
-// time-out of its own for them; nil: it is left as it is.
-func (a *App) timeBody(w http.ResponseWriter, r *http.Request) *timedBody {
-	if a.opts.BodyTimeout < 0 {
-		return nil
-	}
+// ownRequest is the app's copy of a request that has a body, in one piece with what
+// the body needs.
+type ownRequest struct {
+	http.Request
+	body timedBody
+}
+
+// ownRequest has Options.BodyTimeout kept where the server has no time-out of its own.
+func (a *App) ownRequest(w http.ResponseWriter, r *http.Request) *ownRequest {
+	own := &ownRequest{Request: *r}
 	server, ok := r.Context().Value(http.ServerContextKey).(*http.Server)
-	if !ok || server.ReadTimeout > 0 {
-		return nil
+	if limit := a.opts.BodyTimeout; ok && limit >= 0 && server.ReadTimeout <= 0 {
+		own.body = timedBody{ReadCloser: r.Body, out: w, stream: r.ProtoMajor > 1, limit: limit, left: limit}
+		own.Body = &own.body
+		if !own.body.stream { // net/http reads what the handler leaves, before it sends a header
+			own.body.wait(time.Now())
+		}
 	}
-	limit := a.opts.BodyTimeout
-	b := &timedBody{ReadCloser: r.Body, out: http.NewResponseController(w), stream: r.ProtoMajor > 1, limit: limit, left: limit}
-	if !b.stream { // net/http reads what the handler leaves, before it sends a header
-		b.wait(time.Now())
-	}
-	r.Body = b
-	return b
+	return own
+}
+
+func (r *ownRequest) end() {
+	r.body.end()
+	removeFiles(&r.Request)
 }
 
 // Read returns an *HTTPError with status 408 when the client's time is up.
@@ -82,7 +91,7 @@ func (b *timedBody) wait(from time.Time) {
 func (b *timedBody) set(deadline time.Time) {
 	if !b.over {
 		b.until = deadline
-		b.out.SetReadDeadline(deadline) // not every writer can
+		http.NewResponseController(b.out).SetReadDeadline(deadline) // not every writer can
 	}
 }
 

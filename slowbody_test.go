@@ -12,6 +12,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/nextrush/nextrush/internal/stall"
 )
 
 // pipes is a listener in memory, whose deadlines keep the time of a test.
@@ -44,7 +46,7 @@ func inPipes(t *testing.T, app *App, f func(*pipes)) {
 		p := &pipes{make(chan net.Conn), make(chan struct{})}
 		s := app.newServer()
 		done := make(chan error, 1)
-		go func() { done <- s.Serve(app.paceListener(p)) }()
+		go func() { done <- s.Serve(stall.Listen(p, app.opts.StallTimeout)) }()
 		f(p)
 		s.Close()
 		<-done

@@ -1,4 +1,4 @@
-package nextrush
+package stall
 
 import (
 	"errors"
@@ -17,12 +17,12 @@ const (
 	stallMost  = stallLimit*5/4 + time.Second // a look may find what came just after the one before
 )
 
-// inPacedPipe gives f a pacedConn and its peer in a bubble.
-func inPacedPipe(t *testing.T, f func(t *testing.T, c *pacedConn, peer *pacedPipe)) {
+// inPacedPipe gives f a Conn and its peer in a bubble.
+func inPacedPipe(t *testing.T, f func(t *testing.T, c *Conn, peer *pacedPipe)) {
 	synctest.Test(t, func(t *testing.T) {
 		below, peer := net.Pipe()
 		p := &pacedPipe{Conn: peer}
-		f(t, &pacedConn{Conn: below, limit: stallLimit, left: stallLimit}, p)
+		f(t, &Conn{Conn: below, limit: stallLimit, left: stallLimit}, p)
 		below.Close()
 		p.reader.Wait()
 	})
@@ -43,7 +43,7 @@ func (peer *pacedPipe) take(n int, every time.Duration) {
 }
 
 func TestAWriteWithoutProgressFails(t *testing.T) {
-	inPacedPipe(t, func(t *testing.T, c *pacedConn, peer *pacedPipe) {
+	inPacedPipe(t, func(t *testing.T, c *Conn, peer *pacedPipe) {
 		begin := time.Now()
 		n, err := c.Write(make([]byte, 8<<20))
 		if took := time.Since(begin); n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) || took < stallLimit || took > stallMost {
@@ -53,7 +53,7 @@ func TestAWriteWithoutProgressFails(t *testing.T) {
 }
 
 func TestAWriteThatStopsFails(t *testing.T) {
-	inPacedPipe(t, func(t *testing.T, c *pacedConn, peer *pacedPipe) {
+	inPacedPipe(t, func(t *testing.T, c *Conn, peer *pacedPipe) {
 		go io.CopyN(io.Discard, peer, 1<<20)
 		begin := time.Now()
 		n, err := c.Write(make([]byte, 8<<20))
@@ -64,7 +64,7 @@ func TestAWriteThatStopsFails(t *testing.T) {
 }
 
 func TestADripIsNoProgress(t *testing.T) {
-	inPacedPipe(t, func(t *testing.T, c *pacedConn, peer *pacedPipe) {
+	inPacedPipe(t, func(t *testing.T, c *Conn, peer *pacedPipe) {
 		peer.reader.Go(func() { peer.take(1, 5*time.Second) })
 		begin := time.Now()
 		for range 1 << 20 { // in one write, or in many
@@ -79,7 +79,7 @@ func TestADripIsNoProgress(t *testing.T) {
 }
 
 func TestASlowPeerMayTakeItsTime(t *testing.T) {
-	inPacedPipe(t, func(t *testing.T, c *pacedConn, peer *pacedPipe) {
+	inPacedPipe(t, func(t *testing.T, c *Conn, peer *pacedPipe) {
 		peer.reader.Go(func() { peer.take(3000, 20*time.Second) })
 		begin := time.Now()
 		if n, err := c.Write(make([]byte, 300_000)); n != 300_000 || err != nil {
@@ -89,7 +89,7 @@ func TestASlowPeerMayTakeItsTime(t *testing.T) {
 }
 
 func TestAPauseIsNotThePeers(t *testing.T) {
-	inPacedPipe(t, func(t *testing.T, c *pacedConn, peer *pacedPipe) {
+	inPacedPipe(t, func(t *testing.T, c *Conn, peer *pacedPipe) {
 		go io.Copy(io.Discard, peer)
 		for range 10 {
 			if _, err := c.Write([]byte("x")); err != nil {
@@ -101,7 +101,7 @@ func TestAPauseIsNotThePeers(t *testing.T) {
 }
 
 func TestADeadlineTakesThePlaceOfTheLimit(t *testing.T) {
-	inPacedPipe(t, func(t *testing.T, c *pacedConn, peer *pacedPipe) {
+	inPacedPipe(t, func(t *testing.T, c *Conn, peer *pacedPipe) {
 		for _, wait := range []time.Duration{time.Second, 10 * stallLimit} {
 			begin := time.Now()
 			c.SetWriteDeadline(begin.Add(wait))
@@ -118,7 +118,7 @@ func TestADeadlineTakesThePlaceOfTheLimit(t *testing.T) {
 }
 
 func TestADeadlineThatIsTakenBackDuringAWrite(t *testing.T) {
-	inPacedPipe(t, func(t *testing.T, c *pacedConn, peer *pacedPipe) {
+	inPacedPipe(t, func(t *testing.T, c *Conn, peer *pacedPipe) {
 		c.SetWriteDeadline(time.Now().Add(time.Minute))
 		time.AfterFunc(time.Second, func() { c.SetWriteDeadline(time.Time{}) })
 		begin := time.Now()
@@ -129,7 +129,7 @@ func TestADeadlineThatIsTakenBackDuringAWrite(t *testing.T) {
 }
 
 func TestAConnectionThatIsGivenAwayHasNoLimit(t *testing.T) {
-	inPacedPipe(t, func(t *testing.T, c *pacedConn, peer *pacedPipe) {
+	inPacedPipe(t, func(t *testing.T, c *Conn, peer *pacedPipe) {
 		c.SetDeadline(time.Time{})
 		c.SetWriteDeadline(time.Time{})
 		time.AfterFunc(10*stallLimit, func() { io.Copy(io.Discard, peer) })
@@ -178,7 +178,7 @@ func TestAFileArrivesWhole(t *testing.T) {
 				f, err := os.Open(path)
 				if err == nil {
 					defer f.Close()
-					_, err = io.Copy(&pacedConn{Conn: below, limit: stallLimit / 10, left: stallLimit / 10}, from(f))
+					_, err = io.Copy(&Conn{Conn: below, limit: stallLimit / 10, left: stallLimit / 10}, from(f))
 				}
 				result <- err
 			}()

@@ -1,4 +1,4 @@
-package nextrush
+package stall
 
 import (
 	"errors"
@@ -11,84 +11,90 @@ import (
 	"time"
 )
 
-// stallRate is how many bytes give a client back a second of what it has kept an
-// answer waiting for.
-const stallRate = 128
-
-// earned returns what is left of a limit after a wait in which n bytes went.
-func earned(limit, left, waited time.Duration, n int64) time.Duration {
-	back := time.Duration(min(n, int64(limit/time.Second+1)*stallRate)) * time.Second / stallRate
-	return min(limit, left-waited+back)
-}
-
-// paceListener has the app's connections keep Options.StallTimeout.
-func (a *App) paceListener(ln net.Listener) net.Listener {
-	if a.opts.StallTimeout < 0 {
-		return ln
-	}
-	return &pacedListener{ln, a.opts.StallTimeout}
-}
-
-type pacedListener struct {
-	net.Listener
-	limit time.Duration
-}
-
-func (l *pacedListener) Accept() (net.Conn, error) {
-	conn, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
-	}
-	return &pacedConn{Conn: conn, limit: l.limit, left: l.limit}, nil
-}
-
-// pacedConn is a connection whose writes fail with os.ErrDeadlineExceeded when the peer
+// Conn is a connection whose writes fail with os.ErrDeadlineExceeded when the peer
 // has taken too little of them for too long. Time between writes does not count. A
 // write deadline that somebody sets takes the place of the limit until it is taken
 // back, and SetDeadline, which is how net/http gives a hijacked connection away,
 // for good. Its methods are safe from any goroutine.
-type pacedConn struct {
+type Conn struct {
 	net.Conn
 	limit time.Duration
 
-	mu    sync.Mutex // guards what follows
-	left  time.Duration
-	until time.Time // the deadline that is set for a look at the progress
-	their bool      // somebody has set a deadline
-	freed bool
+	mu      sync.Mutex // guards what follows
+	left    time.Duration
+	until   time.Time // the deadline that is set for a look at the progress
+	their   bool      // somebody has set a deadline
+	freed   bool
+	writing int // writes that may be waiting
+	once    attempt
+	read    reads
 }
 
 // Hijacked tells package websocket with which connection to go on after the upgrade.
-func (c *pacedConn) Hijacked() net.Conn { return c.Conn }
+func (c *Conn) Hijacked() net.Conn { return c.Conn }
 
-func (c *pacedConn) Write(p []byte) (n int, err error) {
+// Write tries without a deadline first, for most writes end at once.
+func (c *Conn) Write(p []byte) (n int, err error) {
+	n = c.try(p)
+	if n == len(p) && n > 0 {
+		return n, nil
+	}
+	defer c.begin()()
 	for {
-		begin := c.arm()
+		began := c.arm()
 		m, err := c.Conn.Write(p[n:])
 		n += m
-		if !c.again(begin, int64(m), err) {
+		if !c.again(began, int64(m), err) {
 			return n, err
 		}
 	}
 }
 
+// try writes what leaves at once, where no other write may be waiting.
+func (c *Conn) try(p []byte) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.writing > 0 || !c.limitedLocked() {
+		return 0
+	}
+	n := c.once.write(c.Conn, p)
+	c.left = Earned(c.limit, c.left, 0, int64(n))
+	return n
+}
+
+// begin notes a write that may wait, until its result is called.
+func (c *Conn) begin() (end func()) {
+	c.count(1)
+	return func() { c.count(-1) }
+}
+
+func (c *Conn) count(n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.writing += n
+}
+
+// limitedLocked reports whether the limit counts.
+func (c *Conn) limitedLocked() bool { return c.limit >= 0 && !c.their && !c.freed }
+
 // ReadFrom sends a regular file by the system's sendfile where the connection below
 // does so.
-func (c *pacedConn) ReadFrom(r io.Reader) (n int64, err error) {
+func (c *Conn) ReadFrom(r io.Reader) (n int64, err error) {
 	below, ok := c.Conn.(io.ReaderFrom)
 	file := regular(r)
 	if !ok || file == nil {
 		return io.Copy(struct{ io.Writer }{c}, r)
 	}
+	defer c.begin()()
 	for {
 		from, err := file.Seek(0, io.SeekCurrent)
 		if err != nil {
 			return n, err
 		}
-		begin := c.arm()
+		began := c.arm()
 		m, err := below.ReadFrom(r)
 		n += m
-		if !c.again(begin, m, err) {
+		if !c.again(began, m, err) {
 			return n, err
 		}
 		// What was read and not written is lost where it was not sendfile.
@@ -120,11 +126,11 @@ func regular(r io.Reader) io.Seeker {
 // arm sets the deadline for the next look at the progress, unless one as good is
 // set, and returns the time. A write that has run into its deadline may still have
 // had room for more: the system reports room only when there is plenty.
-func (c *pacedConn) arm() time.Time {
+func (c *Conn) arm() time.Time {
 	now := time.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.their || c.freed {
+	if !c.limitedLocked() {
 		return now
 	}
 	look := max(min(c.left, c.limit/4), time.Millisecond)
@@ -137,21 +143,21 @@ func (c *pacedConn) arm() time.Time {
 
 // again takes into account that n bytes went since begin, and reports whether to
 // go on after err.
-func (c *pacedConn) again(begin time.Time, n int64, err error) bool {
-	waited := time.Since(begin)
+func (c *Conn) again(began time.Time, n int64, err error) bool {
+	waited := time.Since(began)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.left = earned(c.limit, c.left, waited, n)
-	return errors.Is(err, os.ErrDeadlineExceeded) && c.left > 0 && !c.their && !c.freed
+	c.left = Earned(c.limit, c.left, waited, n)
+	return errors.Is(err, os.ErrDeadlineExceeded) && c.left > 0 && c.limitedLocked()
 }
 
 // SetWriteDeadline replaces the limit by a deadline, and the zero time brings the
 // limit back.
-func (c *pacedConn) SetWriteDeadline(t time.Time) error {
+func (c *Conn) SetWriteDeadline(t time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
-	case c.freed:
+	case c.freed, c.limit < 0:
 		return c.Conn.SetWriteDeadline(t)
 	case !t.IsZero():
 		c.their = true
@@ -166,15 +172,16 @@ func (c *pacedConn) SetWriteDeadline(t time.Time) error {
 }
 
 // SetDeadline ends the limit.
-func (c *pacedConn) SetDeadline(t time.Time) error {
+func (c *Conn) SetDeadline(t time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.freed = true
+	c.read = reads{busy: c.read.busy}
 	return c.Conn.SetDeadline(t)
 }
 
 // CloseWrite sends the end of the stream where the connection below can.
-func (c *pacedConn) CloseWrite() error {
+func (c *Conn) CloseWrite() error {
 	if below, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return below.CloseWrite()
 	}

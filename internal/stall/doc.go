@@ -1,0 +1,37 @@
+// Package stall has connections on which a peer may keep a write waiting for a limited
+// time, and whose deadlines cost little where a server sets several for each request.
+package stall
+
+import (
+	"net"
+	"time"
+)
+
+// rate is how many bytes give a peer back a second of what it has kept a write
+// waiting for.
+const rate = 128
+
+// Earned returns what is left of a limit after a wait in which n bytes went.
+func Earned(limit, left, waited time.Duration, n int64) time.Duration {
+	back := time.Duration(min(n, int64(limit/time.Second+1)*rate)) * time.Second / rate
+	return min(limit, left-waited+back)
+}
+
+// Listen returns a listener whose connections are of type *Conn, with the limit for
+// the waits of their writes; negative: no limit.
+func Listen(ln net.Listener, limit time.Duration) net.Listener {
+	return &listener{ln, limit}
+}
+
+type listener struct {
+	net.Listener
+	limit time.Duration
+}
+
+func (l *listener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &Conn{Conn: conn, limit: l.limit, left: l.limit}, nil
+}
