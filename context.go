@@ -34,6 +34,8 @@ type Context struct {
 	failed bool              // an error has been answered
 	logged bool              // the error that comes next has been logged
 	more   *more             // nil until asked for
+
+	contentType [1]string // the header, where the handler has set none
 }
 
 // more is what only some requests need.

@@ -7,6 +7,9 @@ func (w *response) cleanHeader() {
 		return
 	}
 	h := w.Header()
+	if t := h["Content-Type"]; len(h) == 1 && len(t) == 1 && !hasControl(t[0]) {
+		return // the usual case, for which a range over a map takes long
+	}
 	for name, values := range h {
 		for _, value := range values {
 			if hasControl(value) {

@@ -100,7 +100,8 @@ func (c *Context) Type(t string) *Context {
 func (c *Context) begin(contentType string) {
 	h := c.w.Header()
 	if _, set := h["Content-Type"]; !set && contentType != "" {
-		h["Content-Type"] = []string{contentType}
+		c.contentType[0] = contentType
+		h["Content-Type"] = c.contentType[:]
 	}
 	code := int(c.code)
 	if code == 0 {
