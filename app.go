@@ -163,7 +163,7 @@ func (a *App) serveHTTP(w http.ResponseWriter, r *http.Request) {
 		w, r = hw, own
 	}
 	if a.front != nil {
-		a.front.ServeHTTP(w, r)
+		a.serveFront(w, r)
 		return
 	}
 	a.answer(w, r)

@@ -179,6 +179,7 @@ func DefaultErrorHandler(c *Context, err error) {
 	if c.Written() {
 		whole := c.w.hijacked || errors.Is(err, http.ErrBodyNotAllowed) // as a 204 is without what it must not have
 		if he.Status >= 500 && !whole {
+			c.noteCut(err)
 			c.cutOff()
 		}
 		return
