@@ -3,7 +3,6 @@ package nextrush
 import (
 	"bytes"
 	"crypto/tls"
-	"errors"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -60,16 +59,6 @@ func TestARequestThatNobodyAnswersIsLogged(t *testing.T) {
 				t.Errorf("%s: log %q", name, log.String())
 			}
 		}
-	}
-}
-
-func TestAnErrorHandlerThatAnswersNothingIsLogged(t *testing.T) {
-	var log bytes.Buffer
-	app := New(Options{Debug: true, ErrorHandler: func(*Context, error) {}, Logger: slog.New(slog.NewTextHandler(&log, nil))})
-	app.Get("/x", func(*Context) error { return errors.New("x") })
-	do(t, app, "GET", "/x", "")
-	if !strings.Contains(log.String(), "nobody has answered") {
-		t.Error(log.String())
 	}
 }
 

@@ -36,7 +36,7 @@ type Options struct {
 	BodyLimit      int64 // bytes of a request body, then 413; 0: 4 MiB; negative: no limit
 	Debug          bool  // send causes and stacks of errors to the client, and warn of what nobody answers
 
-	ErrorHandler func(c *Context, err error) // nil: DefaultErrorHandler
+	ErrorHandler func(c *Context, err error) // nil: DefaultErrorHandler, which answers what it does not, too
 	Logger       *slog.Logger                // nil: slog.Default()
 	Renderer     Renderer                    // for Context.Render; nil: it fails
 	Validator    Validator                   // nil: NewValidator()

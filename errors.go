@@ -126,7 +126,7 @@ func StatusOf(err error) int {
 // HandleError answers err now, instead of when all middleware has returned.
 // What was answered is not answered again, whoever returns it afterwards. A writer
 // of middleware that holds back what was written is told to forget it, by its
-// method Discard.
+// method Discard. DefaultErrorHandler answers what Options.ErrorHandler does not.
 //
 // Whoever answers it, an error is logged, a panic with its stack, where it came when
 // the response had begun, and where it is the server's: unless it was answered with
@@ -142,6 +142,9 @@ func (c *Context) HandleError(err error) {
 	c.discard(c.w)
 	defer c.logFailure(err, c.Written())
 	c.app.opts.ErrorHandler(c, err)
+	if !c.Written() {
+		DefaultErrorHandler(c, err)
+	}
 }
 
 // ErrorHandled reports whether HandleError has answered. Middleware that holds back

@@ -129,6 +129,18 @@ func TestAnErrorIsAnsweredOnce(t *testing.T) {
 	}
 }
 
+// net/http would make an empty 200 of it.
+func TestAnErrorThatTheErrorHandlerDoesNotAnswerIsAnsweredAsByDefault(t *testing.T) {
+	app := New(Options{ErrorHandler: func(c *Context, err error) { c.Status(202) }})
+	app.Get("/", func(*Context) error { return NewError(409, "taken") })
+	for _, path := range []string{"/", "/none"} {
+		w := do(t, app, "GET", path, "")
+		if want := map[string]int{"/": 409, "/none": 404}[path]; w.Code != want || !strings.Contains(w.Body.String(), "about:blank") {
+			t.Errorf("%s: %d %s", path, w.Code, w.Body)
+		}
+	}
+}
+
 func TestHandlersAndMiddlewareOfNetHTTP(t *testing.T) {
 	type key struct{}
 	app := New()
