@@ -43,7 +43,11 @@ func bench(ctx context.Context, args []string, t terminal) error {
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, *duration)
 	defer cancel()
-	report(t, measure(ctx, steps), time.Since(began))
+	o := measure(ctx, steps)
+	report(t, o, time.Since(began))
+	if o.failed == len(steps) {
+		return fmt.Errorf("bench: no connection held: %w", o.first)
+	}
 	return nil
 }
 

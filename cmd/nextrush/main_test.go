@@ -178,7 +178,7 @@ func TestBench(t *testing.T) {
 		}
 	}
 	out, _, err := command(t, "", "bench", "-conns", "1", "-duration", "100ms", "http"+address+"/none")
-	if err != nil || !strings.Contains(out, "404") {
+	if err == nil || !strings.Contains(err.Error(), "404") || !strings.Contains(out, "1 connections failed") {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
