@@ -3,6 +3,7 @@ package nextrush
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"mime"
@@ -270,6 +271,9 @@ func removeFiles(r *http.Request) {
 }
 
 func formError(err error) error {
+	if errors.Is(err, query.ErrTooMany) {
+		return NewError(http.StatusRequestEntityTooLarge, fmt.Sprintf("the form has more than %d fields", query.MaxPairs)).WithCause(err)
+	}
 	if errors.Is(err, multipart.ErrMessageTooLarge) {
 		return NewError(http.StatusRequestEntityTooLarge, "the form has too many parts, or too long names").WithCause(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -157,7 +158,7 @@ func (t *csrfTokens) inForm(c *nextrush.Context) (string, error) {
 	c.Request().Body = io.NopCloser(bytes.NewReader(body))
 	values, err := query.Parse(string(body))
 	if err != nil {
-		return "", nextrush.NewError(http.StatusBadRequest, "the form is malformed").WithCause(err)
+		return "", nextrush.NewError(http.StatusRequestEntityTooLarge, fmt.Sprintf("the form has more than %d fields", query.MaxPairs)).WithCause(err)
 	}
 	return values.Get(t.field), nil
 }

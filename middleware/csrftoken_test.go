@@ -157,7 +157,7 @@ func TestCSRFTokenInAFormLeavesTheBodyToTheHandler(t *testing.T) {
 	}{
 		"a form without token":      {urlencoded, "name=ada", 403},
 		"in the query":              {urlencoded, "", 403},
-		"a form of too many fields": {urlencoded, strings.Repeat("&", 10_000), 400},
+		"a form of too many fields": {urlencoded, strings.Repeat("&", 10_000), 413},
 		"a body over the limit":     {urlencoded, strings.Repeat("a", 5<<20), 413},
 		"malformed multipart":       {"multipart/form-data; boundary=x", "y", 400},
 		"multipart without its end": {parts.FormDataContentType(), b.String()[:b.Len()-9], 400},

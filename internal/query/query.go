@@ -2,7 +2,7 @@
 package query
 
 import (
-	"errors"
+	"fmt"
 	"net/url"
 	"strings"
 )
@@ -12,7 +12,7 @@ import (
 const MaxPairs = 10_000
 
 // ErrTooMany is of a query that has more than MaxPairs.
-var ErrTooMany = errors.New("query: too many parameters")
+var ErrTooMany = fmt.Errorf("query: more than %d pairs", MaxPairs)
 
 // Parse reads application/x-www-form-urlencoded as the URL standard does (WHATWG URL
 // §5.1): pairs end at "&" alone, and a "%" without two hexadecimal digits stays as it
