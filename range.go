@@ -76,13 +76,19 @@ func giveTag(w http.ResponseWriter, content io.ReadSeeker) {
 
 // ServeContent is http.ServeContent, and keeps to RFC 9110 where that does not: a
 // range in another unit than bytes is ignored (§14.2), the last 0 bytes are not
-// satisfied (§14.1.2), and an empty content has no part (§14.4).
+// satisfied (§14.1.2), an empty content has no part (§14.4), and the lines of a list of
+// tags add up (§5.3).
 //
 // It is for handlers of net/http; others have [Context.ServeContent].
 func ServeContent(w http.ResponseWriter, r *http.Request, name string, modified time.Time, content io.ReadSeeker) {
 	giveTag(w, content)
 	if value := r.Header.Get("Range"); value != "" {
-		r = withRange(r, soundRange(value, content))
+		r = withHeader(r, "Range", soundRange(value, content))
+	}
+	for _, list := range []string{"If-Match", "If-None-Match"} {
+		if tags := r.Header[list]; len(tags) > 1 {
+			r = withHeader(r, list, strings.Join(tags, ", "))
+		}
 	}
 	http.ServeContent(w, r, name, modified, content)
 }
@@ -109,14 +115,14 @@ func soundRange(value string, content io.Seeker) string {
 	return "bytes=" + strings.Join(specs, ",")
 }
 
-// withRange returns a request with another range, for the one that is served stays
-// as it is.
-func withRange(r *http.Request, value string) *http.Request {
+// withHeader returns a request with another value for a header, none if it is empty:
+// the one that is served stays as it is.
+func withHeader(r *http.Request, name, value string) *http.Request {
 	own := *r
 	own.Header = r.Header.Clone()
-	own.Header.Del("Range")
+	own.Header.Del(name)
 	if value != "" {
-		own.Header.Set("Range", value)
+		own.Header.Set(name, value)
 	}
 	return &own
 }

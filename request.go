@@ -27,7 +27,7 @@ func dropRanges(r *http.Request, ranges []string) *http.Request {
 	if r.Method == http.MethodGet && strings.Count(ranges[0], ",") < maxRanges {
 		return r
 	}
-	return withRange(r, "")
+	return withHeader(r, "Range", "")
 }
 
 const multipartMemory = 1 << 20 // bytes of file parts kept in memory; the rest goes to files

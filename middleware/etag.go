@@ -91,7 +91,7 @@ func (w *etagWriter) holdBack() bool {
 	mediaType, _, _ := mime.ParseMediaType(h.Get("Content-Type"))
 	size, err := strconv.ParseInt(h.Get("Content-Length"), 10, 64)
 	return mediaType != "text/event-stream" && h.Get("Content-Range") == "" &&
-		!strings.Contains(strings.ToLower(h.Get("Cache-Control")), "no-store") &&
+		!strings.Contains(strings.ToLower(strings.Join(h["Cache-Control"], ",")), "no-store") &&
 		(err != nil || size <= int64(w.limit))
 }
 

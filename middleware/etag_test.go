@@ -116,6 +116,26 @@ func TestETagLetsThroughWhatItCanNotTag(t *testing.T) {
 	}
 }
 
+func TestETagLooksAtAllLinesOfAList(t *testing.T) {
+	app := tagged(func(c *nextrush.Context) error {
+		return c.SetHeader("Cache-Control", "private").Append("Cache-Control", "no-store").Text("secret")
+	})
+	if w := ask(app, "/"); w.Header().Get("ETag") != "" {
+		t.Errorf("what is not to be stored has a tag: %v", w.Header())
+	}
+	app = tagged(text("0123456789"))
+	tag := ask(app, "/").Header().Get("ETag")
+	for name, want := range map[string]int{"If-None-Match": 304, "If-Match": 200} {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Header[name] = []string{`"other"`, tag}
+		w := httptest.NewRecorder()
+		app.ServeHTTP(w, r)
+		if w.Code != want {
+			t.Errorf("%s: %d", name, w.Code)
+		}
+	}
+}
+
 func TestETagHoldsEventsNotBack(t *testing.T) {
 	app := nextrush.New()
 	app.Use(middleware.ETag())

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -24,7 +25,10 @@ const Subprotocol = "bearer"
 // isUpgrade takes no other method than that of a handshake (RFC 6455 §4.1), so that a
 // ticket changes nothing and buys no other ticket.
 func isUpgrade(c *nextrush.Context) bool {
-	return c.Method() == http.MethodGet && strings.EqualFold(c.Header("Upgrade"), "websocket")
+	protocols := strings.Split(strings.Join(c.Request().Header["Upgrade"], ","), ",")
+	return c.Method() == http.MethodGet && slices.ContainsFunc(protocols, func(protocol string) bool {
+		return strings.EqualFold(strings.TrimSpace(protocol), "websocket")
+	})
 }
 
 // offeredToken returns what follows the subprotocol in an offer: in a browser,

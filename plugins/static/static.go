@@ -157,7 +157,7 @@ func (p *Plugin) addSlash(c *nextrush.Context, name string) error {
 
 // fallback answers for a name that is not there.
 func (p *Plugin) fallback(c *nextrush.Context, name string, cause error) error {
-	wantsHTML := strings.Contains(strings.ToLower(c.Header("Accept")), "text/html")
+	wantsHTML := strings.Contains(strings.ToLower(strings.Join(c.Request().Header["Accept"], ",")), "text/html")
 	if p.opts.SPA && wantsHTML && (name == "." || path.Ext(name) == "") {
 		c.Vary("Accept")
 		return p.file(c, p.opts.Index)
