@@ -1,4 +1,4 @@
-package nextrush
+package repo
 
 import (
 	"go/ast"

@@ -1,4 +1,4 @@
-package nextrush
+package repo
 
 import (
 	"go/ast"
@@ -10,13 +10,15 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/nextrush/nextrush"
 )
 
 // A guide that names what is not there sends its reader looking for it.
 func TestNamesInTheGuidesExist(t *testing.T) {
 	middleware := exported(t, "middleware")
-	context := reflect.TypeFor[*Context]()
-	app := reflect.TypeFor[*App]()
+	context := reflect.TypeFor[*nextrush.Context]()
+	app := reflect.TypeFor[*nextrush.App]()
 	method := func(of reflect.Type) func(string) bool {
 		return func(name string) bool { _, ok := of.MethodByName(name); return ok }
 	}
