@@ -12,6 +12,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/nextrush/nextrush/internal/memnet"
 )
 
 // drainApp has handlers that wait for what ends with the app, and some that do not.
@@ -55,7 +57,7 @@ func shutDown(t *testing.T, log io.Writer, h2 bool, paths ...string) (statuses [
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		app := drainApp(log)
-		p := &pipes{make(chan net.Conn), make(chan struct{})}
+		p := &pipes{memnet.Listen()}
 		served := make(chan error, 1)
 		go func() { served <- app.Serve(p) }()
 		statuses = make([]int, len(paths))

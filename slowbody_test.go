@@ -13,37 +13,25 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/nextrush/nextrush/internal/memnet"
 	"github.com/nextrush/nextrush/internal/stall"
 )
 
 // pipes is a listener in memory, whose deadlines keep the time of a test.
-type pipes struct {
-	conns chan net.Conn
-	done  chan struct{}
-}
-
-func (p *pipes) Accept() (net.Conn, error) {
-	select {
-	case c := <-p.conns:
-		return c, nil
-	case <-p.done:
-		return nil, net.ErrClosed
-	}
-}
-
-func (p *pipes) Close() error   { close(p.done); return nil }
-func (p *pipes) Addr() net.Addr { return &net.TCPAddr{} }
+type pipes struct{ *memnet.Listener }
 
 func (p *pipes) dial() net.Conn {
-	client, server := net.Pipe()
-	p.conns <- server
-	return client
+	conn, err := p.Dial()
+	if err != nil {
+		panic(err)
+	}
+	return conn
 }
 
 // inPipes serves the app in a bubble of synctest.
 func inPipes(t *testing.T, app *App, f func(*pipes)) {
 	synctest.Test(t, func(t *testing.T) {
-		p := &pipes{make(chan net.Conn), make(chan struct{})}
+		p := &pipes{memnet.Listen()}
 		s := app.newServer()
 		done := make(chan error, 1)
 		go func() { done <- s.Serve(stall.Listen(p, app.opts.StallTimeout)) }()

@@ -20,11 +20,11 @@ import (
 	"net/http"
 	"reflect"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/internal/memnet"
 	"github.com/nextrush/nextrush/websocket"
 )
 
@@ -33,23 +33,22 @@ const timeout = 10 * time.Second
 
 // Client talks to one App.
 type Client struct {
-	t    testing.TB
-	app  *nextrush.App
-	pipe *pipe
-	http *http.Client
+	t        testing.TB
+	listener *memnet.Listener
+	http     *http.Client
 }
 
 // New serves the App in memory until the test ends; then it is shut down.
 func New(t testing.TB, app *nextrush.App) *Client {
 	t.Helper()
-	p := &pipe{conns: make(chan net.Conn), done: make(chan struct{})}
-	transport := &http.Transport{DialContext: p.dial}
-	c := &Client{t: t, app: app, pipe: p, http: &http.Client{
+	listener := memnet.Listen()
+	transport := &http.Transport{DialContext: listener.DialContext}
+	c := &Client{t: t, listener: listener, http: &http.Client{
 		Transport:     transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 	served := make(chan error, 1)
-	go func() { served <- app.Serve(p) }()
+	go func() { served <- app.Serve(listener) }()
 	t.Cleanup(func() {
 		transport.CloseIdleConnections()
 		ctx, cancel := context.WithTimeout(context.Background(), timeout)
@@ -179,7 +178,7 @@ func (c *Client) dial(path string, opts []*websocket.DialOptions) (*Socket, erro
 	}
 	out := &Socket{t: c.t}
 	o.NetDial = func(ctx context.Context, network, address string) (net.Conn, error) {
-		conn, err := c.pipe.dial(ctx, network, address)
+		conn, err := c.listener.DialContext(ctx, network, address)
 		out.conn = conn
 		return conn, err
 	}
@@ -269,43 +268,3 @@ func (s *Socket) ExpectEvent(name string, v any) {
 
 // Disconnect cuts the connection without a close handshake.
 func (s *Socket) Disconnect() { s.conn.Close() }
-
-// pipe is a listener whose connections are pipes in memory.
-type pipe struct {
-	conns chan net.Conn
-	once  sync.Once
-	done  chan struct{}
-}
-
-func (p *pipe) Accept() (net.Conn, error) {
-	select {
-	case c := <-p.conns:
-		return c, nil
-	case <-p.done:
-		return nil, net.ErrClosed
-	}
-}
-
-func (p *pipe) Close() error {
-	p.once.Do(func() { close(p.done) })
-	return nil
-}
-
-func (p *pipe) Addr() net.Addr { return memory{} }
-
-func (p *pipe) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	client, server := net.Pipe()
-	select {
-	case p.conns <- server:
-		return client, nil
-	case <-p.done:
-		return nil, net.ErrClosed
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-type memory struct{}
-
-func (memory) Network() string { return "memory" }
-func (memory) String() string  { return "memory" }

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nextrush/nextrush/internal/memnet"
 	"github.com/nextrush/nextrush/websocket/internal/wire"
 )
 
@@ -77,47 +78,9 @@ func listenTCP(t testing.TB) (net.Listener, func() (net.Conn, error)) {
 }
 
 var inMemory = network{"memory", DriverAuto, func(t testing.TB) (net.Listener, func() (net.Conn, error)) {
-	l := &pipeListener{conns: make(chan net.Conn), done: make(chan struct{})}
-	return l, l.dial
+	l := memnet.Listen()
+	return l, l.Dial
 }}
-
-// pipeListener accepts net.Pipe connections.
-type pipeListener struct {
-	conns chan net.Conn
-	done  chan struct{}
-	once  sync.Once
-}
-
-func (l *pipeListener) dial() (net.Conn, error) {
-	ours, theirs := net.Pipe()
-	select {
-	case l.conns <- theirs:
-		return ours, nil
-	case <-l.done:
-		return nil, net.ErrClosed
-	}
-}
-
-func (l *pipeListener) Accept() (net.Conn, error) {
-	select {
-	case c := <-l.conns:
-		return c, nil
-	case <-l.done:
-		return nil, net.ErrClosed
-	}
-}
-
-func (l *pipeListener) Close() error {
-	l.once.Do(func() { close(l.done) })
-	return nil
-}
-
-func (l *pipeListener) Addr() net.Addr { return pipeAddr{} }
-
-type pipeAddr struct{}
-
-func (pipeAddr) Network() string { return "pipe" }
-func (pipeAddr) String() string  { return "pipe" }
 
 // site is a server under test, reached through its transport.
 type site struct {

@@ -23,6 +23,7 @@ var allowedImports = map[string][]string{
 	"websocket":                          {"websocket/internal", "internal"},
 	"websocket/internal":                 {},
 	"internal":                           {"internal"},
+	"nextrushtest":                       {".", "websocket", "internal"},
 	"plugins/session/internal/storetest": {".", "plugins/session"},
 }
 
