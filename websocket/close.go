@@ -120,18 +120,18 @@ func (s *Socket) closeFlushedLocked() {
 	if c.linger {
 		wait = lingerTime
 	}
-	if at := s.srv.engine.wheel.now() + int64(wait); wait > 0 && (c.deadline == 0 || at < c.deadline) {
+	if at := s.srv.loop.Now() + int64(wait); wait > 0 && (c.deadline == 0 || at < c.deadline) {
 		c.deadline = at
-		s.srv.engine.wheel.schedule(s, at)
+		s.srv.wheel.Schedule((*looped)(s), at)
 	}
 	if c.linger && !c.half {
 		c.half = true
-		s.srv.engine.run(task{s, shutWrite})
+		s.srv.loop.Go(taskFunc(s.shutWrite))
 	}
 }
 
 // shutWrite shuts our side of the connection, which may take a while under TLS.
-func shutWrite(_ *worker, s *Socket) {
+func (s *Socket) shutWrite() {
 	if !s.link.closeWrite() {
 		s.kill(nil)
 	}
@@ -239,7 +239,7 @@ func (s *Socket) finishLocked(err error) {
 	}
 	s.life.end(c.err())
 	s.inbox.end()
-	s.srv.engine.run(task{s, leave})
+	s.srv.loop.Go(taskFunc(s.leave))
 }
 
 // cutShortLocked reports whether a normal close was to follow messages that the
@@ -259,12 +259,12 @@ func (s *Socket) cutShortLocked(err error) bool {
 
 // leave takes the socket out of everything that knows it, and then has its end
 // told.
-func leave(_ *worker, s *Socket) {
+func (s *Socket) leave() {
 	s.mu.Lock()
 	writing := s.writing
 	s.mu.Unlock()
 	s.link.close(writing)
-	s.srv.engine.wheel.remove(s)
+	s.srv.wheel.Remove((*looped)(s))
 	s.mu.Lock()
 	s.failRequestsLocked()
 	s.leaveHubLocked()

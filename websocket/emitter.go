@@ -1,6 +1,10 @@
 package websocket
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/nextrush/nextrush/internal/loop"
+)
 
 // Emitter sends to the sockets of some rooms. It is a value that does not
 // change: To, Except and Volatile return another one. A message is encoded
@@ -60,13 +64,13 @@ func (e Emitter) Emit(event string, args ...any) error {
 // once where there is none.
 func (e Emitter) deliver(p *Prepared) {
 	receivers := e.receivers()
-	flush := make([]*Socket, 0, len(receivers))
+	flush := make([]loop.Flusher, 0, len(receivers))
 	for _, r := range receivers {
 		if r == e.from || len(e.except) > 0 && slices.Contains(e.except, r.ID()) {
 			continue
 		}
 		if ok, _ := r.enqueue(p, e.volatile, true); ok {
-			flush = append(flush, r)
+			flush = append(flush, (*looped)(r))
 		}
 	}
 	if len(flush) > 0 {
@@ -74,21 +78,21 @@ func (e Emitter) deliver(p *Prepared) {
 	}
 }
 
-func (e Emitter) flush(list []*Socket) {
+func (e Emitter) flush(list []loop.Flusher) {
 	if e.from != nil {
 		e.from.mu.Lock()
 		w := e.from.worker
 		e.from.mu.Unlock()
-		if w != nil && w.hold(e.from, list) {
+		if w != nil && w.Hold((*looped)(e.from), list) {
 			return
 		}
 	}
-	if e.from == nil && e.srv.engine.active.Load() > 0 {
-		e.srv.engine.flusher.add(list)
+	if e.from == nil && e.srv.loop.Batching() {
+		e.srv.loop.Flush(list...)
 		return
 	}
 	for _, s := range list {
-		s.flush()
+		s.Flush()
 	}
 }
 

@@ -342,7 +342,7 @@ func (s *Socket) start(conn net.Conn, early, answer []byte, handler func(*Socket
 	if s.srv.opts.Debug {
 		s.debug("websocket open", "path", s.path, "ip", s.ip)
 	}
-	s.srv.engine.run(task{s, func(_ *worker, s *Socket) { s.handle(handler) }})
+	s.srv.loop.Go(taskFunc(func() { s.handle(handler) }))
 	return true
 }
 

@@ -167,27 +167,27 @@ func (s *Socket) measure(payload []byte) {
 	if s.pingAt == 0 || len(payload) != 8 || binary.BigEndian.Uint64(payload) != uint64(s.pingAt) {
 		return
 	}
-	s.rtt = s.srv.engine.wheel.now() - s.pingAt
+	s.rtt = s.srv.loop.Now() - s.pingAt
 }
 
 // watch has the wheel look at the socket for the first time.
 func (s *Socket) watch() {
-	now := s.srv.engine.wheel.now()
+	now := s.srv.loop.Now()
 	s.activity.Store(now)
 	if every := s.pingEvery(); every > 0 {
-		s.srv.engine.wheel.schedule(s, now+every)
+		s.srv.wheel.Schedule((*looped)(s), now+every)
 	}
 }
 
 // watchProgress notes that the open message has grown.
 func (s *Socket) watchProgress() {
-	now := s.srv.engine.wheel.now()
+	now := s.srv.loop.Now()
 	s.mu.Lock()
 	first := s.messageAt == 0
 	s.messageAt = now
 	s.mu.Unlock()
 	if every := s.pingEvery(); first && (every == 0 || every > int64(messageStall)) {
-		s.srv.engine.wheel.schedule(s, now+int64(messageStall))
+		s.srv.wheel.Schedule((*looped)(s), now+int64(messageStall))
 	}
 }
 
@@ -213,7 +213,7 @@ func (s *Socket) admitMessage(size int) error {
 	if burst == 0 {
 		burst = float64(limit.Messages)
 	}
-	now := s.srv.engine.wheel.now()
+	now := s.srv.loop.Now()
 	if s.rate == nil {
 		s.rate = &bucket{burst, float64(limit.Bytes), now}
 	}

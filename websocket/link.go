@@ -50,6 +50,8 @@ func newLink(s *Socket, conn net.Conn) link {
 	return &streamLink{s: s, conn: conn}
 }
 
+const readBufferSize = 68 << 10 // bytes of one read: a message of 64 KiB and its header fit
+
 var readBuffers = sync.Pool{New: func() any {
 	b := make([]byte, readBufferSize)
 	return &b

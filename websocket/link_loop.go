@@ -5,6 +5,7 @@ import (
 	"net"
 	"sync/atomic"
 
+	"github.com/nextrush/nextrush/internal/loop"
 	"github.com/nextrush/nextrush/internal/poll"
 )
 
@@ -25,7 +26,7 @@ const (
 
 // newLoopLink takes over conn, and reports false where it can not be polled.
 func newLoopLink(s *Socket, conn net.Conn) (link, bool) {
-	poller := s.srv.engine.poller
+	poller := s.srv.loop.Poller()
 	switch conn := hijacked(conn).(type) {
 	case *net.TCPConn, *net.UnixConn:
 		l := &loopLink{s: s}
@@ -71,7 +72,7 @@ func (l *loopLink) ready(t *poll.Turn, e poll.Event, written func(int, error)) {
 		l.s.failedUnread()
 	}
 	if e&(poll.Readable|poll.Closed) != 0 {
-		l.s.readableHere(t.Local.(*worker))
+		l.s.readableHere(t.Local.(*loop.Worker))
 	}
 }
 

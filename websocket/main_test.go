@@ -40,13 +40,13 @@ func leaked(patience time.Duration) []string {
 	}
 }
 
-// engineStacks lists the goroutines that run code of this package, except the
-// one that asks.
+// engineStacks lists the goroutines that run code of this package or of what it
+// stands on, except the one that asks.
 func engineStacks() (list []string) {
 	buf := make([]byte, 8<<20)
 	buf = buf[:runtime.Stack(buf, true)]
 	for i, stack := range strings.Split(string(buf), "\n\n") {
-		if i > 0 && strings.Contains(stack, "nextrush/websocket.") {
+		if i > 0 && (strings.Contains(stack, "nextrush/websocket") || strings.Contains(stack, "nextrush/internal/")) {
 			list = append(list, stack)
 		}
 	}

@@ -93,7 +93,7 @@ func (s *Socket) readAll() (await bool) {
 		into, direct := s.room(buf)
 		n, err := s.link.read(into)
 		if n > 0 {
-			s.activity.Store(s.srv.engine.wheel.now())
+			s.activity.Store(s.srv.loop.Now())
 			s.srv.stats.bytesReceived.Add(int64(n))
 			if !s.feed(into[:n], direct) {
 				return false

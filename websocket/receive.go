@@ -160,7 +160,7 @@ func (s *Socket) resumeLocked() {
 	if !s.paused || s.inbox.full() {
 		return
 	}
-	now := s.srv.engine.wheel.now()
+	now := s.srv.loop.Now()
 	s.paused = false
 	s.activity.Store(now)
 	if s.messageAt != 0 {

@@ -199,7 +199,7 @@ func (s *Socket) mayFlush() bool {
 	if in := s.inbox; in != nil && in.pull && len(in.messages) > 0 && s.out.bytes < flushAt {
 		if !s.dirty { // more of one read waits for Receive
 			s.dirty = true
-			s.srv.engine.flusher.add([]*Socket{s})
+			s.srv.loop.Flush((*looped)(s))
 		}
 		return false
 	}

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nextrush/nextrush/internal/loop"
 	"github.com/nextrush/nextrush/internal/pace"
 	"github.com/nextrush/nextrush/internal/seldom"
 )
@@ -20,7 +21,8 @@ import (
 type Server struct {
 	opts    Options
 	origins origins
-	engine  *engine
+	loop    *loop.Loop
+	wheel   *loop.Wheel[*looped]
 	hub     hub
 	stats   counters
 	started time.Time
@@ -48,10 +50,12 @@ func NewServer(opts Options) *Server {
 	if err != nil {
 		panic(err)
 	}
+	l := loop.New()
 	srv := &Server{
 		opts:    opts,
 		origins: allowed,
-		engine:  newEngine(),
+		loop:    l,
+		wheel:   loop.NewWheel[*looped](l.Clock),
 		started: time.Now(),
 		byID:    make(map[[16]byte]*Socket),
 		byIP:    make(map[string]int),
@@ -142,7 +146,7 @@ func (srv *Server) register(s *Socket) bool {
 	}
 	srv.byID[s.id] = s
 	srv.live++
-	srv.engine.add()
+	srv.loop.Add()
 	c := &srv.stats
 	c.total.Add(1)
 	c.peak.Store(max(c.peak.Load(), int64(len(srv.byID))))
@@ -160,7 +164,7 @@ func (srv *Server) unregister(s *Socket) {
 
 // gone counts out a socket that has ended and told so.
 func (srv *Server) gone() {
-	srv.engine.remove()
+	srv.loop.Remove()
 	srv.mu.Lock()
 	srv.live--
 	if srv.live == 0 && srv.idle != nil {

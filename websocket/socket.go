@@ -10,6 +10,7 @@ import (
 	"time"
 	"unique"
 
+	"github.com/nextrush/nextrush/internal/loop"
 	"github.com/nextrush/nextrush/internal/pace"
 )
 
@@ -42,22 +43,22 @@ type Socket struct {
 	pace   *pace.Pace      // of the handler; nil: never run where we poll
 
 	activity atomic.Int64 // when bytes arrived last, on the wheel's clock
-	wheel    wheelNode
+	timer    loop.Timer[*looped]
 	place    int32 // guarded by the hub
 	client   bool
 	ahead    bool // there is extra.early; of the goroutine that runs the socket
 
 	mu       sync.Mutex // guards the fields below
 	state    State
-	pending  work     // for the next run
-	running  bool     // a worker is processing this socket
-	batching bool     // what callbacks send is held back for the end of the batch
-	dirty    bool     // in a list of sockets to be flushed
-	reading  bool     // reading has begun
-	paused   bool     // a run has stopped before all was read
-	handling bool     // the handler has not returned
-	worker   *worker  // of the run; nil: none
-	closing  *closing // &unclosed until it begins
+	pending  work         // for the next run
+	running  bool         // a worker is processing this socket
+	batching bool         // what callbacks send is held back for the end of the batch
+	dirty    bool         // in a list of sockets to be flushed
+	reading  bool         // reading has begun
+	paused   bool         // a run has stopped before all was read
+	handling bool         // the handler has not returned
+	worker   *loop.Worker // of the run; nil: none
+	closing  *closing     // &unclosed until it begins
 	writer
 	timers
 	inbox   *inbox
@@ -88,6 +89,28 @@ type extra struct {
 	pong  []func([]byte)
 	drain []func()
 }
+
+// looped is a socket as the loop sees it.
+type looped Socket
+
+func (s *looped) Run(w *loop.Worker)          { (*Socket)(s).run(w) }
+func (s *looped) Flush()                      { (*Socket)(s).flush() }
+func (s *looped) Timer() *loop.Timer[*looped] { return &s.timer }
+func (s *looped) Tick(now int64) (next int64) { return (*Socket)(s).tick(now) }
+
+// Relieved writes what was held back. A handler that kept the poller waiting has to
+// show again that it is quick.
+func (s *looped) Relieved(polled bool) {
+	(*Socket)(s).stopBatch()
+	if polled {
+		s.pace.Relieved()
+	}
+}
+
+// taskFunc is a function as a task.
+type taskFunc func()
+
+func (f taskFunc) Run(*loop.Worker) { f() }
 
 // work is a set of reasons to run a socket.
 type work uint8
@@ -131,7 +154,7 @@ func (s *Socket) ConnectedAt() time.Time { return time.UnixMilli(s.opened) }
 
 // LastActivity is when bytes arrived last.
 func (s *Socket) LastActivity() time.Time {
-	return s.srv.engine.wheel.start.Add(time.Duration(s.activity.Load()))
+	return s.srv.loop.Time(s.activity.Load())
 }
 
 // RTT is the time between the last ping of the heartbeat and its pong; 0
@@ -254,7 +277,7 @@ func (s *Socket) wake(w work) {
 
 func (s *Socket) wakeLocked(w work) {
 	if s.noteLocked(w) {
-		s.srv.engine.run(task{s, runSocket})
+		s.srv.loop.Go((*looped)(s))
 	}
 }
 
@@ -286,22 +309,22 @@ func (s *Socket) readable() { s.wake(workRead) }
 
 // readableHere is readable in a goroutine that polls. It is quickest to run the
 // socket here, but others wait: only handlers that have shown to be quick do.
-func (s *Socket) readableHere(w *worker) {
+func (s *Socket) readableHere(w *loop.Worker) {
 	s.mu.Lock()
 	run := s.noteLocked(workRead)
 	s.mu.Unlock()
 	switch {
 	case !run:
 	case s.pace.Inline():
-		runSocket(w, s)
+		s.run(w)
 	default:
-		s.srv.engine.run(task{s, runSocket})
+		s.srv.loop.Go((*looped)(s))
 	}
 }
 
-// runSocket does what is pending until nothing is. Callbacks run here and
+// run does what is pending until nothing is. Callbacks run here and
 // nowhere else, so they run one at a time.
-func runSocket(w *worker, s *Socket) {
+func (s *Socket) run(w *loop.Worker) {
 	todo := s.next(w)
 	defer func() {
 		if todo != 0 {
@@ -310,7 +333,7 @@ func runSocket(w *worker, s *Socket) {
 	}()
 	for todo != 0 {
 		s.batch(w, todo)
-		if w.polls { // others wait
+		if w.Polls() { // others wait
 			s.passOn()
 			todo = 0
 		} else {
@@ -320,23 +343,23 @@ func runSocket(w *worker, s *Socket) {
 }
 
 // batch does what is to be done, and writes at its end what that has queued.
-func (s *Socket) batch(w *worker, todo work) {
-	began := s.srv.engine.wheel.now()
-	w.beginBatch(s)
+func (s *Socket) batch(w *loop.Worker, todo work) {
+	began := s.srv.loop.Now()
+	w.Begin((*looped)(s))
 	await := s.work(todo)
 	s.stopBatch()
-	now := s.srv.engine.wheel.now()
-	w.endBatch(now)
+	now := s.srv.loop.Now()
+	w.End(now)
 	s.keepPace(w, time.Duration(now-began))
 	if await {
 		s.link.awaitRead()
 	}
 }
 
-func (s *Socket) keepPace(w *worker, d time.Duration) {
+func (s *Socket) keepPace(w *loop.Worker, d time.Duration) {
 	switch {
 	case s.pace == nil:
-	case w.polls:
+	case w.Polls():
 		s.pace.RanInline(d)
 	default:
 		s.pace.RanInWorker(d)
@@ -345,20 +368,20 @@ func (s *Socket) keepPace(w *worker, d time.Duration) {
 
 // goOnElsewhere is for a callback that ends its goroutine (runtime.Goexit) while
 // todo is done. What had been read with its message is lost, so the connection ends.
-func (s *Socket) goOnElsewhere(w *worker, todo work) {
+func (s *Socket) goOnElsewhere(w *loop.Worker, todo work) {
 	s.stopBatch()
-	w.endBatch(s.srv.engine.wheel.now())
-	w.endTurn()
+	w.End(s.srv.loop.Now())
+	w.EndTurn()
 	s.mu.Lock()
 	s.startClose(StatusInternalError, internalError, true)
 	s.pending |= todo &^ workDrain // whose callbacks would all run again
 	s.mu.Unlock()
 	s.flush()
-	s.srv.engine.run(task{s, runSocket})
+	s.srv.loop.Go((*looped)(s))
 }
 
 // next takes what is pending; with nothing, the socket is no longer running.
-func (s *Socket) next(w *worker) work {
+func (s *Socket) next(w *loop.Worker) work {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	todo := s.dueLocked()
@@ -376,7 +399,7 @@ func (s *Socket) inCallback() bool {
 	s.mu.Lock()
 	w := s.worker
 	s.mu.Unlock()
-	return w != nil && w.runs(s)
+	return w != nil && w.Runs((*looped)(s))
 }
 
 // passOn has another goroutine do what is pending.
@@ -387,7 +410,7 @@ func (s *Socket) passOn() {
 	rest := s.running
 	s.mu.Unlock()
 	if rest {
-		s.srv.engine.run(task{s, runSocket})
+		s.srv.loop.Go((*looped)(s))
 	}
 }
 

@@ -37,7 +37,7 @@ func (s *Socket) writeOnceLocked() bool {
 	op := &s.out.op
 	s.out.gather()
 	if _, stream := s.link.(*streamLink); stream {
-		s.inHand, s.stalled = s.out.gathered(), s.srv.engine.wheel.now()
+		s.inHand, s.stalled = s.out.gathered(), s.srv.loop.Now()
 	}
 	s.mu.Unlock()
 	n, err := s.link.write(op)
@@ -57,14 +57,14 @@ func (s *Socket) waitingLocked(turn uint32) {
 	}
 	s.blocked = true
 	s.backlog = s.backlog || s.inHand == 0 // else see progress
-	s.stalled = s.srv.engine.wheel.now()
+	s.stalled = s.srv.loop.Now()
 	s.watchWriteLocked()
 }
 
 // watchWriteLocked has the wheel look at the write that waits.
 func (s *Socket) watchWriteLocked() {
 	if d := s.writeLimit(); d > 0 && s.blocked {
-		s.srv.engine.wheel.schedule(s, s.stalled+int64(d))
+		s.srv.wheel.Schedule((*looped)(s), s.stalled+int64(d))
 	}
 }
 
@@ -76,7 +76,7 @@ const atOnce = int64(2 * time.Millisecond)
 func (s *Socket) progress() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := s.srv.engine.wheel.now()
+	now := s.srv.loop.Now()
 	s.backlog = s.backlog || now-s.stalled > atOnce
 	s.stalled = now
 }

@@ -1,4 +1,4 @@
-package websocket
+package loop
 
 import (
 	"runtime"
@@ -9,17 +9,17 @@ import (
 
 func TestMemoryIsGivenBackOnceManySocketsHaveCome(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := newEngine()
+		l := New()
 		collected := forcedCollections()
 		came := func(n int, after time.Duration, want uint32) {
 			t.Helper()
 			for range n {
-				e.add()
+				l.Add()
 			}
 			time.Sleep(after)
 			synctest.Wait()
 			if got := forcedCollections() - collected; got != want {
-				t.Errorf("with %d sockets: collected %d times, want %d", e.sockets, got, want)
+				t.Errorf("with %d connections: collected %d times, want %d", l.conns, got, want)
 			}
 		}
 		came(settleGrowth-1, time.Minute, 0)
@@ -28,7 +28,7 @@ func TestMemoryIsGivenBackOnceManySocketsHaveCome(t *testing.T) {
 		came(0, settleTime, 1)
 		came(settleGrowth, time.Minute, 1) // few, beside those who are there
 		for range 8 * settleGrowth {
-			e.remove()
+			l.Remove()
 		}
 		came(4*settleGrowth, time.Minute, 2)
 	})

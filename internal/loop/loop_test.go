@@ -1,21 +1,21 @@
-package websocket
+package loop
 
 import (
 	"testing"
 	"testing/synctest"
 )
 
-// What runs for a socket that has just left, such as its OnClose, may start the
+// What runs for a connection that has just left, such as its OnClose, may start the
 // monitor when nothing will wake it any more.
 func TestMonitorThatStartsAfterTheLastSocketEndsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := newEngine()
-		e.add()
-		e.remove()
-		<-e.last // as a monitor before it would
-		e.startMonitor()
+		l := New()
+		l.Add()
+		l.Remove()
+		<-l.last // as a monitor before it would
+		l.startMonitor()
 		synctest.Wait()
-		if e.monitoring.Load() {
+		if l.monitoring.Load() {
 			t.Error("it waits for time to pass")
 		}
 	})
