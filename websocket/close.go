@@ -132,7 +132,7 @@ func (s *Socket) closeFlushedLocked() {
 
 // shutWrite shuts our side of the connection, which may take a while under TLS.
 func (s *Socket) shutWrite() {
-	if !s.link.closeWrite() {
+	if !s.link.CloseWrite() {
 		s.kill(nil)
 	}
 }
@@ -263,7 +263,7 @@ func (s *Socket) leave() {
 	s.mu.Lock()
 	writing := s.writing
 	s.mu.Unlock()
-	s.link.close(writing)
+	s.link.Close(writing)
 	s.srv.wheel.Remove((*looped)(s))
 	s.mu.Lock()
 	s.failRequestsLocked()

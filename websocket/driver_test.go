@@ -64,7 +64,7 @@ func (c keptConn) Hijacked() net.Conn { return c.Conn }
 // serving counts goroutines that wait for one socket of a server.
 func serving() (n int) {
 	for _, stack := range engineStacks() {
-		if strings.Contains(stack, "Link)") || strings.Contains(stack, "net/http") {
+		if strings.Contains(stack, "transport.(*Stream)") || strings.Contains(stack, "net/http") {
 			n++
 		}
 	}

@@ -3,6 +3,7 @@ package websocket
 import (
 	"errors"
 
+	"github.com/nextrush/nextrush/internal/buffer"
 	"github.com/nextrush/nextrush/websocket/internal/deflate"
 	"github.com/nextrush/nextrush/websocket/internal/wire"
 )
@@ -196,8 +197,8 @@ func (s *Socket) closeMessage(r *reader, received *int64) error {
 
 // inflate decompresses a message (RFC 7692 §7.2.2) and hands it on.
 func (s *Socket) inflate(r *reader, m Message) error {
-	buf := borrowBuffer()
-	defer releaseBuffer(buf)
+	buf := buffer.Borrow()
+	defer buffer.Release(buf)
 	var dict []byte
 	c := s.codec
 	if c.window != nil {

@@ -14,6 +14,7 @@ import (
 	"unique"
 
 	"github.com/nextrush/nextrush/internal/pace"
+	"github.com/nextrush/nextrush/internal/transport"
 	"github.com/nextrush/nextrush/websocket/internal/wire"
 )
 
@@ -330,12 +331,12 @@ var notInAnswer = map[string]bool{
 // start opens the socket on a connection. It reports false where the server is
 // shutting down.
 func (s *Socket) start(conn net.Conn, early, answer []byte, handler func(*Socket) error) bool {
-	l := newLink(s, conn)
+	l := transport.New(s.srv.loop, conn, (*moved)(s), !s.client && s.srv.opts.Driver != DriverPortable)
 	if early != nil {
 		s.hold(early)
 	}
 	if !s.enter(l, answer) {
-		l.close(false)
+		l.Close(false)
 		return false
 	}
 	s.watch()
@@ -347,7 +348,7 @@ func (s *Socket) start(conn net.Conn, early, answer []byte, handler func(*Socket
 }
 
 // enter makes the socket known and opens it, in one: whoever finds it may end it.
-func (s *Socket) enter(l link, answer []byte) bool {
+func (s *Socket) enter(l transport.Conn, answer []byte) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.state != StateConnecting { // Refuse was quicker
@@ -362,7 +363,7 @@ func (s *Socket) enter(l link, answer []byte) bool {
 	return true
 }
 
-func (s *Socket) openLocked(l link, answer []byte) {
+func (s *Socket) openLocked(l transport.Conn, answer []byte) {
 	s.link, s.upgrade = l, nil
 	s.state = StateOpen
 	s.handling = true

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/nextrush/nextrush/internal/transport"
 	"github.com/nextrush/nextrush/websocket/internal/wire"
 )
 
@@ -29,7 +30,7 @@ type outbox struct {
 	bytes  int // waiting in all
 	answer int // bytes of the 101 among them
 	arena  []byte
-	op     writeOp
+	op     transport.Op
 }
 
 // piece is a run of bytes. open tells that it ends where the arena ends, so
@@ -282,11 +283,11 @@ func (o *outbox) dropUnwritten() {
 func (o *outbox) gather() {
 	n := min(len(o.pieces), maxWritePiece)
 	o.busy = n
-	o.op.pieces = o.op.pieces[:0]
+	o.op.Pieces = o.op.Pieces[:0]
 	for _, p := range o.pieces[:n] {
-		o.op.pieces = append(o.op.pieces, p.b)
+		o.op.Pieces = append(o.op.Pieces, p.b)
 	}
-	o.op.pieces[0] = o.op.pieces[0][o.off:]
+	o.op.Pieces[0] = o.op.Pieces[0][o.off:]
 }
 
 // gathered is how many bytes that is.
@@ -308,7 +309,7 @@ func (o *outbox) wrote(n int) (messages int32, frames int) {
 		done++
 	}
 	o.off = n
-	clear(o.op.pieces)
+	clear(o.op.Pieces)
 	clear(o.pieces[:done])
 	if done == len(o.pieces) {
 		o.pieces = o.pieces[:0]

@@ -35,7 +35,7 @@ func TestOutboxKeepsOrder(t *testing.T) {
 				continue
 			}
 			o.gather()
-			b := bytes.Join(o.op.pieces, nil)
+			b := bytes.Join(o.op.Pieces, nil)
 			n := r.IntN(len(b) + 1)
 			if r.IntN(2) == 0 {
 				n = len(b)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/nextrush/nextrush/internal/buffer"
 	"github.com/nextrush/nextrush/websocket/internal/deflate"
 	"github.com/nextrush/nextrush/websocket/internal/wire"
 )
@@ -54,8 +55,8 @@ func (p *Prepared) compressed(level int, bits uint8) []byte {
 	if frame, ok := p.deflated[bits]; ok {
 		return frame
 	}
-	buf := borrowBuffer()
-	defer releaseBuffer(buf)
+	buf := buffer.Borrow()
+	defer buffer.Release(buf)
 	*buf = deflate.Compress((*buf)[:0], p.payload(), level, int(bits))
 	frame := p.plain
 	if len(*buf) < len(p.payload()) {
@@ -94,17 +95,6 @@ func newCodec(d wire.Deflate, level int, client bool) *codec {
 		c.window = new(deflate.Window)
 	}
 	return c
-}
-
-var buffers = sync.Pool{New: func() any { return new([]byte) }}
-
-func borrowBuffer() *[]byte { return buffers.Get().(*[]byte) }
-
-func releaseBuffer(b *[]byte) {
-	if cap(*b) > keptMessageSize {
-		*b = nil
-	}
-	buffers.Put(b)
 }
 
 func encodeJSON(v any) ([]byte, error) {

@@ -4,13 +4,15 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/nextrush/nextrush/internal/transport"
 	"github.com/nextrush/nextrush/websocket/internal/wire"
 )
 
 const (
-	keptMessageSize = 2 << 20 // bytes of the largest message buffer that is kept
-	directSize      = 8 << 10 // bytes of payload that have come, and that are still to come, to be read to where they belong
-	readTurn        = 16      // reads of one socket before others have a turn
+	readBufferSize  = 68 << 10 // bytes of one read: a message of 64 KiB and its header fit
+	keptMessageSize = 2 << 20  // bytes of the largest message buffer that is kept
+	directSize      = 8 << 10  // bytes of payload that have come, and that are still to come, to be read to where they belong
+	readTurn        = 16       // reads of one socket before others have a turn
 )
 
 // reader is the state of an unfinished frame or message. A socket has one only
@@ -31,6 +33,11 @@ type reader struct {
 	data       []byte // of the message, unmasked
 	control    []byte // payload of a control frame that arrives in parts
 }
+
+var readBuffers = sync.Pool{New: func() any {
+	b := make([]byte, readBufferSize)
+	return &b
+}}
 
 var readers = sync.Pool{New: func() any { return new(reader) }}
 
@@ -69,7 +76,7 @@ func (s *Socket) begin() {
 	case now:
 		s.wake(workRead)
 	default:
-		s.link.awaitRead()
+		s.link.AwaitRead()
 	}
 }
 
@@ -91,18 +98,18 @@ func (s *Socket) readAll() (await bool) {
 			continue
 		}
 		into, direct := s.room(buf)
-		n, err := s.link.read(into)
+		n, err := s.link.Read(into)
 		if n > 0 {
 			s.activity.Store(s.srv.loop.Now())
 			s.srv.stats.bytesReceived.Add(int64(n))
 			if !s.feed(into[:n], direct) {
 				return false
 			}
-			if s.ahead { // also where err is no errAgain: it comes again
+			if s.ahead { // also where err is no transport.ErrAgain: it comes again
 				continue
 			}
 		}
-		if err == errAgain || err == nil && n < len(into) {
+		if err == transport.ErrAgain || err == nil && n < len(into) {
 			return s.mayRead()
 		}
 		if err != nil {

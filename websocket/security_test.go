@@ -374,19 +374,3 @@ func TestQueueThatOverflowsBeforeTheAnswerCloses(t *testing.T) {
 		peer.expectClose(StatusTryAgainLater)
 	})
 }
-
-// A peer may ask for any number of key updates (RFC 8446 4.6.3) while we have
-// nothing to write.
-func TestAnswersToKeyUpdatesAreBounded(t *testing.T) {
-	l := &tlsLink{}
-	answer := make([]byte, 27)
-	var err error
-	for range 10000 {
-		if _, err = l.collect(answer); err != nil {
-			break
-		}
-	}
-	if !errors.Is(err, errKeyUpdates) || len(*l.sealed) > maxAnswers {
-		t.Errorf("%d bytes wait, error is %v", len(*l.sealed), err)
-	}
-}

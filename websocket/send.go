@@ -3,6 +3,8 @@ package websocket
 import (
 	"math/rand/v2"
 
+	"github.com/nextrush/nextrush/internal/buffer"
+	"github.com/nextrush/nextrush/internal/transport"
 	"github.com/nextrush/nextrush/websocket/internal/deflate"
 	"github.com/nextrush/nextrush/websocket/internal/wire"
 )
@@ -75,8 +77,8 @@ func (s *Socket) sendCompressed(t MessageType, data []byte) error {
 	if c.compressor != nil {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		buf := borrowBuffer()
-		defer releaseBuffer(buf)
+		buf := buffer.Borrow()
+		defer buffer.Release(buf)
 		*buf = c.compressor.Compress((*buf)[:0], data)
 		err := s.queue(h, *buf)
 		if err != nil {
@@ -84,8 +86,8 @@ func (s *Socket) sendCompressed(t MessageType, data []byte) error {
 		}
 		return err
 	}
-	buf := borrowBuffer()
-	defer releaseBuffer(buf)
+	buf := buffer.Borrow()
+	defer buffer.Release(buf)
 	*buf = deflate.Compress((*buf)[:0], data, s.srv.opts.Compression.Level, int(c.sendBits))
 	if len(*buf) >= len(data) {
 		return s.queue(wire.Header{Fin: true, Op: t.opcode()}, data)
@@ -132,10 +134,10 @@ func (s *Socket) sendLarge(h wire.Header, payload []byte) error {
 	s.writing = true
 	s.writes++
 	s.mu.Unlock()
-	n, err := s.link.try(&o.op)
+	n, err := s.link.Try(&o.op)
 	s.mu.Lock()
 	o.settle(n)
-	if err == errAgain {
+	if err == transport.ErrAgain {
 		err = nil
 	}
 	more := s.tookLocked(n, err)

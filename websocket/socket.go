@@ -12,6 +12,7 @@ import (
 
 	"github.com/nextrush/nextrush/internal/loop"
 	"github.com/nextrush/nextrush/internal/pace"
+	"github.com/nextrush/nextrush/internal/transport"
 )
 
 // State is the stage of a socket's life.
@@ -33,7 +34,7 @@ func (s State) String() string {
 // effect on it.
 type Socket struct {
 	srv    *Server
-	link   link
+	link   transport.Conn
 	id     [16]byte
 	ip     string
 	path   string
@@ -304,23 +305,29 @@ func (s *Socket) dueLocked() work {
 	return todo
 }
 
-// readable is called by the driver when there is something to read.
-func (s *Socket) readable() { s.wake(workRead) }
+// moved is a socket as its transport sees it.
+type moved Socket
 
-// readableHere is readable in a goroutine that polls. It is quickest to run the
-// socket here, but others wait: only handlers that have shown to be quick do.
-func (s *Socket) readableHere(w *loop.Worker) {
+// Readable notes that there is something to read. It is quickest to run the socket
+// in the goroutine that polls, but others wait: only handlers that have shown to be
+// quick do.
+func (m *moved) Readable(w *loop.Worker) {
+	s := (*Socket)(m)
 	s.mu.Lock()
 	run := s.noteLocked(workRead)
 	s.mu.Unlock()
 	switch {
 	case !run:
-	case s.pace.Inline():
+	case w != nil && s.pace.Inline():
 		s.run(w)
 	default:
 		s.srv.loop.Go((*looped)(s))
 	}
 }
+
+func (m *moved) Progress()                { (*Socket)(m).progress() }
+func (m *moved) Written(n int, err error) { (*Socket)(m).written(n, err) }
+func (m *moved) Failed()                  { (*Socket)(m).failedUnread() }
 
 // run does what is pending until nothing is. Callbacks run here and
 // nowhere else, so they run one at a time.
@@ -352,7 +359,7 @@ func (s *Socket) batch(w *loop.Worker, todo work) {
 	w.End(now)
 	s.keepPace(w, time.Duration(now-began))
 	if await {
-		s.link.awaitRead()
+		s.link.AwaitRead()
 	}
 }
 

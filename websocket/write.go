@@ -1,6 +1,10 @@
 package websocket
 
-import "time"
+import (
+	"time"
+
+	"github.com/nextrush/nextrush/internal/transport"
+)
 
 // writer is the sending half of a socket, guarded by its mu.
 type writer struct {
@@ -36,13 +40,13 @@ func (s *Socket) writeOnceLocked() bool {
 	turn := s.writes
 	op := &s.out.op
 	s.out.gather()
-	if _, stream := s.link.(*streamLink); stream {
+	if _, stream := s.link.(*transport.Stream); stream {
 		s.inHand, s.stalled = s.out.gathered(), s.srv.loop.Now()
 	}
 	s.mu.Unlock()
-	n, err := s.link.write(op)
+	n, err := s.link.Write(op)
 	s.mu.Lock()
-	if err == errAgain {
+	if err == transport.ErrAgain {
 		s.waitingLocked(turn)
 		return false
 	}
