@@ -267,7 +267,7 @@ func (s *Socket) leave() {
 	s.srv.wheel.Remove((*looped)(s))
 	s.mu.Lock()
 	s.failRequestsLocked()
-	s.leaveHubLocked()
+	s.srv.hub.LeaveAll(&s.rooms)
 	s.mu.Unlock()
 	s.srv.unregister(s)
 	s.wake(workClosed)

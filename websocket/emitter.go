@@ -103,14 +103,14 @@ func (e Emitter) receivers() []*Socket {
 	}
 	switch len(e.rooms) {
 	case 0:
-		return e.srv.hub.everyone()
+		return e.srv.crowd.Members()
 	case 1:
-		return e.srv.hub.sockets(e.rooms[0])
+		return e.srv.hub.Members(e.rooms[0])
 	}
 	seen := make(map[*Socket]struct{})
 	var all []*Socket
 	for _, name := range e.rooms {
-		for _, s := range e.srv.hub.sockets(name) {
+		for _, s := range e.srv.hub.Members(name) {
 			if _, ok := seen[s]; !ok {
 				seen[s] = struct{}{}
 				all = append(all, s)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/nextrush/nextrush/internal/pace"
 	"github.com/nextrush/nextrush/internal/transport"
+	"github.com/nextrush/nextrush/websocket/internal/hub"
 	"github.com/nextrush/nextrush/websocket/internal/wire"
 )
 
@@ -235,7 +236,7 @@ func (s *Socket) abandon() {
 	c.told, c.gone = true, true
 	c.code = StatusAbnormalClosure
 	s.upgrade = nil
-	s.rooms = nil
+	s.rooms = hub.Rooms[*Socket]{}
 	if s.out != nil {
 		s.out.release()
 		s.out = nil
@@ -367,7 +368,7 @@ func (s *Socket) openLocked(l transport.Conn, answer []byte) {
 	s.link, s.upgrade = l, nil
 	s.state = StateOpen
 	s.handling = true
-	s.joinNoted()
+	s.srv.hub.Enter(&s.rooms)
 	if len(answer) > 0 {
 		if s.out == nil {
 			s.out = borrowOutbox()

@@ -8,12 +8,14 @@ import (
 	"net/http"
 	"net/netip"
 	"reflect"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/nextrush/nextrush/internal/loop"
 	"github.com/nextrush/nextrush/internal/pace"
 	"github.com/nextrush/nextrush/internal/seldom"
+	"github.com/nextrush/nextrush/websocket/internal/hub"
 )
 
 // Server accepts sockets on any net/http router and knows all of them. Its
@@ -23,7 +25,8 @@ type Server struct {
 	origins origins
 	loop    *loop.Loop
 	wheel   *loop.Wheel[*looped]
-	hub     hub
+	hub     *hub.Hub[*Socket]
+	crowd   *hub.Crowd[*Socket]
 	stats   counters
 	started time.Time
 
@@ -51,22 +54,22 @@ func NewServer(opts Options) *Server {
 		panic(err)
 	}
 	l := loop.New()
-	srv := &Server{
+	return &Server{
 		opts:    opts,
 		origins: allowed,
 		loop:    l,
 		wheel:   loop.NewWheel[*looped](l.Clock),
+		hub:     hub.New[*Socket](opts.MaxRooms, opts.MaxRoomsPerSocket),
+		crowd:   hub.NewCrowd(func(s *Socket) *int32 { return &s.index }),
 		started: time.Now(),
 		byID:    make(map[[16]byte]*Socket),
 		byIP:    make(map[string]int),
 	}
-	srv.hub.init()
-	return srv
 }
 
 // Sockets lists the open sockets.
 func (srv *Server) Sockets() []*Socket {
-	return append([]*Socket(nil), srv.hub.everyone()...)
+	return slices.Clone(srv.crowd.Members())
 }
 
 // Socket returns the open socket with that id, or nil.
@@ -81,11 +84,11 @@ func (srv *Server) Socket(id string) *Socket {
 }
 
 // Rooms lists the rooms that have somebody in them.
-func (srv *Server) Rooms() []string { return srv.hub.names() }
+func (srv *Server) Rooms() []string { return srv.hub.Names() }
 
 // InRoom lists the sockets in a room.
 func (srv *Server) InRoom(room string) []*Socket {
-	return append([]*Socket(nil), srv.hub.sockets(room)...)
+	return slices.Clone(srv.hub.Members(room))
 }
 
 // admit counts an upgrade in, or says why not.
@@ -150,12 +153,12 @@ func (srv *Server) register(s *Socket) bool {
 	c := &srv.stats
 	c.total.Add(1)
 	c.peak.Store(max(c.peak.Load(), int64(len(srv.byID))))
-	srv.hub.all.add(s)
+	srv.crowd.Add(s)
 	return true
 }
 
 func (srv *Server) unregister(s *Socket) {
-	srv.hub.all.remove(s)
+	srv.crowd.Remove(s)
 	srv.mu.Lock()
 	delete(srv.byID, s.id)
 	srv.mu.Unlock()

@@ -13,6 +13,7 @@ import (
 	"github.com/nextrush/nextrush/internal/loop"
 	"github.com/nextrush/nextrush/internal/pace"
 	"github.com/nextrush/nextrush/internal/transport"
+	"github.com/nextrush/nextrush/websocket/internal/hub"
 )
 
 // State is the stage of a socket's life.
@@ -45,7 +46,7 @@ type Socket struct {
 
 	activity atomic.Int64 // when bytes arrived last, on the wheel's clock
 	timer    loop.Timer[*looped]
-	place    int32 // guarded by the hub
+	index    int32 // guarded by the server's crowd
 	client   bool
 	ahead    bool // there is extra.early; of the goroutine that runs the socket
 
@@ -63,7 +64,7 @@ type Socket struct {
 	writer
 	timers
 	inbox   *inbox
-	rooms   *membership // the first
+	rooms   hub.Rooms[*Socket]
 	values  map[string]any
 	life    *life  // nil until its context is used
 	codec   *codec // permessage-deflate; nil where it was not agreed on

@@ -110,7 +110,7 @@ func (srv *Server) Stats() Stats {
 		TotalConnections: c.total.Load(),
 		MessagesSent:     c.sent.Load(),
 		MessagesReceived: c.received.Load(),
-		Rooms:            srv.hub.rooms.Load(),
+		Rooms:            srv.hub.Count(),
 		Uptime:           Duration(time.Since(srv.started)),
 		BytesReceived:    c.bytesReceived.Load(),
 		BytesSent:        c.bytesSent.Load(),
