@@ -21,7 +21,7 @@ type check struct {
 	name   string
 	f      func(context.Context) error
 	busy   atomic.Bool // f runs
-	failed bool        // last time; guarded by Plugin.mu
+	failed bool        // last time; of whoever finishes a round
 }
 
 // outcome is how a check ended.
@@ -31,7 +31,8 @@ type outcome struct {
 }
 
 // Report runs the checks, or gives their last result where that is not older
-// than Options.CacheFor. It takes no longer than Options.Timeout.
+// than Options.CacheFor. Who asks while they run gets the same result. It takes no
+// longer than Options.Timeout.
 func (p *Plugin) Report() Report {
 	checks := p.fresh()
 	if checks == nil || p.draining.Load() {
@@ -46,35 +47,79 @@ func (p *Plugin) Report() Report {
 	return report
 }
 
+// round is one run of all checks, for everybody who asks while it lasts and as long
+// as it is fresh.
+type round struct {
+	ctx    context.Context
+	cancel context.CancelFunc
+	ends   []chan outcome // of the checks, in their order
+
+	done    chan struct{} // closed when what follows is there
+	results map[string]Result
+	made    time.Time
+}
+
 // fresh is the result of the checks, or nil while the App drains.
 func (p *Plugin) fresh() map[string]Result {
-	if p.draining.Load() {
+	r, ours := p.join()
+	if r == nil {
 		return nil
 	}
+	if ours {
+		p.finish(r)
+	}
+	<-r.done
+	return r.results
+}
+
+// join returns the round to wait for, or nil while the App drains; ours is true for
+// the one caller who has to finish it.
+func (p *Plugin) join() (r *round, ours bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.draining.Load() {
-		return nil
+		return nil, false
 	}
-	if p.last == nil || time.Since(p.made) >= p.opts.CacheFor {
-		p.last, p.made = p.runAll(), time.Now()
+	if p.last != nil && !p.last.stale(p.opts.CacheFor) {
+		return p.last, false
 	}
-	return p.last
+	r = &round{done: make(chan struct{})}
+	r.ctx, r.cancel = context.WithTimeout(p.ctx, p.opts.Timeout)
+	for _, c := range p.checks {
+		r.ends = append(r.ends, p.start(r.ctx, c))
+	}
+	p.last = r
+	return r, true
 }
 
-// runAll runs the checks at the same time.
-func (p *Plugin) runAll() map[string]Result {
-	ctx, cancel := context.WithTimeout(p.ctx, p.opts.Timeout)
-	defer cancel()
-	outcomes := make([]chan outcome, len(p.checks))
-	for i, c := range p.checks {
-		outcomes[i] = p.start(ctx, c)
+func (r *round) stale(after time.Duration) bool {
+	select {
+	case <-r.done:
+		return time.Since(r.made) >= after
+	default:
+		return false
 	}
+}
+
+// finish waits for the checks. It logs when nobody waits for the round any more, for the
+// log's handler is the program's own.
+func (p *Plugin) finish(r *round) {
+	defer r.cancel()
 	results := make(map[string]Result, len(p.checks))
+	var changes []func()
 	for i, c := range p.checks {
-		results[c.name] = p.result(c, wait(ctx, outcomes[i], p.opts.Timeout))
+		o := wait(r.ctx, r.ends[i], p.opts.Timeout)
+		results[c.name] = p.result(o)
+		if failed := o.err != nil; failed != c.failed {
+			c.failed = failed
+			changes = append(changes, func() { p.log(c.name, o.err) })
+		}
 	}
-	return results
+	r.results, r.made = results, time.Now()
+	close(r.done)
+	for _, log := range changes {
+		log()
+	}
 }
 
 // start runs a check in a goroutine that may outlive its time, but not twice.
@@ -119,19 +164,18 @@ func wait(ctx context.Context, done chan outcome, timeout time.Duration) outcome
 	}
 }
 
-// result logs a check that has begun to fail, or to pass again.
-func (p *Plugin) result(c *check, o outcome) Result {
-	failed := o.err != nil
-	if failed != c.failed {
-		c.failed = failed
-		if failed {
-			p.app.Logger().Warn("health check fails", "check", c.name, "error", o.err)
-		} else {
-			p.app.Logger().Info("health check passes again", "check", c.name)
-		}
+// log says that a check has begun to fail, or to pass again.
+func (p *Plugin) log(name string, err error) {
+	if err != nil {
+		p.app.Logger().Warn("health check fails", "check", name, "error", err)
+		return
 	}
+	p.app.Logger().Info("health check passes again", "check", name)
+}
+
+func (p *Plugin) result(o outcome) Result {
 	r := Result{Status: OK, Duration: float64(o.took.Microseconds()) / 1000}
-	if failed {
+	if o.err != nil {
 		r.Status = Failed
 		if p.opts.ShowErrors {
 			r.Error = o.err.Error()

@@ -95,9 +95,8 @@ type Plugin struct {
 	ctx      context.Context
 	cancel   context.CancelFunc
 
-	mu   sync.Mutex        // guards what follows and the start of checks
-	last map[string]Result // nil: not run yet
-	made time.Time
+	mu   sync.Mutex // guards what follows and the start of checks
+	last *round     // nil: none has begun
 }
 
 // New makes the plugin.
