@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/nextrush/nextrush/internal/contain"
 )
 
 const (
@@ -56,13 +58,15 @@ func (a *App) watchDrain(ctx context.Context, done <-chan struct{}) {
 		return
 	case <-time.After(notice):
 	}
-	a.log().Info("shutdown: waiting for requests", "requests", a.running())
+	contain.Run(func() { a.log().Info("shutdown: waiting for requests", "requests", a.running()) })
 	select {
 	case <-done:
 		return
 	case <-time.After(half - notice):
 	}
-	a.log().Warn("shutdown: half of the time is over, and requests are left: their contexts end", "requests", a.running())
+	contain.Run(func() {
+		a.log().Warn("shutdown: half of the time is over, and requests are left: their contexts end", "requests", a.running())
+	})
 	a.life.endRequests(http.ErrServerClosed)
 }
 

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/nextrush/nextrush/internal/contain"
 )
 
 // hookGrace is what a hook or plugin gets at least, also if the time for the whole
@@ -25,7 +27,7 @@ func (a *App) runHook(ctx context.Context, f func(context.Context) error) error 
 		defer func() {
 			if v := recover(); v != nil {
 				p := &PanicError{Value: v, Stack: debug.Stack()}
-				a.log().Error("panic in a hook", "error", p, "stack", string(p.Stack))
+				contain.Run(func() { a.log().Error("panic in a hook", "error", p, "stack", string(p.Stack)) })
 				err = p
 			}
 			result <- err

@@ -9,6 +9,8 @@ import (
 	"runtime/debug"
 	"sync"
 	"time"
+
+	"github.com/nextrush/nextrush/internal/contain"
 )
 
 const (
@@ -67,7 +69,8 @@ type flow struct {
 func (f *flow) run() {
 	defer func() {
 		if v := recover(); v != nil { // of a transport or body of the program's own
-			f.t.log.Error("panic in a proxied WebSocket", "panic", v, "stack", string(debug.Stack()))
+			stack := string(debug.Stack())
+			contain.Run(func() { f.t.log.Error("panic in a proxied WebSocket", "panic", v, "stack", stack) })
 			f.t.close()
 		}
 	}()

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -40,9 +41,15 @@ func (p *Plugin) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, erro
 	detached := *hello
 	detached.Conn = nil
 	go func() {
-		defer func() { <-waiting }()
-		cert, err := p.manager.GetCertificate(&detached)
-		results <- result{cert, err}
+		r := result{err: errors.New("autotls: the cache has ended its goroutine (runtime.Goexit)")}
+		defer func() {
+			if v := recover(); v != nil {
+				r.err = fmt.Errorf("autotls: panic of the cache: %v", v)
+			}
+			<-waiting
+			results <- r
+		}()
+		r.cert, r.err = p.manager.GetCertificate(&detached)
 	}()
 	timeout := time.NewTimer(p.wait)
 	defer timeout.Stop()

@@ -23,6 +23,7 @@ import (
 	"sync"
 
 	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/internal/contain"
 )
 
 // Errors that callers branch on.
@@ -143,7 +144,7 @@ func EmitAsync[T any](ctx context.Context, b *Bus, event T) error {
 			if err == errGoexit {
 				b.queue.drop()
 			}
-			b.report(event, err)
+			contain.Run(func() { b.report(event, err) })
 		}()
 		err = Emit(ctx, b, event)
 	})
@@ -176,7 +177,7 @@ func change[T any](b *Bus, f func(*topic[T])) {
 }
 
 func runStage[T any](ctx context.Context, stage func(context.Context, T) (T, error), event T) (out T, err error) {
-	defer contain(&err)
+	defer recovered(&err)
 	return stage(ctx, event)
 }
 
@@ -190,12 +191,12 @@ func runHandlers[T any](ctx context.Context, handlers []*func(context.Context, T
 }
 
 func runHandler[T any](ctx context.Context, h func(context.Context, T) error, event T) (err error) {
-	defer contain(&err)
+	defer recovered(&err)
 	return h(ctx, event)
 }
 
-// contain turns a panic into an error.
-func contain(err *error) {
+// recovered turns a panic into an error.
+func recovered(err *error) {
 	if v := recover(); v != nil {
 		*err = &nextrush.PanicError{Value: v, Stack: debug.Stack()}
 	}
