@@ -2,6 +2,7 @@ package middleware
 
 import (
 	"cmp"
+	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -30,7 +31,7 @@ type CompressOptions struct {
 //
 // An answer that holds a secret beside what the client sent gives it away by its
 // length (BREACH, CVE-2013-3587): use Skip for such routes. It panics on a
-// negative MinSize.
+// mistake in the options.
 func Compress(opts ...CompressOptions) nextrush.Handler {
 	var o CompressOptions
 	if len(opts) > 0 {
@@ -42,9 +43,7 @@ func Compress(opts ...CompressOptions) nextrush.Handler {
 	if o.MinSize == 0 {
 		o.MinSize = 1 << 10
 	}
-	if len(o.Types) == 0 {
-		o.Types = compressibleTypes()
-	}
+	o.Types = mediaTypes(o.Types)
 	return func(c *nextrush.Context) error {
 		c.Vary("Accept-Encoding")
 		encoding := c.AcceptsEncoding("zstd", "gzip")
@@ -63,6 +62,20 @@ func Compress(opts ...CompressOptions) nextrush.Handler {
 		}
 		return cmp.Or(err, w.finish())
 	}
+}
+
+// mediaTypes returns the types as they are compared, or the default ones.
+func mediaTypes(given []string) (types []string) {
+	for _, t := range given {
+		if t != "*" && !strings.Contains(t, "/") {
+			panic(fmt.Sprintf("middleware: Compress: Types: %q is no media type: write it as application/json or text/*", t))
+		}
+		types = append(types, strings.ToLower(t))
+	}
+	if len(types) == 0 {
+		return compressibleTypes()
+	}
+	return types
 }
 
 func compressibleTypes() []string {

@@ -65,7 +65,15 @@ func CORS(opts ...CORSOptions) nextrush.Handler {
 func parseCORS(o CORSOptions) *cors {
 	p := &cors{credentials: o.Credentials, expose: strings.Join(o.ExposeHeaders, ", "), headers: strings.Join(o.AllowHeaders, ", ")}
 	mustListCORS(o)
+	if slices.Contains(o.AllowHeaders, "*") {
+		p.headers = "" // those that are asked for: "*" is not for Authorization (Fetch, CORS non-wildcard request-header name)
+	}
 	methods := o.AllowMethods
+	for _, method := range methods {
+		if upper := strings.ToUpper(method); method != upper {
+			panic(fmt.Sprintf("middleware: CORS: AllowMethods: %q: write %q, for methods are case-sensitive", method, upper))
+		}
+	}
 	if len(methods) == 0 {
 		methods = []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"}
 	}

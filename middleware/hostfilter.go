@@ -22,6 +22,7 @@ func HostFilter(hosts ...string) nextrush.Handler {
 	if len(hosts) == 0 {
 		panic("middleware: HostFilter: name at least one host")
 	}
+	hosts = slices.Clone(hosts)
 	names, suffixes := parseHosts(hosts)
 	return func(c *nextrush.Context) error {
 		name, _, ok := splitHost(c.Host())
@@ -30,7 +31,8 @@ func HostFilter(hosts ...string) nextrush.Handler {
 		}
 		below := func(suffix string) bool { return len(name) > len(suffix) && strings.HasSuffix(name, suffix) }
 		if !slices.Contains(names, name) && !slices.ContainsFunc(suffixes, below) {
-			return nextrush.NewError(http.StatusMisdirectedRequest)
+			return nextrush.NewError(http.StatusMisdirectedRequest).
+				WithCause(fmt.Errorf("middleware: HostFilter: the host %q is none of these: %s", name, strings.Join(hosts, ", ")))
 		}
 		return c.Next()
 	}

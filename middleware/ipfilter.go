@@ -23,21 +23,24 @@ func IPFilter(o IPFilterOptions) nextrush.Handler {
 	if len(o.Allow) == 0 && len(o.Deny) == 0 {
 		panic("middleware: IPFilter: set Allow or Deny")
 	}
-	allow, deny := parseBlocks(o.Allow), parseBlocks(o.Deny)
+	allow, deny := parseBlocks("IPFilter", o.Allow), parseBlocks("IPFilter", o.Deny)
 	return func(c *nextrush.Context) error {
 		addr, err := netip.ParseAddr(c.IP())
 		if err != nil {
 			return nextrush.NewError(http.StatusForbidden).WithCause(err)
 		}
 		in := func(block netip.Prefix) bool { return block.Contains(addr.Unmap().WithZone("")) }
-		if slices.ContainsFunc(deny, in) || len(allow) > 0 && !slices.ContainsFunc(allow, in) {
-			return nextrush.NewError(http.StatusForbidden)
+		switch {
+		case slices.ContainsFunc(deny, in):
+			return nextrush.NewError(http.StatusForbidden).WithCause(fmt.Errorf("middleware: IPFilter: the address %s is denied", addr))
+		case len(allow) > 0 && !slices.ContainsFunc(allow, in):
+			return nextrush.NewError(http.StatusForbidden).WithCause(fmt.Errorf("middleware: IPFilter: the address %s is not in Allow", addr))
 		}
 		return c.Next()
 	}
 }
 
-func parseBlocks(list []string) []netip.Prefix {
+func parseBlocks(name string, list []string) []netip.Prefix {
 	blocks := make([]netip.Prefix, len(list))
 	for i, s := range list {
 		block, err := netip.ParsePrefix(s)
@@ -45,7 +48,7 @@ func parseBlocks(list []string) []netip.Prefix {
 			block, err = netip.PrefixFrom(addr, addr.BitLen()), nil
 		}
 		if err != nil || block.Addr().Is4In6() {
-			panic(fmt.Sprintf("middleware: IPFilter: %q is neither an address nor a CIDR block such as 10.0.0.0/8", s))
+			panic(fmt.Sprintf("middleware: %s: %q is neither an address nor a CIDR block such as 10.0.0.0/8", name, s))
 		}
 		blocks[i] = block
 	}

@@ -1,9 +1,11 @@
 package middleware
 
 import (
+	"fmt"
 	"net/http"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/nextrush/nextrush"
@@ -30,7 +32,7 @@ func Maintenance(on func() bool, opts ...MaintenanceOptions) nextrush.Handler {
 		o = opts[0]
 	}
 	o = o.withDefaults()
-	blocks := parseBlocks(o.Allow)
+	blocks := parseBlocks("Maintenance", o.Allow)
 	return func(c *nextrush.Context) error {
 		path := urlpath.Of(c.Request().URL)
 		if !on() || !path.Held && slices.Contains(o.AllowPaths, path.Text) || inBlocks(blocks, c.IP()) {
@@ -45,6 +47,11 @@ func Maintenance(on func() bool, opts ...MaintenanceOptions) nextrush.Handler {
 func (o MaintenanceOptions) withDefaults() MaintenanceOptions {
 	if o.RetryAfter < 0 {
 		panic("middleware: Maintenance: RetryAfter is negative: leave it out")
+	}
+	for _, path := range o.AllowPaths {
+		if !strings.HasPrefix(path, "/") {
+			panic(fmt.Sprintf("middleware: Maintenance: AllowPaths: %q: write %q", path, "/"+path))
+		}
 	}
 	if o.RetryAfter == 0 {
 		o.RetryAfter = 5 * time.Minute

@@ -17,10 +17,13 @@ type HTTPSRedirectOptions struct {
 // HTTPSRedirect sends clients that do not use HTTPS to the same URL with it, by
 // 308, which keeps the method. Behind a proxy it needs Options.TrustedProxies, or
 // it redirects for ever. The host is the client's own: HostFilter before it keeps
-// foreign ones out of caches.
+// foreign ones out of caches. It panics on a Port that is none.
 func HTTPSRedirect(opts ...HTTPSRedirectOptions) nextrush.Handler {
 	port := ""
 	if len(opts) > 0 && opts[0].Port != 0 && opts[0].Port != 443 {
+		if opts[0].Port < 0 || opts[0].Port > 65535 {
+			panic("middleware: HTTPSRedirect: Port: give one of 1 to 65535, or leave it out for 443")
+		}
 		port = strconv.Itoa(opts[0].Port)
 	}
 	return func(c *nextrush.Context) error {
