@@ -1,8 +1,15 @@
 package nextrush
 
 import (
+	"fmt"
 	"net/http"
 	"reflect"
+	"slices"
+
+	"github.com/go-playground/validator/v10"
+
+	"github.com/nextrush/nextrush/internal/bind"
+	"github.com/nextrush/nextrush/internal/rules"
 )
 
 // Operation describes what a route does, for documents such as OpenAPI. Its zero
@@ -40,8 +47,8 @@ func Handle[In, Out any](f func(c *Context, in In) (Out, error)) Handler {
 		panic("nextrush: Handle: In is " + op.In.String() + ": give what it points to")
 	}
 	takes, gives := op.In != nothing, op.Out != nothing
-	mustHaveTags(op.In)
-	mustEncode(op.Out)
+	bind.PlanOf(op.In).MustHaveTags()
+	bind.MustEncode(op.Out)
 	return described(op, func(c *Context) error {
 		var in In
 		if takes {
@@ -128,4 +135,38 @@ func (o *Operation) SuccessStatus() int {
 		return http.StatusNoContent
 	}
 	return http.StatusOK
+}
+
+// mustSuit panics where an input has a rule that the App's validator would panic
+// with, or the parameters of its route under other names.
+func (rt *Route) mustSuit(a *App) {
+	op := operation(rt.chain())
+	if op == nil || op.In == nil {
+		return
+	}
+	if v, ok := a.opts.Validator.(*validator.Validate); ok {
+		bind.Walk(op.In, func(f reflect.StructField) {
+			if err := rules.Fit(v, f.Name, f.Type, rules.Parse(f.Tag.Get("validate"))); err != nil {
+				panic("nextrush: " + rt.describe() + ": " + err.Error())
+			}
+		})
+	}
+	rt.mustHaveParams(op.In)
+}
+
+// mustHaveParams lets a field be for another route of the handler, where all that
+// this one has are bound.
+func (rt *Route) mustHaveParams(in reflect.Type) {
+	bound := bind.PlanOf(in).Indexes(bind.Path)
+	for _, free := range rt.names {
+		if bound[free] != nil {
+			continue
+		}
+		for name, index := range bound {
+			if !slices.Contains(rt.names, name) {
+				panic(fmt.Sprintf("nextrush: %s has no parameter %q, which the field %s binds: correct one of the two, or bind :%s",
+					rt.describe(), name, in.FieldByIndex(index).Name, free))
+			}
+		}
+	}
 }

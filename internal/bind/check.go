@@ -1,14 +1,11 @@
-package nextrush
+package bind
 
 import (
 	"fmt"
 	"reflect"
 	"slices"
 
-	"github.com/go-playground/validator/v10"
-
 	"github.com/nextrush/nextrush/internal/fields"
-	"github.com/nextrush/nextrush/internal/rules"
 )
 
 // What no request could fill is found before one comes: when Handle makes the
@@ -63,16 +60,16 @@ func takesText(t reflect.Type) bool {
 	return false
 }
 
-func mustTakeText(source string, f fields.Field) {
+func mustTakeText(source Source, f fields.Field) {
 	if !takesText(itemOf(f.Type)) {
-		panic(fmt.Sprintf("nextrush: Bind: the field %s takes no text, as a %s is: give %s a method UnmarshalText", f.Name, source, f.Type))
+		panic(fmt.Sprintf("nextrush: Bind: the field %s takes no text, as a %s is: give %s a method UnmarshalText", f.Name, source.Tag(), f.Type))
 	}
 }
 
 // mustFit looks for what no request could fill in a type and in those that a
 // decoder of the body comes to.
 func mustFit(t reflect.Type) {
-	walk(t, map[reflect.Type]bool{}, func(f reflect.StructField) {
+	Walk(t, func(f reflect.StructField) {
 		if _, ok := f.Tag.Lookup("validate"); !ok {
 			refuse(f, "validate", "binding", "valid")
 		}
@@ -96,19 +93,23 @@ func hides(f reflect.StructField) bool {
 	})
 }
 
-// mustEncode panics where encoding/json would fail for each value of the type.
-func mustEncode(t reflect.Type) {
+// MustEncode panics where encoding/json would fail for each value of the type.
+func MustEncode(t reflect.Type) {
 	if !inJSON(t) {
 		panic(fmt.Sprintf("nextrush: Handle: Out is a %s, which JSON cannot hold", t))
 	}
-	walk(t, map[reflect.Type]bool{}, func(f reflect.StructField) {
+	Walk(t, func(f reflect.StructField) {
 		if f.IsExported() && f.Tag.Get("json") != "-" && !inJSON(f.Type) {
 			panic(fmt.Sprintf("nextrush: Handle: the field %s of Out is a %s, which JSON cannot hold: tag it json:\"-\"", f.Name, f.Type))
 		}
 	})
 }
 
-// walk visits the fields of a type and of those within.
+// Walk visits the fields of a type that a decoder fills, and of those within.
+func Walk(t reflect.Type, visit func(reflect.StructField)) {
+	walk(t, map[reflect.Type]bool{}, visit)
+}
+
 func walk(t reflect.Type, seen map[reflect.Type]bool, visit func(reflect.StructField)) {
 	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice || t.Kind() == reflect.Array || t.Kind() == reflect.Map {
 		if seen[t] {
@@ -142,8 +143,8 @@ func inJSON(t reflect.Type) bool {
 	return true
 }
 
-// mustHaveSource panics where a field has but the tag that another framework has for
-// path parameters.
+// mustHaveSource panics if a field has only the tag of another framework for path
+// parameters.
 func mustHaveSource(f reflect.StructField) {
 	for _, source := range fields.Sources {
 		if _, ok := f.Tag.Lookup(source); ok {
@@ -159,45 +160,6 @@ func refuse(f reflect.StructField, ours string, theirs ...string) {
 	for _, tag := range theirs {
 		if value := f.Tag.Get(tag); value != "" && value != "-" {
 			panic(fmt.Sprintf("nextrush: Bind: the field %s has the tag %s:%q: write %s:%[3]q", f.Name, tag, value, ours))
-		}
-	}
-}
-
-// mustSuit panics where an input has a rule that the App's validator would panic
-// with, or the parameters of its route under other names.
-func (rt *Route) mustSuit(a *App) {
-	op := operation(rt.chain())
-	if op == nil || op.In == nil {
-		return
-	}
-	if v, ok := a.opts.Validator.(*validator.Validate); ok {
-		walk(op.In, map[reflect.Type]bool{}, func(f reflect.StructField) {
-			if err := rules.Fit(v, f.Name, f.Type, rules.Parse(f.Tag.Get("validate"))); err != nil {
-				panic("nextrush: " + rt.describe() + ": " + err.Error())
-			}
-		})
-	}
-	rt.mustHaveParams(op.In)
-}
-
-// mustHaveParams lets a field be for another route of the handler, where all that
-// this one has are bound.
-func (rt *Route) mustHaveParams(in reflect.Type) {
-	bound := map[string]string{}
-	for _, f := range planOf(in).fields {
-		if f.source == "path" {
-			bound[f.name] = in.FieldByIndex(f.index).Name
-		}
-	}
-	for _, free := range rt.names {
-		if bound[free] != "" {
-			continue
-		}
-		for name, field := range bound {
-			if !slices.Contains(rt.names, name) {
-				panic(fmt.Sprintf("nextrush: %s has no parameter %q, which the field %s binds: correct one of the two, or bind :%s",
-					rt.describe(), name, field, free))
-			}
 		}
 	}
 }

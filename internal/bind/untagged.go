@@ -1,4 +1,4 @@
-package nextrush
+package bind
 
 import (
 	"encoding"
@@ -30,8 +30,7 @@ type untaggedKey struct {
 
 // holdOut keeps the fields without the tag aside; what it returns puts them back
 // and empties those that have come into being in between.
-func holdOut(v any, tag string) func() {
-	root := reflect.ValueOf(v).Elem()
+func holdOut(root reflect.Value, tag string) func() {
 	var places, kept []reflect.Value
 	walkUntagged(root, tag, false, 0, func(f reflect.Value) {
 		copied := reflect.New(f.Type()).Elem()

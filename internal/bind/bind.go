@@ -1,0 +1,86 @@
+// Package bind fills structs with what a request says: texts and uploaded files by
+// the tags of the fields, and a body through encoding/json and encoding/xml. It knows
+// no request: texts and bytes come in, values and what did not fit go out.
+package bind
+
+import (
+	"fmt"
+	"math/bits"
+	"mime/multipart"
+	"reflect"
+
+	"github.com/nextrush/nextrush/internal/fields"
+)
+
+// Source is where a field comes from, or a set of such places.
+type Source uint8
+
+// The sources, in the order of [fields.Sources].
+const (
+	JSON Source = 1 << iota
+	Form
+	Query
+	Path
+	Header
+	Cookie
+	XML
+)
+
+// Body has the sources of which a request has one: the format of its body.
+const Body = JSON | Form | XML
+
+// Tag is the struct tag of a source.
+func (s Source) Tag() string { return fields.Sources[bits.TrailingZeros8(uint8(s))] }
+
+// Has reports whether s and t have a source in common.
+func (s Source) Has(t Source) bool { return s&t != 0 }
+
+// Mismatch is a field whose value has the wrong type.
+type Mismatch struct {
+	Field string // as the client names it
+	Want  string // "an integer"
+}
+
+// Target is a value to fill, with the plan of its type.
+type Target struct {
+	*Plan
+	pointer any
+	value   reflect.Value // what it points to
+}
+
+// Into returns the target that v points to. It panics if v is not a pointer, or if no
+// request could fill its type.
+func Into(v any) Target {
+	value := reflect.ValueOf(v)
+	if value.Kind() != reflect.Pointer || value.IsNil() {
+		panic(fmt.Sprintf("nextrush: Bind into %T: give a pointer to a struct", v))
+	}
+	value = value.Elem()
+	return Target{PlanOf(value.Type()), v, value}
+}
+
+// Texts fills the fields of a source with the texts that get returns for their names.
+func (t Target) Texts(from Source, get func(name string) []string) (wrong []Mismatch) {
+	for _, f := range t.fields {
+		if f.source != from || f.file {
+			continue
+		}
+		values := f.sent(get(f.name))
+		if len(values) == 0 {
+			continue
+		}
+		if err := setTexts(f.in(t.value), values); err != nil {
+			wrong = append(wrong, Mismatch{f.name, kindName(itemOf(f.kind))})
+		}
+	}
+	return wrong
+}
+
+// Files fills the fields of a form that are for files.
+func (t Target) Files(files map[string][]*multipart.FileHeader) {
+	for _, f := range t.fields {
+		if f.file {
+			setFiles(f.in(t.value), files[f.name])
+		}
+	}
+}
