@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/nextrush/nextrush/internal/bind"
+	"github.com/nextrush/nextrush/internal/header"
 	"github.com/nextrush/nextrush/internal/query"
 )
 
@@ -79,9 +80,9 @@ func (c *Context) BindQuery(v any) error {
 func (c *Context) bodyFormat() bind.Source {
 	t := c.mediaType()
 	switch {
-	case mediaTypeIs(t, "json"):
+	case header.IsType(t, "json"):
 		return bind.JSON
-	case mediaTypeIs(t, "xml"):
+	case header.IsType(t, "xml"):
 		return bind.XML
 	case t == "application/x-www-form-urlencoded", t == "multipart/form-data":
 		return bind.Form

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/nextrush/nextrush/internal/header"
 )
 
 // ServeContent answers with content as File does with a file. An ETag for it is set
@@ -83,7 +85,7 @@ func giveTag(w http.ResponseWriter, content io.ReadSeeker) {
 func ServeContent(w http.ResponseWriter, r *http.Request, name string, modified time.Time, content io.ReadSeeker) {
 	giveTag(w, content)
 	if value := r.Header.Get("Range"); value != "" {
-		r = withHeader(r, "Range", soundRange(value, content))
+		r = withHeader(r, "Range", header.Range(value, func() bool { return isEmpty(content) }))
 	}
 	for _, list := range []string{"If-Match", "If-None-Match"} {
 		if tags := r.Header[list]; len(tags) > 1 {
@@ -93,26 +95,9 @@ func ServeContent(w http.ResponseWriter, r *http.Request, name string, modified 
 	http.ServeContent(w, r, name, modified, content)
 }
 
-// beyond is a range that no content satisfies.
-const beyond = "9223372036854775807-"
-
-// soundRange is the range as http.ServeContent has to see it; empty: none.
-func soundRange(value string, content io.Seeker) string {
-	set, ok := strings.CutPrefix(value, "bytes=")
-	if !ok {
-		return ""
-	}
-	if size, err := content.Seek(0, io.SeekEnd); err == nil && size == 0 {
-		return ""
-	}
-	specs := strings.Split(set, ",")
-	for i, spec := range specs {
-		suffix, ok := strings.CutPrefix(strings.TrimSpace(spec), "-")
-		if ok && suffix != "" && strings.Trim(suffix, "0") == "" {
-			specs[i] = beyond
-		}
-	}
-	return "bytes=" + strings.Join(specs, ",")
+func isEmpty(content io.Seeker) bool {
+	size, err := content.Seek(0, io.SeekEnd)
+	return err == nil && size == 0
 }
 
 // withHeader returns a request with another value for a header, none if it is empty:

@@ -6,25 +6,20 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"mime"
 	"mime/multipart"
 	"net/http"
 	"net/url"
 	"strings"
 	"sync/atomic"
 
+	"github.com/nextrush/nextrush/internal/header"
 	"github.com/nextrush/nextrush/internal/query"
 )
 
-// maxRanges is how many parts of a file a request may ask for; of more it gets the
-// whole (RFC 9110 §14.2). Each costs an answer many times the bytes that it takes to
-// ask for it (CVE-2011-3192).
-const maxRanges = 100
-
-// dropRanges also takes away those of other methods than GET, for which a range has no
-// meaning.
+// dropRanges removes too many ranges, and those of other methods than GET, for which a
+// range has no meaning.
 func dropRanges(r *http.Request, ranges []string) *http.Request {
-	if r.Method == http.MethodGet && strings.Count(ranges[0], ",") < maxRanges {
+	if r.Method == http.MethodGet && !header.ManyRanges(ranges[0]) {
 		return r
 	}
 	return withHeader(r, "Range", "")
@@ -308,38 +303,30 @@ func (c *Context) UserAgent() string { return c.req.UserAgent() }
 
 // Is reports whether the body has that media type: "application/json", "text/*",
 // or short "json", which "application/problem+json" is too.
-func (c *Context) Is(mediaType string) bool { return mediaTypeIs(c.mediaType(), mediaType) }
+func (c *Context) Is(mediaType string) bool { return header.IsType(c.mediaType(), mediaType) }
 
 // mediaType is the Content-Type in lower case without its parameters, or "".
-func (c *Context) mediaType() string {
-	value := c.req.Header.Get("Content-Type")
-	if value == "application/json" {
-		return value
-	}
-	t, _, err := mime.ParseMediaType(value)
-	if err != nil {
-		return ""
-	}
-	return t
+func (c *Context) mediaType() string { return header.MediaType(c.req.Header.Get("Content-Type")) }
+
+// Accepts returns the one of the types that the client prefers, by the Accept
+// header (RFC 9110 §12.5.1), or "" when it takes none. Among equals the first
+// given wins. A type is a media type or a file extension: "json".
+func (c *Context) Accepts(types ...string) string {
+	return header.Accept(c.req.Header["Accept"], types)
 }
 
-func mediaTypeIs(have, want string) bool {
-	want = strings.ToLower(want)
-	if have == "" {
-		return false
-	}
-	if prefix, ok := strings.CutSuffix(want, "/*"); ok {
-		return strings.HasPrefix(have, prefix+"/")
-	}
-	if strings.Contains(want, "/") {
-		return have == want
-	}
-	switch want {
-	case "form":
-		return have == "application/x-www-form-urlencoded"
-	case "multipart":
-		return strings.HasPrefix(have, "multipart/")
-	}
-	_, sub, _ := strings.Cut(have, "/")
-	return sub == want || strings.HasSuffix(sub, "+"+want)
+// AcceptsEncoding returns the one of the content codings, "zstd" or "gzip" say,
+// that the client prefers by its Accept-Encoding (RFC 9110 §12.5.3), the first of
+// them among equals. It is empty if the client takes none of them, or likes
+// the content as it is better.
+func (c *Context) AcceptsEncoding(codings ...string) string {
+	return header.AcceptEncoding(c.req.Header["Accept-Encoding"], codings)
+}
+
+// AcceptsLanguage returns the one of the languages, "en" or "pt-BR" say, that the
+// client prefers by its Accept-Language (RFC 9110 §12.5.4), the first of them among
+// equals and if the client has no preference. A client that wants "de-AT" takes
+// "de". It is empty if the client takes none of them.
+func (c *Context) AcceptsLanguage(languages ...string) string {
+	return header.AcceptLanguage(c.req.Header["Accept-Language"], languages)
 }

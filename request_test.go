@@ -109,6 +109,9 @@ func TestAcceptsLanguage(t *testing.T) {
 		"*;q=0.1, de;q=0.2":        "de",
 		"en;q=0, *":                "de",
 		"fr":                       "",
+		"x-de":                     "",
+		"de;q=x, en;q=0.1":         "en",
+		"de;q=x":                   "en",
 		strings.Repeat("de,", 100): "en",
 	} {
 		r := httptest.NewRequest("GET", "/", nil)
@@ -134,6 +137,7 @@ func TestAccepts(t *testing.T) {
 		{"image/png", []string{"json"}, ""},
 		{"text/html;q=x, */*;q=0.1", []string{"text/html"}, "text/html"},
 		{"TEXT/HTML", []string{"text/html"}, "text/html"},
+		{"text/html;level=1;q=0.1, */*;q=0.2", []string{"text/html", "text/css"}, "text/css"},
 		{"text/html;q=NaN", []string{"text/html"}, "text/html"},
 	} {
 		r := httptest.NewRequest("GET", "/", nil)

@@ -9,12 +9,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"net/http"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/nextrush/nextrush/internal/header"
 )
 
 const maxPooledBuffer = 64 << 10 // bytes; larger ones are left to the collector
@@ -67,34 +68,15 @@ func (c *Context) Append(name string, values ...string) *Context {
 func (c *Context) Vary(names ...string) *Context {
 	h := c.w.Header()
 	for _, name := range names {
-		if !headerHasToken(h["Vary"], name) {
+		if !header.HasToken(h["Vary"], name) {
 			h.Add("Vary", name)
 		}
 	}
 	return c
 }
 
-func headerHasToken(lines []string, token string) bool {
-	for _, line := range lines {
-		for t := range strings.SplitSeq(line, ",") {
-			if strings.EqualFold(strings.TrimSpace(t), token) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // Type sets the Content-Type, given as such or as a file extension: "json", ".png".
-func (c *Context) Type(t string) *Context {
-	if !strings.Contains(t, "/") {
-		t = mime.TypeByExtension("." + strings.TrimPrefix(t, "."))
-		if t == "" {
-			t = "application/octet-stream"
-		}
-	}
-	return c.SetHeader("Content-Type", t)
-}
+func (c *Context) Type(t string) *Context { return c.SetHeader("Content-Type", header.TypeByName(t)) }
 
 // begin sends the status, with contentType unless the handler set another.
 func (c *Context) begin(contentType string) {
@@ -163,7 +145,7 @@ func (c *Context) CSV(rows [][]string, filename string) error {
 		return fmt.Errorf("nextrush: encode CSV: %w", err)
 	}
 	if filename != "" {
-		c.SetHeader("Content-Disposition", attachment(filename))
+		c.SetHeader("Content-Disposition", header.Attachment(filename))
 	}
 	return c.write("text/csv; charset=utf-8", buf.Bytes())
 }
@@ -227,21 +209,9 @@ func (c *Context) Redirect(to string, code ...int) error {
 	if status < 300 || status > 399 {
 		return fmt.Errorf("nextrush: redirect with status %d: use 301, 302, 303, 307 or 308", status)
 	}
-	c.SetHeader("Location", escapeLocation(to))
+	c.SetHeader("Location", header.Location(to))
 	c.w.WriteHeader(status)
 	return nil
-}
-
-func escapeLocation(s string) string {
-	var b strings.Builder
-	for _, ch := range []byte(s) {
-		if ch <= ' ' || ch >= 0x7f || strings.IndexByte("\\\"<>^`{|}", ch) >= 0 {
-			fmt.Fprintf(&b, "%%%02X", ch)
-			continue
-		}
-		b.WriteByte(ch)
-	}
-	return b.String()
 }
 
 // NoContent answers without a body: 204, or the status set before.

@@ -7,6 +7,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+
+	"github.com/nextrush/nextrush/internal/header"
 )
 
 // response notes what goes through to a writer: the real one, or one that
@@ -30,6 +32,13 @@ func (w *response) WriteHeader(code int) {
 		w.cleanHeader()
 	}
 	w.ResponseWriter.WriteHeader(code)
+}
+
+// cleanHeader is for the moment before the header is sent.
+func (w *response) cleanHeader() {
+	if w.last && w.status == 0 {
+		header.Clean(w.Header())
+	}
 }
 
 // begin notes the status of a response that has none yet.

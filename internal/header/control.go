@@ -1,12 +1,8 @@
-package nextrush
+package header
 
-// cleanHeader puts a space where a header that is about to be sent has a control
-// character (RFC 9110 §5.5). Clients refuse such answers, and Go's own is one.
-func (w *response) cleanHeader() {
-	if !w.last || w.status != 0 {
-		return
-	}
-	h := w.Header()
+// Clean puts a space where a header that is about to be sent has a control character
+// (RFC 9110 §5.5). Clients refuse such answers, and Go's own is one.
+func Clean(h map[string][]string) {
 	if t := h["Content-Type"]; len(h) == 1 && len(t) == 1 && !hasControl(t[0]) {
 		return // the usual case, for which a range over a map takes long
 	}
