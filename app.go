@@ -6,13 +6,13 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/go-playground/validator/v10"
 
+	"github.com/nextrush/nextrush/internal/clientip"
 	"github.com/nextrush/nextrush/internal/seldom"
 	"github.com/nextrush/nextrush/websocket"
 )
@@ -96,7 +96,7 @@ func (o Options) withDefaults() Options {
 type App struct {
 	routes
 	opts    Options
-	trusted []netip.Prefix
+	proxies clientip.Proxies
 
 	mu       sync.Mutex        // guards what follows, up to the blank line
 	all      []*Route          // in order of registration
@@ -123,7 +123,11 @@ func New(opts ...Options) *App {
 		a.opts = opts[0]
 	}
 	a.opts = a.opts.withDefaults()
-	a.trusted = parseProxies(a.opts.TrustedProxies)
+	trusted, err := clientip.ParseBlocks(a.opts.TrustedProxies)
+	if err != nil {
+		panic("nextrush: TrustedProxies: " + err.Error())
+	}
+	a.proxies.Blocks = trusted
 	a.life.init()
 	return a
 }

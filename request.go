@@ -280,17 +280,23 @@ func formError(err error) error {
 
 // Host is the host that the client asked for, with its port: from a trusted proxy
 // the first of X-Forwarded-Host.
-func (c *Context) Host() string { return c.app.forwarded(c.req).host }
+func (c *Context) Host() string {
+	_, host := c.app.proxies.Origin(c.req)
+	return host
+}
 
 // Scheme is "https" or "http": from a trusted proxy as X-Forwarded-Proto says.
-func (c *Context) Scheme() string { return c.app.forwarded(c.req).scheme }
+func (c *Context) Scheme() string {
+	scheme, _ := c.app.proxies.Origin(c.req)
+	return scheme
+}
 
 // Secure reports whether the client uses HTTPS.
 func (c *Context) Secure() bool { return c.Scheme() == "https" }
 
 // IP is the client's address without port: the peer's, or, where that is a
 // trusted proxy, the last one in X-Forwarded-For that is none.
-func (c *Context) IP() string { return c.app.clientIP(c.req) }
+func (c *Context) IP() string { return c.app.proxies.Client(c.req) }
 
 // Path is the path of the request, decoded.
 func (c *Context) Path() string { return c.req.URL.Path }

@@ -51,10 +51,13 @@ func (a *App) webSocketOptions(o websocket.Options) websocket.Options {
 		o.Logger = a.opts.Logger
 	}
 	if o.ClientIP == nil {
-		o.ClientIP = a.clientIP
+		o.ClientIP = a.proxies.Client
 	}
 	if o.SameOrigin == nil {
-		o.SameOrigin = func(r *http.Request) string { return a.forwarded(r).String() }
+		o.SameOrigin = func(r *http.Request) string {
+			scheme, host := a.proxies.Origin(r)
+			return scheme + "://" + host
+		}
 	}
 	if o.Validate == nil {
 		o.Validate = a.validateEvent

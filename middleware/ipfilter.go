@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
-	"slices"
 
 	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/internal/clientip"
 )
 
 // IPFilterOptions configures IPFilter. At least one list is needed. They hold
@@ -23,34 +23,26 @@ func IPFilter(o IPFilterOptions) nextrush.Handler {
 	if len(o.Allow) == 0 && len(o.Deny) == 0 {
 		panic("middleware: IPFilter: set Allow or Deny")
 	}
-	allow, deny := parseBlocks("IPFilter", o.Allow), parseBlocks("IPFilter", o.Deny)
+	allow, deny := mustBlocks("IPFilter", o.Allow), mustBlocks("IPFilter", o.Deny)
 	return func(c *nextrush.Context) error {
-		addr, err := netip.ParseAddr(c.IP())
-		if err != nil {
+		ip := c.IP()
+		if _, err := netip.ParseAddr(ip); err != nil {
 			return nextrush.NewError(http.StatusForbidden).WithCause(err)
 		}
-		in := func(block netip.Prefix) bool { return block.Contains(addr.Unmap().WithZone("")) }
 		switch {
-		case slices.ContainsFunc(deny, in):
-			return nextrush.NewError(http.StatusForbidden).WithCause(fmt.Errorf("middleware: IPFilter: the address %s is denied", addr))
-		case len(allow) > 0 && !slices.ContainsFunc(allow, in):
-			return nextrush.NewError(http.StatusForbidden).WithCause(fmt.Errorf("middleware: IPFilter: the address %s is not in Allow", addr))
+		case deny.Have(ip):
+			return nextrush.NewError(http.StatusForbidden).WithCause(fmt.Errorf("middleware: IPFilter: the address %s is denied", ip))
+		case len(allow) > 0 && !allow.Have(ip):
+			return nextrush.NewError(http.StatusForbidden).WithCause(fmt.Errorf("middleware: IPFilter: the address %s is not in Allow", ip))
 		}
 		return c.Next()
 	}
 }
 
-func parseBlocks(name string, list []string) []netip.Prefix {
-	blocks := make([]netip.Prefix, len(list))
-	for i, s := range list {
-		block, err := netip.ParsePrefix(s)
-		if addr, single := netip.ParseAddr(s); single == nil && addr.Zone() == "" {
-			block, err = netip.PrefixFrom(addr, addr.BitLen()), nil
-		}
-		if err != nil || block.Addr().Is4In6() {
-			panic(fmt.Sprintf("middleware: %s: %q is neither an address nor a CIDR block such as 10.0.0.0/8", name, s))
-		}
-		blocks[i] = block
+func mustBlocks(middleware string, list []string) clientip.Blocks {
+	blocks, err := clientip.ParseBlocks(list)
+	if err != nil {
+		panic("middleware: " + middleware + ": " + err.Error())
 	}
 	return blocks
 }

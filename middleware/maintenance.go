@@ -3,7 +3,6 @@ package middleware
 import (
 	"fmt"
 	"net/http"
-	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -32,10 +31,10 @@ func Maintenance(on func() bool, opts ...MaintenanceOptions) nextrush.Handler {
 		o = opts[0]
 	}
 	o = o.withDefaults()
-	blocks := parseBlocks("Maintenance", o.Allow)
+	allowed := mustBlocks("Maintenance", o.Allow)
 	return func(c *nextrush.Context) error {
 		path := urlpath.Of(c.Request().URL)
-		if !on() || !path.Held && slices.Contains(o.AllowPaths, path.Text) || inBlocks(blocks, c.IP()) {
+		if !on() || !path.Held && slices.Contains(o.AllowPaths, path.Text) || allowed.Have(c.IP()) {
 			return c.Next()
 		}
 		err := retryLater(http.StatusServiceUnavailable, o.RetryAfter)
@@ -60,11 +59,4 @@ func (o MaintenanceOptions) withDefaults() MaintenanceOptions {
 		o.Message = "down for maintenance"
 	}
 	return o
-}
-
-func inBlocks(blocks []netip.Prefix, ip string) bool {
-	addr, err := netip.ParseAddr(ip)
-	return err == nil && slices.ContainsFunc(blocks, func(block netip.Prefix) bool {
-		return block.Contains(addr.Unmap().WithZone(""))
-	})
 }

@@ -7,13 +7,13 @@ import (
 	"crypto/sha256"
 	"math"
 	"net/http"
-	"net/netip"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/internal/clientip"
 )
 
 // RateLimitOptions configures RateLimit. The zero value lets each client make
@@ -97,7 +97,7 @@ func (o RateLimitOptions) withDefaults() RateLimitOptions {
 	o.Window = cmp.Or(o.Window, time.Minute)
 	o.Burst = cmp.Or(o.Burst, o.Requests)
 	if o.Key == nil {
-		o.Key = clientKey
+		o.Key = func(c *nextrush.Context) string { return clientip.Network(c.IP()) }
 	}
 	o.MaxKeys = cmp.Or(o.MaxKeys, 100_000)
 	if o.Now == nil {
@@ -118,17 +118,6 @@ func (o RateLimitOptions) bucket() TokenBucket {
 		panic("middleware: RateLimit: more than one request in a nanosecond, or a burst that takes centuries: lower Requests, Window or Burst")
 	}
 	return b
-}
-
-// clientKey is the address of an IPv4 client and the network of an IPv6 one.
-func clientKey(c *nextrush.Context) string {
-	ip := c.IP()
-	addr, err := netip.ParseAddr(ip)
-	if err != nil || addr.Unmap().Is4() {
-		return ip
-	}
-	network, _ := addr.WithZone("").Prefix(64)
-	return network.String()
 }
 
 func shortKey(key string) string {
