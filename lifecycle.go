@@ -1,13 +1,20 @@
 package nextrush
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
+
+	"github.com/nextrush/nextrush/internal/contain"
+	"github.com/nextrush/nextrush/internal/hijack"
+	"github.com/nextrush/nextrush/internal/hook"
 )
 
 // lifecycle is what an app has started and has to stop.
@@ -18,7 +25,7 @@ type lifecycle struct {
 	before     []func(context.Context) // Shutdown
 	failed     error                   // of installing a plugin
 
-	hijacked hijacked
+	hijacked hijack.Conns
 
 	closing context.Context // ends when the app begins to drain
 	close   context.CancelCauseFunc
@@ -27,9 +34,9 @@ type lifecycle struct {
 	endRequests context.CancelCauseFunc
 	unrouted    atomic.Int64 // requests without a route that run
 
-	starting   once
+	starting   *hook.Once
 	beforeOnce sync.Once
-	stopping   once
+	stopping   *hook.Once
 
 	mu      sync.Mutex // guards what follows
 	started bool
@@ -40,7 +47,7 @@ type lifecycle struct {
 func (l *lifecycle) init() {
 	l.closing, l.close = context.WithCancelCause(context.Background())
 	l.requests, l.endRequests = context.WithCancelCause(context.Background())
-	l.starting.done, l.stopping.done = make(chan struct{}), make(chan struct{})
+	l.starting, l.stopping = hook.NewOnce(), hook.NewOnce()
 }
 
 // Start starts the plugins and runs the OnStart hooks, those of mounted apps
@@ -49,7 +56,7 @@ func (l *lifecycle) init() {
 // waits for the first, as long as its ctx lasts, and returns the same.
 func (a *App) Start(ctx context.Context) error {
 	l := &a.life
-	return l.starting.do(ctx, func() error {
+	return l.starting.Do(ctx, func() error {
 		err := a.start(ctx)
 		l.mu.Lock()
 		defer l.mu.Unlock()
@@ -111,7 +118,7 @@ func (l *lifecycle) light() context.Context {
 // its goroutine or ignores the end of ctx; the others get their turn. A second call
 // waits for the first, as long as its ctx lasts, and returns the same.
 func (a *App) Shutdown(ctx context.Context) error {
-	return a.life.stopping.do(ctx, func() error { return a.shutdown(ctx) })
+	return a.life.stopping.Do(ctx, func() error { return a.shutdown(ctx) })
 }
 
 func (a *App) shutdown(ctx context.Context) error {
@@ -143,7 +150,7 @@ func (a *App) drain(ctx context.Context, server *http.Server) error {
 	var wg sync.WaitGroup
 	for i, app := range apps {
 		app.life.close(http.ErrServerClosed)
-		wg.Go(func() { errs[len(apps)+i] = app.life.hijacked.shutdown(ctx) })
+		wg.Go(func() { errs[len(apps)+i] = app.life.hijacked.Shutdown(ctx) })
 		if app.sockets != nil {
 			wg.Go(func() { errs[i] = app.sockets.Shutdown(ctx) })
 		}
@@ -153,4 +160,132 @@ func (a *App) drain(ctx context.Context, server *http.Server) error {
 	}
 	wg.Wait()
 	return errors.Join(errs...)
+}
+
+// runHook is hook.Run, and logs a panic with its stack.
+func (a *App) runHook(ctx context.Context, f func(context.Context) error) error {
+	return hook.Run(ctx, f, func(v any) error {
+		p := asPanicError(v)
+		contain.Run(func() { a.log().Error("panic in a hook", "error", p, "stack", string(p.Stack)) })
+		return p
+	})
+}
+
+// announceShutdown runs the BeforeShutdown hooks of the app and those mounted in
+// it, each once.
+func (a *App) announceShutdown(ctx context.Context) error {
+	var (
+		wg   sync.WaitGroup
+		mu   sync.Mutex // guards errs
+		errs []error
+	)
+	for _, app := range append(a.descendants(), a) {
+		app.life.beforeOnce.Do(func() {
+			for _, f := range app.life.before {
+				wg.Go(func() {
+					err := app.runHook(ctx, func(ctx context.Context) error { f(ctx); return nil })
+					if err != nil {
+						mu.Lock()
+						defer mu.Unlock()
+						errs = append(errs, fmt.Errorf("nextrush: BeforeShutdown: %w", err))
+					}
+				})
+			}
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+const (
+	drainNotice = time.Second // what ends sooner is not worth a line in the log
+	drainNamed  = 10          // routes that the log names
+)
+
+// Context ends when the app begins to drain: once the BeforeShutdown hooks have
+// returned. A handler that waits for long, as a poll or a stream does, should
+// return then; Context.Context ends only halfway through the time that Shutdown
+// has left. Both have the cause http.ErrServerClosed. It is safe from any goroutine.
+func (a *App) Context() context.Context { return a.life.closing }
+
+// drainRequests ends the server and waits for its requests. Halfway through the
+// time that ctx leaves, or through Options.ShutdownTimeout where it has no deadline,
+// the contexts of those that are left end.
+func (a *App) drainRequests(ctx context.Context, server *http.Server) error {
+	done, watched := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(watched)
+		a.watchDrain(ctx, done)
+	}()
+	err := server.Shutdown(ctx)
+	close(done)
+	<-watched
+	if err != nil {
+		err = fmt.Errorf("nextrush: shutdown: requests were cut: %s: %w", a.running(), err)
+		server.Close()
+	}
+	a.life.endRequests(http.ErrServerClosed)
+	return err
+}
+
+func (a *App) watchDrain(ctx context.Context, done <-chan struct{}) {
+	half := a.opts.ShutdownTimeout / 2
+	if deadline, ok := ctx.Deadline(); ok {
+		half = time.Until(deadline) / 2
+	}
+	notice := min(drainNotice, half/2)
+	select {
+	case <-done:
+		return
+	case <-time.After(notice):
+	}
+	contain.Run(func() { a.log().Info("shutdown: waiting for requests", "requests", a.running()) })
+	select {
+	case <-done:
+		return
+	case <-time.After(half - notice):
+	}
+	contain.Run(func() {
+		a.log().Warn("shutdown: half of the time is over, and requests are left: their contexts end", "requests", a.running())
+	})
+	a.life.endRequests(http.ErrServerClosed)
+}
+
+// running tells how many requests run, by route.
+func (a *App) running() string {
+	type count struct {
+		n    int64
+		what string
+	}
+	counts := []count{{a.life.unrouted.Load(), "no route"}}
+	a.mu.Lock()
+	for _, rt := range a.all {
+		counts = append(counts, count{rt.running.Load(), cmp.Or(rt.method, "ANY") + " " + rt.Path()})
+	}
+	a.mu.Unlock()
+	counts = slices.DeleteFunc(counts, func(c count) bool { return c.n <= 0 })
+	slices.SortFunc(counts, func(a, b count) int { return cmp.Or(cmp.Compare(b.n, a.n), cmp.Compare(a.what, b.what)) })
+	var parts []string
+	for i, c := range counts {
+		if i == drainNamed {
+			parts = append(parts, fmt.Sprintf("those of %d other routes", len(counts)-i))
+			break
+		}
+		parts = append(parts, fmt.Sprintf("%d of %s", c.n, c.what))
+	}
+	return cmp.Or(strings.Join(parts, ", "), "none in a handler")
+}
+
+// counter counts the requests that run for the same route.
+func (c *Context) counter() *atomic.Int64 {
+	if rt := c.matched(); rt != nil {
+		return &rt.running
+	}
+	return &c.app.life.unrouted
+}
+
+// endedByShutdown reports an error that comes of the end of a request's context at
+// shutdown.
+func (c *Context) endedByShutdown(err error) bool {
+	return errors.Is(err, context.Canceled) && context.Cause(c.req.Context()) == http.ErrServerClosed
 }

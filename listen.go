@@ -147,7 +147,7 @@ func (a *App) serve(ctx context.Context, ln net.Listener, config *tls.Config) er
 	if err = server.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("nextrush: serve: %w", err)
 	}
-	<-a.life.stopping.done
+	<-a.life.stopping.Done()
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package nextrush
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/csv"
@@ -9,7 +10,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -267,3 +270,52 @@ func (c *Context) CacheFor(d time.Duration) *Context {
 
 // NoCache forbids to keep the response.
 func (c *Context) NoCache() *Context { return c.SetHeader("Cache-Control", "no-store") }
+
+// interrupt ends a read that waits, where the reader may be interrupted from
+// another goroutine. Of other types nobody knows.
+func interrupt(r io.Reader) {
+	switch r := r.(type) {
+	case *io.PipeReader:
+		r.Close()
+	case *os.File:
+		r.SetReadDeadline(time.Unix(1, 0))
+	}
+}
+
+// Hijack takes the connection from net/http, for a protocol that goes on when the
+// handler has returned. Nothing has been written to it, and conn reads first what
+// the client has sent already. The caller closes conn, and answers with the error,
+// an *HTTPError, where there is one: over HTTP/2 it is always one.
+//
+// Shutdown waits for conn to be closed. It ends the context closing, for each of
+// these connections at a moment of its own, so that their clients do not all come
+// back at once. One that is still open when Shutdown's time is up is cut, and that
+// is an error of Shutdown.
+func (c *Context) Hijack() (conn net.Conn, closing context.Context, err error) {
+	l := &c.app.life
+	if c.req.ProtoMajor != 1 {
+		return nil, nil, NewError(http.StatusBadRequest, "this needs HTTP/1.1")
+	}
+	if l.closing.Err() != nil {
+		return nil, nil, errShuttingDown
+	}
+	raw, rw, err := http.NewResponseController(c.w).Hijack()
+	if err != nil {
+		return nil, nil, NewError(http.StatusInternalServerError, "the connection cannot be taken over").WithCause(err)
+	}
+	taken, closing := l.hijacked.Add(raw, buffered(rw.Reader))
+	if taken == nil {
+		raw.Close()
+		return nil, nil, errShuttingDown
+	}
+	return taken, closing, nil
+}
+
+var errShuttingDown = NewError(http.StatusServiceUnavailable, "the server is shutting down")
+
+// buffered is what r has read and nobody has taken.
+func buffered(r *bufio.Reader) []byte {
+	b := make([]byte, r.Buffered())
+	r.Read(b)
+	return b
+}
