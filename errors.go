@@ -2,14 +2,13 @@ package nextrush
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"html/template"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
 
+	"github.com/nextrush/nextrush/internal/problem"
 	"github.com/nextrush/nextrush/websocket"
 )
 
@@ -231,26 +230,31 @@ func (c *Context) logUnanswered() {
 	}
 }
 
-// problem is the body of RFC 9457 §3.1, with "code" and "errors" as extensions.
-type problem struct {
-	Type   string `json:"type"`
-	Title  string `json:"title"`
-	Status int    `json:"status"`
-	Detail string `json:"detail,omitempty"`
-	Code   string `json:"code,omitempty"`
-	Errors any    `json:"errors,omitempty"`
-	Cause  string `json:"cause,omitempty"` // with Debug only
-	Stack  string `json:"stack,omitempty"` // with Debug only
-}
-
 func (c *Context) problem(he *HTTPError) error {
-	p := problem{Type: "about:blank", Title: http.StatusText(he.Status), Status: he.Status, Code: he.Code, Errors: he.Details}
+	p := problem.Details{Type: "about:blank", Title: http.StatusText(he.Status), Status: he.Status, Code: he.Code, Errors: he.Details}
 	if he.Message != p.Title {
 		p.Detail = he.Message
 	}
-	if c.app.opts.Debug {
-		p.debug(he)
+	if c.app.opts.Debug && he.cause != nil {
+		p.Cause = he.cause.Error()
+		var pe *PanicError
+		if errors.As(he.cause, &pe) {
+			p.Stack = string(pe.Stack)
+		}
 	}
+	c.problemHeader(he)
+	if c.Accepts("application/problem+json", "application/json", "text/html") != "text/html" {
+		return c.Blob("application/problem+json", p.JSON())
+	}
+	page, err := p.HTML()
+	if err != nil {
+		return err
+	}
+	return c.Blob("text/html; charset=utf-8", page)
+}
+
+// problemHeader leaves of the header what suits the answer to an error.
+func (c *Context) problemHeader(he *HTTPError) {
 	h := c.w.Header()
 	for k, v := range he.Header {
 		h[k] = v
@@ -266,44 +270,6 @@ func (c *Context) problem(he *HTTPError) error {
 	c.code = int32(he.Status)
 	c.Vary("Accept")
 	h.Set("X-Content-Type-Options", "nosniff")
-	if c.Accepts("application/problem+json", "application/json", "text/html") == "text/html" {
-		return c.htmlProblem(p)
-	}
-	body, err := json.Marshal(p)
-	if err != nil {
-		p.Errors = nil
-		body, _ = json.Marshal(p)
-	}
-	return c.Blob("application/problem+json", body)
-}
-
-func (p *problem) debug(he *HTTPError) {
-	if he.cause == nil {
-		return
-	}
-	p.Cause = he.cause.Error()
-	var pe *PanicError
-	if errors.As(he.cause, &pe) {
-		p.Stack = string(pe.Stack)
-	}
-}
-
-var problemPage = template.Must(template.New("problem").Parse(`<!DOCTYPE html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>{{.Status}} {{.Title}}</title>
-<h1>{{.Status}} {{.Title}}</h1>
-{{with .Detail}}<p>{{.}}</p>
-{{end}}{{with .Cause}}<pre>{{.}}</pre>
-{{end}}{{with .Stack}}<pre>{{.}}</pre>
-{{end}}`))
-
-func (c *Context) htmlProblem(p problem) error {
-	buf := getBuffer()
-	defer putBuffer(buf)
-	if err := problemPage.Execute(buf, p); err != nil {
-		return err
-	}
-	return c.Blob("text/html; charset=utf-8", buf.Bytes())
 }
 
 // protect runs the chain and turns a panic into an error.

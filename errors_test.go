@@ -17,6 +17,13 @@ import (
 )
 
 func TestErrorsAreProblemsOfRFC9457(t *testing.T) {
+	type problem = struct {
+		Type, Title  string
+		Status       int
+		Detail, Code string
+		Errors       any
+		Cause, Stack string
+	}
 	for _, tt := range []struct {
 		name string
 		err  error

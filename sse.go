@@ -1,14 +1,13 @@
 package nextrush
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
+
+	"github.com/nextrush/nextrush/internal/eventstream"
 )
 
 const (
@@ -115,33 +114,15 @@ func (s *SSE) Send(data any) error { return s.Event(Event{Data: data}) }
 
 // Event sends an event. An id or name with a line break is an error.
 func (s *SSE) Event(e Event) error {
-	if strings.ContainsAny(e.ID, "\r\n\x00") || strings.ContainsAny(e.Name, "\r\n") {
-		return fmt.Errorf("nextrush: SSE: line break in id %q or name %q", e.ID, e.Name)
-	}
-	data, err := eventData(e.Data)
+	b, err := eventstream.Encode(e.ID, e.Name, e.Data, e.Retry)
 	if err != nil {
-		return err
+		return fmt.Errorf("nextrush: SSE: %w", err)
 	}
-	var b bytes.Buffer
-	if e.ID != "" {
-		fmt.Fprintf(&b, "id: %s\n", e.ID)
-	}
-	if e.Name != "" {
-		fmt.Fprintf(&b, "event: %s\n", e.Name)
-	}
-	if e.Retry > 0 {
-		fmt.Fprintf(&b, "retry: %d\n", e.Retry.Milliseconds())
-	}
-	writeLines(&b, "data: ", data)
-	return s.write(b.Bytes())
+	return s.write(b)
 }
 
 // Comment sends what clients ignore.
-func (s *SSE) Comment(text string) error {
-	var b bytes.Buffer
-	writeLines(&b, ": ", text)
-	return s.write(b.Bytes())
-}
+func (s *SSE) Comment(text string) error { return s.write(eventstream.Comment(text)) }
 
 // LastEventID is the id of the last event that the client got before it
 // reconnected, or "".
@@ -171,28 +152,4 @@ func (s *SSE) write(b []byte) error {
 	}
 	s.beat.Reset(sseHeartbeat)
 	return nil
-}
-
-func eventData(v any) (string, error) {
-	switch v := v.(type) {
-	case string:
-		return v, nil
-	case []byte:
-		return string(v), nil
-	}
-	b, err := json.Marshal(v)
-	if err != nil {
-		return "", fmt.Errorf("nextrush: encode JSON: %w", err)
-	}
-	return string(b), nil
-}
-
-var lineBreaks = strings.NewReplacer("\r\n", "\n", "\r", "\n")
-
-// writeLines puts the prefix before each line, and an empty line at the end.
-func writeLines(b *bytes.Buffer, prefix, text string) {
-	for line := range strings.SplitSeq(lineBreaks.Replace(text), "\n") {
-		b.WriteString(prefix + line + "\n")
-	}
-	b.WriteByte('\n')
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/go-playground/validator/v10"
 
 	"github.com/nextrush/nextrush/internal/fields"
+	"github.com/nextrush/nextrush/internal/rules"
 )
 
 // Validator checks a struct, or a pointer to one. *validator.Validate is one;
@@ -120,34 +121,11 @@ func (a *App) validateStruct(c *Context, v any, t reflect.Type, prefix string) (
 func (a *App) apply(v any, t reflect.Type) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			text := fmt.Sprintf("the rules of %s: %v", a.panicking(v, t), p)
+			text := fmt.Sprintf("the rules of %s: %v", rules.Panicking(v, t, a.opts.Validator), p)
 			err = NewError(http.StatusInternalServerError).WithCause(&PanicError{text, debug.Stack()})
 		}
 	}()
 	return a.opts.Validator.Struct(v)
-}
-
-// panicking is the field whose rules panic.
-func (a *App) panicking(v any, t reflect.Type) (field string) {
-	rules, ok := a.opts.Validator.(interface {
-		StructFiltered(v any, skip validator.FilterFunc) error
-	})
-	if !ok {
-		return t.String()
-	}
-	defer func() {
-		_ = recover() // the same panic
-		if field == "" {
-			field = t.String() // of which a tag cannot be read
-			return
-		}
-		field = fmt.Sprintf("the field %s of %s", strings.TrimPrefix(field, t.Name()+"."), t)
-	}()
-	_ = rules.StructFiltered(v, func(namespace []byte) bool {
-		field = string(namespace)
-		return false
-	})
-	return field
 }
 
 func invalid(wrong []FieldError, err error) error {
@@ -164,60 +142,11 @@ func invalid(wrong []FieldError, err error) error {
 	return NewError(http.StatusUnprocessableEntity, "the input is invalid").WithDetails(wrong)
 }
 
-// messages are sentences for the common rules; %s is the rule's parameter.
-var messages = map[string]string{
-	"required": "is required",
-	"email":    "must be an e-mail address",
-	"url":      "must be a URL",
-	"uuid":     "must be a UUID",
-	"uuid4":    "must be a UUID",
-	"oneof":    "must be one of: %s",
-	"eq":       "must be %s",
-	"ne":       "must not be %s",
-	"alpha":    "must be letters only",
-	"alphanum": "must be letters and digits only",
-	"numeric":  "must be a number",
-	"ip":       "must be an IP address",
-	"datetime": "must be a date of the form %s",
-	"unique":   "must not have the same value twice",
-	"eqfield":  "must be the same as %s",
-}
-
-// bounds are rules that count characters, items or the number itself.
-var bounds = map[string]string{
-	"min": "at least", "gte": "at least", "max": "at most", "lte": "at most",
-	"gt": "more than", "lt": "less than", "len": "exactly",
-}
-
 func (a *App) message(c *Context, f validator.FieldError) string {
 	if a.opts.ValidationMessage != nil {
 		if text := a.opts.ValidationMessage(c, f); text != "" {
 			return text
 		}
 	}
-	return message(f)
-}
-
-func message(f validator.FieldError) string {
-	if bound, ok := bounds[f.Tag()]; ok {
-		return boundMessage(f, bound)
-	}
-	text, ok := messages[f.Tag()]
-	switch {
-	case !ok:
-		return "does not satisfy the rule " + f.Tag()
-	case strings.Contains(text, "%s"):
-		return fmt.Sprintf(text, f.Param())
-	}
-	return text
-}
-
-func boundMessage(f validator.FieldError, bound string) string {
-	switch f.Kind() {
-	case reflect.String:
-		return "must have " + bound + " " + f.Param() + " characters"
-	case reflect.Slice, reflect.Map, reflect.Array:
-		return "must have " + bound + " " + f.Param() + " items"
-	}
-	return "must be " + bound + " " + f.Param()
+	return rules.Message(f)
 }

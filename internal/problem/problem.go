@@ -1,0 +1,47 @@
+// Package problem writes what an error is answered with (RFC 9457).
+package problem
+
+import (
+	"bytes"
+	"encoding/json"
+	"html/template"
+)
+
+// Details is the body of RFC 9457 §3.1, with "code" and "errors" as extensions.
+type Details struct {
+	Type   string `json:"type"`
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Detail string `json:"detail,omitempty"`
+	Code   string `json:"code,omitempty"`
+	Errors any    `json:"errors,omitempty"`
+	Cause  string `json:"cause,omitempty"` // for developers only
+	Stack  string `json:"stack,omitempty"` // for developers only
+}
+
+// JSON is the body as application/problem+json. Errors that cannot be encoded are left
+// out.
+func (d Details) JSON() []byte {
+	body, err := json.Marshal(d)
+	if err != nil {
+		d.Errors = nil
+		body, _ = json.Marshal(d)
+	}
+	return body
+}
+
+// HTML is the body as a page for people.
+func (d Details) HTML() ([]byte, error) {
+	var page bytes.Buffer
+	err := pageTemplate.Execute(&page, d)
+	return page.Bytes(), err
+}
+
+var pageTemplate = template.Must(template.New("problem").Parse(`<!DOCTYPE html>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>{{.Status}} {{.Title}}</title>
+<h1>{{.Status}} {{.Title}}</h1>
+{{with .Detail}}<p>{{.}}</p>
+{{end}}{{with .Cause}}<pre>{{.}}</pre>
+{{end}}{{with .Stack}}<pre>{{.}}</pre>
+{{end}}`))
