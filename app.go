@@ -132,10 +132,8 @@ func New(opts ...Options) *App {
 	return a
 }
 
-// Logger returns the app's logger.
-func (a *App) Logger() *slog.Logger { return a.log() }
-
-func (a *App) log() *slog.Logger {
+// Log returns the app's logger. It is safe from any goroutine.
+func (a *App) Log() *slog.Logger {
 	if a.opts.Logger != nil {
 		return a.opts.Logger
 	}

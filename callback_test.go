@@ -23,8 +23,8 @@ func (a asking) String() string {
 
 func TestAParameterOfURLMayAskTheApp(t *testing.T) {
 	app := New()
-	app.Get("/other", text("")).Name("other")
-	app.Get("/u/:id", text("")).Name("user")
+	app.Get("/other", text("")).Named("other")
+	app.Get("/u/:id", text("")).Named("user")
 	path := make(chan string, 1)
 	go func() {
 		to, _ := app.URL("user", asking{app})

@@ -105,7 +105,7 @@ func (c *Context) Writer() http.ResponseWriter { return c.w }
 
 // SetWriter replaces the writer for the handlers that follow. The new one should
 // have an Unwrap method that returns the one before. Writer returns one around it,
-// from which Written, StatusCode and Size know what has been written to it; setting
+// from which StatusCode and BytesWritten know what has been written to it; setting
 // the one before brings back what they told of that.
 func (c *Context) SetWriter(w http.ResponseWriter) {
 	noted, ok := w.(*response)
@@ -178,5 +178,5 @@ func (c *Context) ID() string {
 
 // Log returns the app's logger with the request's id, method and path.
 func (c *Context) Log() *slog.Logger {
-	return c.app.log().With("id", c.ID(), "method", c.req.Method, "path", c.req.URL.Path)
+	return c.app.Log().With("id", c.ID(), "method", c.req.Method, "path", c.req.URL.Path)
 }

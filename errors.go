@@ -54,6 +54,17 @@ func (e *HTTPError) WithCode(code string) *HTTPError {
 	return &clone
 }
 
+// WithHeader returns a copy that sends a header with the answer.
+func (e *HTTPError) WithHeader(name, value string) *HTTPError {
+	clone := *e
+	clone.Header = e.Header.Clone()
+	if clone.Header == nil {
+		clone.Header = make(http.Header)
+	}
+	clone.Header.Set(name, value)
+	return &clone
+}
+
 func (e *HTTPError) Error() string {
 	text := fmt.Sprintf("%d %s", e.Status, e.Message)
 	if e.cause != nil {
@@ -139,16 +150,16 @@ func (c *Context) HandleError(err error) {
 	}
 	c.failed = true
 	c.discard(c.w)
-	defer c.logFailure(err, c.Written())
+	defer c.logFailure(err, c.StatusCode() != 0)
 	c.app.opts.ErrorHandler(c, err)
-	if !c.Written() {
+	if c.StatusCode() == 0 {
 		DefaultErrorHandler(c, err)
 	}
 }
 
-// ErrorHandled reports whether HandleError has answered. Middleware that holds back
+// Answered reports whether HandleError has answered. Middleware that holds back
 // what was written asks when it gets an error: what it holds is then that answer.
-func (c *Context) ErrorHandled() bool { return c.failed }
+func (c *Context) Answered() bool { return c.failed }
 
 // discard has w and the writers below it forget what they hold back, and what notes
 // the writing above them that there was any. It returns the first response that it
@@ -178,7 +189,7 @@ func (c *Context) discard(w http.ResponseWriter) (below *response, held bool) {
 // the server's, for its client must not take it for whole.
 func DefaultErrorHandler(c *Context, err error) {
 	he := AsHTTPError(err)
-	if c.Written() {
+	if c.StatusCode() != 0 {
 		whole := c.w.hijacked || errors.Is(err, http.ErrBodyNotAllowed) // as a 204 is without what it must not have
 		if he.Status >= 500 && !whole {
 			c.noteCut(err)
@@ -195,7 +206,7 @@ func DefaultErrorHandler(c *Context, err error) {
 // before: a client that gets nothing at all sends the request again (RFC 9112
 // §9.3.1). One of HTTP/1.0 would take it for whole.
 func (c *Context) cutOff() {
-	if c.Written() && !c.w.hijacked && c.req.ProtoAtLeast(1, 1) {
+	if c.StatusCode() != 0 && !c.w.hijacked && c.req.ProtoAtLeast(1, 1) {
 		c.w.Flush()
 	}
 	panic(http.ErrAbortHandler)
@@ -224,7 +235,7 @@ func (c *Context) logUnanswered() {
 	if c.app.opts.Debug {
 		level = slog.LevelWarn
 	}
-	if c.app.log().Enabled(c.Context(), level) {
+	if c.app.Log().Enabled(c.Context(), level) {
 		c.Log().Log(c.Context(), level, "nobody has answered, so the client gets an empty 200: return c.NoContent(), c.Text or another answer",
 			"route", c.Route())
 	}

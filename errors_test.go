@@ -322,3 +322,14 @@ func TestAnErrorIsLoggedWhereAnsweringItPanics(t *testing.T) {
 	}()
 	do(t, app, "GET", "/", "")
 }
+
+func TestWithHeaderLeavesTheErrorAsItIs(t *testing.T) {
+	shared := NewError(503).WithHeader("Retry-After", "1")
+	if own := shared.WithHeader("retry-after", "2"); own.Header.Get("Retry-After") != "2" || shared.Header.Get("Retry-After") != "1" {
+		t.Errorf("%v %v", shared.Header, own.Header)
+	}
+	_, header, _ := answer(t, func(*Context) error { return shared })
+	if header.Get("Retry-After") != "1" {
+		t.Error(header)
+	}
+}

@@ -16,7 +16,7 @@ func Example() {
 	})
 	app.Get("/users/:id", func(c *nextrush.Context) error {
 		return c.JSON(map[string]string{"id": c.Param("id")})
-	}).Name("user")
+	}).Named("user")
 
 	w := httptest.NewRecorder()
 	app.ServeHTTP(w, httptest.NewRequest("GET", "/users/7", nil))

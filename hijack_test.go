@@ -23,8 +23,8 @@ func hijacking(t *testing.T) *App {
 		if err != nil {
 			return err
 		}
-		if !c.Written() || c.StatusCode() != 101 {
-			t.Errorf("written %t, status %d", c.Written(), c.StatusCode())
+		if c.StatusCode() == 0 || c.StatusCode() != 101 {
+			t.Errorf("written %t, status %d", c.StatusCode() != 0, c.StatusCode())
 		}
 		go func() {
 			defer conn.Close()

@@ -166,7 +166,7 @@ func (a *App) drain(ctx context.Context, server *http.Server) error {
 func (a *App) runHook(ctx context.Context, f func(context.Context) error) error {
 	return hook.Run(ctx, f, func(v any) error {
 		p := asPanicError(v)
-		contain.Run(func() { a.log().Error("panic in a hook", "error", p, "stack", string(p.Stack)) })
+		contain.Run(func() { a.Log().Error("panic in a hook", "error", p, "stack", string(p.Stack)) })
 		return p
 	})
 }
@@ -239,14 +239,14 @@ func (a *App) watchDrain(ctx context.Context, done <-chan struct{}) {
 		return
 	case <-time.After(notice):
 	}
-	contain.Run(func() { a.log().Info("shutdown: waiting for requests", "requests", a.running()) })
+	contain.Run(func() { a.Log().Info("shutdown: waiting for requests", "requests", a.running()) })
 	select {
 	case <-done:
 		return
 	case <-time.After(half - notice):
 	}
 	contain.Run(func() {
-		a.log().Warn("shutdown: half of the time is over, and requests are left: their contexts end", "requests", a.running())
+		a.Log().Warn("shutdown: half of the time is over, and requests are left: their contexts end", "requests", a.running())
 	})
 	a.life.endRequests(http.ErrServerClosed)
 }

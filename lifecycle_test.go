@@ -296,9 +296,9 @@ func TestSSEEndsAtShutdown(t *testing.T) {
 	app.Get("/", func(c *Context) error {
 		return c.SSE(func(s *SSE) error {
 			s.Comment("hi")
-			s.Event(Event{ID: "1", Name: "n", Data: "a\r\nb", Retry: time.Second})
+			s.Event(SSEEvent{ID: "1", Name: "n", Data: "a\r\nb", Retry: time.Second})
 			s.Send(map[string]int{"x": 1})
-			if s.Event(Event{ID: "1\n2"}) == nil || s.Event(Event{Name: "1\r2"}) == nil {
+			if s.Event(SSEEvent{ID: "1\n2"}) == nil || s.Event(SSEEvent{Name: "1\r2"}) == nil {
 				t.Error("a line break passed")
 			}
 			<-s.Context().Done()

@@ -49,9 +49,9 @@ func (a *App) ListenTLSConfig(addr string, config *tls.Config) error {
 	return a.listen(addr, config)
 }
 
-// ListRoutes names the environment variable that has Listen print the routes and
-// return, for tools: the command nextrush routes sets it.
-const ListRoutes = "NEXTRUSH_LIST_ROUTES"
+// listRoutes names the environment variable that has Listen print the routes and
+// return, for the command nextrush routes, which sets it.
+const listRoutes = "NEXTRUSH_LIST_ROUTES"
 
 func (a *App) printRoutes(w io.Writer) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
@@ -62,7 +62,7 @@ func (a *App) printRoutes(w io.Writer) error {
 }
 
 func (a *App) listen(addr string, config *tls.Config) error {
-	if os.Getenv(ListRoutes) != "" {
+	if os.Getenv(listRoutes) != "" {
 		return a.printRoutes(os.Stdout)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -83,7 +83,7 @@ func (a *App) listen(addr string, config *tls.Config) error {
 	case <-ctx.Done():
 	}
 	stop() // a second signal ends the process
-	a.log().Info("shutting down")
+	a.Log().Info("shutting down")
 	timeout, cancel := context.WithTimeout(context.Background(), a.opts.ShutdownTimeout)
 	defer cancel()
 	err = a.Shutdown(timeout)
@@ -139,7 +139,7 @@ func (a *App) serve(ctx context.Context, ln net.Listener, config *tls.Config) er
 		return err
 	}
 	a.buildTable()
-	a.log().Info("listening", "url", listenURL(ln.Addr(), config != nil))
+	a.Log().Info("listening", "url", listenURL(ln.Addr(), config != nil))
 	ln = stall.Listen(ln, a.opts.StallTimeout)
 	if config != nil {
 		ln = withTLS(ln, config)
@@ -173,7 +173,7 @@ func (a *App) newServer() *http.Server {
 		ReadHeaderTimeout: a.opts.ReadHeaderTimeout,
 		IdleTimeout:       a.opts.IdleTimeout,
 		MaxHeaderBytes:    a.opts.MaxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(a.log().Handler(), slog.LevelWarn),
+		ErrorLog:          slog.NewLogLogger(a.Log().Handler(), slog.LevelWarn),
 		Protocols:         new(http.Protocols),
 		// So that OPTIONS * runs through our middleware like any other.
 		DisableGeneralOptionsHandler: true,

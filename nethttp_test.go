@@ -126,19 +126,19 @@ func TestValuesPassMiddlewareOfNetHTTPBothWays(t *testing.T) {
 		if v, _ := Value[int](c, "behind"); v != 2 {
 			t.Errorf("before: Value is %d", v)
 		}
-		if c.ID() != id || !c.Written() || c.StatusCode() != 201 || c.Size() != 4 {
-			t.Errorf("before: ID %s, want %s; status %d, size %d", c.ID(), id, c.StatusCode(), c.Size())
+		if c.ID() != id || c.StatusCode() == 0 || c.StatusCode() != 201 || c.BytesWritten() != 4 {
+			t.Errorf("before: ID %s, want %s; status %d, size %d", c.ID(), id, c.StatusCode(), c.BytesWritten())
 		}
 		return err
 	}, timeout(time.Hour))
 	app.Get("/", func(c *Context) error {
-		if v, _ := Value[int](c, "before"); v != 1 || c.Written() {
-			t.Errorf("behind: Value is %d, Written %t", v, c.Written())
+		if v, _ := Value[int](c, "before"); v != 1 || c.StatusCode() != 0 {
+			t.Errorf("behind: Value is %d, Written %t", v, c.StatusCode() != 0)
 		}
 		c.Set("behind", 2)
 		err := c.Status(201).Text("text")
-		if !c.Written() || c.StatusCode() != 201 || c.Size() != 4 {
-			t.Errorf("behind: status %d, size %d", c.StatusCode(), c.Size())
+		if c.StatusCode() == 0 || c.StatusCode() != 201 || c.BytesWritten() != 4 {
+			t.Errorf("behind: status %d, size %d", c.StatusCode(), c.BytesWritten())
 		}
 		return errors.Join(err, c.Next())
 	})

@@ -2,7 +2,6 @@ package nextrush
 
 import (
 	"fmt"
-	"net/http"
 	"reflect"
 	"slices"
 
@@ -58,7 +57,7 @@ func Handle[In, Out any](f func(c *Context, in In) (Out, error)) Handler {
 		}
 		out, err := f(c, in)
 		switch {
-		case err != nil || c.Written():
+		case err != nil || c.StatusCode() != 0:
 			return err
 		case !gives:
 			return c.NoContent()
@@ -124,17 +123,6 @@ func (o *Operation) add(from Operation) {
 		}
 	}
 	o.Tags, o.Errors = tags, errors
-}
-
-// SuccessStatus is the status that the operation answers with when all goes well.
-func (o *Operation) SuccessStatus() int {
-	switch {
-	case o.Status != 0:
-		return o.Status
-	case o.Out == nothing:
-		return http.StatusNoContent
-	}
-	return http.StatusOK
 }
 
 // mustSuit panics where an input has a rule that the App's validator would panic

@@ -74,7 +74,7 @@ func TestRoutesTellWhatHandlersDo(t *testing.T) {
 	app.Group("/g", plain, Describe(Operation{Summary: "group", Tags: []string{"g"}})).
 		Put("/:id", plain, Describe(Operation{Summary: "rename", ID: "rename", Errors: []int{409}}), Handle(rename))
 	app.Get("/plain", plain)
-	inner.Post("/x", Handle(rename)).Name("x")
+	inner.Post("/x", Handle(rename)).Named("x")
 	app.Mount("/inner", inner)
 
 	routes := app.Routes()
@@ -102,22 +102,6 @@ func TestAskingTwiceGivesTheSame(t *testing.T) {
 	first := app.Routes()[0].Operation
 	if second := app.Routes()[0].Operation; !reflect.DeepEqual(first, second) || len(first.Tags) != 2 {
 		t.Errorf("%+v, then %+v", first, second)
-	}
-}
-
-func TestSuccessStatus(t *testing.T) {
-	for _, tt := range []struct {
-		op   Operation
-		want int
-	}{
-		{Operation{}, 200},
-		{Operation{Out: reflect.TypeFor[renameOut]()}, 200},
-		{Operation{Out: reflect.TypeFor[struct{}]()}, 204},
-		{Operation{Status: 201, Out: reflect.TypeFor[struct{}]()}, 201},
-	} {
-		if got := tt.op.SuccessStatus(); got != tt.want {
-			t.Errorf("%+v: %d, want %d", tt.op, got, tt.want)
-		}
 	}
 }
 

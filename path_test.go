@@ -80,11 +80,11 @@ func TestARawPathThatDoesNotFitItsPathIsIgnored(t *testing.T) {
 
 func TestWhatURLMakesIsRouted(t *testing.T) {
 	app := New()
-	app.Get("/u/:id", showParams).Name("param")
-	app.Get("/a b,%&/:id/x", showParams).Name("text")
-	app.Get("/files/*rest", showParams).Name("rest")
+	app.Get("/u/:id", showParams).Named("param")
+	app.Get("/a b,%&/:id/x", showParams).Named("text")
+	app.Get("/files/*rest", showParams).Named("rest")
 	sub := New()
-	sub.Get("/:id", showParams).Name("sub")
+	sub.Get("/:id", showParams).Named("sub")
 	app.Group("/g").Mount("/m%2F", sub)
 	for _, value := range []string{
 		"a/b", "/", "//", "a/", "/a", "http://x/?q#f", "100%", "a%2Fb", "%2F/", "\x00", "\x00/\x01", "\x00\x01/", "\xff/\xfe",
@@ -113,7 +113,7 @@ func TestWhatURLMakesIsRouted(t *testing.T) {
 
 func TestURLStaysOnThisHost(t *testing.T) {
 	app := New()
-	app.Get("/*rest", showParams).Name("rest")
+	app.Get("/*rest", showParams).Named("rest")
 	for _, value := range []string{"//evil.example", "///evil.example", "/", "//"} {
 		path, err := app.URL("rest", value)
 		if err != nil || strings.HasPrefix(path, "//") {

@@ -42,16 +42,13 @@ func (c *Context) Status(code int) *Context {
 }
 
 // StatusCode is the status that was written: 101 for a connection that was taken
-// over, as for a WebSocket, 0 when nothing has been written. As Written and Size it
+// over, as for a WebSocket, 0 when nothing has been written. As BytesWritten it
 // tells what went through [Context.Writer]: middleware that put another writer there
 // may still hold it back.
 func (c *Context) StatusCode() int { return int(c.w.status) }
 
-// Written reports whether the status has been written.
-func (c *Context) Written() bool { return c.w.status != 0 }
-
-// Size is the number of bytes of the body that have been written.
-func (c *Context) Size() int64 { return c.w.size }
+// BytesWritten is the number of bytes of the body that have been written.
+func (c *Context) BytesWritten() int64 { return c.w.size }
 
 // SetHeader sets a header of the response.
 func (c *Context) SetHeader(name, value string) *Context {

@@ -10,41 +10,41 @@ import (
 	"github.com/nextrush/nextrush/internal/urlpath"
 )
 
-// Path registers the methods of one path.
-type Path struct {
+// RoutePath registers the methods of one path.
+type RoutePath struct {
 	g    *routes
 	path string
 }
 
 // Get registers the path for GET.
-func (p *Path) Get(h ...Handler) *Path { return p.Handle(http.MethodGet, h...) }
+func (p *RoutePath) Get(h ...Handler) *RoutePath { return p.Handle(http.MethodGet, h...) }
 
 // Post registers the path for POST.
-func (p *Path) Post(h ...Handler) *Path { return p.Handle(http.MethodPost, h...) }
+func (p *RoutePath) Post(h ...Handler) *RoutePath { return p.Handle(http.MethodPost, h...) }
 
 // Put registers the path for PUT.
-func (p *Path) Put(h ...Handler) *Path { return p.Handle(http.MethodPut, h...) }
+func (p *RoutePath) Put(h ...Handler) *RoutePath { return p.Handle(http.MethodPut, h...) }
 
 // Patch registers the path for PATCH.
-func (p *Path) Patch(h ...Handler) *Path { return p.Handle(http.MethodPatch, h...) }
+func (p *RoutePath) Patch(h ...Handler) *RoutePath { return p.Handle(http.MethodPatch, h...) }
 
 // Delete registers the path for DELETE.
-func (p *Path) Delete(h ...Handler) *Path { return p.Handle(http.MethodDelete, h...) }
+func (p *RoutePath) Delete(h ...Handler) *RoutePath { return p.Handle(http.MethodDelete, h...) }
 
 // Head registers the path for HEAD.
-func (p *Path) Head(h ...Handler) *Path { return p.Handle(http.MethodHead, h...) }
+func (p *RoutePath) Head(h ...Handler) *RoutePath { return p.Handle(http.MethodHead, h...) }
 
 // Options registers the path for OPTIONS.
-func (p *Path) Options(h ...Handler) *Path { return p.Handle(http.MethodOptions, h...) }
+func (p *RoutePath) Options(h ...Handler) *RoutePath { return p.Handle(http.MethodOptions, h...) }
 
 // Any registers the path for all methods.
-func (p *Path) Any(h ...Handler) *Path {
+func (p *RoutePath) Any(h ...Handler) *RoutePath {
 	p.g.Any(p.path, h...)
 	return p
 }
 
 // Handle registers the path for a method.
-func (p *Path) Handle(method string, h ...Handler) *Path {
+func (p *RoutePath) Handle(method string, h ...Handler) *RoutePath {
 	p.g.Handle(method, p.path, h...)
 	return p
 }
@@ -62,8 +62,8 @@ type Route struct {
 	pattern
 }
 
-// Name gives the route a name for [App.URL].
-func (r *Route) Name(name string) *Route {
+// Named gives the route a name for [App.URL].
+func (r *Route) Named(name string) *Route {
 	r.name = name
 	return r
 }

@@ -114,7 +114,7 @@ func (g *routes) Handle(method, path string, handlers ...Handler) *Route {
 }
 
 // Route gives the handlers of several methods for one path.
-func (g *routes) Route(path string) *Path { return &Path{g, path} }
+func (g *routes) Route(path string) *RoutePath { return &RoutePath{g, path} }
 
 func (g *routes) add(method, path string, handlers []Handler) *Route {
 	what := strings.TrimSpace(method + " " + path)

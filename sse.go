@@ -30,8 +30,8 @@ type SSE struct {
 	beat   *time.Timer
 }
 
-// Event is one server-sent event.
-type Event struct {
+// SSEEvent is one server-sent event.
+type SSEEvent struct {
 	ID    string
 	Name  string        // empty: "message"
 	Data  any           // a string or []byte as it is, anything else as JSON
@@ -110,10 +110,10 @@ func (s *SSE) close() {
 }
 
 // Send sends data as a "message".
-func (s *SSE) Send(data any) error { return s.Event(Event{Data: data}) }
+func (s *SSE) Send(data any) error { return s.Event(SSEEvent{Data: data}) }
 
 // Event sends an event. An id or name with a line break is an error.
-func (s *SSE) Event(e Event) error {
+func (s *SSE) Event(e SSEEvent) error {
 	b, err := eventstream.Encode(e.ID, e.Name, e.Data, e.Retry)
 	if err != nil {
 		return fmt.Errorf("nextrush: SSE: %w", err)

@@ -29,7 +29,7 @@ var setUp = []string{
 func running(app *App) map[string]func() {
 	return map[string]func(){
 		"Context":              func() { app.Context().Err() },
-		"Logger":               func() { app.Logger() },
+		"Log":                  func() { app.Log() },
 		"Plugin":               func() { app.Plugin("websocket") },
 		"Routes":               func() { app.Routes() },
 		"ServeHTTP":            func() { app.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/page", nil)) },
@@ -68,7 +68,7 @@ func storm(t *testing.T, driver websocket.Driver) {
 	const peers, callers = 40, 8
 	app := New(Options{Logger: slog.New(slog.DiscardHandler)})
 	app.EnableWebSocket(websocket.Options{Driver: driver, DrainWindow: -1, CloseTimeout: 200 * time.Millisecond})
-	app.Get("/page", text("page")).Name("page")
+	app.Get("/page", text("page")).Named("page")
 	app.WSUse(func(s *websocket.Socket, c *Context, next func() error) error {
 		s.Join("room")
 		return next()

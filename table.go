@@ -228,9 +228,7 @@ func (t *table) unmatched(r *http.Request, allow []string) Handler {
 		}
 	case len(allow) > 0:
 		return func(*Context) error {
-			e := NewError(http.StatusMethodNotAllowed)
-			e.Header = http.Header{"Allow": {strings.Join(allow, ", ")}}
-			return e
+			return NewError(http.StatusMethodNotAllowed).WithHeader("Allow", strings.Join(allow, ", "))
 		}
 	}
 	if to := t.elsewhere(r); to != "" {

@@ -301,10 +301,10 @@ func unescape(s string) string {
 
 func TestNamedRoutesGiveTheirURL(t *testing.T) {
 	sub := New()
-	sub.Get("/f/*path", text("")).Name("file")
+	sub.Get("/f/*path", text("")).Named("file")
 	app := New()
 	app.Mount("/sub", sub)
-	app.Group("/u").Get("/:id/v:n", text("")).Name("user")
+	app.Group("/u").Get("/:id/v:n", text("")).Named("user")
 	for _, tt := range []struct {
 		name   string
 		params []any

@@ -73,7 +73,7 @@ func (a *App) validateEvent(v any) error {
 	case !errors.As(err, &he):
 		return err
 	case he.Status >= 500: // a rule that has panicked
-		a.log().Error("event not validated", "error", err)
+		a.Log().Error("event not validated", "error", err)
 		return err
 	}
 	return &websocket.EventError{Message: he.Message, Errors: he.Details}
@@ -208,7 +208,7 @@ func (a *App) admit(s *websocket.Socket, c *Context) (admitted bool, err error) 
 	if err := run(0); err != nil {
 		return false, err
 	}
-	if !reached && !c.Written() {
+	if !reached && c.StatusCode() == 0 {
 		err = NewError(http.StatusForbidden)
 	}
 	return reached, err

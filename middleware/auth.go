@@ -78,9 +78,7 @@ func authenticate(c *nextrush.Context, check CheckFunc, challenge string, secret
 
 // unauthorized is a 401, which has to name a scheme (RFC 9110 §15.5.2).
 func unauthorized(challenge string) error {
-	e := nextrush.NewError(http.StatusUnauthorized)
-	e.Header = http.Header{"Www-Authenticate": {challenge}}
-	return e
+	return nextrush.NewError(http.StatusUnauthorized).WithHeader("WWW-Authenticate", challenge)
 }
 
 // challengeFor is a scheme with its realm as a quoted string (RFC 9110 §11.6.1).

@@ -57,7 +57,7 @@ func Compress(opts ...CompressOptions) nextrush.Handler {
 			w.free()
 		}()
 		err := c.Next()
-		if err != nil && !c.ErrorHandled() && w.state <= holding {
+		if err != nil && !c.Answered() && w.state <= holding {
 			return err // its answer takes the place of what is held
 		}
 		return cmp.Or(err, w.finish())

@@ -50,9 +50,8 @@ func Decompress(opts ...DecompressOptions) nextrush.Handler {
 			return c.Next()
 		case "gzip", "x-gzip", "zstd":
 		default:
-			e := nextrush.NewError(http.StatusUnsupportedMediaType, "the body's Content-Encoding is not known here")
-			e.Header = http.Header{"Accept-Encoding": {"gzip, zstd"}}
-			return e
+			return nextrush.NewError(http.StatusUnsupportedMediaType, "the body's Content-Encoding is not known here").
+				WithHeader("Accept-Encoding", "gzip, zstd")
 		}
 		body := &decodedBody{encoded: r.Body, zstd: encoding == "zstd"}
 		r = r.Clone(c.Context())

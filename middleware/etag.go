@@ -52,7 +52,7 @@ func ETag(opts ...ETagOptions) nextrush.Handler {
 		switch {
 		case err == nil:
 			return w.finish(c)
-		case c.ErrorHandled():
+		case c.Answered():
 			return cmp.Or(err, w.release())
 		}
 		return err // its answer takes the place of what is held back

@@ -50,15 +50,15 @@ func TestWrittenTellsOfTheWriterThatTheHandlerHas(t *testing.T) {
 		app := nextrush.New()
 		app.Use(func(c *nextrush.Context) error {
 			err := c.Next()
-			if c.Path() == "/conflict" && (c.Written() || c.Size() != 0) {
-				t.Errorf("%s: before: status %d, size %d", name, c.StatusCode(), c.Size())
+			if c.Path() == "/conflict" && (c.StatusCode() != 0 || c.BytesWritten() != 0) {
+				t.Errorf("%s: before: status %d, size %d", name, c.StatusCode(), c.BytesWritten())
 			}
 			return err
 		}, holds)
 		app.Get("/", nextrush.Handle(func(c *nextrush.Context, _ struct{}) (string, error) {
 			c.Status(202).Text("my own")
-			if c.StatusCode() != 202 || c.Size() != 6 {
-				t.Errorf("%s: behind: status %d, size %d", name, c.StatusCode(), c.Size())
+			if c.StatusCode() != 202 || c.BytesWritten() != 6 {
+				t.Errorf("%s: behind: status %d, size %d", name, c.StatusCode(), c.BytesWritten())
 			}
 			return "and another", nil
 		}))

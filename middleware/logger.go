@@ -46,7 +46,7 @@ var errPanicked = errors.New("a handler panicked")
 func (o *LoggerOptions) log(c *nextrush.Context, start time.Time, err error) {
 	logger := o.Logger
 	if logger == nil {
-		logger = c.App().Logger()
+		logger = c.App().Log()
 	}
 	status := outcome(c, err)
 	ctx := context.WithoutCancel(c.Request().Context())
@@ -60,7 +60,7 @@ func (o *LoggerOptions) log(c *nextrush.Context, start time.Time, err error) {
 		slog.String("path", c.Path()),
 		slog.String("route", c.Route()),
 		slog.Int("status", status),
-		slog.Int64("bytes", c.Size()),
+		slog.Int64("bytes", c.BytesWritten()),
 		slog.Duration("duration", end.Sub(start)),
 		slog.String("ip", c.IP()),
 		slog.String("id", c.ID()),

@@ -50,7 +50,7 @@ func TestLoggerHasTheErrorAndWhatAnsweredIt(t *testing.T) {
 		app := nextrush.New(nextrush.Options{
 			Logger: slog.New(slog.DiscardHandler),
 			ErrorHandler: func(c *nextrush.Context, err error) {
-				if c.Written() {
+				if c.StatusCode() != 0 {
 					panic(http.ErrAbortHandler)
 				}
 				c.Status(nextrush.StatusOf(err)).Text("custom")

@@ -130,9 +130,7 @@ func shortKey(key string) string {
 
 // retryLater is the error that tells a client to come back after d.
 func retryLater(status int, d time.Duration) *nextrush.HTTPError {
-	err := nextrush.NewError(status)
-	err.Header = http.Header{"Retry-After": {seconds(d)}}
-	return err
+	return nextrush.NewError(status).WithHeader("Retry-After", seconds(d))
 }
 
 // seconds rounds up, so that who waits that long is not early.

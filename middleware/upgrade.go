@@ -89,7 +89,7 @@ func (p *proxy) tunnel(c *nextrush.Context, r *http.Response, asked bool) (err e
 		return err
 	}
 	r.Body = http.NoBody // for httputil to close
-	t := newTunnel(client, target, c.App().Logger())
+	t := newTunnel(client, target, c.App().Log())
 	if switchProtocols(client, c.Writer().Header(), r.Header) != nil {
 		t.close() // the client has gone
 		return errTunnelled

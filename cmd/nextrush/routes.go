@@ -5,9 +5,10 @@ import (
 	"flag"
 	"fmt"
 	"os"
-
-	"github.com/nextrush/nextrush"
 )
+
+// listRoutes has App.Listen list the routes.
+const listRoutes = "NEXTRUSH_LIST_ROUTES=1"
 
 // routes runs the program in a folder; its App lists its routes instead of
 // listening.
@@ -21,7 +22,7 @@ func routes(ctx context.Context, args []string, t terminal) error {
 	}
 	cmd := goTool(ctx, dir, t, "run", ".")
 	cmd.Stdout = t.out
-	cmd.Env = append(os.Environ(), nextrush.ListRoutes+"=1")
+	cmd.Env = append(os.Environ(), listRoutes)
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("routes: go run: %w", err)
 	}

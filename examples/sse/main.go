@@ -94,7 +94,7 @@ func stream(s *nextrush.SSE, news *ticker) error {
 	for {
 		items, changed := news.after(last)
 		for _, i := range items {
-			if err := s.Event(nextrush.Event{ID: strconv.Itoa(i.ID), Name: "news", Data: i}); err != nil {
+			if err := s.Event(nextrush.SSEEvent{ID: strconv.Itoa(i.ID), Name: "news", Data: i}); err != nil {
 				return err
 			}
 			last = i.ID

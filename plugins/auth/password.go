@@ -188,9 +188,7 @@ func (p *Passwords) enter(ctx context.Context) error {
 	case p.waiting <- struct{}{}:
 		defer func() { <-p.waiting }()
 	default:
-		busy := nextrush.NewError(http.StatusServiceUnavailable).WithCause(ErrBusy)
-		busy.Header = http.Header{"Retry-After": {"1"}}
-		return busy
+		return nextrush.NewError(http.StatusServiceUnavailable).WithCause(ErrBusy).WithHeader("Retry-After", "1")
 	}
 	select {
 	case p.slots <- struct{}{}:

@@ -110,7 +110,5 @@ func (st *state) challenge(status int, params string) *nextrush.HTTPError {
 	if params != "" {
 		value += ", " + params
 	}
-	e := nextrush.NewError(status)
-	e.Header = http.Header{"Www-Authenticate": {value}}
-	return e
+	return nextrush.NewError(status).WithHeader("WWW-Authenticate", value)
 }

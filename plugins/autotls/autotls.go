@@ -94,7 +94,7 @@ func (p *Plugin) Name() string { return "autotls" }
 
 // Install checks the options.
 func (p *Plugin) Install(app *nextrush.App) error {
-	p.log = app.Logger()
+	p.log = app.Log()
 	if len(p.opts.Domains) == 0 {
 		return errors.New("no domains: list in Options.Domains those to get certificates for")
 	}

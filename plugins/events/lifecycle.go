@@ -105,7 +105,7 @@ func (b *Bus) requestDone(c *nextrush.Context, took time.Duration, err error) {
 	// The error is that of a full queue, and counted.
 	_ = EmitAsync(c.Request().Context(), b, RequestDone{
 		ID: c.ID(), Method: c.Method(), Route: c.Route(), Path: c.Path(),
-		Status: status, Size: c.Size(), Duration: took, Err: err,
+		Status: status, Size: c.BytesWritten(), Duration: took, Err: err,
 	})
 }
 
@@ -126,7 +126,7 @@ func (b *Bus) report(event any, err error) {
 	}
 	log := slog.Default()
 	if b.app != nil {
-		log = b.app.Logger()
+		log = b.app.Log()
 	}
 	var p *nextrush.PanicError
 	if errors.As(err, &p) {

@@ -167,10 +167,10 @@ func wait(ctx context.Context, done chan outcome, timeout time.Duration) outcome
 // log says that a check has begun to fail, or to pass again.
 func (p *Plugin) log(name string, err error) {
 	if err != nil {
-		p.app.Logger().Warn("health check fails", "check", name, "error", err)
+		p.app.Log().Warn("health check fails", "check", name, "error", err)
 		return
 	}
-	p.app.Logger().Info("health check passes again", "check", name)
+	p.app.Log().Info("health check passes again", "check", name)
 }
 
 func (p *Plugin) result(o outcome) Result {

@@ -87,7 +87,7 @@ func (p *Plugin) Install(app *nextrush.App) error {
 	app.Use(p.measure)
 	app.With(p.opts.Guard...).Get(p.opts.Path, nextrush.WrapHandler(promhttp.HandlerFor(p.registry, promhttp.HandlerOpts{
 		Registry: p.registry,
-		ErrorLog: slog.NewLogLogger(app.Logger().Handler(), slog.LevelError),
+		ErrorLog: slog.NewLogLogger(app.Log().Handler(), slog.LevelError),
 	})))
 	return nil
 }
@@ -143,7 +143,7 @@ func (p *Plugin) record(c *nextrush.Context, status int, took time.Duration) {
 		return
 	}
 	p.duration.WithLabelValues(labels...).Observe(took.Seconds())
-	p.size.WithLabelValues(labels...).Observe(float64(c.Size()))
+	p.size.WithLabelValues(labels...).Observe(float64(c.BytesWritten()))
 }
 
 // methodLabel keeps clients from making a time series of each word they send.

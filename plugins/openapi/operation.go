@@ -46,7 +46,7 @@ func operation(s schemas, rt nextrush.RouteInfo, names []string) object {
 	if in.body != nil {
 		o["requestBody"] = in.body
 	}
-	responses := object{strconv.Itoa(op.SuccessStatus()): s.success(op)}
+	responses := object{strconv.Itoa(successStatus(op)): s.success(op)}
 	for _, code := range errorsOf(op, in) {
 		responses[strconv.Itoa(code)] = s.problem(code)
 	}
@@ -75,11 +75,22 @@ func parameters(of []object, names []string) []object {
 }
 
 func (s schemas) success(op *nextrush.Operation) object {
-	r := object{"description": cmp.Or(http.StatusText(op.SuccessStatus()), "Success")}
+	r := object{"description": cmp.Or(http.StatusText(successStatus(op)), "Success")}
 	if op.Out != nil && op.Out != reflect.TypeFor[struct{}]() {
 		r["content"] = content("application/json", s.output(op.Out))
 	}
 	return r
+}
+
+// successStatus is the status that the operation answers with when all goes well.
+func successStatus(op *nextrush.Operation) int {
+	switch {
+	case op.Status != 0:
+		return op.Status
+	case op.Out == reflect.TypeFor[struct{}]():
+		return http.StatusNoContent
+	}
+	return http.StatusOK
 }
 
 // errorsOf lists the statuses that binding answers with, and the handler's own.
