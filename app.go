@@ -13,6 +13,7 @@ import (
 	"github.com/go-playground/validator/v10"
 
 	"github.com/nextrush/nextrush/internal/clientip"
+	"github.com/nextrush/nextrush/internal/opt"
 	"github.com/nextrush/nextrush/internal/seldom"
 	"github.com/nextrush/nextrush/websocket"
 )
@@ -119,10 +120,7 @@ type App struct {
 func New(opts ...Options) *App {
 	a := &App{taken: make(map[string]*Route)}
 	a.routes.app = a
-	if len(opts) > 0 {
-		a.opts = opts[0]
-	}
-	a.opts = a.opts.withDefaults()
+	a.opts = opt.First(opts).withDefaults()
 	trusted, err := clientip.ParseBlocks(a.opts.TrustedProxies)
 	if err != nil {
 		panic("nextrush: TrustedProxies: " + err.Error())

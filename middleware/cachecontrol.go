@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/internal/opt"
 )
 
 // CacheControlOptions configures CacheControl. The zero value forbids to keep
@@ -25,10 +26,7 @@ type CacheControlOptions struct {
 // GET and HEAD (RFC 9111 §5.2.2). Handlers may say otherwise. Errors that the
 // App answers are not kept. It panics on options that contradict each other.
 func CacheControl(opts ...CacheControlOptions) nextrush.Handler {
-	var o CacheControlOptions
-	if len(opts) > 0 {
-		o = opts[0]
-	}
+	o := opt.First(opts)
 	value := o.value()
 	return func(c *nextrush.Context) error {
 		if c.Method() == http.MethodGet || c.Method() == http.MethodHead {

@@ -13,6 +13,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/internal/opt"
 )
 
 // CompressOptions configures Compress. The zero value is complete.
@@ -33,10 +34,7 @@ type CompressOptions struct {
 // length (BREACH, CVE-2013-3587): use Skip for such routes. It panics on a
 // mistake in the options.
 func Compress(opts ...CompressOptions) nextrush.Handler {
-	var o CompressOptions
-	if len(opts) > 0 {
-		o = opts[0]
-	}
+	o := opt.First(opts)
 	if o.MinSize < 0 {
 		panic("middleware: Compress: MinSize is negative: give a number of bytes, 1 for all bodies")
 	}

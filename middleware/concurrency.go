@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/internal/opt"
 )
 
 // ConcurrencyOptions configures Concurrency.
@@ -25,11 +26,7 @@ type ConcurrencyOptions struct {
 // counts until its upgrade is done: see websocket.Options.MaxConnections. It
 // panics on a mistake in the options.
 func Concurrency(opts ...ConcurrencyOptions) nextrush.Handler {
-	var o ConcurrencyOptions
-	if len(opts) > 0 {
-		o = opts[0]
-	}
-	o = o.withDefaults()
+	o := opt.First(opts).withDefaults()
 	slots := &slots{
 		taken:   make(chan struct{}, o.Max),
 		waiting: make(chan struct{}, max(0, o.Queue)),

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/internal/opt"
 	"github.com/nextrush/nextrush/internal/origin"
 )
 
@@ -42,11 +43,7 @@ type cors struct {
 // see it. It panics on a mistake in
 // the options, such as "*" with credentials.
 func CORS(opts ...CORSOptions) nextrush.Handler {
-	var o CORSOptions
-	if len(opts) > 0 {
-		o = opts[0]
-	}
-	p := parseCORS(o)
+	p := parseCORS(opt.First(opts))
 	return func(c *nextrush.Context) error {
 		c.Vary("Origin")
 		from := c.Header("Origin")

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/internal/opt"
 	"github.com/nextrush/nextrush/internal/origin"
 )
 
@@ -41,11 +42,7 @@ type csrf struct {
 // message says what did not fit. GET, HEAD and OPTIONS pass, and so must change
 // nothing. It panics on a mistake in the options.
 func CSRF(opts ...CSRFOptions) nextrush.Handler {
-	var o CSRFOptions
-	if len(opts) > 0 {
-		o = opts[0]
-	}
-	p := newCSRF(o)
+	p := newCSRF(opt.First(opts))
 	return func(c *nextrush.Context) error {
 		if p.tokens != nil {
 			c.Set(csrfKey, &csrfBrowser{tokens: p.tokens})

@@ -11,6 +11,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/internal/opt"
 )
 
 // DecompressOptions configures Decompress. The zero value is safe.
@@ -32,10 +33,7 @@ const (
 // decoded or not, with 413, before more than that is decoded; one that is
 // malformed with 400 where Context reads it. It panics on a negative Limit.
 func Decompress(opts ...DecompressOptions) nextrush.Handler {
-	var o DecompressOptions
-	if len(opts) > 0 {
-		o = opts[0]
-	}
+	o := opt.First(opts)
 	if o.Limit < 0 {
 		panic("middleware: Decompress: Limit is negative: a body without limit is a bomb; give a number of bytes")
 	}

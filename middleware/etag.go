@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/internal/opt"
 )
 
 // ETagOptions configures ETag. The zero value is complete.
@@ -31,10 +32,7 @@ type ETagOptions struct {
 // Work is saved for the network and the client alone: the handler runs each time.
 // Compression belongs before ETag and has to change the tag, or behind it.
 func ETag(opts ...ETagOptions) nextrush.Handler {
-	var o ETagOptions
-	if len(opts) > 0 {
-		o = opts[0]
-	}
+	o := opt.First(opts)
 	if o.Limit < 0 {
 		panic("middleware: ETag: Limit: leave out ETag in place of a negative one")
 	}

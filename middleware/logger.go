@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/internal/opt"
 )
 
 // LoggerOptions configures Logger. The zero value logs every request to the
@@ -24,10 +25,7 @@ type LoggerOptions struct {
 // For that it has errors answered (see [nextrush.Context.HandleError]), so that
 // middleware which changes them, as Timeout, belongs behind it.
 func Logger(opts ...LoggerOptions) nextrush.Handler {
-	var o LoggerOptions
-	if len(opts) > 0 {
-		o = opts[0]
-	}
+	o := opt.First(opts)
 	return func(c *nextrush.Context) error {
 		if o.Skip != nil && o.Skip(c) {
 			return c.Next()

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/internal/opt"
 	"github.com/nextrush/nextrush/internal/urlpath"
 )
 
@@ -26,11 +27,7 @@ func Maintenance(on func() bool, opts ...MaintenanceOptions) nextrush.Handler {
 	if on == nil {
 		panic("middleware: Maintenance: on is nil: give the Load of an atomic.Bool")
 	}
-	var o MaintenanceOptions
-	if len(opts) > 0 {
-		o = opts[0]
-	}
-	o = o.withDefaults()
+	o := opt.First(opts).withDefaults()
 	allowed := mustBlocks("Maintenance", o.Allow)
 	return func(c *nextrush.Context) error {
 		path := urlpath.Of(c.Request().URL)

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/nextrush/nextrush/internal/opt"
 	"github.com/nextrush/nextrush/internal/query"
 )
 
@@ -28,11 +29,7 @@ type MethodOverrideOptions struct {
 // which are left to be read again. The method decides the route, so it belongs
 // before that: app.Pre(middleware.MethodOverride()).
 func MethodOverride(opts ...MethodOverrideOptions) func(http.Handler) http.Handler {
-	var o MethodOverrideOptions
-	if len(opts) > 0 {
-		o = opts[0]
-	}
-	o = o.withDefaults()
+	o := opt.First(opts).withDefaults()
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.Method == http.MethodPost {

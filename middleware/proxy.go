@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/internal/opt"
 	"github.com/nextrush/nextrush/internal/urlpath"
 )
 
@@ -46,10 +47,7 @@ type ReverseProxyOptions struct {
 // the target takes them for one, guard its paths there. Request bodies are subject
 // to Options.BodyLimit. It panics on a mistake in the options.
 func ReverseProxy(target string, opts ...ReverseProxyOptions) nextrush.Handler {
-	var o ReverseProxyOptions
-	if len(opts) > 0 {
-		o = opts[0]
-	}
+	o := opt.First(opts)
 	p := newProxy(target, o)
 	return func(c *nextrush.Context) error {
 		path, err := p.path(c.Request().URL)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/nextrush/nextrush"
 	"github.com/nextrush/nextrush/internal/clientip"
+	"github.com/nextrush/nextrush/internal/opt"
 )
 
 // RateLimitOptions configures RateLimit. The zero value lets each client make
@@ -62,11 +63,7 @@ type RateLimitState struct {
 // draft ratelimit-headers-06, in requests and seconds) where the client stands. A
 // WebSocket counts once, as its upgrade. It panics on a mistake in the options.
 func RateLimit(opts ...RateLimitOptions) nextrush.Handler {
-	var o RateLimitOptions
-	if len(opts) > 0 {
-		o = opts[0]
-	}
-	o = o.withDefaults()
+	o := opt.First(opts).withDefaults()
 	bucket := o.bucket()
 	limit := []string{strconv.Itoa(bucket.Burst)}
 	return func(c *nextrush.Context) error {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/internal/opt"
 )
 
 // HTTPSRedirectOptions configures HTTPSRedirect. The zero value is complete.
@@ -20,11 +21,11 @@ type HTTPSRedirectOptions struct {
 // foreign ones out of caches. It panics on a Port that is none.
 func HTTPSRedirect(opts ...HTTPSRedirectOptions) nextrush.Handler {
 	port := ""
-	if len(opts) > 0 && opts[0].Port != 0 && opts[0].Port != 443 {
-		if opts[0].Port < 0 || opts[0].Port > 65535 {
+	if o := opt.First(opts); o.Port != 0 && o.Port != 443 {
+		if o.Port < 0 || o.Port > 65535 {
 			panic("middleware: HTTPSRedirect: Port: give one of 1 to 65535, or leave it out for 443")
 		}
-		port = strconv.Itoa(opts[0].Port)
+		port = strconv.Itoa(o.Port)
 	}
 	return func(c *nextrush.Context) error {
 		if c.Secure() {

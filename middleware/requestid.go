@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 
 	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/internal/opt"
 )
 
 // RequestIDOptions configures RequestID. The zero value trusts nobody.
@@ -19,10 +20,7 @@ const requestIDHeader = "X-Request-Id"
 // RequestID gives each request an id of 130 random bits, which Context.ID
 // returns and the response's X-Request-Id carries.
 func RequestID(opts ...RequestIDOptions) nextrush.Handler {
-	var o RequestIDOptions
-	if len(opts) > 0 {
-		o = opts[0]
-	}
+	o := opt.First(opts)
 	return func(c *nextrush.Context) error {
 		id := c.Header(requestIDHeader)
 		if !o.TrustIncoming || !validRequestID(id) {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/internal/opt"
 )
 
 const (
@@ -42,10 +43,7 @@ type SecureHeadersOptions struct {
 // Handlers may set others. The defaults follow the OWASP HTTP Headers Cheat Sheet.
 // X-Content-Type-Options: nosniff is always sent.
 func SecureHeaders(opts ...SecureHeadersOptions) nextrush.Handler {
-	var o SecureHeadersOptions
-	if len(opts) > 0 {
-		o = opts[0]
-	}
+	o := opt.First(opts)
 	policy := o.policy()
 	hasNonce := strings.Contains(policy.text, "{nonce}")
 	fixed := o.headers(policy)

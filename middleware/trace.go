@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/internal/opt"
 )
 
 // TraceOptions configures Trace. The zero value goes on with the client's trace.
@@ -31,10 +32,7 @@ type traceKey struct{}
 // valid, a new one otherwise (W3C Trace Context §4.3). TraceFrom returns them, and
 // TraceLog puts them into log records. Nothing is recorded or sent to anybody.
 func Trace(opts ...TraceOptions) nextrush.Handler {
-	var o TraceOptions
-	if len(opts) > 0 {
-		o = opts[0]
-	}
+	o := opt.First(opts)
 	return func(c *nextrush.Context) error {
 		header := c.Request().Header
 		ids, ok := parseTraceparent(header["Traceparent"])

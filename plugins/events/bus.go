@@ -24,6 +24,7 @@ import (
 
 	"github.com/nextrush/nextrush"
 	"github.com/nextrush/nextrush/internal/contain"
+	"github.com/nextrush/nextrush/internal/opt"
 )
 
 // Errors that callers branch on.
@@ -63,10 +64,7 @@ type topic[T any] struct {
 
 // New makes a bus.
 func New(opts ...Options) *Bus {
-	var o Options
-	if len(opts) > 0 {
-		o = opts[0]
-	}
+	o := opt.First(opts)
 	b := &Bus{topics: make(map[reflect.Type]any)}
 	b.queue.init(o)
 	return b

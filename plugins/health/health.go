@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/internal/opt"
 )
 
 const (
@@ -101,11 +102,7 @@ type Plugin struct {
 
 // New makes the plugin.
 func New(opts ...Options) *Plugin {
-	p := &Plugin{}
-	if len(opts) > 0 {
-		p.opts = opts[0]
-	}
-	p.opts = p.opts.withDefaults()
+	p := &Plugin{opts: opt.First(opts).withDefaults()}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	return p
 }

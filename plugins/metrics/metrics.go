@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/internal/opt"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -46,10 +47,7 @@ type Plugin struct {
 
 // New makes the plugin.
 func New(opts ...Options) *Plugin {
-	p := &Plugin{}
-	if len(opts) > 0 {
-		p.opts = opts[0]
-	}
+	p := &Plugin{opts: opt.First(opts)}
 	if p.opts.Path == "" {
 		p.opts.Path = "/metrics"
 	}
@@ -95,7 +93,7 @@ func (p *Plugin) Install(app *nextrush.App) error {
 func rising(buckets []float64) error {
 	for i := 1; i < len(buckets); i++ {
 		if buckets[i] <= buckets[i-1] {
-			return errors.New("metrics: Buckets must rise: sort them and leave out what is there twice")
+			return errors.New("Buckets must rise: sort them and leave out what is there twice")
 		}
 	}
 	return nil

@@ -18,6 +18,7 @@ import (
 	"sync"
 
 	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/internal/opt"
 )
 
 // Options configures a Plugin. The zero value is complete.
@@ -45,10 +46,7 @@ type Plugin struct {
 
 // New makes the plugin.
 func New(opts ...Options) *Plugin {
-	p := &Plugin{}
-	if len(opts) > 0 {
-		p.opts = opts[0]
-	}
+	p := &Plugin{opts: opt.First(opts)}
 	set := func(s *string, fallback string) {
 		if *s == "" {
 			*s = fallback
@@ -69,7 +67,7 @@ func (p *Plugin) Name() string { return "openapi" }
 func (p *Plugin) Install(app *nextrush.App) error {
 	p.opts.Page = strings.TrimRight(p.opts.Page, "/")
 	if !strings.HasPrefix(p.opts.Path, "/") || !p.opts.DisablePage && !strings.HasPrefix(p.opts.Page, "/") {
-		return errors.New("openapi: Path and Page must begin with a slash, and Page must not be the root")
+		return errors.New("Path and Page must begin with a slash, and Page must not be the root")
 	}
 	p.app, p.once = app, sync.OnceValues(p.JSON)
 	g := app.With(p.opts.Guard...)

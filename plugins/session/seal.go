@@ -36,12 +36,12 @@ type jarKey struct{}
 
 func newSeal(o Options) (*seal, error) {
 	if o.Store != nil || len(o.Keys) == 0 {
-		return nil, errors.New("session: Options.Keys: give one or more and no Store, or a Store alone")
+		return nil, errors.New("Options.Keys: give one or more and no Store, or a Store alone")
 	}
 	s := &seal{}
 	for i, k := range o.Keys {
 		if len(k) != keySize {
-			return nil, fmt.Errorf("session: Options.Keys[%d] has %d bytes: give %d of crypto/rand", i, len(k), keySize)
+			return nil, fmt.Errorf("Options.Keys[%d] has %d bytes: give %d of crypto/rand", i, len(k), keySize)
 		}
 		block, err := aes.NewCipher(k)
 		if err != nil {

@@ -28,6 +28,7 @@
 package session
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"time"
@@ -63,7 +64,7 @@ func New(o Options) *Plugin {
 	m := scs.New()
 	p := &Plugin{manager: m}
 	m.HashTokenInStore = true
-	m.Lifetime = or(o.Lifetime, 24*time.Hour)
+	m.Lifetime = cmp.Or(o.Lifetime, 24*time.Hour)
 	switch {
 	case o.Keys != nil:
 		p.seal, p.err = newSeal(o)
@@ -73,22 +74,14 @@ func New(o Options) *Plugin {
 	default:
 		m.Store = keeper{updaterOf(o.Store, m.Lifetime)}
 	}
-	m.IdleTimeout = max(0, or(o.Idle, 2*time.Hour))
-	m.Cookie.Name = or(o.Cookie, "session")
-	m.Cookie.Path = or(o.Path, "/")
+	m.IdleTimeout = max(0, cmp.Or(o.Idle, 2*time.Hour))
+	m.Cookie.Name = cmp.Or(o.Cookie, "session")
+	m.Cookie.Path = cmp.Or(o.Path, "/")
 	m.Cookie.Domain = o.Domain
 	if o.Strict {
 		m.Cookie.SameSite = http.SameSiteStrictMode
 	}
 	return p
-}
-
-func or[T comparable](v, otherwise T) T {
-	var zero T
-	if v == zero {
-		return otherwise
-	}
-	return v
 }
 
 // Name is "session".

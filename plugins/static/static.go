@@ -19,6 +19,7 @@ import (
 	"strings"
 
 	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/internal/opt"
 )
 
 // Options configures a Plugin. The zero value is complete.
@@ -50,8 +51,7 @@ type Plugin struct {
 	tags   tags
 }
 
-// New serves a directory. Registering the plugin panics where it can not be
-// opened.
+// New serves a directory. Registering the plugin fails if it cannot be opened.
 func New(prefix, dir string, opts ...Options) *Plugin {
 	p := FS(prefix, nil, opts...)
 	p.dir = dir
@@ -62,10 +62,7 @@ func New(prefix, dir string, opts ...Options) *Plugin {
 // and size stay the same is hashed once. It follows the links that the file system
 // follows: for a directory use New, for os.DirFS follows all of them.
 func FS(prefix string, fsys fs.FS, opts ...Options) *Plugin {
-	p := &Plugin{prefix: "/" + strings.Trim(prefix, "/"), fsys: fsys}
-	if len(opts) > 0 {
-		p.opts = opts[0]
-	}
+	p := &Plugin{prefix: "/" + strings.Trim(prefix, "/"), fsys: fsys, opts: opt.First(opts)}
 	if p.opts.Index == "" {
 		p.opts.Index = "index.html"
 	}

@@ -15,6 +15,7 @@ import (
 	"strconv"
 
 	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/internal/opt"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -49,10 +50,7 @@ type Plugin struct {
 
 // New makes the plugin.
 func New(opts ...Options) *Plugin {
-	p := &Plugin{}
-	if len(opts) > 0 {
-		p.opts = opts[0]
-	}
+	p := &Plugin{opts: opt.First(opts)}
 	if p.opts.Provider == nil {
 		p.opts.Provider = otel.GetTracerProvider()
 	}

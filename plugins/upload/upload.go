@@ -20,6 +20,7 @@ import (
 	"strings"
 
 	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/internal/opt"
 )
 
 // Options bounds an upload. The zero value is complete.
@@ -104,11 +105,7 @@ const formKey = "upload.form"
 // A nextrush.FieldError says which part is to blame.
 // Handler panics on a mistake in the options.
 func Handler(opts ...Options) nextrush.Handler {
-	var o Options
-	if len(opts) > 0 {
-		o = opts[0]
-	}
-	o = o.withDefaults()
+	o := opt.First(opts).withDefaults()
 	return func(c *nextrush.Context) error {
 		form := &Form{Values: make(url.Values)}
 		defer form.remove()

@@ -23,6 +23,7 @@ import (
 	"strings"
 
 	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/internal/opt"
 )
 
 // Options configures Views. The zero value is complete.
@@ -53,10 +54,7 @@ func New(dir string, opts ...Options) (*Views, error) {
 
 // FS is New for a file system, such as an embed.FS.
 func FS(fsys fs.FS, opts ...Options) (*Views, error) {
-	v := &Views{fsys: fsys}
-	if len(opts) > 0 {
-		v.opts = opts[0]
-	}
+	v := &Views{fsys: fsys, opts: opt.First(opts)}
 	if v.opts.Extension == "" {
 		v.opts.Extension = ".html"
 	}
