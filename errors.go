@@ -100,7 +100,7 @@ func (e *PanicError) Unwrap() error {
 }
 
 // AsHTTPError returns the HTTPError that answers err: the one it wraps, 413 for
-// a body over the limit, 500 for everything else, a status that is no error's too.
+// a body over the limit, 500 for everything else, a status below 400 among it.
 func AsHTTPError(err error) *HTTPError {
 	he := asHTTPError(err)
 	if he.Status < 400 || he.Status > 599 {

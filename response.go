@@ -265,7 +265,7 @@ func (c *Context) CacheFor(d time.Duration) *Context {
 	return c.SetHeader("Cache-Control", "public, max-age="+strconv.FormatInt(int64(d/time.Second), 10))
 }
 
-// NoCache forbids to keep the response.
+// NoCache tells caches not to store the response.
 func (c *Context) NoCache() *Context { return c.SetHeader("Cache-Control", "no-store") }
 
 // interrupt ends a read that waits, where the reader may be interrupted from

@@ -80,7 +80,7 @@ func (g *routes) Head(path string, handlers ...Handler) *Route {
 	return g.Handle(http.MethodHead, path, handlers...)
 }
 
-// Options registers a route for OPTIONS, in place of the automatic answer.
+// Options registers a route for OPTIONS, instead of the automatic answer.
 func (g *routes) Options(path string, handlers ...Handler) *Route {
 	return g.Handle(http.MethodOptions, path, handlers...)
 }

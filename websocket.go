@@ -80,7 +80,7 @@ func (a *App) validateEvent(v any) error {
 }
 
 // WS registers a WebSocket route: a route for GET that upgrades. Middleware runs
-// before, as for any other route; what is no upgrade is answered with 426.
+// before, as for any other route. A request that is not an upgrade gets 426.
 func (g *routes) WS(path string, h WSHandler) {
 	if h == nil {
 		panic("nextrush: WS " + path + ": the handler is nil: give a function")

@@ -77,7 +77,7 @@ func safeMethod(method string) bool {
 }
 
 // bypasses looks at the path as the App's router does. To that, as to ServeMux, an
-// encoded slash belongs to its segment, but for what a catch-all takes.
+// encoded slash belongs to its segment, except in what a catch-all takes.
 func (p *csrf) bypasses(c *nextrush.Context) bool {
 	if p.bypass == nil {
 		return false

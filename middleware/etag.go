@@ -34,7 +34,7 @@ type ETagOptions struct {
 func ETag(opts ...ETagOptions) nextrush.Handler {
 	o := opt.First(opts)
 	if o.Limit < 0 {
-		panic("middleware: ETag: Limit: leave out ETag in place of a negative one")
+		panic("middleware: ETag: Limit: leave out ETag instead of a negative one")
 	}
 	if o.Limit == 0 {
 		o.Limit = 1 << 20

@@ -17,7 +17,7 @@ import (
 // Others get 421 (RFC 9110 §15.5.20), and 400 without a host that can be one. So
 // a page of another site whose name leads here (DNS rebinding) reaches nothing,
 // and no link is made with a foreign host. It looks at Context.Host. It panics
-// on what is no host.
+// if a text is not a host.
 func HostFilter(hosts ...string) nextrush.Handler {
 	if len(hosts) == 0 {
 		panic("middleware: HostFilter: name at least one host")

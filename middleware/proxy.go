@@ -27,14 +27,14 @@ type ReverseProxyOptions struct {
 	ModifyResponse func(*http.Response) error   // the first to change the answer; nil: nobody
 
 	Timeout   time.Duration     // for the target to begin its answer, then 504; 0: a minute; negative: none
-	Transport http.RoundTripper // in place of one with that Timeout
+	Transport http.RoundTripper // instead of one with that Timeout
 }
 
 // ReverseProxy answers with what the target answers, an http or https URL whose
 // path goes before that of the request. The target is told of the client, as
 // Context.IP, Host and Scheme know it, in X-Forwarded-For, -Host and -Proto; what
 // the client itself wrote there, or in X-Real-IP, it does not see. Its headers
-// replace those that middleware has set, but for Set-Cookie and Vary, which add up.
+// replace those that middleware has set, except Set-Cookie and Vary, which add up.
 // A target that fails is 502.
 //
 // Streams pass; those of server-sent events end when the app does. So do WebSockets

@@ -18,7 +18,7 @@ type RewriteRule struct{ From, To string }
 // Rewrite changes the path of requests before a route is looked for:
 // app.Pre(middleware.Rewrite(rules...)). The first rule that matches applies,
 // once; the client learns nothing of it, and Request.RequestURI keeps what it
-// asked for. Rules see the path as the router does: decoded, but for an encoded slash,
+// asked for. Rules see the path as the router does: decoded, except for an encoded slash,
 // which is a part of its segment and stays encoded. So a rule is no guard: the route
 // that is found for "/private%2Fx" has to be one. It panics on a mistake in a rule.
 func Rewrite(rules ...RewriteRule) func(http.Handler) http.Handler {

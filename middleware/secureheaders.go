@@ -114,7 +114,7 @@ func (o *SecureHeadersOptions) policy() *csp {
 		p.header += "-Report-Only"
 	}
 	if strings.Contains(p.text, "frame-ancestors") {
-		panic("middleware: SecureHeaders: set FrameAncestors in place of the policy's frame-ancestors, for X-Frame-Options has to agree")
+		panic("middleware: SecureHeaders: set FrameAncestors instead of the policy's frame-ancestors, for X-Frame-Options has to agree")
 	}
 	directives := headerValue(strings.TrimRight(p.text, "; "), defaultCSP)
 	for _, who := range headerValue(o.FrameAncestors, "'none'") {

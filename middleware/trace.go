@@ -13,7 +13,7 @@ import (
 
 // TraceOptions configures Trace. The zero value goes on with the client's trace.
 type TraceOptions struct {
-	IgnoreIncoming bool // begin a trace of our own for each request, in place of the client's
+	IgnoreIncoming bool // begin a trace of our own for each request, instead of the client's
 	Sample         bool // mark the traces that begin here as recorded
 }
 

@@ -14,7 +14,7 @@ import (
 	"github.com/nextrush/nextrush/websocket"
 )
 
-const talkHelp = `lines are sent as text, but for these:
+const talkHelp = `lines are sent as text, except these:
   /emit EVENT JSON...   an event, as in /emit chat {"text":"hi"}
   /ask EVENT JSON...    an event that wants a reply
   /binary HEX           a binary message

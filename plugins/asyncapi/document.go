@@ -19,7 +19,7 @@ func ref(parts ...string) object {
 	return object{"$ref": (&url.URL{Fragment: text}).String()}
 }
 
-// What clients send is validated, but for their answers to a Call. Fields of events
+// What clients send is validated, except their answers to a Call. Fields of events
 // need no tag.
 var (
 	received = jsonschema.Mode{Source: "json", Input: true, Untagged: true}

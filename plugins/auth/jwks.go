@@ -62,7 +62,7 @@ func loopback(host string) bool {
 }
 
 // keys returns the keys for a token, none where the set has none. Keys that are no
-// longer fresh serve on while the next ones are fetched, or can not be.
+// longer fresh serve on while the next ones are fetched, or cannot be.
 func (s *keySet) keys(ctx context.Context, ref keyRef) ([]jwt.VerificationKey, error) {
 	have := s.current.Load()
 	if have != nil && have.keys[ref] != nil {

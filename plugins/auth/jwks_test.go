@@ -23,7 +23,7 @@ import (
 
 // issuer is a JWKS endpoint without a network.
 type issuer struct {
-	keys  atomic.Pointer[string] // the answer; nil: it can not be reached
+	keys  atomic.Pointer[string] // the answer; nil: it cannot be reached
 	asked atomic.Int32
 }
 

@@ -11,7 +11,7 @@ import (
 )
 
 // Principal is somebody who has proved who they are. It is not to be changed
-// once a handler has seen it. Its methods may be called on nil, which may nothing.
+// once a handler has seen it. A nil Principal has no permissions; its methods may be called.
 type Principal struct {
 	ID          string         `json:"id"` // the subject of the token
 	Roles       []string       `json:"roles,omitempty"`
@@ -80,7 +80,7 @@ func RequireRole(roles ...string) nextrush.Handler {
 	}
 }
 
-// notInScope is what a scope-token of RFC 6749 §3.3 can not have.
+// notInScope is what a scope-token of RFC 6749 §3.3 cannot have.
 func notInScope(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' }
 
 func admit(c *nextrush.Context, scope string, may func(*Principal) bool) error {

@@ -47,7 +47,7 @@ type Options struct {
 	Directory string // URL of the authority; empty: Let's Encrypt's
 
 	RenewBefore time.Duration  // the end of a certificate; 0: 30 days, or a third of its life
-	Cache       autocert.Cache // in place of CacheDir, for several processes
+	Cache       autocert.Cache // instead of CacheDir, for several processes
 	HTTPClient  *http.Client   // that talks to the authority; nil: http.DefaultClient
 }
 

@@ -79,7 +79,7 @@ func Of(app *nextrush.App) *Bus {
 	return b
 }
 
-// On has h called for every event of type T, after the handlers that were added
+// On registers h to run for every event of type T, after the handlers that were added
 // before, until off is called. All handlers get an event, also when one fails.
 func On[T any](b *Bus, h func(ctx context.Context, event T) error) (off func()) {
 	if h == nil {

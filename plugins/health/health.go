@@ -66,7 +66,7 @@ func (o Options) withDefaults() Options {
 // Status is the outcome of a check, or of all.
 type Status string
 
-// The states of an App and, but for Draining, of a check.
+// The states of an App, and, except Draining, of a check.
 const (
 	OK       Status = "ok"
 	Failed   Status = "failed"

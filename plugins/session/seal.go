@@ -20,7 +20,7 @@ const (
 // ErrTooLarge is the error of a request that would leave more in a session than its
 // cookie has room for: some 2.8 KB in the encoding of gob. The client keeps the
 // session that it had.
-var ErrTooLarge = errors.New("session: it does not fit in a cookie: keep less in it, or use a Store in place of Keys")
+var ErrTooLarge = errors.New("session: it does not fit in a cookie: keep less in it, or use a Store instead of Keys")
 
 // seal keeps sessions in their cookies: AES-256-GCM with random nonces, under the
 // first key. It is an scs.Store for the session of one request, which is in the

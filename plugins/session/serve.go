@@ -16,7 +16,7 @@ import (
 )
 
 // serve loads the session, and saves it when the answer begins or, where there is
-// none, when the handlers have returned. Where it can not be saved, that error takes
+// none, when the handlers have returned. Where it cannot be saved, that error takes
 // the place of the answer.
 func (p *Plugin) serve(c *nextrush.Context) error {
 	c.Vary("Cookie")
@@ -175,7 +175,7 @@ type saver struct {
 	putMu   sync.Mutex      // guards put
 	put     []string        // names of values, by a handler
 	done    bool
-	err     error // of save: nothing is let through but the answer to an error
+	err     error // of save: only the answer to an error is let through
 }
 
 // Unwrap lets http.ResponseController find the writer's other methods.

@@ -17,7 +17,7 @@
 // nothing leaves what others saved, and none brings back a session that has ended,
 // in whatever process it runs and whatever the Store: see Updater.
 //
-// Options.Keys keep the session itself in the cookie, encrypted, in place of a
+// Options.Keys keep the session itself in the cookie, encrypted, instead of a
 // store on the server. A program with several processes needs no shared store then,
 // but nothing can end such a session before its time: after Destroy or Renew, whoever
 // has copied the old cookie still has what was in it, and rights that were taken
@@ -41,7 +41,7 @@ import (
 // Options configures a Plugin. The zero value is complete.
 type Options struct {
 	Store    scs.Store     // see Updater; nil: memory, which other processes do not see and a restart forgets
-	Keys     [][]byte      // 32 random bytes each, in place of Store: see ErrTooLarge and the package
+	Keys     [][]byte      // 32 random bytes each, instead of Store: see ErrTooLarge and the package
 	Lifetime time.Duration // of a session, however much it is used; 0: 24 h
 	Idle     time.Duration // without a request, after which it ends; 0: 2 h; negative: no limit
 	Cookie   string        // name; empty: "session"
@@ -55,7 +55,7 @@ type Options struct {
 // Plugin gives every request its session.
 type Plugin struct {
 	manager *scs.SessionManager
-	seal    *seal // nil: the cookie has but the id
+	seal    *seal // nil: the cookie has only the id
 	err     error // in the options
 }
 

@@ -43,7 +43,7 @@ func (p *Plugin) representation(c *nextrush.Context, name string, info fs.FileIn
 	return plain
 }
 
-// mark sets the header that net/http can not know of compressed content, whose
+// mark sets the header that net/http cannot know of compressed content, whose
 // type is that of the file that it stands for, and puts a writer for it in place,
 // which the function that it returns takes away.
 func (r representation) mark(c *nextrush.Context, name string) (undo func()) {

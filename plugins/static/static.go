@@ -30,7 +30,7 @@ type Options struct {
 	CacheControl string // of files; empty: "no-cache", that is, ask with the ETag
 	Index        string // of directories; empty: "index.html"
 
-	// Precompressed sends name.zst or name.gz in place of name to clients that
+	// Precompressed sends name.zst or name.gz instead of name to clients that
 	// take it, where it is there and not older.
 	Precompressed bool
 

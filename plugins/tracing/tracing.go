@@ -35,7 +35,7 @@ type Options struct {
 	Propagator propagation.TextMapPropagator
 
 	// PublicEndpoint begins a new trace for each request, linked to the client's,
-	// instead of going on with that one: strangers then can not choose what is
+	// instead of going on with that one: strangers then cannot choose what is
 	// sampled.
 	PublicEndpoint bool
 

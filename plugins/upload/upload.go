@@ -27,9 +27,9 @@ import (
 type Options struct {
 	MaxFile   int64 // bytes of one file; 0: 10 MiB
 	MaxFiles  int   // 0: 10
-	MaxField  int64 // bytes of the value of a field that is no file; 0: 64 KiB
+	MaxField  int64 // bytes of the value of a field that is not a file; 0: 64 KiB
 	MaxFields int   // 0: 100
-	MaxTotal  int64 // bytes of the request, in place of Options.BodyLimit of the App; 0: 32 MiB
+	MaxTotal  int64 // bytes of the request, instead of Options.BodyLimit of the App; 0: 32 MiB
 
 	// Types are the media types that files may have: "image/png", "image/*". What
 	// counts is the type that the first 512 bytes of the content show
@@ -99,7 +99,7 @@ const formKey = "upload.form"
 // returns it to them. Afterwards the files are removed, whatever happened; what is
 // to stay, they save.
 //
-// Errors are *nextrush.HTTPErrors: 415 for a body that is no such form, 413 for
+// Errors are *nextrush.HTTPErrors: 415 for a body that is not such a form, 413 for
 // too much of anything, also of the header of a part, 8 KiB, 422 for a file of a
 // type that is not taken, and 400 for a body that is malformed or ends too soon.
 // A nextrush.FieldError says which part is to blame.

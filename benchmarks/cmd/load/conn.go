@@ -119,7 +119,7 @@ func (p *peer) next() (frame, error) {
 	}
 }
 
-// take removes the whole frames from the buffer and counts them, but for pings,
+// take removes the whole frames from the buffer and counts them, except pings,
 // which it answers.
 func (p *peer) take(m message) (int, error) {
 	count, used := 0, 0

@@ -22,7 +22,7 @@ import (
 // Prefix is what the keys of sessions begin with.
 const Prefix = "scs:session:"
 
-// Store is an scs.Store for session.Options.Store. While Redis can not be reached,
+// Store is an scs.Store for session.Options.Store. While Redis cannot be reached,
 // requests that need their session are answered with an error, and none is lost.
 // It is safe from any goroutine.
 type Store struct {
