@@ -1,0 +1,193 @@
+package nextrush
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"mime/multipart"
+	"net/http"
+	"strings"
+	"sync/atomic"
+
+	"github.com/nextrush/nextrush/internal/query"
+)
+
+// Body reads the whole body, once; asked again it returns the same. A body over
+// Options.BodyLimit is an *HTTPError with status 413.
+func (c *Context) Body() ([]byte, error) {
+	m := c.extra()
+	if !m.bodyRead {
+		m.body, m.bodyErr = c.readBody()
+		m.bodyRead = true
+	}
+	return m.body, m.bodyErr
+}
+
+func (c *Context) bodyRead() bool { return c.more != nil && c.more.bodyRead }
+
+func (c *Context) readBody() ([]byte, error) {
+	if c.req.Body == nil || c.req.Body == http.NoBody {
+		return nil, nil
+	}
+	limit := c.more.limit
+	if limit < 0 {
+		limit = math.MaxInt64
+	}
+	return readUpTo(limit, c.req.Body, c.req.ContentLength)
+}
+
+// LimitBody sets how many bytes the request's body may have, more or fewer than
+// Options.BodyLimit, before any of it is read; negative: no limit. It returns an
+// *HTTPError with status 413 where the client has announced more. Once middleware
+// has put a decoder around the body, the limit is that of what it decodes, and
+// what comes in may still be no more than Options.BodyLimit.
+func (c *Context) LimitBody(limit int64) error {
+	if limit < 0 {
+		limit = math.MaxInt64
+	}
+	if c.req.ContentLength > limit {
+		return NewError(http.StatusRequestEntityTooLarge)
+	}
+	m := c.extra()
+	m.limit = limit
+	if body := c.req.Body; body != nil && body != http.NoBody {
+		if body == m.limited {
+			body = m.raw
+		}
+		m.raw, m.limited = body, http.MaxBytesReader(c.rw.ResponseWriter, body, limit)
+		c.req.Body = m.limited
+	}
+	return nil
+}
+
+// readUpTo reads to the end, at once where the size is known and modest. The
+// limit counts here too, for middleware may have put a decoder on the body.
+func readUpTo(limit int64, r io.Reader, size int64) ([]byte, error) {
+	if size > limit {
+		return nil, NewError(http.StatusRequestEntityTooLarge)
+	}
+	if size < 0 || size > 64<<10 {
+		size = 511
+	}
+	data := make([]byte, 0, size+1) // one more, for the read that finds the end
+	for {
+		n, err := r.Read(data[len(data):cap(data)])
+		data = data[:len(data)+n]
+		switch {
+		case int64(len(data)) > limit:
+			return nil, NewError(http.StatusRequestEntityTooLarge)
+		case err == io.EOF:
+			return data, nil
+		case err != nil:
+			return nil, bodyError(err)
+		case len(data) == cap(data):
+			data = append(data, 0)[:len(data)]
+		}
+	}
+}
+
+// bodyError is what a failure to read the body means for the client.
+func bodyError(err error) error {
+	he := AsHTTPError(err)
+	if he.Status == http.StatusInternalServerError {
+		return NewError(http.StatusBadRequest, "the body could not be read").WithCause(err)
+	}
+	return he
+}
+
+const multipartMemory = 1 << 20 // bytes of file parts kept in memory; the rest goes to files
+
+// FormFile returns the first uploaded file of that name. One that is missing is
+// an *HTTPError with status 400.
+func (c *Context) FormFile(name string) (*multipart.FileHeader, error) {
+	form, err := c.multipartForm()
+	if err != nil {
+		return nil, err
+	}
+	if files := form.File[name]; len(files) > 0 {
+		return files[0], nil
+	}
+	return nil, NewError(http.StatusBadRequest, "the file "+name+" is missing")
+}
+
+func (c *Context) multipartForm() (*multipart.Form, error) {
+	if c.req.MultipartForm == nil {
+		if !c.Is("multipart/form-data") {
+			return nil, NewError(http.StatusUnsupportedMediaType, "the Content-Type must be multipart/form-data")
+		}
+		if c.bodyRead() {
+			c.req.Body = io.NopCloser(bytes.NewReader(c.more.body))
+		}
+		_ = c.req.ParseForm() // the query, which ParseMultipartForm would refuse for a ";"
+		err := c.req.ParseMultipartForm(multipartMemory)
+		if err == nil && longHeader(c.req.MultipartForm) {
+			removeFiles(c.req)
+			c.req.MultipartForm = nil
+			err = multipart.ErrMessageTooLarge
+		}
+		if err != nil {
+			return nil, formError(err)
+		}
+		c.extra().form = c.req.MultipartForm
+	}
+	return c.req.MultipartForm, nil
+}
+
+// maxPartHeader is how many bytes the names and other headers of a part of a form may
+// have, as in plugin upload.
+const maxPartHeader = 8 << 10
+
+func longHeader(form *multipart.Form) bool {
+	for name := range form.Value {
+		if len(name) > maxPartHeader {
+			return true
+		}
+	}
+	for _, files := range form.File {
+		for _, file := range files {
+			size := 0
+			for name, values := range file.Header {
+				size += len(name) + len(strings.Join(values, ""))
+			}
+			if size > maxPartHeader {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// finish removes the files of forms. net/http does so for its own request only,
+// and handlers have another.
+func (c *Context) finish(running *atomic.Int64) {
+	running.Add(-1)
+	c.removeFiles()
+	removeFiles(c.req)
+}
+
+func (c *Context) removeFiles() {
+	if c.more != nil && c.more.form != nil {
+		c.more.form.RemoveAll()
+	}
+}
+
+func removeFiles(r *http.Request) {
+	if r.MultipartForm != nil {
+		r.MultipartForm.RemoveAll()
+	}
+}
+
+func formError(err error) error {
+	if errors.Is(err, query.ErrTooMany) {
+		return NewError(http.StatusRequestEntityTooLarge, fmt.Sprintf("the form has more than %d fields", query.MaxPairs)).WithCause(err)
+	}
+	if errors.Is(err, multipart.ErrMessageTooLarge) {
+		return NewError(http.StatusRequestEntityTooLarge, "the form has too many parts, or too long names").WithCause(err)
+	}
+	if he := AsHTTPError(err); he.Status < 500 {
+		return he
+	}
+	return NewError(http.StatusBadRequest, "the form is malformed").WithCause(err)
+}
