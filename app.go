@@ -35,37 +35,36 @@ type Options struct {
 	// X-Forwarded-For, -Proto and -Host are believed; empty: nobody's.
 	TrustedProxies []string
 	BodyLimit      int64 // bytes of a request body, then 413; 0: 4 MiB; negative: no limit
-	Debug          bool  // send causes and stacks of errors to the client, and warn of what nobody answers
+	Debug          bool  // send causes and stacks of errors to the client, and warn of requests that nobody answers
 
 	ErrorHandler func(c *Context, err error) // nil: DefaultErrorHandler, which answers what it does not, too
 	Logger       *slog.Logger                // nil: slog.Default()
 	Renderer     Renderer                    // for Context.Render; nil: it fails
 	Validator    Validator                   // nil: NewValidator()
 
-	// ValidationMessage words what is wrong with a field, in the language that the
-	// client reads, say; empty, or nil: the English of FieldError.Message. Its
-	// Context is nil for events of sockets. It is called from any goroutine.
+	// ValidationMessage says what is wrong with a field, in the language that the
+	// client reads, for example. If it is nil or returns "", the message is in English.
+	// Its Context is nil for events of sockets. It is called from any goroutine.
 	ValidationMessage func(c *Context, f validator.FieldError) string
 
 	H2C               bool          // HTTP/2 without TLS as well, with prior knowledge
 	ReadHeaderTimeout time.Duration // 0: 5 s; negative: none
 	// BodyTimeout is how long a client may keep a request waiting for its body, in
-	// all; each KiB gives a second back. Then 408. 0: 30 s; negative: no limit. The
-	// ReadTimeout of a http.Server of the program's own takes its place.
+	// all; each KiB gives a second back. Then 408. 0: 30 s; negative: no limit. An
+	// http.Server of your own that has a ReadTimeout keeps to that instead.
 	BodyTimeout time.Duration
 	// StallTimeout is how long a client may keep an answer waiting that it does not
 	// read, in all; each 128 bytes that it takes give a second back. Then the answer is
 	// cut off, and writing fails. Pauses between writes do not count, nor what a handler
-	// has hijacked or set a write deadline for. 0: 30 s; negative: no limit. The
-	// WriteTimeout of a http.Server of the program's own takes its place.
+	// has hijacked or set a write deadline for. 0: 30 s; negative: no limit. An
+	// http.Server of your own that has a WriteTimeout keeps to that instead.
 	StallTimeout    time.Duration
 	IdleTimeout     time.Duration // between requests of one connection; 0: 120 s; negative: none
 	MaxHeaderBytes  int           // 0: 64 KiB
 	ShutdownTimeout time.Duration // for Listen to end after a signal; 0: 15 s
 
-	// DisableTrailingSlashRedirect answers 404 where only the clean path, or the
-	// one with or without a slash at its end, has a route, instead of redirecting
-	// there with 308.
+	// DisableTrailingSlashRedirect turns off redirects with 308 to the clean path, or
+	// the path with or without a slash at its end, if only that has a route.
 	DisableTrailingSlashRedirect bool
 }
 

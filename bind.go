@@ -12,15 +12,15 @@ import (
 
 // Bind fills v, a pointer to a struct, each field from the one source that its
 // tag names, path, query, header, cookie, form, json or xml, and validates it.
-// Fields without such a tag are not touched, in nested structs neither. A field
-// whose source has no value of that name keeps its own.
+// Fields without such a tag are not touched, not in nested structs either. A field
+// whose source has no value of that name keeps its value.
 //
 // Errors are *HTTPErrors: 400 for what is malformed, 415 for a body in none of the
 // formats that v has tags for, 413 for one over Options.BodyLimit, 422 for invalid
-// fields, and where fields are to blame, a []FieldError tells which. An empty body
-// is no error, and a blank value counts as not sent, unless the field is a text. A
-// type that no request could fill panics: a struct without any tag, a field of a type
-// that takes no text, one with a tag of other frameworks instead of ours.
+// fields; if fields are to blame, their Details are a []FieldError. An empty body is not
+// an error, and a blank value counts as not sent, unless the field is a text. Bind panics
+// if v has no such tags, a param, params or uri tag (write path), or a tagged field that
+// cannot be set from text.
 func (c *Context) Bind(v any) error {
 	t := bind.Into(v)
 	t.MustHaveTags()

@@ -134,9 +134,9 @@ func StatusOf(err error) int {
 }
 
 // HandleError answers err now, instead of when all middleware has returned.
-// What was answered is not answered again, whoever returns it afterwards. A writer
-// of middleware that holds back what was written is told to forget it, by its
-// method Discard. DefaultErrorHandler answers what Options.ErrorHandler does not.
+// An error is answered once, even if it is returned again afterwards. A writer of
+// middleware that holds back what was written is told to forget it, by its method
+// Discard. DefaultErrorHandler answers what Options.ErrorHandler does not.
 //
 // Whoever answers it, an error is logged, a panic with its stack, where it came when
 // the response had begun, and where it is the server's: unless it was answered with
@@ -276,7 +276,7 @@ func (c *Context) problemHeader(he *HTTPError) {
 		}
 	}
 	if _, own := he.Header["Cache-Control"]; !own && h.Get("Cache-Control") != "" {
-		c.NoCache() // what was to be kept is not this answer, and without a word a 404 may be kept (RFC 9110 §15.1)
+		c.NoCache() // the header was for another answer, and without one a 404 may be stored (RFC 9110 §15.1)
 	}
 	c.code = int32(he.Status)
 	c.Vary("Accept")

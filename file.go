@@ -68,8 +68,8 @@ func (c *Context) Download(path string, name ...string) error {
 }
 
 // ServeContent answers with content as File does with a file. An ETag for it is set
-// before. What is refused, a range that is not satisfied or a precondition that
-// fails, is an *HTTPError with status 416 or 412 (RFC 9110 §13.1, §14.4).
+// before. A range that is not satisfied and a precondition that fails are
+// *HTTPErrors with status 416 and 412 (RFC 9110 §13.1, §14.4).
 func (c *Context) ServeContent(name string, modified time.Time, content io.ReadSeeker) error {
 	w := &contentWriter{ResponseWriter: c.w}
 	ServeContent(w, c.req, name, modified, content)
@@ -118,8 +118,8 @@ func (w *contentWriter) refusal() error {
 	return e
 }
 
-// giveTag has the first writer below w that gives tags give one to content: behind
-// http.ServeContent it would come too late for conditions and ranges.
+// giveTag lets the first writer below w that gives tags give one to content: after
+// http.ServeContent has begun it would be too late for conditions and ranges.
 func giveTag(w http.ResponseWriter, content io.ReadSeeker) {
 	for {
 		if tagger, ok := w.(interface{ Tag(content io.ReadSeeker) }); ok {

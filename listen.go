@@ -94,7 +94,7 @@ func (a *App) listen(addr string, config *tls.Config) error {
 	return errors.Join(err, served)
 }
 
-// listenError names the address to write where addr is none.
+// listenError names the address to write if addr is not one.
 func listenError(addr string, err error) error {
 	var wrong *net.AddrError
 	if !errors.As(err, &wrong) {
@@ -118,8 +118,8 @@ func (a *App) Serve(ln net.Listener) error {
 	return a.serve(context.Background(), ln, nil)
 }
 
-// ServeTLS is Serve for HTTPS, with HTTP/2. The config, of which it takes a copy,
-// is for this listener alone.
+// ServeTLS is Serve for HTTPS, with HTTP/2. It copies the config, which is for this
+// listener alone.
 func (a *App) ServeTLS(ln net.Listener, config *tls.Config) error {
 	if err := checkTLS(config); err != nil {
 		ln.Close()

@@ -9,12 +9,11 @@ import (
 	"github.com/nextrush/nextrush/internal/urlpath"
 )
 
-// Mount serves an app or a handler of net/http under a prefix. Of an *App the
-// routes, with its middleware, and the life cycle become part of this app, whose
-// options and error handler apply; its sockets stay its own, for its WSTo and
-// WSBroadcast. Another handler gets all requests under the prefix that no other
-// route takes, with the prefix removed from the path: those of every method, so
-// that a route before it which guards a part is for Any.
+// Mount serves an App or a handler of net/http under a prefix. Mounting an *App adds
+// its routes, middleware and life cycle to this one, under this one's options and error
+// handler; its sockets stay its own, for its WSTo and WSBroadcast. Another handler gets
+// the requests of every method under the prefix that no other route takes, with the
+// prefix removed from the path. A route that guards a part of it has to be for Any.
 func (g *routes) Mount(prefix string, h http.Handler) {
 	if h == nil {
 		panic("nextrush: Mount " + prefix + ": the handler is nil: give an App or an http.Handler")

@@ -27,18 +27,16 @@ func (c *Context) setPathValues() {
 	}
 }
 
-// WrapMiddleware makes a Handler of middleware for net/http. The request and the
-// writer that it passes on are those of the handlers that follow. An error of
-// theirs is answered before the middleware sees the end of the request, for it
-// has no other way to learn the status.
+// WrapMiddleware makes a Handler of middleware for net/http. The handlers after it get
+// the request and the writer that it passes on. Their error is answered before the
+// middleware sees the end of the request, which has no other way to learn the status.
 //
-// The handlers that follow have a Context of their own, so that those which the
-// middleware no longer waits for, as http.TimeoutHandler, cannot reach the response
-// and the values of those before. What was kept with Set before is there behind.
-// What is kept behind is there before, once the middleware has returned, if the
-// handlers had returned by then, and never otherwise.
+// The handlers after it have a Context of their own. If the middleware no longer waits
+// for them, as http.TimeoutHandler does, they cannot reach the response and the values
+// of the handlers before. They have the values that were Set before; those that they
+// Set are there for the handlers before if they return before the middleware does.
 //
-// A panic of theirs passes through the middleware and reaches those before as a
+// A panic of theirs passes through the middleware and reaches the handlers before as a
 // *PanicError with the stack of where it began; one that gets no further is logged.
 func WrapMiddleware(mw func(http.Handler) http.Handler) Handler {
 	return func(c *Context) (err error) {
@@ -142,7 +140,7 @@ func (b *behind) leave(c *Context, v any) error {
 	switch {
 	case v == nil:
 	case v == http.ErrAbortHandler && last.aborted && last.err != nil:
-		c.failed, c.logged = false, true // it was cut off behind; here the answer may not have begun
+		c.failed, c.logged = false, true // it was cut off there; here the answer may not have begun
 	default:
 		panic(v)
 	}

@@ -68,9 +68,9 @@ func Handle[In, Out any](f func(c *Context, in In) (Out, error)) Handler {
 
 var nothing = reflect.TypeFor[struct{}]()
 
-// Describe says what the routes behind it do, in a group or in front of a route's
-// handler. Of several on the way to a route, the last one that sets a field counts;
-// Tags and Errors add up. Status is also the status of the answer, unless the
+// Describe is middleware that says what routes do: those of a group, or one if it stands
+// before a route's handler. Of several on the way to a route, the last one that sets a
+// field counts; Tags and Errors add up. Status is also the status of the answer, unless the
 // handler chooses another.
 func Describe(op Operation) Handler {
 	return described(op, func(c *Context) error {

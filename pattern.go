@@ -91,8 +91,8 @@ func parseSegment(path, text string) (s segment, name string) {
 	return segment{catchAllSegment, ""}, name
 }
 
-// notInName says what a name may not hold: Express's "?", "+" and "(…)" and text
-// behind a parameter would be taken for parts of it.
+// notInName reports what a name may not hold: Express's "?", "+" and "(…)", and text
+// after a parameter, would be taken for parts of it.
 func notInName(r rune) bool {
 	return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '_' && r != '-'
 }

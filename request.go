@@ -109,7 +109,7 @@ func (c *Context) Scheme() string {
 func (c *Context) Secure() bool { return c.Scheme() == "https" }
 
 // IP is the client's address without port: the peer's, or, where that is a
-// trusted proxy, the last one in X-Forwarded-For that is none.
+// trusted proxy, the last one in X-Forwarded-For that is not.
 func (c *Context) IP() string { return c.app.proxies.Client(c.req) }
 
 // Path is the path of the request, decoded.

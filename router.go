@@ -14,8 +14,7 @@ var anyMethods = []string{
 	http.MethodDelete, http.MethodConnect, http.MethodOptions, http.MethodTrace,
 }
 
-// routes registers routes under a prefix, behind middleware. App and Group are
-// made of it.
+// routes registers routes under a prefix, after middleware. App and Group embed it.
 type routes struct {
 	app      *App
 	parent   *routes
@@ -26,17 +25,16 @@ type routes struct {
 // Group is a set of routes with a common prefix and middleware.
 type Group struct{ routes }
 
-// Use adds middleware. On an App it runs for every request, with or without a
-// route, on one that is mounted for those on the paths of its routes; on a Group, for
-// the group's routes. Whether a route was registered
-// before or after makes no difference.
+// Use adds middleware. On an App it runs for every request, with or without a route;
+// on a mounted App, for requests on the paths of its routes; on a Group, for the group's
+// routes. It makes no difference whether a route was registered before or after.
 func (g *routes) Use(middleware ...Handler) {
 	mustHandlers("Use", middleware)
 	g.handlers = append(g.handlers, middleware...)
 	g.app.changed()
 }
 
-// Group makes a group of routes under a prefix, behind the handlers.
+// Group makes a group of routes under a prefix; the handlers run before theirs.
 func (g *routes) Group(prefix string, handlers ...Handler) *Group {
 	mustHandlers("Group "+prefix, handlers)
 	if prefix != "" && prefix[0] != '/' {
@@ -46,8 +44,7 @@ func (g *routes) Group(prefix string, handlers ...Handler) *Group {
 	return &Group{routes{app: g.app, parent: g, prefix: g.prefix + prefix, handlers: slices.Clone(handlers)}}
 }
 
-// With makes a group without a prefix: what is registered on it runs behind the
-// handlers.
+// With makes a group without a prefix; the handlers run before those of its routes.
 func (g *routes) With(handlers ...Handler) *Group { return g.Group("", handlers...) }
 
 // Get registers a route for GET, and for HEAD where no other takes that.
@@ -95,8 +92,8 @@ func (g *routes) Trace(path string, handlers ...Handler) *Route {
 	return g.Handle(http.MethodTrace, path, handlers...)
 }
 
-// Any registers a route for all methods of RFC 9110 and PATCH. A route that is
-// registered for one of them on the same path goes before it.
+// Any registers a route for all methods of RFC 9110 and PATCH. A route for one of them
+// on the same path takes precedence.
 func (g *routes) Any(path string, handlers ...Handler) *Route {
 	return g.add("", path, handlers)
 }

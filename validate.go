@@ -30,8 +30,8 @@ type FieldError struct {
 // JSON has without it.
 const embeddedName = "~"
 
-// NewValidator makes a validator that calls fields by the names that clients
-// know, for rules of your own to be registered with.
+// NewValidator returns a validator that reports field names as in the request. Register
+// your own rules on it.
 func NewValidator() *validator.Validate {
 	v := validator.New(validator.WithRequiredStructEnabled())
 	v.RegisterTagNameFunc(fieldName)

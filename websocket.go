@@ -146,8 +146,8 @@ func (a *App) WebSocketConnections() []*websocket.Socket {
 	return a.mustSockets("WebSocketConnections").Sockets()
 }
 
-// WebSockets returns the server behind the app's sockets: rooms, a socket by its
-// id. It is safe from any goroutine.
+// WebSockets returns the server of the app's sockets, which has the rooms, and each
+// socket by its id. It is safe from any goroutine.
 func (a *App) WebSockets() *websocket.Server { return a.mustSockets("WebSockets") }
 
 func (a *App) mustSockets(what string) *websocket.Server {

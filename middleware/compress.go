@@ -28,7 +28,7 @@ type CompressOptions struct {
 // Compress compresses responses with zstd or gzip, as the client prefers
 // (RFC 9110 §12.5.3). It leaves alone what is small, of another type, encoded
 // already, partial, without a body, or marked no-transform, and makes a strong
-// ETag a weak one. What is flushed is compressed as a stream.
+// ETag a weak one. Flushing sends what has been compressed so far.
 //
 // An answer that holds a secret beside what the client sent gives it away by its
 // length (BREACH, CVE-2013-3587): use Skip for such routes. It panics on a
@@ -100,7 +100,7 @@ type compressWriter struct {
 	http.ResponseWriter
 	options  *CompressOptions
 	encoding string
-	head     bool // of a HEAD, of which the handler may leave out the content
+	head     bool // of a HEAD, whose content the handler may leave out
 	state    int
 	status   int
 	held     []byte

@@ -24,13 +24,13 @@ type ETagOptions struct {
 // ETag gives each answer to GET and HEAD with status 200 a strong entity tag, a
 // hash of its body, unless the handler has set one, and answers conditional and
 // range requests by it, such as 304 to If-None-Match (RFC 9110 §13, §14). The
-// body is held back for that. What is flushed, a stream of events, what is not to
-// be stored, and what is larger than Limit goes through as it comes. A file, or other
+// body is held back for that. A body that is flushed, larger than Limit, a stream of
+// events or not to be stored goes through as it comes. A file, or other
 // content of nextrush.ServeContent, gets its tag first and is not held back; handlers
 // that call http.ServeContent answer dates and ranges without knowing of the tag.
 //
-// Work is saved for the network and the client alone: the handler runs each time.
-// Compression belongs before ETag and has to change the tag, or behind it.
+// It saves work for the network and the client only: the handler runs each time.
+// Compress belongs before ETag; it makes the tag a weak one.
 func ETag(opts ...ETagOptions) nextrush.Handler {
 	o := opt.First(opts)
 	if o.Limit < 0 {

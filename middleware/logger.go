@@ -23,7 +23,7 @@ type LoggerOptions struct {
 // 101. slog escapes what clients put into paths.
 //
 // For that it has errors answered (see [nextrush.Context.HandleError]), so that
-// middleware which changes them, as Timeout, belongs behind it.
+// middleware which changes them, as Timeout, belongs after it.
 func Logger(opts ...LoggerOptions) nextrush.Handler {
 	o := opt.First(opts)
 	return func(c *nextrush.Context) error {

@@ -130,7 +130,7 @@ func retryLater(status int, d time.Duration) *nextrush.HTTPError {
 	return nextrush.NewError(status).WithHeader("Retry-After", seconds(d))
 }
 
-// seconds rounds up, so that who waits that long is not early.
+// seconds rounds up, so that a client which waits that long is not early.
 func seconds(d time.Duration) string {
 	return strconv.FormatInt(int64(math.Ceil(d.Seconds())), 10)
 }
@@ -179,7 +179,7 @@ func (m *memoryStore) bucket(key string, now time.Time) *memoryBucket {
 	return added
 }
 
-// take takes a token out of a bucket, of which it is known when it is full: the
+// take takes a token out of a bucket, given the time at which that will be full: the
 // generic cell rate algorithm (ITU-T I.371), the token bucket without a timer.
 func (b TokenBucket) take(full *time.Time, now time.Time) RateLimitState {
 	missing := max(0, full.Sub(now))

@@ -7,7 +7,7 @@ import (
 	"github.com/nextrush/nextrush"
 )
 
-// Recover makes a panic of the handlers behind it an error, which the
+// Recover makes a panic of the handlers after it an error, which the
 // middleware before it sees as any other. The App does the same for panics
 // that get that far. http.ErrAbortHandler passes through.
 func Recover() nextrush.Handler {

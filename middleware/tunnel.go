@@ -171,7 +171,7 @@ type frameReader struct {
 	header [14]byte
 	have   int    // bytes of the header that comes
 	rest   uint64 // bytes of the payload that are to come
-	closed bool   // the last frame was a close frame, behind which there is none
+	closed bool   // the last frame was a close frame, after which there is none
 }
 
 // between reports whether a frame may begin.

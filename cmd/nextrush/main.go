@@ -60,7 +60,7 @@ func run(ctx context.Context, args []string, t terminal) error {
 	return command(ctx, args[1:], t)
 }
 
-// parse reads the flags and the one argument behind them.
+// parse reads the flags and the one argument after them.
 func parse(flags *flag.FlagSet, args []string, t terminal, what string) (string, error) {
 	flags.SetOutput(t.err)
 	if err := flags.Parse(args); err != nil {

@@ -171,7 +171,7 @@ func ask(ctx context.Context, s *websocket.Socket, text string, t terminal) erro
 	return nil
 }
 
-// eventOf reads an event's name and the JSON values behind it.
+// eventOf reads an event's name and the JSON values after it.
 func eventOf(text string) (event string, values []any, err error) {
 	event, rest, _ := strings.Cut(text, " ")
 	if event == "" {

@@ -26,7 +26,7 @@ const (
 	XML
 )
 
-// Body has the sources of which a request has one: the format of its body.
+// Body is the set of sources that are formats of a body; a request has one at most.
 const Body = JSON | Form | XML
 
 // Tag is the struct tag of a source.

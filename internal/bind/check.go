@@ -8,8 +8,8 @@ import (
 	"github.com/nextrush/nextrush/internal/fields"
 )
 
-// What no request could fill is found before one comes: when Handle makes the
-// handler, or at the first Bind of the type.
+// Fields that no request could fill are found before one comes: when Handle makes
+// the handler, or at the first Bind of the type.
 
 // isList reports whether each value of a source goes to an item of its own.
 func isList(t reflect.Type) bool {

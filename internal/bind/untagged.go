@@ -80,7 +80,7 @@ func decodesItself(t reflect.Type) bool {
 	return p.Implements(jsonType) || p.Implements(xmlType) || p.Implements(textType)
 }
 
-// codesItself reports types of which only themselves know what they hold.
+// codesItself reports types with methods that decide what JSON they have.
 func codesItself(t reflect.Type) bool {
 	p := reflect.PointerTo(t)
 	return decodesItself(t) || p.Implements(reflect.TypeFor[json.Marshaler]()) || p.Implements(reflect.TypeFor[encoding.TextMarshaler]())
@@ -100,7 +100,7 @@ func heldOut(f reflect.StructField, tag string) bool {
 	return f.IsExported() && !tagged && !promoted
 }
 
-// walkUntagged visits the fields to hold out; deep also those behind pointers, in
+// walkUntagged visits the fields to hold out; deep: also those that pointers lead to, in
 // slices and in maps.
 func walkUntagged(v reflect.Value, tag string, deep bool, depth int, visit func(reflect.Value)) {
 	if depth > maxHoldOutDepth || !hasUntagged(v.Type(), tag) {

@@ -20,8 +20,8 @@ type Conns struct {
 	drained chan struct{} // closed when none is open; nil before Shutdown, which takes no more
 }
 
-// Add takes a connection of which early has been read already. What it returns reads
-// that first, and has to be closed. The context ends when the connection should. After
+// Add takes a connection from which early has been read already. The conn that it
+// returns reads that first; the caller closes it. The context ends when the connection should. After
 // Shutdown has begun, conn is nil.
 func (h *Conns) Add(raw net.Conn, early []byte) (conn net.Conn, closing context.Context) {
 	h.mu.Lock()

@@ -23,7 +23,7 @@ type Rule struct {
 	Checks []Check
 }
 
-// Check is a rule by its name, with what is behind the "=".
+// Check is a rule by its name, with what follows the "=".
 type Check struct{ Name, Param string }
 
 var unescape = strings.NewReplacer("0x2C", ",", "0x7C", "|")
@@ -44,7 +44,7 @@ func parse(parts []string) (t Tag) {
 		if text != "dive" {
 			r := rule(text)
 			t.Rules = append(t.Rules, r)
-			if r.structural() { // what is behind does not count
+			if r.structural() { // what follows does not count
 				return t
 			}
 			continue
@@ -62,7 +62,7 @@ func parse(parts []string) (t Tag) {
 	return t
 }
 
-// parseKeys reads up to "endkeys" and returns what is behind.
+// parseKeys reads up to "endkeys" and returns what follows.
 func parseKeys(parts []string) (keys Tag, rest []string) {
 	for i, text := range parts {
 		if text == "endkeys" {

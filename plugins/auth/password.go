@@ -122,7 +122,7 @@ func (p *Passwords) verifyBcrypt(hash, password string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("auth: %w", err)
 	}
-	// Up to a NUL, too, what is repeated behind it makes no difference.
+	// Up to a NUL, too, what is repeated after it makes no difference.
 	if len(password) > maxBcrypt || strings.ContainsRune(password, 0) {
 		return "", nil
 	}

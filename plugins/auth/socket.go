@@ -168,6 +168,6 @@ func tokenIn(m websocket.Message) string {
 	var first struct {
 		Token string `json:"token"`
 	}
-	json.Unmarshal(m.Bytes(), &first) // what is none has no token
+	json.Unmarshal(m.Bytes(), &first) // other messages have no token
 	return first.Token
 }

@@ -106,7 +106,7 @@ func (p *Plugin) principal(ctx context.Context, claims jwt.MapClaims) (*Principa
 	return user, nil
 }
 
-// stringsOf takes a claim for a list of strings; what is none is left out.
+// stringsOf takes a claim for a list of strings; other values are left out.
 func stringsOf(claim any) (list []string) {
 	values, _ := claim.([]any)
 	for _, v := range values {

@@ -70,7 +70,7 @@ func New(opts ...Options) *Bus {
 	return b
 }
 
-// Of returns the bus that is registered on an App. It panics where there is none.
+// Of returns the bus that is registered on an App. It panics if there is none.
 func Of(app *nextrush.App) *Bus {
 	b, ok := app.Plugin(pluginName).(*Bus)
 	if !ok {

@@ -32,7 +32,7 @@ type Options struct {
 	DisablePage bool               // serve the document alone
 	Guard       []nextrush.Handler // run before both; nil: anybody may read
 
-	// TypedOnly leaves out routes of which no handler says what it does.
+	// TypedOnly leaves out routes whose handlers do not say what they do.
 	TypedOnly bool
 }
 

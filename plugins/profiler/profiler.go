@@ -1,4 +1,4 @@
-// Package profiler serves net/http/pprof behind a handler that decides who may
+// Package profiler serves net/http/pprof, after a handler that decides who may
 // see it.
 //
 //	app.Register(profiler.New(profiler.Options{Auth: auth.RequireRole("admin")}))
