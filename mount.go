@@ -2,9 +2,7 @@ package nextrush
 
 import (
 	"net/http"
-	"path"
 	"slices"
-	"strings"
 
 	"github.com/nextrush/nextrush/internal/urlpath"
 )
@@ -71,7 +69,7 @@ const mountParam = "mounted"
 func stripped(h http.Handler) Handler {
 	return func(c *Context) error {
 		sent := urlpath.Of(c.req.URL)
-		if clean := cleaned(sent); clean != sent {
+		if clean := sent.Clean(); clean != sent {
 			return c.redirectToPath(clean)
 		}
 		r := new(http.Request)
@@ -79,46 +77,12 @@ func stripped(h http.Handler) Handler {
 		u := *c.req.URL
 		u.Path = "/" + c.Param(mountParam)
 		if u.RawPath != "" {
-			u.RawPath = afterSegments(c.req.URL.EscapedPath(), len(c.matched().segments)-1)
+			u.RawPath = urlpath.After(c.req.URL.EscapedPath(), len(c.matched().segments)-1)
 		}
 		r.URL = &u
 		h.ServeHTTP(c.w, r)
 		return nil
 	}
-}
-
-// afterSegments is the path without its first n segments.
-func afterSegments(path string, n int) string {
-	parts := strings.SplitN(path, "/", n+2)
-	if len(parts) < n+2 {
-		return "/"
-	}
-	return "/" + parts[n+1]
-}
-
-// cleaned is the path as a file server cleans it: of its own slashes first, and then,
-// if that changes nothing, of those that were encoded.
-func cleaned(p urlpath.Path) urlpath.Path {
-	if text := cleanPath(p.Text); text != p.Text {
-		return urlpath.Path{Text: text, Held: p.Held}
-	}
-	if decoded := p.Decoded(); cleanPath(decoded) != decoded {
-		return urlpath.Path{Text: cleanPath(decoded)}
-	}
-	return p
-}
-
-// cleanPath is path.Clean that leaves a slash at the end. What begins with a slash
-// begins with exactly one then.
-func cleanPath(p string) string {
-	if p == "" || p[0] != '/' {
-		return p
-	}
-	clean := path.Clean(p)
-	if clean != "/" && strings.HasSuffix(p, "/") {
-		clean += "/"
-	}
-	return clean
 }
 
 // redirectToPath is for paths that begin with exactly one slash.

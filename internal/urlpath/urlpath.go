@@ -4,6 +4,7 @@ package urlpath
 
 import (
 	"net/url"
+	"path"
 	"slices"
 	"strings"
 )
@@ -49,6 +50,40 @@ func (p Path) Decoded() string {
 		return p.Text
 	}
 	return Decode(p.Text)
+}
+
+// Clean is the path as a file server cleans it: of its own slashes first, and then, if
+// that changes nothing, of those that were encoded.
+func (p Path) Clean() Path {
+	if text := clean(p.Text); text != p.Text {
+		return Path{Text: text, Held: p.Held}
+	}
+	if decoded := p.Decoded(); clean(decoded) != decoded {
+		return Path{Text: clean(decoded)}
+	}
+	return p
+}
+
+// clean is path.Clean that leaves a slash at the end. A path that begins with a slash
+// begins with exactly one then.
+func clean(p string) string {
+	if p == "" || p[0] != '/' {
+		return p
+	}
+	clean := path.Clean(p)
+	if clean != "/" && strings.HasSuffix(p, "/") {
+		clean += "/"
+	}
+	return clean
+}
+
+// After is an encoded path without its first n segments.
+func After(path string, n int) string {
+	parts := strings.SplitN(path, "/", n+2)
+	if len(parts) < n+2 {
+		return "/"
+	}
+	return "/" + parts[n+1]
 }
 
 // TrimSlashes removes the slashes at the start of a text such as p's, and those that
