@@ -44,13 +44,25 @@ func commit() string {
 
 // versions names what is measured, as go.mod and package.json do.
 func versions() string {
-	list := exec.Command("go", "list", "-m", "-f", "{{if not (or .Indirect .Main .Replace)}}{{.Path}} {{.Version}}{{end}}", "all")
-	list.Env = append(os.Environ(), "GOWORK=off") // this module's, not the workspace's
-	text, err := list.Output()
+	text, err := exec.Command("go", "mod", "edit", "-json").Output()
 	if err != nil {
 		return "Versions unknown"
 	}
-	all := strings.Split(strings.TrimSpace(string(text)), "\n")
+	var mod struct {
+		Require []struct {
+			Path, Version string
+			Indirect      bool
+		}
+	}
+	if err := json.Unmarshal(text, &mod); err != nil {
+		return "Versions unknown"
+	}
+	var all []string
+	for _, r := range mod.Require {
+		if !r.Indirect && r.Path != "github.com/nextrush/nextrush" {
+			all = append(all, r.Path+" "+r.Version)
+		}
+	}
 	var js struct{ Dependencies map[string]string }
 	if b, err := os.ReadFile("js/package.json"); err == nil && json.Unmarshal(b, &js) == nil {
 		for _, name := range slices.Sorted(maps.Keys(js.Dependencies)) {

@@ -79,3 +79,11 @@ func TestTablesHaveAsManyCellsAsColumns(t *testing.T) {
 		}
 	}
 }
+
+func TestVersionsAreThoseOfThePeers(t *testing.T) {
+	t.Chdir("../..")
+	all := versions()
+	if !strings.Contains(all, "github.com/gin-gonic/gin v1.") || strings.Contains(all, "nextrush") || strings.Contains(all, "sonic") {
+		t.Error(all)
+	}
+}
