@@ -5,7 +5,7 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 MODULES = . $(patsubst %/,%,$(dir $(wildcard */go.mod */*/go.mod */*/*/go.mod)))
 TARGETS = darwin/arm64 windows/amd64 linux/arm64 linux/386
 
-.PHONY: test lint unit redis cross e2e fuzz
+.PHONY: test lint unit redis cross e2e fuzz tidy
 
 test: lint unit cross e2e
 
@@ -42,3 +42,7 @@ fuzz:
 			echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$p || exit 1; \
 		done; \
 	done
+
+# go mod tidy in all modules; alone it would look for the other modules in the network.
+tidy:
+	$(GO) run ./scripts/release -tidy

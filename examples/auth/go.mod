@@ -21,8 +21,3 @@ require (
 	golang.org/x/sys v0.49.0 // indirect
 	golang.org/x/text v0.43.0 // indirect
 )
-
-replace (
-	github.com/nextrush/nextrush => ../..
-	github.com/nextrush/nextrush/plugins/auth => ../../plugins/auth
-)

@@ -1,11 +1,11 @@
 module github.com/nextrush/nextrush/plugins/session/redis
 
-go 1.26
+go 1.26.0
 
 require (
 	github.com/alexedwards/scs/goredisstore v0.0.0-20250212122300-421ef1d8611c
 	github.com/nextrush/nextrush v0.0.0
-	github.com/nextrush/nextrush/plugins/session v0.0.0-00010101000000-000000000000
+	github.com/nextrush/nextrush/plugins/session v0.0.0
 	github.com/redis/go-redis/v9 v9.23.0
 )
 
@@ -23,9 +23,4 @@ require (
 	golang.org/x/crypto v0.58.0 // indirect
 	golang.org/x/sys v0.49.0 // indirect
 	golang.org/x/text v0.43.0 // indirect
-)
-
-replace (
-	github.com/nextrush/nextrush => ../../..
-	github.com/nextrush/nextrush/plugins/session => ..
 )
