@@ -18,6 +18,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nextrush/nextrush/internal/cookie"
 	"github.com/nextrush/nextrush/internal/header"
 )
 
@@ -237,14 +238,7 @@ func (c *Context) SetCookie(cookie *http.Cookie) *Context {
 
 // ClearCookie has the client forget a cookie of the whole site.
 func (c *Context) ClearCookie(name string) *Context {
-	return c.SetCookie(&http.Cookie{Name: name, MaxAge: -1, Expires: time.Unix(1, 0), Secure: mustBeSecure(name)})
-}
-
-// mustBeSecure reports names that browsers take with Secure alone (RFC 6265bis
-// §4.1.3).
-func mustBeSecure(name string) bool {
-	name = strings.ToLower(name)
-	return strings.HasPrefix(name, "__host-") || strings.HasPrefix(name, "__secure-")
+	return c.SetCookie(&http.Cookie{Name: name, MaxAge: -1, Expires: time.Unix(1, 0), Secure: cookie.MustBeSecure(name)})
 }
 
 // Render answers with a template, through Options.Renderer.

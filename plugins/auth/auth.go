@@ -12,6 +12,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/internal/cookie"
 	"github.com/nextrush/nextrush/internal/origin"
 )
 
@@ -107,6 +108,11 @@ func (p *Plugin) prepare() error {
 	var err error
 	if p.trusted, err = origin.ParseList(p.opts.TrustedOrigins); err != nil {
 		return fmt.Errorf("TrustedOrigins: %w", err)
+	}
+	if name := p.opts.Cookie; name != "" {
+		if err := cookie.Check(&http.Cookie{Name: name, Path: "/"}); err != nil {
+			return fmt.Errorf("the Cookie: %w", err)
+		}
 	}
 	if strings.ContainsAny(p.opts.Realm, "\"\\\r\n") {
 		return errors.New("the Realm must have no quotes, backslashes or line breaks")

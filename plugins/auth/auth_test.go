@@ -182,6 +182,7 @@ func TestMistakesAtSetUp(t *testing.T) {
 		{"JWKS without issuer", with(func(o *auth.Options) { o.JWKS = "https://id.example/keys" }), "needs Issuer"},
 		{"JWKS without audience", with(func(o *auth.Options) { o.JWKS, o.Issuer = "https://id.example/keys", "x" }), "needs Audience"},
 		{"JWKS without TLS", with(func(o *auth.Options) { o.JWKS, o.Issuer, o.Audience = "http://id.example/keys", "x", "y" }), "https only"},
+		{"a cookie with a space", with(func(o *auth.Options) { o.Cookie = "my token" }), "the Cookie"},
 		{"quotes in the realm", with(func(o *auth.Options) { o.Realm = `a"b` }), "Realm"},
 		{"an origin with a path", with(func(o *auth.Options) { o.TrustedOrigins = []string{"https://a.example/x"} }), "TrustedOrigins"},
 	} {

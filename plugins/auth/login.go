@@ -3,9 +3,9 @@ package auth
 import (
 	"errors"
 	"net/http"
-	"strings"
 
 	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/internal/cookie"
 )
 
 // Login issues a token for user and has the client keep it in the cookie
@@ -33,7 +33,7 @@ func (p *Plugin) cookie(c *nextrush.Context, token string, maxAge int) *http.Coo
 	name := p.opts.Cookie
 	return &http.Cookie{
 		Name: name, Value: token, Path: "/", MaxAge: maxAge, HttpOnly: true, SameSite: http.SameSiteLaxMode,
-		Secure: c.Secure() || strings.HasPrefix(name, "__Host-") || strings.HasPrefix(name, "__Secure-"),
+		Secure: c.Secure() || cookie.MustBeSecure(name),
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/alexedwards/scs/v2"
 
 	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/internal/cookie"
 )
 
 // serve loads the session, and saves it when the answer begins or, where there is
@@ -148,8 +149,9 @@ func (w *saver) hasPut(name string) bool {
 // this one.
 func (p *Plugin) setCookie(c *nextrush.Context, value string, maxAge int) {
 	o := p.manager.Cookie
+	secure := c.Secure() || cookie.MustBeSecure(o.Name)
 	if o.Domain != "" && len(c.Cookies(o.Name)) > 0 {
-		c.SetCookie(&http.Cookie{Name: o.Name, Path: o.Path, MaxAge: -1, Secure: c.Secure(), HttpOnly: true})
+		c.SetCookie(&http.Cookie{Name: o.Name, Path: o.Path, MaxAge: -1, Secure: secure, HttpOnly: true})
 	}
 	c.SetCookie(&http.Cookie{
 		Name:     o.Name,
@@ -157,7 +159,7 @@ func (p *Plugin) setCookie(c *nextrush.Context, value string, maxAge int) {
 		Path:     o.Path,
 		Domain:   o.Domain,
 		MaxAge:   maxAge,
-		Secure:   c.Secure(),
+		Secure:   secure,
 		HttpOnly: true,
 		SameSite: o.SameSite,
 	})

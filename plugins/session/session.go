@@ -30,12 +30,14 @@ package session
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
 
 	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/internal/cookie"
 )
 
 // Options configures a Plugin. The zero value is complete.
@@ -91,6 +93,13 @@ func (p *Plugin) Name() string { return "session" }
 func (p *Plugin) Install(app *nextrush.App) error {
 	if p.err != nil {
 		return p.err
+	}
+	if p.manager.Lifetime < 0 {
+		return errors.New("session: Options.Lifetime is negative: leave it out for 24 hours")
+	}
+	o := p.manager.Cookie
+	if err := cookie.Check(&http.Cookie{Name: o.Name, Path: o.Path, Domain: o.Domain}); err != nil {
+		return fmt.Errorf("session: %w", err)
 	}
 	app.Use(p.serve)
 	return nil
