@@ -16,7 +16,9 @@ package upload
 
 import (
 	"net/url"
+	"os"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/nextrush/nextrush"
@@ -33,7 +35,8 @@ type Options struct {
 
 	// Types are the media types that files may have: "image/png", "image/*". What
 	// counts is the type that the first 512 bytes of the content show
-	// (net/http.DetectContentType), not what the client says. Empty: all.
+	// (net/http.DetectContentType), not what the client says. Empty: all. What no content
+	// shows, such as image/svg+xml, panics.
 	Types []string
 
 	Memory int64  // bytes up to which Handler keeps a file in memory, not on disk; 0: 64 KiB
@@ -47,12 +50,29 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.MaxFields, 100)
 	setDefault(&o.MaxTotal, 32<<20)
 	setDefault(&o.Memory, 64<<10)
-	for _, t := range o.Types {
+	o.Types = slices.Clone(o.Types)
+	for i, t := range o.Types {
+		t = strings.ToLower(t)
 		if _, err := path.Match(t, ""); err != nil || !strings.Contains(t, "/") {
 			panic("upload: Types: " + t + " is no media type: write it as image/png or image/*")
 		}
+		if !slices.ContainsFunc(shown, func(have string) bool { ok, _ := path.Match(t, have); return ok }) {
+			panic("upload: Types: no content shows " + t + ": give a type of net/http.DetectContentType, and look into the file in the handler")
+		}
+		o.Types[i] = t
 	}
 	return o
+}
+
+// shown are the types that net/http.DetectContentType tells, from the content's start
+// (WHATWG MIME Sniffing §7): it knows of no SVG, JSON or CSV.
+var shown = []string{
+	"application/octet-stream", "application/ogg", "application/pdf", "application/postscript", "application/vnd.ms-fontobject",
+	"application/wasm", "application/x-gzip", "application/x-rar-compressed", "application/zip",
+	"audio/aiff", "audio/basic", "audio/midi", "audio/mpeg", "audio/wave",
+	"font/collection", "font/otf", "font/ttf", "font/woff", "font/woff2",
+	"image/bmp", "image/gif", "image/jpeg", "image/png", "image/webp", "image/x-icon",
+	"text/html", "text/plain", "text/xml", "video/avi", "video/mp4", "video/webm",
 }
 
 func setDefault[T int | int64](v *T, otherwise T) {
@@ -106,6 +126,9 @@ const formKey = "upload.form"
 // Handler panics on a mistake in the options.
 func Handler(opts ...Options) nextrush.Handler {
 	o := opt.First(opts).withDefaults()
+	if info, err := os.Stat(o.Dir); o.Dir != "" && (err != nil || !info.IsDir()) {
+		panic("upload: Dir: " + o.Dir + " is not a directory: make it first")
+	}
 	return func(c *nextrush.Context) error {
 		form := &Form{Values: make(url.Values)}
 		defer form.remove()
