@@ -107,10 +107,30 @@ func (p *Plugin) Install(app *nextrush.App) error {
 	if p.opts.CacheDir == "" && p.opts.Cache == nil {
 		return errors.New("no cache: set Options.CacheDir, or every restart asks for new certificates until the authority gives no more")
 	}
+	if u, err := url.Parse(p.opts.Directory); p.opts.Directory != "" && (err != nil || u.Host == "") {
+		return fmt.Errorf("Options.Directory: %q is no URL: write it as in https://acme.example/directory", p.opts.Directory)
+	}
+	if p.opts.Cache == nil {
+		if err := tryDir(p.opts.CacheDir); err != nil {
+			return fmt.Errorf("Options.CacheDir: %w", err)
+		}
+	}
 	if info, err := os.Stat(p.opts.CacheDir); err == nil && info.Mode().Perm()&0o077 != 0 && runtime.GOOS != "windows" {
 		p.log.Warn("autotls: others can look into the cache: chmod 700", "dir", p.opts.CacheDir, "mode", info.Mode().Perm())
 	}
 	return nil
+}
+
+// tryDir makes the directory, and a file in it, which it removes.
+func tryDir(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(dir, "try-")
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
 // TLSConfig is for App.ListenTLSConfig and App.ServeTLS: TLS 1.2 or later. A handshake

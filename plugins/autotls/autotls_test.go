@@ -205,6 +205,7 @@ func TestMistakesAtSetUp(t *testing.T) {
 		{"an address", autotls.Options{Domains: []string{"192.0.2.1"}, CacheDir: "x"}, "no domain"},
 		{"a port", autotls.Options{Domains: []string{"a.test:443"}, CacheDir: "x"}, "no domain"},
 		{"a URL", autotls.Options{Domains: []string{"https://a.test"}, CacheDir: "x"}, "no domain"},
+		{"a directory that is no URL", autotls.Options{Domains: []string{"a.test"}, CacheDir: t.TempDir(), Directory: "acme.test"}, "Options.Directory"},
 		{"one label", autotls.Options{Domains: []string{"localhost"}, CacheDir: "x"}, "no domain"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
