@@ -159,18 +159,18 @@ func (a *App) mustSockets(what string) *websocket.Server {
 
 // upgrade accepts the socket, runs the WSUse chain, and opens it.
 func (a *App) upgrade(c *Context, route *socketRoute) error {
-	s, err := a.sockets.Accept(c.w, route.request(c))
+	h, err := a.sockets.Accept(c.w, route.request(c))
 	if err != nil {
 		return err
 	}
-	if admitted, err := a.admit(s, c); !admitted {
+	if admitted, err := a.admit(h, c); !admitted {
 		if err != nil {
 			a.logRefusal(c, err)
 		}
 		return err
 	}
-	kept := c.detach(s.Context())
-	if err := s.Open(func(s *websocket.Socket) error { return closeError(route.handler(s, kept)) }); err != nil {
+	kept := c.detach(h.Socket().Context())
+	if err := h.Open(func(s *websocket.Socket) error { return closeError(route.handler(s, kept)) }); err != nil {
 		return c.openFailed(err)
 	}
 	return nil
@@ -188,12 +188,12 @@ func closeError(err error) error {
 	return &websocket.CloseError{Code: 4000 + websocket.StatusCode(he.Status), Reason: reason, Err: err}
 }
 
-// admit runs the WSUse chain, and refuses the socket where that does not come to
-// its end. What has answered by itself does so without an error.
-func (a *App) admit(s *websocket.Socket, c *Context) (admitted bool, err error) {
+// admit runs the WSUse chain, and refuses the socket if that does not come to its
+// end. What has answered by itself does so without an error.
+func (a *App) admit(h *websocket.Handshake, c *Context) (admitted bool, err error) {
 	defer func() { // also on the way up of a panic
 		if !admitted {
-			s.Refuse()
+			h.Refuse()
 		}
 	}()
 	reached := false
@@ -203,7 +203,7 @@ func (a *App) admit(s *websocket.Socket, c *Context) (admitted bool, err error) 
 			reached = true
 			return nil
 		}
-		return a.wsMiddleware[i](s, c, func() error { return run(i + 1) })
+		return a.wsMiddleware[i](h.Socket(), c, func() error { return run(i + 1) })
 	}
 	if err := run(0); err != nil {
 		return false, err

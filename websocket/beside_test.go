@@ -31,7 +31,7 @@ func (w pipeWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 }
 
 // acceptOnPipe accepts a greeting; what is sent to the peer is read and dropped.
-func acceptOnPipe(t *testing.T, srv *Server, hijack func()) (*Socket, error) {
+func acceptOnPipe(t *testing.T, srv *Server, hijack func()) (*Handshake, error) {
 	t.Helper()
 	r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(greeting())))
 	if err != nil {
@@ -50,13 +50,14 @@ func TestServerCloseBesideUpgrades(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 8 {
 			wg.Go(func() {
-				s, err := acceptOnPipe(t, srv, nil)
+				h, err := acceptOnPipe(t, srv, nil)
 				if err == nil {
-					err = s.Open(nil)
+					err = h.Open(nil)
 				}
 				if err != nil {
 					return
 				}
+				s := h.Socket()
 				<-s.Context().Done()
 				if state := s.State(); state != StateClosed {
 					t.Errorf("ended and %v", state)
@@ -83,13 +84,14 @@ func TestServerCloseBesideUpgrades(t *testing.T) {
 func TestRefuseBesideOpen(t *testing.T) {
 	srv := NewServer(Options{Logger: quiet})
 	entered, open, done := make(chan bool), make(chan bool), make(chan error)
-	s, err := acceptOnPipe(t, srv, func() { entered <- true; <-open })
+	h, err := acceptOnPipe(t, srv, func() { entered <- true; <-open })
 	if err != nil {
 		t.Fatal(err)
 	}
-	go func() { done <- s.Open(nil) }()
+	s := h.Socket()
+	go func() { done <- h.Open(nil) }()
 	<-entered
-	s.Refuse()
+	h.Refuse()
 	close(open)
 	if err := wait(t, done, "the end of Open"); !errors.Is(err, ErrServerClosed) {
 		t.Errorf("Open: %v", err)

@@ -18,24 +18,27 @@ type life struct {
 	cancel context.CancelCauseFunc
 }
 
-func (l *life) end(err error) {
-	if l != nil {
-		l.cancel(err)
-	}
-}
-
 func (c *socketContext) use() *life {
 	s := (*Socket)(c)
+	l, over := s.makeLife()
+	if over {
+		l.cancel(s.end())
+	}
+	return l
+}
+
+// makeLife makes the context if there is none, and reports whether it is new and the
+// socket has ended.
+func (s *Socket) makeLife() (l *life, over bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.life == nil {
-		ctx, cancel := context.WithCancelCause(context.WithoutCancel(s.base))
-		s.life = &life{ctx, cancel}
-		if s.state == StateClosed {
-			cancel(s.closing.err())
-		}
+	if l, ok := s.ctx.(*life); ok {
+		return l, false
 	}
-	return s.life
+	ctx, cancel := context.WithCancelCause(context.WithoutCancel(s.ctx))
+	l = &life{ctx, cancel}
+	s.ctx = l
+	return l, s.presence == left
 }
 
 func (c *socketContext) Deadline() (time.Time, bool) { return time.Time{}, false }

@@ -39,8 +39,8 @@ func (e Emitter) Volatile() Emitter {
 }
 
 // Send queues a message for every receiver, encoded as Socket.Send does. The
-// error is that of encoding; what happens to a single receiver is its own. An
-// Emitter that comes from no server has none.
+// error is that of encoding; what happens to a single receiver is its own. A
+// client's Emitter has no receivers.
 func (e Emitter) Send(v any) error {
 	p, err := Prepare(v)
 	if err != nil {
@@ -69,8 +69,8 @@ func (e Emitter) deliver(p *Prepared) {
 		if r == e.from || len(e.except) > 0 && slices.Contains(e.except, r.ID()) {
 			continue
 		}
-		if ok, _ := r.enqueue(p, e.volatile, true); ok {
-			flush = append(flush, (*looped)(r))
+		if r.conn.Broadcast(&p.frame, e.volatile) {
+			flush = append(flush, &r.conn)
 		}
 	}
 	if len(flush) > 0 {
@@ -79,20 +79,14 @@ func (e Emitter) deliver(p *Prepared) {
 }
 
 func (e Emitter) flush(list []loop.Flusher) {
-	if e.from != nil {
-		e.from.mu.Lock()
-		w := e.from.worker
-		e.from.mu.Unlock()
-		if w != nil && w.Hold((*looped)(e.from), list) {
-			return
-		}
-	}
-	if e.from == nil && e.srv.loop.Batching() {
+	switch {
+	case e.from != nil && e.from.conn.Hold(list):
+	case e.from == nil && e.srv.loop.Batching():
 		e.srv.loop.Flush(list...)
-		return
-	}
-	for _, s := range list {
-		s.Flush()
+	default:
+		for _, r := range list {
+			r.Flush()
+		}
 	}
 }
 
@@ -122,13 +116,13 @@ func (e Emitter) receivers() []*Socket {
 
 // To sends to everyone in a room but the socket itself.
 func (s *Socket) To(room string) Emitter {
-	return Emitter{srv: s.srv, from: s, rooms: []string{room}}
+	return Emitter{srv: s.eng.srv, from: s, rooms: []string{room}}
 }
 
-// Broadcast sends to everyone in the rooms, or to everyone where none is
+// Broadcast sends to everyone in the rooms, or to everyone if none is
 // given, but not to the socket itself.
 func (s *Socket) Broadcast(v any, rooms ...string) error {
-	return Emitter{srv: s.srv, from: s, rooms: rooms}.Send(v)
+	return Emitter{srv: s.eng.srv, from: s, rooms: rooms}.Send(v)
 }
 
 // To sends to everyone in a room.
@@ -136,7 +130,7 @@ func (srv *Server) To(room string) Emitter {
 	return Emitter{srv: srv, rooms: []string{room}}
 }
 
-// Broadcast sends to everyone in the rooms, or to everyone where none is given.
+// Broadcast sends to everyone in the rooms, or to everyone if none is given.
 func (srv *Server) Broadcast(v any, rooms ...string) error {
 	return Emitter{srv: srv, rooms: rooms}.Send(v)
 }

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/nextrush/nextrush/websocket/internal/wire"
 )
 
 const (
@@ -109,19 +111,42 @@ type reply struct {
 	err   error
 }
 
-func (s *Socket) eventsLocked() *events {
-	if s.events == nil {
-		s.events = &events{handlers: make(map[string][]handler), replies: make(map[string]chan reply)}
+// takeReplies empties the list of awaited replies and returns it. A nil e has none.
+func (e *events) takeReplies() map[string]chan reply {
+	if e == nil {
+		return nil
 	}
-	return s.events
+	replies := e.replies
+	e.replies = make(map[string]chan reply)
+	return replies
 }
 
-// On has f called for each event of that name. Events are text messages in the
-// form of Emit. On a socket with handlers an unknown event is answered with an
-// error reply, but for one that wants none where OnMessage can take it.
+func (s *Socket) eventsLocked() *events {
+	e := s.events.Load()
+	if e == nil {
+		e = &events{handlers: make(map[string][]handler), replies: make(map[string]chan reply)}
+		s.events.Store(e)
+	}
+	return e
+}
+
+// hasHandlers reports whether any event has a handler.
+func (s *Socket) hasHandlers() bool {
+	e := s.events.Load()
+	if e == nil {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(e.handlers) > 0
+}
+
+// On registers f to run with each event of that name. Events are text messages in
+// the form of Emit. Once a handler is set, unknown events get an error reply; those
+// that want no reply go to OnMessage if that is set.
 func (s *Socket) On(event string, f func(*Event)) { s.on(event, plainHandler(f), false) }
 
-// Once has f called for the next event of that name.
+// Once registers f to run with the next event of that name.
 func (s *Socket) Once(event string, f func(*Event)) { s.on(event, plainHandler(f), true) }
 
 func plainHandler(f func(*Event)) func(*Event) error {
@@ -132,26 +157,30 @@ func plainHandler(f func(*Event)) func(*Event) error {
 }
 
 func (s *Socket) on(event string, f func(*Event) error, once bool) {
+	s.addHandler(event, handler{f, once})
+	s.conn.Consume()
+}
+
+func (s *Socket) addHandler(event string, h handler) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e := s.eventsLocked()
-	e.handlers[event] = append(e.handlers[event], handler{f, once})
-	s.consumeLocked()
+	e.handlers[event] = append(e.handlers[event], h)
 }
 
 // Off removes all handlers of an event.
 func (s *Socket) Off(event string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.events != nil {
-		delete(s.events.handlers, event)
+	if e := s.events.Load(); e != nil {
+		delete(e.handlers, event)
 	}
 }
 
-// On has h called for each event of that name, with its first argument decoded
-// and validated. An error is answered with an error reply: with its own text
-// where it is an *EventError (or has its EventReply method), as "internal
-// error" otherwise; a *CloseError closes the socket.
+// On registers h to run with each event of that name, with its first argument
+// decoded and validated. An error is answered with an error reply: with its own text
+// if it is an *EventError (or has its EventReply method), as "internal error"
+// otherwise; a *CloseError closes the socket.
 func On[In any](s *Socket, event string, h func(*Socket, In) error) {
 	s.on(event, withArgument(func(_ *Event, in In) error { return h(s, in) }), false)
 }
@@ -186,7 +215,7 @@ func argument[In any](e *Event) (in In, err error) {
 			return in, err
 		}
 	}
-	if check := e.Socket.srv.opts.Validate; check != nil {
+	if check := e.Socket.eng.opts.Validate; check != nil {
 		err = check(&in)
 	}
 	return in, err
@@ -200,7 +229,7 @@ func (s *Socket) Emit(event string, args ...any) error {
 	if err != nil {
 		return err
 	}
-	return s.send(Text, data)
+	return s.conn.Send(wire.OpText, data)
 }
 
 func encodeEvent(event string, args []any, id []byte) ([]byte, error) {
@@ -252,9 +281,7 @@ func (s *Socket) dispatch(m Message) bool {
 	if !ok {
 		return false
 	}
-	s.mu.Lock()
-	d := s.claimLocked(&env)
-	s.mu.Unlock()
+	d := s.claim(&env)
 	s.perform(d)
 	return d.claimed
 }
@@ -267,9 +294,11 @@ type delivery struct {
 	handlers []handler
 }
 
-// claimLocked finds whom an envelope is for. A reply it hands over at once.
-func (s *Socket) claimLocked(env *incoming) delivery {
-	if s.events == nil {
+// claim finds whom an envelope is for. A reply is handed over at once.
+func (s *Socket) claim(env *incoming) delivery {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.events.Load() == nil {
 		return delivery{}
 	}
 	switch env.Type {
@@ -310,7 +339,7 @@ func (s *Socket) claimEventLocked(env *incoming) delivery {
 	if json.Unmarshal(env.Event, &e.Name) != nil || e.Name == "" {
 		return delivery{true, e, &EventError{Message: "event must be a name"}, nil}
 	}
-	handlers, some := s.events.take(e.Name)
+	handlers, some := s.events.Load().take(e.Name)
 	switch {
 	case len(handlers) > 0:
 		return delivery{true, e, nil, handlers}
@@ -364,7 +393,7 @@ func (s *Socket) refuse(e *Event, err error) {
 	if errors.As(err, &public) {
 		env.Message, env.Errors = public.EventReply()
 	} else {
-		s.report(fmt.Errorf("websocket: event %q: %w", e.Name, err))
+		s.conn.Report(fmt.Errorf("websocket: event %q: %w", e.Name, err))
 	}
 	s.SendJSON(env)
 }

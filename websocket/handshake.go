@@ -13,9 +13,9 @@ import (
 	"time"
 	"unique"
 
+	"github.com/nextrush/nextrush/internal/loop"
 	"github.com/nextrush/nextrush/internal/pace"
-	"github.com/nextrush/nextrush/internal/transport"
-	"github.com/nextrush/nextrush/websocket/internal/hub"
+	"github.com/nextrush/nextrush/websocket/internal/conn"
 	"github.com/nextrush/nextrush/websocket/internal/wire"
 )
 
@@ -76,26 +76,32 @@ func checkRequest(r *http.Request) *HandshakeError {
 	return nil
 }
 
-// pendingUpgrade is what a connecting socket needs for its 101.
-type pendingUpgrade struct {
+// Handshake is an upgrade that was accepted and is not answered yet: its socket is
+// connecting. Either Open or Refuse must follow. Its methods are safe from any
+// goroutine.
+type Handshake struct {
+	socket   *Socket
 	w        http.ResponseWriter
 	key      string
 	protocol string
-	deflate  string // the answer's extension
+	deflate  string     // the answer's extension
+	pace     *pace.Pace // of the handler, if whoever registered it has one
 }
 
-// Accept checks a request and the limits and returns a connecting socket, for
-// Open or Refuse to be called on. It writes nothing; its error is a
-// *HandshakeError, for the caller to answer.
-func (srv *Server) Accept(w http.ResponseWriter, r *http.Request) (*Socket, error) {
-	s, refused := srv.accept(w, r)
+// Accept checks a request and the limits, and returns a handshake to open or refuse.
+// It writes nothing; its error is a *HandshakeError, for the caller to answer.
+func (srv *Server) Accept(w http.ResponseWriter, r *http.Request) (*Handshake, error) {
+	h, refused := srv.accept(w, r)
 	if refused != nil {
 		return nil, refused
 	}
-	return s, nil
+	return h, nil
 }
 
-func (srv *Server) accept(w http.ResponseWriter, r *http.Request) (*Socket, *HandshakeError) {
+// Socket is the socket that connects.
+func (h *Handshake) Socket() *Socket { return h.socket }
+
+func (srv *Server) accept(w http.ResponseWriter, r *http.Request) (*Handshake, *HandshakeError) {
 	if e := checkRequest(r); e != nil {
 		return nil, srv.refused(r, "request", "", e)
 	}
@@ -185,23 +191,22 @@ func (srv *Server) verify(r *http.Request) (reason, hint string, refused *Handsh
 }
 
 // connecting makes the socket, with what was negotiated.
-func (srv *Server) connecting(w http.ResponseWriter, r *http.Request, ip string, protocols []string) *Socket {
-	u := &pendingUpgrade{w: w, key: strings.TrimSpace(r.Header.Get("Sec-Websocket-Key"))}
-	u.protocol = choose(srv.opts.Protocols, protocols)
-	s := &Socket{srv: srv, closing: &unclosed, id: newID(), base: r.Context(), opened: time.Now().UnixMilli(), upgrade: u}
-	s.pace = pace.From(r.Context())
+func (srv *Server) connecting(w http.ResponseWriter, r *http.Request, ip string, protocols []string) *Handshake {
+	s := srv.newSocket(r.Context())
+	h := &Handshake{socket: s, w: w, key: strings.TrimSpace(r.Header.Get("Sec-Websocket-Key")), pace: pace.From(r.Context())}
+	h.protocol = choose(srv.opts.Protocols, protocols)
 	s.ip, s.path = ip, strings.Clone(r.URL.Path) // not the whole request line
-	s.told = unique.Make(told{r.UserAgent(), r.Header.Get("Origin"), u.protocol})
+	s.info = unique.Make(handshakeInfo{r.UserAgent(), r.Header.Get("Origin"), h.protocol})
 	if c := srv.opts.Compression; c.Enabled {
 		if d, answer, ok := wire.NegotiateDeflate(r.Header["Sec-Websocket-Extensions"], c.ContextTakeover); ok {
-			u.deflate = answer
-			s.codec = newCodec(d, c.Level, false)
+			h.deflate = answer
+			s.conn.Compress(d)
 		}
 	}
 	if again := r.URL.Query().Get("reconnect"); again != "" && again != "0" {
 		srv.stats.reconnections.Add(1)
 	}
-	return s
+	return h
 }
 
 func choose(ours, theirs []string) string {
@@ -215,70 +220,56 @@ func choose(ours, theirs []string) string {
 	return ""
 }
 
-// Refuse gives up a connecting socket; the caller answers the request.
-func (s *Socket) Refuse() {
-	s.mu.Lock()
-	refused := s.state == StateConnecting && s.upgrade != nil
-	if refused {
-		s.abandon()
-	}
-	s.mu.Unlock()
-	if refused {
-		s.srv.stats.reject("refused")
-		s.srv.dismiss(s.ip)
+// Refuse gives the socket up; the caller answers the request. After Open it does
+// nothing.
+func (h *Handshake) Refuse() {
+	if h.socket.abandon() {
+		h.socket.eng.stats.reject("refused")
 	}
 }
 
-// abandon ends a socket that never opened; s.mu is held.
-func (s *Socket) abandon() {
-	s.state = StateClosed
-	c := s.ending()
-	c.told, c.gone = true, true
-	c.code = StatusAbnormalClosure
-	s.upgrade = nil
-	s.rooms = hub.Rooms[*Socket]{}
-	if s.out != nil {
-		s.out.release()
-		s.out = nil
+// abandon ends a socket that never opened, and reports whether it did.
+func (s *Socket) abandon() bool {
+	if !s.conn.Abandon() {
+		return false
 	}
-	s.life.end(c.err())
-	s.inbox.end()
-	s.failRequestsLocked()
-	if s.extra != nil && s.extra.close != nil {
-		s.wakeLocked(workClosed)
-	}
+	s.beginEnd() // which the server is not told
+	s.leave()
+	s.conn.RepeatEnd()
+	s.eng.srv.dismiss(s.ip)
+	return true
 }
 
 // Open sends the 101 and what was queued, takes the connection away from
 // net/http, and runs handler in a goroutine of its own; a nil handler does
-// nothing. When it fails the socket is refused; with a *HandshakeError nothing
+// nothing. If it fails, the socket is refused; with a *HandshakeError nothing
 // was written, and the caller answers.
-func (s *Socket) Open(handler func(*Socket) error) error {
-	s.mu.Lock()
-	u := s.upgrade
-	s.mu.Unlock()
-	if u == nil {
+func (h *Handshake) Open(handler func(*Socket) error) error {
+	s := h.socket
+	if s.State() != StateConnecting {
 		return &HandshakeError{Status: http.StatusInternalServerError, Message: "socket is not connecting"}
 	}
-	conn, early, err := s.hijack(u)
+	netConn, early, err := h.hijack()
 	if err != nil {
-		s.Refuse()
+		h.Refuse()
 		return err
 	}
-	if s.pace == nil {
-		s.pace = s.srv.paceOf(handler)
+	if h.pace == nil {
+		h.pace = s.eng.srv.paceOf(handler)
 	}
-	if !s.start(conn, early, s.answer(u), handler) {
+	if !s.open(netConn, early, h.answer(), h.pace) {
+		s.abandon()
 		return ErrServerClosed
 	}
+	s.eng.loop.Go(&handling{s, handler})
 	return nil
 }
 
-func (s *Socket) hijack(u *pendingUpgrade) (net.Conn, []byte, error) {
-	conn, rw, err := http.NewResponseController(u.w).Hijack()
+func (h *Handshake) hijack() (net.Conn, []byte, error) {
+	conn, rw, err := http.NewResponseController(h.w).Hijack()
 	if err != nil {
 		return nil, nil, &HandshakeError{Status: http.StatusInternalServerError,
-			Message: "the connection can not be upgraded", Err: err}
+			Message: "the connection cannot be upgraded", Err: err}
 	}
 	early, err := buffered(rw.Reader)
 	if err == nil {
@@ -291,7 +282,7 @@ func (s *Socket) hijack(u *pendingUpgrade) (net.Conn, []byte, error) {
 	return conn, early, nil
 }
 
-// buffered takes the bytes that came behind the request.
+// buffered takes the bytes that came after the request.
 func buffered(r *bufio.Reader) ([]byte, error) {
 	n := r.Buffered()
 	if n == 0 {
@@ -303,21 +294,21 @@ func buffered(r *bufio.Reader) ([]byte, error) {
 
 // answer is the 101 (RFC 6455 §4.2.2) with the headers that were set on the
 // ResponseWriter, such as cookies.
-func (s *Socket) answer(u *pendingUpgrade) []byte {
+func (h *Handshake) answer() []byte {
 	var b strings.Builder
 	b.WriteString("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ")
-	b.WriteString(wire.AcceptKey(u.key))
-	if u.protocol != "" {
+	b.WriteString(wire.AcceptKey(h.key))
+	if h.protocol != "" {
 		b.WriteString("\r\nSec-WebSocket-Protocol: ")
-		b.WriteString(u.protocol)
+		b.WriteString(h.protocol)
 	}
-	if u.deflate != "" {
+	if h.deflate != "" {
 		b.WriteString("\r\nSec-WebSocket-Extensions: ")
-		b.WriteString(u.deflate)
+		b.WriteString(h.deflate)
 	}
 	b.WriteString("\r\n")
-	if h := u.w.Header(); len(h) > 0 {
-		h.WriteSubset(&b, notInAnswer)
+	if header := h.w.Header(); len(header) > 0 {
+		header.WriteSubset(&b, notInAnswer)
 	}
 	b.WriteString("\r\n")
 	return []byte(b.String())
@@ -329,92 +320,42 @@ var notInAnswer = map[string]bool{
 	"Sec-Websocket-Accept": true, "Sec-Websocket-Protocol": true, "Sec-Websocket-Extensions": true,
 }
 
-// start opens the socket on a connection. It reports false where the server is
-// shutting down.
-func (s *Socket) start(conn net.Conn, early, answer []byte, handler func(*Socket) error) bool {
-	l := transport.New(s.srv.loop, conn, (*moved)(s), !s.client && s.srv.opts.Driver != DriverPortable)
-	if early != nil {
-		s.hold(early)
+// open opens the socket on a connection, and reports false if the server is shutting
+// down or the socket was refused.
+func (s *Socket) open(netConn net.Conn, early, answer []byte, p *pace.Pace) bool {
+	opened := s.conn.Open(conn.Opening{Conn: netConn, Early: early, Answer: answer, Pace: p, Enter: s.entered})
+	if opened && s.eng.opts.Debug {
+		s.eng.debug(s, "websocket open", "path", s.path, "ip", s.ip)
 	}
-	if !s.enter(l, answer) {
-		l.Close(false)
-		return false
-	}
-	s.watch()
-	if s.srv.opts.Debug {
-		s.debug("websocket open", "path", s.path, "ip", s.ip)
-	}
-	s.srv.loop.Go(taskFunc(func() { s.handle(handler) }))
-	return true
+	return opened
 }
 
-// enter makes the socket known and opens it, in one: whoever finds it may end it.
-func (s *Socket) enter(l transport.Conn, answer []byte) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.state != StateConnecting { // Refuse was quicker
-		return false
-	}
-	if !s.srv.register(s) {
-		s.abandon()
-		s.srv.dismiss(s.ip)
-		return false
-	}
-	s.openLocked(l, answer)
-	return true
+// handling is the task that runs the handler of a socket.
+type handling struct {
+	s       *Socket
+	handler func(*Socket) error
 }
 
-func (s *Socket) openLocked(l transport.Conn, answer []byte) {
-	s.link, s.upgrade = l, nil
-	s.state = StateOpen
-	s.handling = true
-	s.srv.hub.Enter(&s.rooms)
-	if len(answer) > 0 {
-		if s.out == nil {
-			s.out = borrowOutbox()
-		}
-		s.out.greet(answer)
+// Run runs OnConnection and the handler. The socket begins to read when they have
+// returned, unless somebody waits for a message already.
+func (h *handling) Run(*loop.Worker) {
+	s := h.s
+	defer s.conn.HandlerDone() // also if the handler ends the goroutine
+	s.conn.Flush()
+	if s.conn.Awaited() || s.awaitsReply() {
+		s.conn.Begin()
 	}
-	if s.mute { // Close was called before
-		s.startClose(s.closing.code, s.closing.reason, false)
-	}
-}
-
-// handle runs OnConnection and the handler, and then begins to read.
-func (s *Socket) handle(handler func(*Socket) error) {
-	defer s.handled() // also where the handler ends the goroutine
-	s.flush()
-	if s.awaited() {
-		s.begin()
-	}
-	if f := s.srv.opts.OnConnection; f != nil {
+	if f := s.eng.opts.OnConnection; f != nil {
 		s.protect(func() { f(s) })
 	}
-	if handler != nil {
-		s.protect(func() {
-			if err := handler(s); err != nil {
-				s.handlerFailed(err)
-			}
-		})
+	if h.handler == nil {
+		return
 	}
-}
-
-// awaited reports whether somebody has called Receive or Request before the 101.
-func (s *Socket) awaited() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.inbox != nil && s.inbox.waiting > 0 || s.events != nil && len(s.events.replies) > 0
-}
-
-func (s *Socket) handled() {
-	s.mu.Lock()
-	s.handling = false
-	s.inbox.handled(s.hasCallbacksLocked())
-	s.resumeLocked()
-	s.wakeLocked(0)
-	s.mu.Unlock()
-	s.flush()
-	s.begin()
+	s.protect(func() {
+		if err := h.handler(s); err != nil {
+			s.handlerFailed(err)
+		}
+	})
 }
 
 // handlerFailed closes with the error's own code, or 1011. The end of the
@@ -429,27 +370,26 @@ func (s *Socket) handlerFailed(err error) {
 	case s.closedBy(err):
 		return
 	}
-	s.failed(err)
+	s.abort(err)
 }
 
-// closedBy closes with the code of a *CloseError, or 1011 where that must not be
-// sent: it is how another connection has ended. It reports false for another error.
+// closedBy closes with the code of a *CloseError, or 1011 if that must not be sent:
+// it is how another connection has ended. It reports false for another error.
 func (s *Socket) closedBy(err error) bool {
 	var end *CloseError
 	if !errors.As(err, &end) {
 		return false
 	}
 	if s.Close(end.Code, end.Reason) != nil {
-		s.failed(err)
+		s.abort(err)
 	}
 	return true
 }
 
-// failed closes with 1011 because of an error of the program's.
-func (s *Socket) failed(err error) {
-	s.log().Error("websocket: handler failed", "error", err)
-	s.report(err)
-	s.abort(StatusInternalError, internalError)
+// abort closes with 1011 because of an error of the program's.
+func (s *Socket) abort(err error) {
+	s.eng.log(s).Error("websocket: handler failed", "error", err)
+	s.conn.Abort(err)
 }
 
 // Upgrade upgrades a request on any net/http router and runs handler after the
@@ -458,9 +398,9 @@ func (s *Socket) failed(err error) {
 // handler returns closes the socket: nil leaves it open, a *CloseError gives
 // the code, any other error is 1011.
 func (srv *Server) Upgrade(w http.ResponseWriter, r *http.Request, handler func(*Socket) error) error {
-	s, err := srv.Accept(w, r)
+	h, err := srv.Accept(w, r)
 	if err == nil {
-		err = s.Open(handler)
+		err = h.Open(handler)
 	}
 	var refused *HandshakeError
 	if errors.As(err, &refused) {

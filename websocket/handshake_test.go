@@ -308,11 +308,12 @@ func TestConnectingSocket(t *testing.T) {
 			http.SetCookie(w, &http.Cookie{Name: "id", Value: "7"})
 			w.Header().Set("Content-Type", "text/plain")
 			w.Header().Set("X-Split", "a\r\nX-Evil: b")
-			s, err := srv.Accept(w, r)
+			h, err := srv.Accept(w, r)
 			if err != nil {
 				t.Error(err)
 				return
 			}
+			s := h.Socket()
 			s.Set("user", "ann")
 			if s.State() != StateConnecting || s.Send("queued") != nil || s.Join("lobby") != nil {
 				t.Errorf("in state %v", s.State())
@@ -320,10 +321,10 @@ func TestConnectingSocket(t *testing.T) {
 			if len(srv.InRoom("lobby")) != 0 || len(srv.Sockets()) != 0 {
 				t.Error("a connecting socket is among the open ones")
 			}
-			if err := s.Open(func(s *Socket) error { return s.Send(s.Get("user")) }); err != nil {
+			if err := h.Open(func(s *Socket) error { return s.Send(s.Get("user")) }); err != nil {
 				t.Error(err)
 			}
-			if s.Open(nil) == nil {
+			if h.Open(nil) == nil {
 				t.Error("opened twice")
 			}
 		})
@@ -344,13 +345,14 @@ func TestCloseBeforeTheAnswerIsSentBehindIt(t *testing.T) {
 	run(t, func(t *testing.T, n network) {
 		srv := NewServer(Options{})
 		st := n.serveHTTP(t, srv, func(w http.ResponseWriter, r *http.Request) {
-			s, _ := srv.Accept(w, r)
+			h, _ := srv.Accept(w, r)
+			s := h.Socket()
 			s.Send("before")
 			s.Close(4000, "no")
 			if err := s.Send("after"); !errors.Is(err, ErrClosed) {
 				t.Errorf("Send after Close: %v", err)
 			}
-			s.Open(nil)
+			h.Open(nil)
 		})
 		peer := st.raw(t)
 		peer.expect(wire.OpText, "before")
@@ -363,12 +365,13 @@ func TestQueueThatOverflowsBeforeTheAnswer(t *testing.T) {
 		srv := NewServer(Options{SendQueue: 1000})
 		told := make(chan end, 1)
 		st := n.serveHTTP(t, srv, func(w http.ResponseWriter, r *http.Request) {
-			s, _ := srv.Accept(w, r)
+			h, _ := srv.Accept(w, r)
+			s := h.Socket()
 			s.OnClose(func(code StatusCode, reason string) { told <- end{code, reason} })
 			for range 2 {
 				s.SendBinary(make([]byte, 900))
 			}
-			s.Open(nil)
+			h.Open(nil)
 		})
 		st.raw(t).expectClose(StatusTryAgainLater)
 		if got := wait(t, told, "OnClose"); got.code != StatusTryAgainLater {
@@ -380,15 +383,16 @@ func TestQueueThatOverflowsBeforeTheAnswer(t *testing.T) {
 func TestRefuseGivesThePlaceBack(t *testing.T) {
 	srv := NewServer(Options{MaxConnections: 1})
 	st := inMemory.serveHTTP(t, srv, func(w http.ResponseWriter, r *http.Request) {
-		s, err := srv.Accept(w, r)
+		h, err := srv.Accept(w, r)
 		if err != nil {
 			t.Error(err)
 			return
 		}
+		s := h.Socket()
 		s.Join("room")
-		s.Refuse()
-		s.Refuse()
-		if s.Open(nil) == nil || s.State() != StateClosed {
+		h.Refuse()
+		h.Refuse()
+		if h.Open(nil) == nil || s.State() != StateClosed {
 			t.Errorf("a refused socket is %v", s.State())
 		}
 		<-s.Context().Done()

@@ -28,11 +28,11 @@ func TestCallbacksAfterTheLastReceiveGoOnAtOnce(t *testing.T) {
 				peer.say("token")
 				s := wait(t, got, "Receive")
 				peer.say("keep-alive")
-				eventually(t, "the pause", func() bool { s.mu.Lock(); defer s.mu.Unlock(); return s.paused })
+				eventually(t, "the pause", func() bool { return s.conn.Look().Paused })
 				go peer.write(client("1 000 0001", `{"type":"event","event":"echo","id":1}`))
 				close(leave)
 				if comes == "after it" {
-					eventually(t, "the handler's end", func() bool { s.mu.Lock(); defer s.mu.Unlock(); return !s.handling })
+					eventually(t, "the handler's end", func() bool { return !s.conn.Look().Handling })
 					register(s)
 				}
 				waitFor(t, peer.frames, soon, "the reply")
@@ -59,11 +59,7 @@ func TestMessagesAreInOrderWheneverOnMessageComes(t *testing.T) {
 			return s != nil
 		})
 		go peer.write(all)
-		eventually(t, "a message that waits", func() bool {
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			return s.inbox != nil && len(s.inbox.messages) > round%20
-		})
+		eventually(t, "a message that waits", func() bool { return s.conn.Look().Messages > round%20 })
 		done, next := make(chan bool), 0
 		s.OnMessage(func(m Message) {
 			if got := number(m.Text()); got != next {
@@ -123,18 +119,19 @@ func TestReceiveBeforeOpenBeginsTheReading(t *testing.T) {
 	srv := NewServer(Options{})
 	got := make(chan string, 1)
 	st := overTCP.serveHTTP(t, srv, func(w http.ResponseWriter, r *http.Request) {
-		s, err := srv.Accept(w, r)
+		h, err := srv.Accept(w, r)
 		if err != nil {
 			t.Error(err)
 			return
 		}
+		s := h.Socket()
 		go func() {
 			if m, err := s.Receive(context.Background()); err == nil {
 				got <- m.Text()
 			}
 		}()
-		eventually(t, "Receive", func() bool { s.mu.Lock(); defer s.mu.Unlock(); return s.inbox != nil && s.inbox.waiting > 0 })
-		s.Open(func(s *Socket) error {
+		eventually(t, "Receive", func() bool { return s.conn.Look().Receivers > 0 })
+		h.Open(func(s *Socket) error {
 			<-s.Context().Done()
 			return nil
 		})

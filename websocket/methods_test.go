@@ -60,7 +60,6 @@ func (w weather) methods(s *Socket) map[string]func() {
 		"Origin":       func() { s.Origin() },
 		"Path":         func() { s.Path() },
 		"Ping":         func() { s.Ping([]byte("ping")) },
-		"Pong":         func() { s.Pong(nil) },
 		"Protocol":     func() { s.Protocol() },
 		"RTT":          func() { s.RTT() },
 		"Receive":      soonOver(func(ctx context.Context) { s.Receive(ctx) }),

@@ -15,11 +15,12 @@ func TestCloseBesideOpen(t *testing.T) {
 	run(t, func(t *testing.T, n network) {
 		srv := NewServer(Options{Driver: n.driver, PingInterval: -1, Logger: quiet})
 		st := n.serveHTTP(t, srv, func(w http.ResponseWriter, r *http.Request) {
-			s, err := srv.Accept(w, r)
+			h, err := srv.Accept(w, r)
 			if err != nil {
 				t.Error(err)
 				return
 			}
+			s := h.Socket()
 			s.Send("queued")
 			opened := make(chan bool)
 			var others sync.WaitGroup
@@ -35,7 +36,7 @@ func TestCloseBesideOpen(t *testing.T) {
 					}
 				})
 			}
-			if err := s.Open(nil); err != nil {
+			if err := h.Open(nil); err != nil {
 				t.Error(err)
 			}
 			close(opened)
@@ -55,8 +56,8 @@ func TestBytesSentNeverFalls(t *testing.T) {
 	srv := NewServer(Options{Logger: quiet})
 	opened := make(chan *Socket, 1)
 	st := inMemory.serveHTTP(t, srv, func(w http.ResponseWriter, r *http.Request) {
-		if s, err := srv.Accept(w, r); err == nil && s.Open(nil) == nil {
-			opened <- s
+		if h, err := srv.Accept(w, r); err == nil && h.Open(nil) == nil {
+			opened <- h.Socket()
 		}
 	})
 	last := int64(0)
@@ -114,14 +115,15 @@ func TestMethodsOfARefusedSocketReturn(t *testing.T) {
 		srv := NewServer(Options{Driver: n.driver, Logger: quiet})
 		refused := make(chan *Socket, 1)
 		st := n.serveHTTP(t, srv, func(w http.ResponseWriter, r *http.Request) {
-			s, err := srv.Accept(w, r)
+			h, err := srv.Accept(w, r)
 			if err != nil {
 				t.Error(err)
 				return
 			}
+			s := h.Socket()
 			s.Join("room")
 			s.Send("queued")
-			s.Refuse()
+			h.Refuse()
 			refused <- s
 			http.Error(w, "refused", http.StatusForbidden)
 		})

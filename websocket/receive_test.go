@@ -10,6 +10,7 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/nextrush/nextrush/websocket/internal/conn"
 	"github.com/nextrush/nextrush/websocket/internal/wire"
 )
 
@@ -20,10 +21,8 @@ func TestUnclaimedMessagesAreBounded(t *testing.T) {
 			_, peer, s, _ := meet(t, n, Options{})
 			peer.write(bytes.Repeat(client("1 000 0001", text), 5000))
 			peer.alive()
-			s.mu.Lock()
-			held := len(s.inbox.messages) * (len(text) + int(unsafe.Sizeof(Message{})))
-			s.mu.Unlock()
-			if held > unclaimedLimit {
+			held := s.conn.Look().Messages * (len(text) + int(unsafe.Sizeof(Message{})))
+			if held > conn.UnclaimedLimit {
 				t.Errorf("%d bytes are held of messages of %d", held, len(text))
 			}
 		}

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nextrush/nextrush/websocket/internal/conn"
 	"github.com/nextrush/nextrush/websocket/internal/wire"
 )
 
@@ -455,10 +456,7 @@ func TestBombsForReceiveWait(t *testing.T) {
 			if size := wait(t, got, "a message"); size != len(zeros) {
 				t.Fatalf("message of %d bytes", size)
 			}
-			s.mu.Lock()
-			held := s.inbox.bytes
-			s.mu.Unlock()
-			if held > inboxLimit+size+messageCost {
+			if held := s.conn.Look().Bytes; held > conn.InboxLimit+size+conn.MessageCost {
 				t.Errorf("%d bytes wait", held)
 			}
 			read <- true

@@ -16,16 +16,17 @@ func (s *Socket) Join(name string) error {
 	if name == "" || len(name) > maxRoomName {
 		return fmt.Errorf("%w, not %d", ErrRoomName, len(name))
 	}
+	closing := s.State() >= StateClosing
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.state >= StateClosing {
+	if closing || s.presence == left {
 		return ErrClosed
 	}
-	switch err := s.srv.hub.Join(&s.rooms, s, name, s.state == StateOpen); {
+	switch err := s.eng.hub.Join(&s.rooms, s, name, s.presence == present); {
 	case errors.Is(err, hub.ErrEntries):
-		return fmt.Errorf("%w: a socket may be in %d", ErrRoomLimit, s.srv.opts.MaxRoomsPerSocket)
+		return fmt.Errorf("%w: a socket may be in %d", ErrRoomLimit, s.eng.opts.MaxRoomsPerSocket)
 	case err != nil:
-		return fmt.Errorf("%w: there may be %d", ErrRoomLimit, s.srv.opts.MaxRooms)
+		return fmt.Errorf("%w: there may be %d", ErrRoomLimit, s.eng.opts.MaxRooms)
 	}
 	return nil
 }
@@ -34,14 +35,14 @@ func (s *Socket) Join(name string) error {
 func (s *Socket) Leave(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.srv.hub.Leave(&s.rooms, name)
+	s.eng.hub.Leave(&s.rooms, name)
 }
 
 // LeaveAll takes the socket out of all its rooms.
 func (s *Socket) LeaveAll() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.srv.hub.LeaveAll(&s.rooms)
+	s.eng.hub.LeaveAll(&s.rooms)
 	s.rooms = hub.Rooms[*Socket]{}
 }
 
@@ -50,4 +51,17 @@ func (s *Socket) Rooms() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.rooms.Names()
+}
+
+// entered makes the socket known to its server, and the joins from before the 101 take
+// effect. It reports false if the server is shutting down.
+func (s *Socket) entered() bool {
+	if srv := s.eng.srv; srv != nil && !srv.register(s) {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.presence = present
+	s.eng.hub.Enter(&s.rooms)
+	return true
 }

@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/nextrush/nextrush/websocket/internal/conn"
 	"github.com/nextrush/nextrush/websocket/internal/wire"
 )
 
@@ -19,7 +20,7 @@ func TestFloodOfEmptyFragmentsIsEnded(t *testing.T) {
 	run(t, func(t *testing.T, n network) {
 		peer := n.serve(t, Options{}, echo).raw(t)
 		flood := client("0 000 0010", "")
-		for range maxEmptyFragments + 10 {
+		for range conn.MaxEmptyFragments + 10 {
 			flood = append(flood, client("0 000 0000", "")...)
 		}
 		go peer.write(flood)
@@ -93,7 +94,7 @@ func TestMessageThatStopsHalfWayIsEnded(t *testing.T) {
 						time.Sleep(2 * time.Second)
 					}
 				}()
-			}, StatusPolicyViolation, messageStall, messageStall+10*time.Second)
+			}, StatusPolicyViolation, conn.MessageStall, conn.MessageStall+10*time.Second)
 		})
 	}
 }
@@ -104,7 +105,7 @@ func TestMessageThatStopsBetweenRareHeartbeatsIsEnded(t *testing.T) {
 	stalled(t, Options{PingInterval: 5 * time.Minute}, func(peer *raw, _ *Socket) {
 		time.Sleep(quiet)
 		peer.write(client("0 000 0001", "half"))
-	}, StatusPolicyViolation, quiet+messageStall, quiet+messageStall+10*time.Second)
+	}, StatusPolicyViolation, quiet+conn.MessageStall, quiet+conn.MessageStall+10*time.Second)
 }
 
 func TestMessageThatStopsWhileNothingIsReadGetsItsTime(t *testing.T) {
@@ -114,7 +115,7 @@ func TestMessageThatStopsWhileNothingIsReadGetsItsTime(t *testing.T) {
 		peer.write(slices.Concat(client("1 000 0001", "2"), client("0 000 0001", "half")))
 		time.Sleep(40 * time.Second)
 		s.Receive(context.Background())
-	}, StatusPolicyViolation, 40*time.Second+messageStall, 50*time.Second+messageStall)
+	}, StatusPolicyViolation, 40*time.Second+conn.MessageStall, 50*time.Second+conn.MessageStall)
 }
 
 func TestPeerThatFallsSilentIsEnded(t *testing.T) {
@@ -355,16 +356,17 @@ func TestQueueThatOverflowsBeforeTheAnswerCloses(t *testing.T) {
 		srv := NewServer(Options{SendQueue: 1000, Driver: n.driver, Logger: quiet})
 		opened := make(chan *Socket, 1)
 		st := n.serveHTTP(t, srv, func(w http.ResponseWriter, r *http.Request) {
-			s, err := srv.Accept(w, r)
+			h, err := srv.Accept(w, r)
 			if err != nil {
 				t.Error(err)
 				return
 			}
+			s := h.Socket()
 			s.SendText(strings.Repeat("x", 900))
 			if err := s.SendText(strings.Repeat("y", 900)); !errors.Is(err, ErrSlowConsumer) {
 				t.Errorf("error is %v", err)
 			}
-			s.Open(nil)
+			h.Open(nil)
 			opened <- s
 		})
 		peer := st.raw(t)

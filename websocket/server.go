@@ -12,7 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/nextrush/nextrush/internal/loop"
 	"github.com/nextrush/nextrush/internal/pace"
 	"github.com/nextrush/nextrush/internal/seldom"
 	"github.com/nextrush/nextrush/websocket/internal/hub"
@@ -21,13 +20,9 @@ import (
 // Server accepts sockets on any net/http router and knows all of them. Its
 // methods are safe from any goroutine.
 type Server struct {
-	opts    Options
+	engine
 	origins origins
-	loop    *loop.Loop
-	wheel   *loop.Wheel[*looped]
-	hub     *hub.Hub[*Socket]
-	crowd   *hub.Crowd[*Socket]
-	stats   counters
+	crowd   *hub.Crowd[*Socket] // who is open
 	started time.Time
 
 	refusals seldom.Log // of upgrades
@@ -53,18 +48,15 @@ func NewServer(opts Options) *Server {
 	if err != nil {
 		panic(err)
 	}
-	l := loop.New()
-	return &Server{
-		opts:    opts,
+	srv := &Server{
 		origins: allowed,
-		loop:    l,
-		wheel:   loop.NewWheel[*looped](l.Clock),
-		hub:     hub.New[*Socket](opts.MaxRooms, opts.MaxRoomsPerSocket),
 		crowd:   hub.NewCrowd(func(s *Socket) *int32 { return &s.index }),
 		started: time.Now(),
 		byID:    make(map[[16]byte]*Socket),
 		byIP:    make(map[string]int),
 	}
+	srv.engine.init(opts, srv)
+	return srv
 }
 
 // Sockets lists the open sockets.
@@ -149,7 +141,6 @@ func (srv *Server) register(s *Socket) bool {
 	}
 	srv.byID[s.id] = s
 	srv.live++
-	srv.loop.Add()
 	c := &srv.stats
 	c.total.Add(1)
 	c.peak.Store(max(c.peak.Load(), int64(len(srv.byID))))
@@ -167,7 +158,6 @@ func (srv *Server) unregister(s *Socket) {
 
 // gone counts out a socket that has ended and told so.
 func (srv *Server) gone() {
-	srv.loop.Remove()
 	srv.mu.Lock()
 	srv.live--
 	if srv.live == 0 && srv.idle != nil {
@@ -205,7 +195,7 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 	}
 	left := srv.Sockets()
 	for _, s := range left {
-		s.kill(context.Cause(ctx))
+		s.conn.Drop(context.Cause(ctx))
 	}
 	srv.stats.forced.Add(int64(len(left)))
 	if len(left) == 0 {
@@ -267,7 +257,7 @@ func (srv *Server) window(ctx context.Context, n int) time.Duration {
 func (srv *Server) Close() error {
 	sockets, _ := srv.drain()
 	for _, s := range sockets {
-		s.kill(ErrServerClosed)
+		s.conn.Drop(ErrServerClosed)
 	}
 	return nil
 }

@@ -3,10 +3,13 @@ package websocket
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/nextrush/nextrush/websocket/internal/conn"
 )
 
 // Duration is a time.Duration whose JSON form is whole seconds: "62s".
@@ -57,10 +60,8 @@ type Stats struct {
 
 // counters is what Stats is made of.
 type counters struct {
-	total, peak, sent, received          atomic.Int64
-	bytesReceived, bytesSent             atomic.Int64
-	errors, reconnections, dropped, slow atomic.Int64
-	forced                               atomic.Int64
+	conn.Counters
+	total, peak, reconnections, forced atomic.Int64
 
 	mu       sync.Mutex // guards the fields below
 	rejected map[string]int64
@@ -70,27 +71,13 @@ type counters struct {
 func (c *counters) reject(reason string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.rejected == nil {
-		c.rejected = make(map[string]int64)
-	}
 	c.rejected[reason]++
 }
 
 func (c *counters) closed(code StatusCode) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.closes == nil {
-		c.closes = make(map[StatusCode]int64)
-	}
 	c.closes[code]++
-}
-
-func clone[K comparable](m map[K]int64) map[K]int64 {
-	out := make(map[K]int64, len(m))
-	for k, v := range m {
-		out[k] = v
-	}
-	return out
 }
 
 // Stats returns a snapshot of the counters.
@@ -99,29 +86,27 @@ func (srv *Server) Stats() Stats {
 	sockets := srv.Sockets()
 	var queued int64
 	for _, s := range sockets {
-		s.mu.Lock()
-		queued += int64(s.bufferedLocked())
-		s.mu.Unlock()
+		queued += int64(s.conn.Queued())
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return Stats{
 		Connections:      int64(len(sockets)),
 		TotalConnections: c.total.Load(),
-		MessagesSent:     c.sent.Load(),
-		MessagesReceived: c.received.Load(),
+		MessagesSent:     c.Sent.Load(),
+		MessagesReceived: c.Received.Load(),
 		Rooms:            srv.hub.Count(),
 		Uptime:           Duration(time.Since(srv.started)),
-		BytesReceived:    c.bytesReceived.Load(),
-		BytesSent:        c.bytesSent.Load(),
-		Errors:           c.errors.Load(),
+		BytesReceived:    c.BytesReceived.Load(),
+		BytesSent:        c.BytesSent.Load(),
+		Errors:           c.Errors.Load(),
 		Reconnections:    c.reconnections.Load(),
 		PeakConnections:  c.peak.Load(),
-		Rejected:         clone(c.rejected),
-		Dropped:          c.dropped.Load(),
-		SlowConsumers:    c.slow.Load(),
+		Rejected:         maps.Clone(c.rejected),
+		Dropped:          c.Dropped.Load(),
+		SlowConsumers:    c.Slow.Load(),
 		QueuedBytes:      queued,
-		Closes:           clone(c.closes),
+		Closes:           maps.Clone(c.closes),
 		Forced:           c.forced.Load(),
 	}
 }

@@ -161,19 +161,20 @@ func (w weather) blow(t *testing.T, n network) {
 	srv := NewServer(opts)
 	var callers sync.WaitGroup
 	st := n.serveHTTP(t, srv, func(rw http.ResponseWriter, r *http.Request) {
-		s, err := srv.Accept(rw, r)
+		h, err := srv.Accept(rw, r)
 		if err != nil {
 			http.Error(rw, err.Error(), http.StatusServiceUnavailable)
 			return
 		}
+		s := h.Socket()
 		for range stormCallers {
 			callers.Go(func() { w.call(t, s) })
 		}
 		if rand.IntN(10) == 0 {
-			s.Refuse()
+			h.Refuse()
 			return
 		}
-		s.Open(func(s *Socket) error { return w.handle(s) })
+		h.Open(func(s *Socket) error { return w.handle(s) })
 	})
 	over := make(chan bool)
 	callers.Go(func() { send(t, srv, &hub, over) })

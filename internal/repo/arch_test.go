@@ -22,7 +22,11 @@ var allowedImports = map[string][]string{
 	"plugins":                            {".", "websocket", "internal"},
 	"websocket":                          {"websocket/internal", "internal"},
 	"websocket/internal":                 {},
+	"websocket/internal/conn":            {"websocket/internal/wire", "websocket/internal/deflate", "internal"},
 	"internal":                           {"internal"},
+	"internal/loop":                      {"internal/poll"},
+	"internal/transport":                 {"internal/loop", "internal/poll", "internal/buffer"},
+	"internal/poll":                      {},
 	"nextrushtest":                       {".", "websocket", "internal"},
 	"plugins/session/internal/storetest": {".", "plugins/session"},
 }

@@ -42,6 +42,8 @@ type Owner interface {
 	// Readable tells that there is something to read. w is the worker of the
 	// goroutine that calls, if it polls and others wait for it; otherwise nil.
 	Readable(w *loop.Worker)
+	// Waiting is the Op of the write in the background.
+	Waiting() *Op
 	// Progress tells that bytes of a write in the background have left.
 	Progress()
 	// Written tells that a write in the background has ended.

@@ -13,36 +13,38 @@ import (
 type Polled struct {
 	owner Owner
 	conn  poll.Conn
-	op    *Op           // the write that waits
 	state atomic.Uint32 // of writing: 0, edge or waits
 	ended atomic.Bool   // the peer sends no more
 }
 
 const (
 	edge  = 1 + iota // the descriptor has become writable since the last write
-	waits            // op waits for that
+	waits            // a write waits for that
 )
 
 // Ready is called by the goroutine that polls.
 func (p *Polled) Ready(t *poll.Turn, e poll.Event) {
-	if n, err, ended := p.goOn(e); ended {
-		p.owner.Written(n, err)
+	if p.goesOn(e) {
+		if n, err := p.goOn(p.owner.Waiting()); err != ErrAgain {
+			p.owner.Written(n, err)
+		}
 	}
 	p.tell(t, e)
 }
 
-// goOn writes more of what waits, if e allows it, and reports whether that ended the
-// write.
-func (p *Polled) goOn(e poll.Event) (n int, err error, ended bool) {
-	if e&poll.Writable == 0 || p.state.Swap(edge) != waits {
-		return 0, nil, false
-	}
-	before := p.op.n
-	n, err = p.push(p.op)
+// goesOn reports whether a write waits that can go on now.
+func (p *Polled) goesOn(e poll.Event) bool {
+	return e&poll.Writable != 0 && p.state.Swap(edge) == waits
+}
+
+// goOn writes more of op, and returns how much of it is written.
+func (p *Polled) goOn(op *Op) (int, error) {
+	before := op.n
+	n, err := p.push(op)
 	if n > before {
 		p.owner.Progress()
 	}
-	return n, err, err != ErrAgain
+	return n, err
 }
 
 // tell tells the owner what there is besides.
@@ -88,7 +90,6 @@ func (p *Polled) push(op *Op) (int, error) {
 		if err != ErrAgain {
 			return n, err
 		}
-		p.op = op
 		if p.state.CompareAndSwap(0, waits) {
 			return n, ErrAgain
 		}
@@ -100,6 +101,6 @@ func (p *Polled) CloseWrite() bool { return p.conn.CloseWrite() == nil }
 func (p *Polled) Close(bool) {
 	p.conn.Close()
 	if p.state.Swap(edge) == waits {
-		p.owner.Written(p.op.n, net.ErrClosed)
+		p.owner.Written(p.owner.Waiting().n, net.ErrClosed)
 	}
 }

@@ -108,8 +108,10 @@ type cipherOp struct {
 var cipherOps = sync.Pool{New: func() any { return new(cipherOp) }}
 
 func (p *polledTLS) Ready(t *poll.Turn, e poll.Event) {
-	if _, err, ended := p.goOn(e); ended {
-		p.owner.Written(p.settle(err), err)
+	if p.goesOn(e) {
+		if _, err := p.goOn(&p.cipher.Op); err != ErrAgain {
+			p.owner.Written(p.settle(err), err)
+		}
 	}
 	p.tell(t, e)
 }

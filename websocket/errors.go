@@ -3,6 +3,8 @@ package websocket
 import (
 	"errors"
 	"fmt"
+
+	"github.com/nextrush/nextrush/websocket/internal/conn"
 )
 
 // StatusCode is a close code (RFC 6455 §7.4).
@@ -29,12 +31,12 @@ const (
 // Errors that callers branch on.
 var (
 	// ErrClosed is returned by operations on a socket that is closing or closed.
-	ErrClosed = errors.New("websocket: socket is closed")
+	ErrClosed = conn.ErrClosed
 	// ErrSlowConsumer is returned when a message did not fit in the send queue
 	// and the policy closed the socket.
-	ErrSlowConsumer = errors.New("websocket: slow consumer")
+	ErrSlowConsumer = conn.ErrSlow
 	// ErrDropped is returned when DropNewest discarded the message.
-	ErrDropped = errors.New("websocket: message dropped, send queue is full")
+	ErrDropped = conn.ErrDropped
 	// ErrRoomLimit is returned by Join when a limit on rooms is reached.
 	ErrRoomLimit = errors.New("websocket: room limit reached")
 	// ErrRoomName is returned by Join for an empty name or one over 256 bytes.
@@ -76,7 +78,7 @@ func (e *CloseError) Error() string {
 	return text
 }
 
-// Unwrap gives the failure behind it, and ErrClosed where there is none.
+// Unwrap gives the failure behind it, or ErrClosed if there is none.
 func (e *CloseError) Unwrap() error {
 	if e.Err != nil {
 		return e.Err

@@ -1,4 +1,4 @@
-package websocket
+package conn
 
 import (
 	"slices"
@@ -11,7 +11,7 @@ import (
 const (
 	outboxSize    = 4 << 10  // bytes of a fresh arena
 	outboxMax     = 64 << 10 // bytes of the largest arena that is kept
-	inlineShared  = 1 << 10  // a shared frame up to this size is copied behind others
+	inlineShared  = 1 << 10  // a shared frame up to this size is copied after others
 	inlineStalled = 64       // the same while the peer takes nothing; about what referring to it costs
 	flushAt       = 64 << 10 // bytes at which a batch is written before its end
 	maxWritePiece = 64       // pieces of one gathered write
@@ -19,18 +19,21 @@ const (
 	maxPongs      = 64       // that wait for a peer; then the newest takes the place of the one before (RFC 6455 §5.5.3)
 )
 
-// outbox is what a socket has queued: pieces in order, each a run of whole
-// frames. It is borrowed while something waits. Small frames are copied one
-// behind the other into an arena, large frames that are shared with other
-// sockets are only referred to.
+// outbox is what a connection has queued: pieces in order, each a run of whole
+// frames. It is borrowed while something waits. Small frames are copied one after
+// the other into an arena, large frames that are shared with other connections are
+// only referred to.
 type outbox struct {
 	pieces []piece
 	off    int // bytes of pieces[0] that are written
 	busy   int // pieces that a write in progress refers to
 	bytes  int // waiting in all
 	answer int // bytes of the 101 among them
+	inHand int // bytes of a write that tells nothing before its end: the peer may have them
 	arena  []byte
 	op     transport.Op
+
+	stalled int64 // when the peer took bytes last, of a write that waits
 }
 
 // piece is a run of bytes. open tells that it ends where the arena ends, so
@@ -57,12 +60,18 @@ func (o *outbox) release() {
 	if n := cap(o.pieces); n < 8 || n > keptPieces {
 		o.pieces = newPieces()
 	}
-	o.off, o.busy, o.bytes, o.answer = 0, 0, 0, 0
+	o.off, o.busy, o.bytes, o.answer, o.inHand = 0, 0, 0, 0, 0
 	if cap(o.arena) > outboxMax {
 		o.arena = make([]byte, 0, outboxSize)
 	}
 	o.arena = o.arena[:0]
 	outboxes.Put(o)
+}
+
+// fits reports whether n more bytes may wait, if limit bytes may.
+func (o *outbox) fits(n, limit int) bool {
+	waiting := o.bytes - o.inHand
+	return waiting+n <= limit || waiting == 0
 }
 
 // reserve makes room for n bytes in the arena. Older pieces keep the arena
@@ -151,7 +160,7 @@ func messageCount(op wire.Opcode) int32 {
 	return 1
 }
 
-// shared queues a whole frame that other sockets have too. stalled tells that
+// shared queues a whole frame that other connections have too. stalled tells that
 // the peer takes nothing: then others may have to keep the same frame as long.
 func (o *outbox) shared(frame []byte, merge, stalled bool) {
 	inline := inlineShared

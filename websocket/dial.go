@@ -14,7 +14,6 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"strings"
-	"time"
 	"unique"
 
 	"github.com/nextrush/nextrush/websocket/internal/wire"
@@ -239,32 +238,38 @@ func checkAnswer(resp *http.Response, key string, opts *DialOptions, o Options) 
 func newClient(conn net.Conn, u *url.URL, resp *http.Response, d *wire.Deflate, opts *DialOptions, o Options) (*Socket, error) {
 	connected := o.OnConnection
 	o.OnConnection = nil // the handler below runs it
-	srv := NewServer(o)
-	s := &Socket{srv: srv, closing: &unclosed, id: newID(), client: true, base: context.Background(), opened: time.Now().UnixMilli()}
+	eng := new(engine)
+	eng.init(o, nil)
+	s := eng.newSocket(context.Background())
 	s.ip, s.path = host(conn.RemoteAddr().String()), u.Path
-	s.told = unique.Make(told{protocol: resp.Header.Get("Sec-WebSocket-Protocol")})
+	s.info = unique.Make(handshakeInfo{protocol: resp.Header.Get("Sec-WebSocket-Protocol")})
 	if d != nil {
-		s.codec = newCodec(*d, o.Compression.Level, true)
+		s.conn.Compress(*d)
 	}
-	s.inbox = &inbox{wake: make(chan struct{}, 1), wait: true}
-	srv.admitted++
 	ready := make(chan error, 1)
-	s.start(conn, nil, nil, func(s *Socket) (err error) {
+	s.open(conn, nil, nil, nil)
+	eng.loop.Go(&handling{s, func(s *Socket) (err error) {
 		err = errExited // unless the handler returns
 		defer func() { ready <- err }()
 		if connected != nil {
 			s.protect(func() { connected(s) })
 		}
 		if opts.Handler == nil {
-			err = nil
-		} else {
-			err = opts.Handler(s)
+			return nil
 		}
-		return err
-	})
+		return opts.Handler(s)
+	}})
 	var end *CloseError
 	if err := <-ready; err != nil && !errors.As(err, &end) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// host strips the port of an address.
+func host(addr string) string {
+	if h, _, err := net.SplitHostPort(addr); err == nil {
+		return h
+	}
+	return addr
 }

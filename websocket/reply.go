@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"strconv"
+
+	"github.com/nextrush/nextrush/websocket/internal/wire"
 )
 
 const maxRequests = 1024 // replies awaited at once by one socket
@@ -12,10 +14,10 @@ const maxRequests = 1024 // replies awaited at once by one socket
 // Request sends an event and waits for the peer's reply. Its errors are
 // ctx.Err(), a *CloseError when the socket ends, an *EventError when the peer
 // answers with one, ErrTooManyRequests, and ErrInCallback in a callback of the
-// same socket, where the reply could not be read: call it in a goroutine. Nor can
-// it by a client while a message before it waits for a consumer; see [Dial].
+// same socket, where the reply could not be read: call it in a goroutine. A client
+// also needs a consumer for earlier messages, or the reply is never read; see [Dial].
 func (s *Socket) Request(ctx context.Context, event string, args ...any) (*Event, error) {
-	if s.inCallback() {
+	if s.conn.InCallback() {
 		return nil, ErrInCallback
 	}
 	id, wait, err := s.await()
@@ -27,11 +29,11 @@ func (s *Socket) Request(ctx context.Context, event string, args ...any) (*Event
 	if err != nil {
 		return nil, err
 	}
-	if err := s.send(Text, data); err != nil {
+	if err := s.conn.Send(wire.OpText, data); err != nil {
 		return nil, err
 	}
-	s.begin()
-	s.consume()
+	s.conn.Begin()
+	s.conn.Consume()
 	select {
 	case r := <-wait:
 		return r.event, r.err
@@ -41,11 +43,11 @@ func (s *Socket) Request(ctx context.Context, event string, args ...any) (*Event
 }
 
 func (s *Socket) await() (id string, wait chan reply, err error) {
+	if s.State() >= StateClosing {
+		return "", nil, s.end()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.state >= StateClosing {
-		return "", nil, s.closing.err()
-	}
 	e := s.eventsLocked()
 	if len(e.replies) >= maxRequests {
 		return "", nil, ErrTooManyRequests
@@ -60,28 +62,25 @@ func (s *Socket) await() (id string, wait chan reply, err error) {
 func (s *Socket) forget(id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.events.replies, id)
-}
-
-// failRequestsLocked ends the waiting for replies.
-func (s *Socket) failRequestsLocked() {
-	if s.events == nil {
-		return
-	}
-	for id, wait := range s.events.replies {
-		delete(s.events.replies, id)
-		wait <- reply{err: s.closing.err()}
-	}
+	delete(s.events.Load().replies, id)
 }
 
 // answeredLocked hands a reply to the request that waits for it, and reports
 // whether there was one: a reply that comes too late is dropped.
 func (s *Socket) answeredLocked(id json.RawMessage, r reply) bool {
-	key := string(bytes.Trim(id, `"`))
-	if wait, ok := s.events.replies[key]; ok {
-		delete(s.events.replies, key)
+	key, e := string(bytes.Trim(id, `"`)), s.events.Load()
+	if wait, ok := e.replies[key]; ok {
+		delete(e.replies, key)
 		wait <- r
 	}
 	n, err := strconv.ParseUint(key, 10, 64)
-	return err == nil && 0 < n && n <= s.events.next
+	return err == nil && 0 < n && n <= e.next
+}
+
+// awaitsReply reports whether somebody waits for a reply.
+func (s *Socket) awaitsReply() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e := s.events.Load()
+	return e != nil && len(e.replies) > 0
 }

@@ -1,0 +1,59 @@
+package websocket
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/nextrush/nextrush/internal/loop"
+	"github.com/nextrush/nextrush/websocket/internal/conn"
+	"github.com/nextrush/nextrush/websocket/internal/hub"
+)
+
+// engine is what sockets have in common: those of a server, or the one of a client.
+type engine struct {
+	opts  Options
+	srv   *Server // nil: a client's
+	loop  *loop.Loop
+	conns conn.Config
+	hub   *hub.Hub[*Socket]
+	stats counters
+}
+
+func (e *engine) init(opts Options, srv *Server) {
+	e.opts, e.srv = opts, srv
+	e.loop = loop.New()
+	e.stats.rejected, e.stats.closes = make(map[string]int64), make(map[StatusCode]int64)
+	e.hub = hub.New[*Socket](opts.MaxRooms, opts.MaxRoomsPerSocket)
+	e.conns = conn.Config{
+		Loop:     e.loop,
+		Wheel:    loop.NewWheel[*conn.Conn](e.loop.Clock),
+		Counters: &e.stats.Counters,
+		Client:   srv == nil,
+		Poll:     srv != nil && opts.Driver != DriverPortable,
+
+		MaxMessage: opts.MaxMessageSize,
+		SendQueue:  opts.SendQueue,
+		Slow:       conn.Policy(opts.SlowConsumer),
+		Limit:      conn.Limit(opts.RateLimit),
+
+		PingInterval:     opts.PingInterval,
+		PongTimeout:      opts.PongTimeout,
+		HandshakeTimeout: opts.HandshakeTimeout,
+		WriteTimeout:     opts.WriteTimeout,
+		CloseTimeout:     opts.CloseTimeout,
+
+		Level:     opts.Compression.Level,
+		Threshold: opts.Compression.Threshold,
+	}
+}
+
+func (e *engine) log(s *Socket) *slog.Logger { return e.opts.Logger.With("socket", s.ID()) }
+
+// debug is for Options.Debug, which is to be seen with any logger.
+func (e *engine) debug(s *Socket, text string, attrs ...any) {
+	level := slog.LevelDebug
+	if !e.opts.Logger.Enabled(context.Background(), level) {
+		level = slog.LevelInfo
+	}
+	e.log(s).Log(context.Background(), level, text, attrs...)
+}

@@ -1,0 +1,344 @@
+package conn
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/nextrush/nextrush/internal/loop"
+	"github.com/nextrush/nextrush/websocket/internal/wire"
+)
+
+const (
+	// After a close that we started because of a failure, what the peer still sends is
+	// read and dropped, so that it reads our code and not a reset.
+	lingerTime  = time.Second
+	lingerBytes = 1 << 20
+)
+
+// Close codes (RFC 6455 §7.4.1).
+const (
+	normalClosure   = 1000
+	goingAway       = 1001
+	protocolError   = 1002
+	noStatus        = 1005 // never on the wire
+	abnormalClosure = 1006 // never on the wire
+	invalidPayload  = 1007
+	policyViolation = 1008
+	messageTooBig   = 1009
+	internalError   = 1011
+	tryAgainLater   = 1013
+)
+
+// Errors of sending.
+var (
+	ErrClosed  = errors.New("websocket: socket is closed")
+	ErrSlow    = errors.New("websocket: slow consumer")
+	ErrDropped = errors.New("websocket: message dropped, send queue is full")
+)
+
+// End is how a connection ended.
+type End struct {
+	Code   uint16
+	Reason string
+	Remote bool  // the peer sent it
+	Err    error // the failure behind it; may be nil
+}
+
+// ending is how a connection ends, guarded by its mu.
+type ending struct {
+	End
+	sealed   bool  // nothing may be queued any more, though the phase does not say so
+	sent     bool  // our close frame is queued
+	received bool  // the peer's has come
+	linger   bool  // drop what still comes, until the peer has closed
+	half     bool  // our side of the connection is shut
+	told     bool  // the owner is told the end, or has been
+	gone     bool  // it has been, and the loop is let go; of the goroutine of the run
+	dropped  int   // bytes dropped while lingering
+	deadline int64 // on the loop's clock, when waiting ends
+}
+
+// notEnding is the shared ending of connections that have not begun to end. It is
+// only read.
+var notEnding ending
+
+// endingLocked is for writing to c.ending.
+func (c *Conn) endingLocked() *ending {
+	if c.ending == &notEnding {
+		c.ending = new(ending)
+	}
+	return c.ending
+}
+
+// End tells how the connection ended, or is about to.
+func (c *Conn) End() End {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ending.End
+}
+
+// Close starts the close handshake (RFC 6455 §7.1.2). Code 0 sends no code and no
+// reason; another one that must not be sent (RFC 6455 §7.4.1) is an error.
+func (c *Conn) Close(code uint16, reason string) error {
+	switch {
+	case code == 0, code == noStatus:
+		code, reason = noStatus, ""
+	case !wire.ValidCloseCode(code):
+		return fmt.Errorf("websocket: close: code %d must not be sent", code)
+	}
+	c.closeWith(code, reason, nil)
+	return nil
+}
+
+// Abort closes because we have failed, and reports why: the peer has done nothing
+// wrong, but nothing of it is processed any more.
+func (c *Conn) Abort(cause error) { c.closeWith(internalError, "internal error", cause) }
+
+// Drop ends the connection without a handshake.
+func (c *Conn) Drop(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.endLocked(err)
+}
+
+// closeWith starts the close handshake, and reports the cause if there is one.
+func (c *Conn) closeWith(code uint16, reason string, cause error) {
+	if c.startClose(code, reason, cause) {
+		c.Flush()
+	}
+}
+
+// startClose reports whether the caller is to flush.
+func (c *Conn) startClose(code uint16, reason string, cause error) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if cause != nil {
+		c.reportLocked(cause)
+	}
+	c.closeLocked(code, reason, false)
+	return c.run != batching
+}
+
+// breach closes because the peer broke a rule. err has the code.
+func (c *Conn) breach(err error) {
+	c.mu.Lock()
+	c.breachLocked(err)
+	c.mu.Unlock()
+	c.Flush()
+}
+
+func (c *Conn) breachLocked(err error) {
+	c.reportLocked(err)
+	if c.phase == Open {
+		c.endingLocked().Err = err
+	}
+	code, reason := uint16(internalError), err.Error()
+	var e *wire.Error
+	if errors.As(err, &e) {
+		code, reason = e.Code, e.Reason
+	}
+	c.closeLocked(code, reason, true)
+}
+
+// drop ends the connection because it has failed.
+func (c *Conn) drop(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.dropLocked(err)
+}
+
+func (c *Conn) dropLocked(err error) {
+	e, eof := c.ending, errors.Is(err, io.EOF)
+	if e.received && c.out != nil && !c.cfg.Client && eof {
+		return // the peer has only finished sending: it still gets what is queued
+	}
+	expected := e.sent && !c.cutShortLocked(err) || c.phase == Closed
+	if !expected && !eof {
+		c.reportLocked(err)
+	}
+	c.endLocked(err)
+}
+
+// Failed is called by the transport. While somebody reads, that shows it.
+func (c *Conn) Failed() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.in != inReading && c.phase != Connecting {
+		c.dropLocked(io.ErrUnexpectedEOF)
+	}
+}
+
+// closeLocked queues our close frame, or has Open do so. With linger, the peer has
+// broken a rule: nothing of it is processed any more.
+func (c *Conn) closeLocked(code uint16, reason string, linger bool) {
+	if c.phase == Closed {
+		return
+	}
+	e := c.endingLocked()
+	e.linger = e.linger || linger
+	if e.sent {
+		c.closeSentLocked()
+		return
+	}
+	if c.phase <= Open {
+		e.Code, e.Reason = code, reason
+	}
+	e.sealed = true
+	if c.phase == Connecting {
+		return
+	}
+	c.phase = Closing
+	e.sent = true
+	c.controlLocked(wire.OpClose, wire.AppendClose(nil, code, reason))
+	c.readOnLocked()
+	c.watchWriteLocked()
+}
+
+// readOnLocked reads for the peer's close frame, which neither a handler that stays
+// nor a message that nobody takes may keep from us.
+func (c *Conn) readOnLocked() {
+	if c.in != inReading {
+		c.in = inReading
+		c.wakeLocked(workRead)
+	}
+}
+
+// closeSentLocked goes on with closing if the close frame has left. Only then does
+// the time for the peer's answer begin.
+func (c *Conn) closeSentLocked() {
+	e := c.ending
+	if !e.sent || c.phase != Closing || c.out != nil {
+		return
+	}
+	if e.received && !c.cfg.Client {
+		c.endLocked(nil) // the server closes first (RFC 6455 §7.1.1)
+		return
+	}
+	wait := c.cfg.CloseTimeout
+	if e.linger {
+		wait = lingerTime
+	}
+	if at := c.cfg.Loop.Now() + int64(wait); wait > 0 && (e.deadline == 0 || at < e.deadline) {
+		e.deadline = at
+		c.cfg.Wheel.Schedule(c, at)
+	}
+	if e.linger && !e.half {
+		e.half = true
+		c.cfg.Loop.Go((*halfClose)(c))
+	}
+}
+
+// halfClose shuts our side of the connection, which may take a while under TLS.
+type halfClose Conn
+
+func (h *halfClose) Run(*loop.Worker) {
+	if c := (*Conn)(h); !c.link.CloseWrite() {
+		c.Drop(nil)
+	}
+}
+
+// peerClosed answers the peer's close frame.
+func (c *Conn) peerClosed(payload []byte) error {
+	code, reason, err := wire.ParseClose(payload)
+	if err != nil {
+		return err
+	}
+	c.answerClose(End{Code: code, Reason: reason, Remote: true})
+	c.Flush()
+	return nil
+}
+
+func (c *Conn) answerClose(end End) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e := c.endingLocked()
+	e.received = true
+	if c.phase == Open {
+		c.phase = Closing
+		end.Err = e.Err
+		e.End = end
+	}
+	c.closeLocked(end.Code, "", false)
+}
+
+// endLocked ends the connection.
+func (c *Conn) endLocked(err error) {
+	if c.phase == Closed {
+		return
+	}
+	e := c.endingLocked()
+	if c.phase == Open {
+		e.Code, e.Err = abnormalClosure, err
+	} else if !e.received && !e.linger && e.sent && err != nil && e.Err == nil {
+		e.Err = err
+	}
+	if c.cutShortLocked(err) {
+		e.Code, e.Reason = abnormalClosure, ""
+	}
+	c.phase = Closed
+	if c.out != nil && c.output == outIdle {
+		c.releaseLocked()
+	}
+	c.inbox.end()
+	c.cfg.Loop.Go((*leave)(c))
+}
+
+// cutShortLocked reports whether a normal close was to follow messages that the peer
+// has not got. Of a write that tells nothing before its end it may have all, unless
+// it took nothing.
+func (c *Conn) cutShortLocked(err error) bool {
+	e := c.ending
+	if c.out == nil || e.Remote || e.Code != normalClosure && e.Code != goingAway {
+		return false
+	}
+	skip := 0
+	if c.out.inHand > 0 && !errors.Is(err, errWriteTimeout) {
+		skip = c.out.busy
+	}
+	return c.out.messages(skip) > 0
+}
+
+// leave takes the connection out of everything that knows it, and then has its end
+// told.
+type leave Conn
+
+func (l *leave) Run(*loop.Worker) {
+	c := (*Conn)(l)
+	c.link.Close(c.writing())
+	c.cfg.Wheel.Remove(c)
+	c.owner.Left()
+	c.wake(workEnd)
+}
+
+func (c *Conn) writing() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.output != outIdle
+}
+
+// RepeatEnd has the owner's Ended called again if it was called already.
+func (c *Conn) RepeatEnd() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ending.told {
+		c.wakeLocked(workEnd)
+	}
+}
+
+// tellEnd tells the owner the end, and then lets go of the loop. If a callback ends
+// the goroutine, the next run tells the others.
+func (c *Conn) tellEnd() {
+	c.mu.Lock()
+	e := c.endingLocked()
+	e.told = true
+	c.mu.Unlock()
+	c.owner.Ended()
+	if !e.gone {
+		e.gone = true
+		c.dropReader()
+		c.cfg.Loop.Remove()
+		c.owner.Gone()
+	}
+}

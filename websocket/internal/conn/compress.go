@@ -1,0 +1,84 @@
+package conn
+
+import (
+	"sync"
+
+	"github.com/nextrush/nextrush/internal/buffer"
+	"github.com/nextrush/nextrush/websocket/internal/deflate"
+	"github.com/nextrush/nextrush/websocket/internal/wire"
+)
+
+// codec is what permessage-deflate (RFC 7692) needs for one connection.
+type codec struct {
+	sendBits uint8
+
+	mu         sync.Mutex          // keeps compressing and queueing in one order
+	compressor *deflate.Compressor // nil: no context takeover when sending
+	window     *deflate.Window     // nil: none when receiving; of the goroutine of the run
+}
+
+// Compress has the connection use what was agreed on. It is for before the 101.
+func (c *Conn) Compress(d wire.Deflate) {
+	bits, sendAlone, readAlone := d.ServerMaxWindowBits, d.ServerNoContextTakeover, d.ClientNoContextTakeover
+	if c.cfg.Client {
+		bits, sendAlone, readAlone = d.ClientMaxWindowBits, d.ClientNoContextTakeover, d.ServerNoContextTakeover
+	}
+	if bits == 0 {
+		bits = 15
+	}
+	c.codec = &codec{sendBits: uint8(bits)}
+	if !sendAlone {
+		c.codec.compressor = deflate.NewCompressor(c.cfg.Level, bits)
+	}
+	if !readAlone {
+		c.codec.window = new(deflate.Window)
+	}
+}
+
+// takeover reports whether what is sent may refer to what was sent before.
+func (c *Conn) takeover() bool { return c.codec != nil && c.codec.compressor != nil }
+
+// Frame is a message for any number of connections: framed once, and compressed at
+// most once for each window size. It is safe from any goroutine and never changes.
+type Frame struct {
+	op     wire.Opcode
+	plain  []byte // the whole frame
+	header int    // bytes of its header
+
+	mu       sync.Mutex       // guards deflated
+	deflated map[uint8][]byte // frames by window bits
+}
+
+// Set makes f the frame of a message, which is copied. It is for a new Frame.
+func (f *Frame) Set(op wire.Opcode, data []byte) {
+	h := wire.Header{Fin: true, Op: op, Length: int64(len(data))}
+	b := wire.AppendHeader(make([]byte, 0, len(data)+10), h)
+	f.op, f.header = op, len(b)
+	f.plain = append(b, data...)
+}
+
+// IsSet reports whether Set was called.
+func (f *Frame) IsSet() bool { return f.plain != nil }
+
+func (f *Frame) payload() []byte { return f.plain[f.header:] }
+
+// compressed returns the compressed frame, or the plain one if that is not longer.
+func (f *Frame) compressed(level int, bits uint8) []byte {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if frame, ok := f.deflated[bits]; ok {
+		return frame
+	}
+	buf := buffer.Borrow()
+	defer buffer.Release(buf)
+	*buf = deflate.Compress((*buf)[:0], f.payload(), level, int(bits))
+	frame := f.plain
+	if len(*buf) < len(f.payload()) {
+		frame = wire.AppendFrame(make([]byte, 0, len(*buf)+10), f.op, true, *buf)
+	}
+	if f.deflated == nil {
+		f.deflated = make(map[uint8][]byte, 1)
+	}
+	f.deflated[bits] = frame
+	return frame
+}
