@@ -45,7 +45,7 @@ func TestPongsThatHaveNotLeftAreBounded(t *testing.T) {
 		pinged := make(chan bool, 1)
 		pings := 0 // of the callbacks
 		const count = 100_000
-		st := n.serve(t, Options{PingInterval: -1}, func(s *Socket) error {
+		st := n.serve(t, Options{PingInterval: -1, WriteTimeout: -1}, func(s *Socket) error {
 			s.OnPing(func([]byte) {
 				if pings++; pings == count {
 					pinged <- true

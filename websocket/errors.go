@@ -3,6 +3,7 @@ package websocket
 import (
 	"errors"
 	"fmt"
+	"net/http"
 
 	"github.com/nextrush/nextrush/websocket/internal/conn"
 )
@@ -85,3 +86,23 @@ func (e *CloseError) Unwrap() error {
 	}
 	return ErrClosed
 }
+
+// HandshakeError is an upgrade that was refused, or, from Dial, a server's
+// answer that is no upgrade.
+type HandshakeError struct {
+	Status  int
+	Message string
+	Header  http.Header // to be sent, or as received; may be nil
+	Body    []byte      // as received, up to 4 KiB
+	Err     error
+}
+
+func (e *HandshakeError) Error() string {
+	text := fmt.Sprintf("websocket: handshake: %d %s", e.Status, e.Message)
+	if e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
+	return text
+}
+
+func (e *HandshakeError) Unwrap() error { return e.Err }
