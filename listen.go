@@ -221,5 +221,5 @@ func withTLS(ln net.Listener, config *tls.Config) net.Listener {
 			config.NextProtos = append(config.NextProtos, proto)
 		}
 	}
-	return tls.NewListener(websocket.NewListener(ln), config)
+	return tls.NewListener(websocket.PollListener(ln), config)
 }

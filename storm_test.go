@@ -39,7 +39,7 @@ func running(app *App) map[string]func() {
 		"WSTo":                 func() { app.WSTo("room").Emit("tick", 1) },
 		"WebSocketConnections": func() { app.WebSocketConnections() },
 		"WebSocketStats":       func() { app.WebSocketStats() },
-		"WebSockets":           func() { app.WebSockets().InRoom("room") },
+		"WebSockets":           func() { app.WebSockets().SocketsIn("room") },
 	}
 }
 
@@ -59,15 +59,15 @@ func TestTheStormKnowsEveryMethodOfApp(t *testing.T) {
 // TestStormOnAnApp calls what is safe from any goroutine while sockets come, talk,
 // break off and fail, with both drivers, until Shutdown returns.
 func TestStormOnAnApp(t *testing.T) {
-	for name, driver := range map[string]websocket.Driver{"auto": websocket.DriverAuto, "portable": websocket.DriverPortable} {
-		t.Run(name, func(t *testing.T) { storm(t, driver) })
+	for name, portable := range map[string]bool{"polling": false, "portable": true} {
+		t.Run(name, func(t *testing.T) { storm(t, portable) })
 	}
 }
 
-func storm(t *testing.T, driver websocket.Driver) {
+func storm(t *testing.T, portable bool) {
 	const peers, callers = 40, 8
 	app := New(Options{Logger: slog.New(slog.DiscardHandler)})
-	app.EnableWebSocket(websocket.Options{Driver: driver, DrainWindow: -1, CloseTimeout: 200 * time.Millisecond})
+	app.EnableWebSocket(websocket.Options{DisablePolling: portable, DrainWindow: -1, CloseTimeout: 200 * time.Millisecond})
 	app.Get("/page", text("page")).Named("page")
 	app.WSUse(func(s *websocket.Socket, c *Context, next func() error) error {
 		s.Join("room")

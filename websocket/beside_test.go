@@ -46,7 +46,7 @@ func acceptOnPipe(t *testing.T, srv *Server, hijack func()) (*Handshake, error) 
 // A server closes while upgrades are under way: each ends, and once.
 func TestServerCloseBesideUpgrades(t *testing.T) {
 	for range 500 {
-		srv := NewServer(Options{Driver: DriverPortable, Logger: quiet})
+		srv := NewServer(Options{DisablePolling: true, Logger: quiet})
 		var wg sync.WaitGroup
 		for range 8 {
 			wg.Go(func() {

@@ -200,7 +200,7 @@ func TestWhatACallbackSentLeavesWhileItBlocks(t *testing.T) {
 		})
 		servers <- st.srv
 		peer, other := st.raw(t), st.raw(t)
-		eventually(t, "the start of both", func() bool { return len(st.srv.InRoom("room")) == 2 })
+		eventually(t, "the start of both", func() bool { return len(st.srv.SocketsIn("room")) == 2 })
 		peer.say("go")
 		s := wait(t, g.entered, "the callback")
 		peer.expect(wire.OpPing, "ping")
@@ -281,7 +281,7 @@ func TestShutdownAwaitsCallbacksUntilItsContextEnds(t *testing.T) {
 func TestAWriteThatHasNotReturnedDoesNotFillTheQueue(t *testing.T) {
 	const size = 10 << 10
 	returns := make(chan struct{})
-	lagging := network{"", DriverPortable, func(t testing.TB) (net.Listener, func() (net.Conn, error)) {
+	lagging := network{"", true, func(t testing.TB) (net.Listener, func() (net.Conn, error)) {
 		l, dial := listenTCP(t)
 		return lagListener{l, returns}, dial
 	}}

@@ -58,7 +58,7 @@ func tellsAfterLeaving(t *testing.T, n network, end func(*site, *Socket, *raw)) 
 	opened, told := make(chan *Socket, 1), make(chan bool)
 	look := func(where string, s *Socket) {
 		srv := s.eng.srv
-		if slices.Contains(srv.InRoom("room"), s) || slices.Contains(srv.Rooms(), "room") {
+		if slices.Contains(srv.SocketsIn("room"), s) || slices.Contains(srv.Rooms(), "room") {
 			t.Errorf("%s: it is in its room", where)
 		}
 		if slices.Contains(srv.Sockets(), s) || srv.Socket(s.ID()) != nil || srv.Stats().Connections != 0 {

@@ -363,9 +363,9 @@ func tlsServer(t *testing.T, opts Options) (url string, trusting *tls.Config) {
 }
 
 func TestDialOverTLS(t *testing.T) {
-	for name, driver := range map[string]Driver{"auto": DriverAuto, "portable": DriverPortable} {
+	for name, portable := range map[string]bool{"polling": false, "portable": true} {
 		t.Run(name, func(t *testing.T) {
-			url, trusting := tlsServer(t, Options{Driver: driver, MaxMessageSize: 4 << 20})
+			url, trusting := tlsServer(t, Options{DisablePolling: portable, MaxMessageSize: 4 << 20})
 			told := make(chan end, 1)
 			s := dial(t, url, &DialOptions{TLSConfig: trusting, Options: Options{MaxMessageSize: 4 << 20, SendQueue: 8 << 20}, Handler: func(s *Socket) error {
 				s.OnClose(func(code StatusCode, reason string) { told <- end{code, reason} })

@@ -16,7 +16,7 @@ import (
 )
 
 func TestIdleSocketsHoldNoGoroutine(t *testing.T) {
-	kept := network{"kept by the server", DriverAuto, func(t testing.TB) (net.Listener, func() (net.Conn, error)) {
+	kept := network{"kept by the server", false, func(t testing.TB) (net.Listener, func() (net.Conn, error)) {
 		l, dial := listenTCP(t)
 		return keeper{l}, dial
 	}}

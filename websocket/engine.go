@@ -29,7 +29,7 @@ func (e *engine) init(opts Options, srv *Server) {
 		Wheel:    loop.NewWheel[*conn.Conn](e.loop.Clock),
 		Counters: &e.stats.Counters,
 		Client:   srv == nil,
-		Poll:     srv != nil && opts.Driver != DriverPortable,
+		Poll:     srv != nil && !opts.DisablePolling,
 
 		MaxMessage: opts.MaxMessageSize,
 		SendQueue:  opts.SendQueue,

@@ -172,7 +172,7 @@ func TestOnErrorOfAnUnreadSocketDelaysNobody(t *testing.T) {
 			peer.shake(marked)
 			s := wait(t, handlers.entered, "the handler")
 			peer.reset()
-			if n.driver == DriverAuto { // the other does not read, and so learns nothing
+			if !n.portable { // the other does not read, and so learns nothing
 				waitFor(t, s.Context().Done(), soon, "the end of the socket")
 			}
 			for _, o := range others {

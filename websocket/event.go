@@ -80,6 +80,11 @@ func (e *EventError) Error() string { return "websocket: event: " + e.Message }
 // EventReply is what an error reply carries.
 func (e *EventError) EventReply() (message string, errors any) { return e.Message, e.Errors }
 
+// EventReplier is an error that says what an error reply carries.
+type EventReplier interface {
+	EventReply() (message string, details any)
+}
+
 // jsonProblem tells what is wrong with JSON without naming Go types.
 func jsonProblem(err error) string {
 	var t *json.UnmarshalTypeError
@@ -179,7 +184,7 @@ func (s *Socket) Off(event string) {
 
 // On registers h to run with each event of that name, with its first argument
 // decoded and validated. An error is answered with an error reply: with its own text
-// if it is an *EventError (or has its EventReply method), as "internal error"
+// if it is an EventReplier, as *EventError is, as "internal error"
 // otherwise; a *CloseError closes the socket.
 func On[In any](s *Socket, event string, h func(*Socket, In) error) {
 	s.on(event, withArgument(func(_ *Event, in In) error { return h(s, in) }), false)
@@ -383,17 +388,4 @@ func (s *Socket) eventFailed(e *Event, err error) {
 		return
 	}
 	s.refuse(e, err)
-}
-
-// refuse sends an error reply. An error that is not meant for the peer is
-// called internal there, and reported here.
-func (s *Socket) refuse(e *Event, err error) {
-	env := envelope{Type: envelopeError, ID: e.id, Event: e.Name, Message: internalError}
-	var public interface{ EventReply() (string, any) }
-	if errors.As(err, &public) {
-		env.Message, env.Errors = public.EventReply()
-	} else {
-		s.conn.Report(fmt.Errorf("websocket: event %q: %w", e.Name, err))
-	}
-	s.SendJSON(env)
 }

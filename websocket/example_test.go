@@ -139,7 +139,7 @@ func ExampleServer_Shutdown() {
 	// Output: <nil> 1001
 }
 
-func ExampleNewListener() {
+func ExamplePollListener() {
 	srv := websocket.NewServer(websocket.Options{})
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		srv.Upgrade(w, r, func(s *websocket.Socket) error { return s.Send("hi") })
@@ -149,7 +149,7 @@ func ExampleNewListener() {
 		fmt.Println(err)
 		return
 	}
-	err = server.ServeTLS(websocket.NewListener(ln), "missing.pem", "missing.pem")
+	err = server.ServeTLS(websocket.PollListener(ln), "missing.pem", "missing.pem")
 	fmt.Println(errors.Is(err, fs.ErrNotExist))
 	// Output: true
 }

@@ -72,12 +72,12 @@ func TestCallbacksThatBlockDelayNobodyWithoutAFreeDescriptor(t *testing.T) {
 }
 
 // resumedTLS is overTLS with handshakes that are cheap from the second on.
-var resumedTLS = network{"tls", DriverAuto, func(t testing.TB) (net.Listener, func() (net.Conn, error)) {
+var resumedTLS = network{"tls", false, func(t testing.TB) (net.Listener, func() (net.Conn, error)) {
 	l, dial := listenTCP(t)
 	client, server := tlsConfigs()
 	client = client.Clone()
 	client.ClientSessionCache = tls.NewLRUClientSessionCache(1)
-	return tls.NewListener(NewListener(l), server), func() (net.Conn, error) {
+	return tls.NewListener(PollListener(l), server), func() (net.Conn, error) {
 		conn, err := dial()
 		if err != nil {
 			return nil, err
@@ -154,7 +154,7 @@ type crowded struct {
 func newCrowded(t *testing.T, n network, blocked int) *crowded {
 	t.Helper()
 	g := newGate(t)
-	srv := NewServer(Options{Driver: n.driver, PingInterval: -1})
+	srv := NewServer(Options{DisablePolling: n.portable, PingInterval: -1})
 	c := &crowded{g: g}
 	c.site = n.serveHTTP(t, srv, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/page" {

@@ -318,7 +318,7 @@ func TestConnectingSocket(t *testing.T) {
 			if s.State() != StateConnecting || s.Send("queued") != nil || s.Join("lobby") != nil {
 				t.Errorf("in state %v", s.State())
 			}
-			if len(srv.InRoom("lobby")) != 0 || len(srv.Sockets()) != 0 {
+			if len(srv.SocketsIn("lobby")) != 0 || len(srv.Sockets()) != 0 {
 				t.Error("a connecting socket is among the open ones")
 			}
 			if err := h.Open(func(s *Socket) error { return s.Send(s.Get("user")) }); err != nil {
@@ -331,7 +331,7 @@ func TestConnectingSocket(t *testing.T) {
 		peer := st.raw(t)
 		peer.expect(wire.OpText, "queued")
 		peer.expect(wire.OpText, "ann")
-		if got := srv.InRoom("lobby"); len(got) != 1 {
+		if got := srv.SocketsIn("lobby"); len(got) != 1 {
 			t.Errorf("%d sockets in the room", len(got))
 		}
 		h := peer.answer.Header

@@ -6,10 +6,10 @@ import (
 	"github.com/nextrush/nextrush/internal/transport"
 )
 
-// NewListener wraps the listener of a TLS server of package net/http, so that a
-// wss socket needs no goroutine while nothing arrives (see DriverAuto):
+// PollListener wraps the listener of a TLS server of package net/http, so that a
+// wss socket needs no goroutine while nothing arrives (see Options.DisablePolling):
 //
-//	server.ServeTLS(websocket.NewListener(ln), "cert.pem", "key.pem")
+//	server.ServeTLS(websocket.PollListener(ln), "cert.pem", "key.pem")
 //
 // It changes nothing else. nextrush.App does it by itself.
-func NewListener(ln net.Listener) net.Listener { return transport.Listen(ln) }
+func PollListener(ln net.Listener) net.Listener { return transport.Listen(ln) }

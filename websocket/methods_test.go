@@ -128,7 +128,7 @@ func serverMethods(srv *Server) map[string]func() {
 		"Shutdown":  func() {},
 		"Upgrade":   func() {},
 		"Broadcast": func() { srv.Broadcast("all") },
-		"InRoom":    func() { srv.InRoom("room") },
+		"SocketsIn": func() { srv.SocketsIn("room") },
 		"Rooms":     func() { srv.Rooms() },
 		"Socket":    func() { srv.Socket("nobody") },
 		"Sockets":   func() { srv.Sockets() },

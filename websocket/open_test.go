@@ -13,7 +13,7 @@ import (
 // then is not lost.
 func TestCloseBesideOpen(t *testing.T) {
 	run(t, func(t *testing.T, n network) {
-		srv := NewServer(Options{Driver: n.driver, PingInterval: -1, Logger: quiet})
+		srv := NewServer(Options{DisablePolling: n.portable, PingInterval: -1, Logger: quiet})
 		st := n.serveHTTP(t, srv, func(w http.ResponseWriter, r *http.Request) {
 			h, err := srv.Accept(w, r)
 			if err != nil {
@@ -112,7 +112,7 @@ func TestBytesSentCountsNothingForAPeerThatHasGone(t *testing.T) {
 // A socket that was refused has no connection; its methods return all the same.
 func TestMethodsOfARefusedSocketReturn(t *testing.T) {
 	run(t, func(t *testing.T, n network) {
-		srv := NewServer(Options{Driver: n.driver, Logger: quiet})
+		srv := NewServer(Options{DisablePolling: n.portable, Logger: quiet})
 		refused := make(chan *Socket, 1)
 		st := n.serveHTTP(t, srv, func(w http.ResponseWriter, r *http.Request) {
 			h, err := srv.Accept(w, r)

@@ -41,7 +41,10 @@ type Options struct {
 	SlowConsumer SlowConsumer
 	RateLimit    RateLimit
 
-	Driver       Driver
+	// DisablePolling has a goroutine wait in the Read of each connection. Otherwise, on
+	// Linux, TCP and Unix sockets are polled, and have none while nothing arrives.
+	DisablePolling bool
+
 	OnConnection func(*Socket)                     // runs before the handler of each socket
 	OnDisconnect func(*Socket, StatusCode, string) // runs when a socket has ended, after its OnClose
 	OnError      func(*Socket, error)              // is told of failures, after the socket's OnError
@@ -67,18 +70,6 @@ type Compression struct {
 	Level           int  // 1 (fastest) to 9; 0: 1
 	Threshold       int  // bytes; smaller messages are sent as they are; 0: 512
 }
-
-// Driver says what waits for the bytes of a peer.
-type Driver uint8
-
-const (
-	// DriverAuto polls where that works: on Linux, for TCP and Unix sockets. A
-	// socket has no goroutine then while nothing arrives. Elsewhere it is
-	// DriverPortable.
-	DriverAuto Driver = iota
-	// DriverPortable has a goroutine wait in the Read of each net.Conn.
-	DriverPortable
-)
 
 // SlowConsumer says what happens to a message that does not fit in the send
 // queue of a socket.
@@ -139,8 +130,6 @@ func (o *Options) check() error {
 		return fmt.Errorf("websocket: Compression.Level is %d, use 1 to 9", o.Compression.Level)
 	case o.SlowConsumer > DropOldest:
 		return fmt.Errorf("websocket: SlowConsumer is %d, use CloseSlow, DropNewest or DropOldest", o.SlowConsumer)
-	case o.Driver > DriverPortable:
-		return fmt.Errorf("websocket: Driver is %d, use DriverAuto or DriverPortable", o.Driver)
 	case o.RateLimit.Messages < 0 || o.RateLimit.Bytes < 0 || o.RateLimit.Burst < 0:
 		return fmt.Errorf("websocket: RateLimit must not be negative")
 	}

@@ -213,7 +213,7 @@ func TestAnswersOfCallbacksArriveInOrder(t *testing.T) {
 			return s.Join("all")
 		})
 		peer, other := st.raw(t), st.raw(t)
-		eventually(t, "the start of both", func() bool { return len(st.srv.InRoom("all")) == 2 })
+		eventually(t, "the start of both", func() bool { return len(st.srv.SocketsIn("all")) == 2 })
 		r := rand.New(rand.NewPCG(3, 3))
 		var all []byte
 		for i := range count {

@@ -30,9 +30,9 @@ const soon = 5 * time.Second
 
 // network is one of the transports that the suites run on.
 type network struct {
-	name   string
-	driver Driver
-	listen func(testing.TB) (net.Listener, func() (net.Conn, error))
+	name     string
+	portable bool // without polling
+	listen   func(testing.TB) (net.Listener, func() (net.Conn, error))
 }
 
 // run runs a test over TCP with each driver, over TLS, and over pipes in memory.
@@ -42,12 +42,12 @@ func run(t *testing.T, f func(t *testing.T, n network)) {
 	}
 }
 
-var overTCP = network{"tcp", DriverAuto, listenTCP}
+var overTCP = network{"tcp", false, listenTCP}
 
-var overTLS = network{"tls", DriverAuto, func(t testing.TB) (net.Listener, func() (net.Conn, error)) {
+var overTLS = network{"tls", false, func(t testing.TB) (net.Listener, func() (net.Conn, error)) {
 	l, dial := listenTCP(t)
 	client, server := tlsConfigs()
-	return tls.NewListener(NewListener(l), server), func() (net.Conn, error) {
+	return tls.NewListener(PollListener(l), server), func() (net.Conn, error) {
 		conn, err := dial()
 		if err != nil {
 			return nil, err
@@ -67,7 +67,7 @@ var tlsConfigs = sync.OnceValues(func() (client, server *tls.Config) {
 	return client, server
 })
 
-var portable = network{"tcp, portable driver", DriverPortable, listenTCP}
+var portable = network{"tcp, portable driver", true, listenTCP}
 
 func listenTCP(t testing.TB) (net.Listener, func() (net.Conn, error)) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -77,7 +77,7 @@ func listenTCP(t testing.TB) (net.Listener, func() (net.Conn, error)) {
 	return l, func() (net.Conn, error) { return net.Dial("tcp", l.Addr().String()) }
 }
 
-var inMemory = network{"memory", DriverAuto, func(t testing.TB) (net.Listener, func() (net.Conn, error)) {
+var inMemory = network{"memory", false, func(t testing.TB) (net.Listener, func() (net.Conn, error)) {
 	l := memnet.Listen()
 	return l, l.Dial
 }}
@@ -91,7 +91,7 @@ type site struct {
 
 // serve runs a server whose sockets are handled by h until the test ends.
 func (n network) serve(t testing.TB, opts Options, h func(*Socket) error) *site {
-	opts.Driver = n.driver
+	opts.DisablePolling = n.portable
 	srv := NewServer(opts)
 	return n.serveHTTP(t, srv, func(w http.ResponseWriter, r *http.Request) { srv.Upgrade(w, r, h) })
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"strconv"
 
 	"github.com/nextrush/nextrush/websocket/internal/wire"
@@ -83,4 +85,17 @@ func (s *Socket) awaitsReply() bool {
 	defer s.mu.Unlock()
 	e := s.events.Load()
 	return e != nil && len(e.replies) > 0
+}
+
+// refuse sends an error reply. An error that is not meant for the peer is
+// called internal there, and reported here.
+func (s *Socket) refuse(e *Event, err error) {
+	env := envelope{Type: envelopeError, ID: e.id, Event: e.Name, Message: internalError}
+	var public EventReplier
+	if errors.As(err, &public) {
+		env.Message, env.Errors = public.EventReply()
+	} else {
+		s.conn.Report(fmt.Errorf("websocket: event %q: %w", e.Name, err))
+	}
+	s.SendJSON(env)
 }

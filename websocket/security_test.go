@@ -353,7 +353,7 @@ func TestBrokenMessagesAfterOurCloseAreDropped(t *testing.T) {
 // consumer is.
 func TestQueueThatOverflowsBeforeTheAnswerCloses(t *testing.T) {
 	run(t, func(t *testing.T, n network) {
-		srv := NewServer(Options{SendQueue: 1000, Driver: n.driver, Logger: quiet})
+		srv := NewServer(Options{SendQueue: 1000, DisablePolling: n.portable, Logger: quiet})
 		opened := make(chan *Socket, 1)
 		st := n.serveHTTP(t, srv, func(w http.ResponseWriter, r *http.Request) {
 			h, err := srv.Accept(w, r)

@@ -78,8 +78,8 @@ func (srv *Server) Socket(id string) *Socket {
 // Rooms lists the rooms that have somebody in them.
 func (srv *Server) Rooms() []string { return srv.hub.Names() }
 
-// InRoom lists the sockets in a room.
-func (srv *Server) InRoom(room string) []*Socket {
+// SocketsIn lists the sockets in a room.
+func (srv *Server) SocketsIn(room string) []*Socket {
 	return slices.Clone(srv.hub.Members(room))
 }
 

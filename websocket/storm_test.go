@@ -150,7 +150,7 @@ const (
 func (w weather) blow(t *testing.T, n network) {
 	var hub sync.Mutex
 	opts := w.opts
-	opts.Driver, opts.Logger = n.driver, quiet
+	opts.DisablePolling, opts.Logger = n.portable, quiet
 	opts.DrainWindow, opts.CloseTimeout, opts.MaxRooms = -1, 200*time.Millisecond, 20
 	opts.OnError = func(*Socket, error) {
 		if w.lock {

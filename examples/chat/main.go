@@ -99,7 +99,7 @@ func (ch *chat) announce(room string) {
 	ch.mu.Lock()
 	defer ch.mu.Unlock()
 	people := []person{}
-	for _, s := range ch.app.WebSockets().InRoom(room) {
+	for _, s := range ch.app.WebSockets().SocketsIn(room) {
 		name, _ := s.Get("name").(string)
 		people = append(people, person{s.ID(), name})
 	}

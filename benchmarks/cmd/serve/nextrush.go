@@ -17,23 +17,23 @@ func serveNextrushCompressed(l net.Listener) error {
 }
 
 func serveNextrushPortable(l net.Listener) error {
-	return newNextrush(websocket.Options{Driver: websocket.DriverPortable}).Serve(l)
+	return newNextrush(websocket.Options{DisablePolling: true}).Serve(l)
 }
 
 func serveNextrushTLS(l net.Listener) error {
-	return nextrushTLS(l, websocket.DriverAuto)
+	return nextrushTLS(l, false)
 }
 
 func serveNextrushPortableTLS(l net.Listener) error {
-	return nextrushTLS(l, websocket.DriverPortable)
+	return nextrushTLS(l, true)
 }
 
-func nextrushTLS(l net.Listener, driver websocket.Driver) error {
+func nextrushTLS(l net.Listener, portable bool) error {
 	config, err := selfSigned()
 	if err != nil {
 		return err
 	}
-	return newNextrush(websocket.Options{Driver: driver}).ServeTLS(l, config)
+	return newNextrush(websocket.Options{DisablePolling: portable}).ServeTLS(l, config)
 }
 
 func newNextrush(opts websocket.Options) *nextrush.App {
