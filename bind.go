@@ -210,7 +210,7 @@ func (c *Context) bindTexts(t bind.Target, from bind.Source) error {
 }
 
 func (c *Context) pathValues(name string) []string {
-	if rt := c.matched(); rt != nil && slices.Contains(rt.names, name) {
+	if rt := c.matched(); rt != nil && slices.Contains(rt.pattern.Names, name) {
 		return []string{c.Param(name)}
 	}
 	return nil

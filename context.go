@@ -11,7 +11,7 @@ import (
 	"net/url"
 	"slices"
 
-	"github.com/julienschmidt/httprouter"
+	"github.com/nextrush/nextrush/internal/route"
 )
 
 // Handler answers a request, or, as middleware, does its part and calls
@@ -23,17 +23,18 @@ type Handler func(c *Context) error
 // kept after the handler has returned. Its methods are for one goroutine at a
 // time, that of the request.
 type Context struct {
-	app    *App
-	req    *http.Request
-	w      *response // rw, or what notes what goes to a writer that middleware put around it
-	rw     response
-	params httprouter.Params // by position; the names are the route's
-	code   int32             // for the next write; 0: 200
-	next   int32             // handler to run next
-	own    bool              // middleware has replaced the request
-	failed bool              // an error has been answered
-	logged bool              // the error that comes next has been logged
-	more   *more             // nil until asked for
+	app      *App
+	req      *http.Request
+	w        *response // rw, or what notes what goes to a writer that middleware put around it
+	rw       response
+	params   route.Params // by position; the names are the route's
+	endpoint *endpoint    // what is to run; nil before the route table has said
+	code     int32        // for the next write; 0: 200
+	next     int32        // handler to run next
+	own      bool         // middleware has replaced the request
+	failed   bool         // an error has been answered
+	logged   bool         // the error that comes next has been logged
+	more     *more        // nil until asked for
 
 	contentType [1]string // the header, where the handler has set none
 }
@@ -73,7 +74,7 @@ func newContext(a *App, w http.ResponseWriter, r *http.Request) *Context {
 // Next runs the rest of the chain and returns its error. After the last handler
 // it does nothing.
 func (c *Context) Next() error {
-	handlers := c.rw.match.handlers
+	handlers := c.endpoint.handlers
 	if int(c.next) >= len(handlers) {
 		return nil
 	}
@@ -84,8 +85,8 @@ func (c *Context) Next() error {
 
 // Run is Next with the handlers put before the rest of the chain.
 func (c *Context) Run(handlers ...Handler) error {
-	rest := c.rw.match.handlers[c.next:]
-	c.rw.match = &endpoint{c.rw.match.route, slices.Concat(handlers, rest)}
+	rest := c.endpoint.handlers[c.next:]
+	c.endpoint = &endpoint{c.endpoint.route, slices.Concat(handlers, rest)}
 	c.next = 0
 	return c.Next()
 }
@@ -131,10 +132,10 @@ func (c *Context) Route() string {
 }
 
 func (c *Context) matched() *Route {
-	if c.rw.match == nil {
+	if c.endpoint == nil {
 		return nil
 	}
-	return c.rw.match.route
+	return c.endpoint.route
 }
 
 // Set keeps a value for the handlers that follow.

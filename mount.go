@@ -47,7 +47,7 @@ func (g *routes) mountApp(sub *App) {
 // graft registers a route of a mounted app here.
 func (g *routes) graft(inner *Route) {
 	rt := &Route{group: g, inner: inner, method: inner.method, source: inner.source}
-	rt.setPattern(g.join(inner.path))
+	rt.pattern = mustParse(g.join(inner.pattern.Path))
 	g.app.insert(rt)
 }
 
@@ -70,25 +70,17 @@ func stripped(h http.Handler) Handler {
 	return func(c *Context) error {
 		sent := urlpath.Of(c.req.URL)
 		if clean := sent.Clean(); clean != sent {
-			return c.redirectToPath(clean)
+			return c.redirectTo(clean)
 		}
 		r := new(http.Request)
 		*r = *c.req
 		u := *c.req.URL
 		u.Path = "/" + c.Param(mountParam)
 		if u.RawPath != "" {
-			u.RawPath = urlpath.After(c.req.URL.EscapedPath(), len(c.matched().segments)-1)
+			u.RawPath = urlpath.After(c.req.URL.EscapedPath(), c.matched().pattern.Segments()-1)
 		}
 		r.URL = &u
 		h.ServeHTTP(c.w, r)
 		return nil
 	}
-}
-
-// redirectToPath is for paths that begin with exactly one slash.
-func (c *Context) redirectToPath(to urlpath.Path) error {
-	if c.app.opts.DisableTrailingSlashRedirect {
-		return NewError(http.StatusNotFound)
-	}
-	return c.Redirect(location(to, c.req), http.StatusPermanentRedirect)
 }

@@ -21,8 +21,8 @@ func WrapHandler(h http.Handler) Handler {
 
 func (c *Context) setPathValues() {
 	if rt := c.matched(); rt != nil {
-		for i, name := range rt.names {
-			c.req.SetPathValue(name, c.param(i))
+		for i, name := range rt.pattern.Names {
+			c.req.SetPathValue(name, c.params.At(i))
 		}
 	}
 }
@@ -53,8 +53,8 @@ func WrapMiddleware(mw func(http.Handler) http.Handler) Handler {
 func (c *Context) fork(w http.ResponseWriter, r *http.Request) *Context {
 	m := *c.extra()
 	m.values, m.query = maps.Clone(m.values), nil
-	d := &Context{app: c.app, req: r, params: c.params, code: c.code, next: c.next, own: c.own || r != c.req, more: &m}
-	d.rw = response{ResponseWriter: w, match: c.rw.match}
+	d := &Context{app: c.app, req: r, endpoint: c.endpoint, params: c.params, code: c.code, next: c.next, own: c.own || r != c.req, more: &m}
+	d.rw = response{ResponseWriter: w}
 	d.w = &d.rw
 	return d
 }
@@ -126,7 +126,7 @@ func (b *behind) leave(c *Context, v any) error {
 	b.mu.Lock()
 	b.left = true
 	b.mu.Unlock()
-	c.next = int32(len(c.rw.match.handlers))
+	c.next = int32(len(c.endpoint.handlers))
 	last := &b.last
 	if last.c != nil {
 		c.adopt(last.c)

@@ -146,12 +146,12 @@ func (rt *Route) mustSuit(a *App) {
 // this one has are bound.
 func (rt *Route) mustHaveParams(in reflect.Type) {
 	bound := bind.PlanOf(in).Indexes(bind.Path)
-	for _, free := range rt.names {
+	for _, free := range rt.pattern.Names {
 		if bound[free] != nil {
 			continue
 		}
 		for name, index := range bound {
-			if !slices.Contains(rt.names, name) {
+			if !slices.Contains(rt.pattern.Names, name) {
 				panic(fmt.Sprintf("nextrush: %s has no parameter %q, which the field %s binds: correct one of the two, or bind :%s",
 					rt.describe(), name, in.FieldByIndex(index).Name, free))
 			}

@@ -21,25 +21,13 @@ func dropRanges(r *http.Request, ranges []string) *http.Request {
 // catch-all is without the slash before it: "*path" of /files/a/b is "a/b".
 func (c *Context) Param(name string) string {
 	if rt := c.matched(); rt != nil {
-		for i, n := range rt.names {
+		for i, n := range rt.pattern.Names {
 			if n == name {
-				return c.param(i)
+				return c.params.At(i)
 			}
 		}
 	}
 	return ""
-}
-
-func (c *Context) param(i int) string {
-	if i >= len(c.params) {
-		return ""
-	}
-	value := c.params[i].Value
-	rt := c.rw.match.route
-	if i == len(rt.names)-1 && rt.endsInCatchAll() {
-		return value[1:]
-	}
-	return value
 }
 
 // Query returns the first value of a query parameter; where the query has none

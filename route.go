@@ -3,11 +3,9 @@ package nextrush
 import (
 	"fmt"
 	"net/http"
-	"net/url"
-	"strings"
 	"sync/atomic"
 
-	"github.com/nextrush/nextrush/internal/urlpath"
+	"github.com/nextrush/nextrush/internal/route"
 )
 
 // RoutePath registers the methods of one path.
@@ -59,7 +57,7 @@ type Route struct {
 	name     string
 	socket   bool         // a WebSocket route
 	running  atomic.Int64 // requests, for Shutdown to name
-	pattern
+	pattern  *route.Pattern
 }
 
 // Named gives the route a name for [App.URL].
@@ -69,7 +67,7 @@ func (r *Route) Named(name string) *Route {
 }
 
 // Path returns the path as registered, with the prefixes of its groups.
-func (r *Route) Path() string { return r.path }
+func (r *Route) Path() string { return r.pattern.Path }
 
 // Method returns the route's method; empty for Any.
 func (r *Route) Method() string { return r.method }
@@ -77,7 +75,7 @@ func (r *Route) Method() string { return r.method }
 func (r *Route) info() RouteInfo {
 	o := r.original()
 	return RouteInfo{
-		Method: o.method, Path: r.path, Name: o.name, WebSocket: o.socket,
+		Method: o.method, Path: r.pattern.Path, Name: o.name, WebSocket: o.socket,
 		Operation: operation(r.chain()), Source: o.source,
 	}
 }
@@ -126,7 +124,11 @@ func (a *App) URL(name string, params ...any) (string, error) {
 	if rt == nil {
 		return "", fmt.Errorf("nextrush: no route is named %q", name)
 	}
-	return rt.pattern.fill(params)
+	path, err := rt.pattern.Fill(params)
+	if err != nil {
+		return "", fmt.Errorf("nextrush: URL: %w", err)
+	}
+	return path, nil
 }
 
 func (a *App) named(name string) *Route {
@@ -140,46 +142,9 @@ func (a *App) named(name string) *Route {
 	return nil
 }
 
-func (p *pattern) fill(params []any) (string, error) {
-	if len(params) != len(p.names) {
-		return "", fmt.Errorf("nextrush: %s needs %d parameters, got %d", p.path, len(p.names), len(params))
-	}
-	var b strings.Builder
-	for _, s := range p.segments {
-		b.WriteString(escapePath("/" + s.static))
-		if s.kind == staticSegment {
-			continue
-		}
-		text := fmt.Sprint(params[0])
-		params = params[1:]
-		switch {
-		case s.kind == catchAllSegment:
-			text = escapePath("/" + strings.TrimPrefix(text, "/"))[1:]
-		case text == "":
-			return "", fmt.Errorf("nextrush: a parameter of %s is empty", p.path)
-		case urlpath.HasDots(text):
-			return "", fmt.Errorf("nextrush: a parameter of %s is %q: no segment of it may be a dot or two", p.path, text)
-		default:
-			text = url.PathEscape(text)
-		}
-		b.WriteString(text)
-	}
-	return onThisHost(b.String()), nil
-}
-
-func escapePath(path string) string { return (&url.URL{Path: path}).EscapedPath() }
-
-// onThisHost encodes a slash that a browser would take for the start of a host.
-func onThisHost(path string) string {
-	if rest, ok := strings.CutPrefix(path, "//"); ok {
-		return "/%2F" + rest
-	}
-	return path
-}
-
 func (r *Route) describe() string {
 	if r.method == "" {
-		return "ANY " + r.path
+		return "ANY " + r.pattern.Path
 	}
-	return r.method + " " + r.path
+	return r.method + " " + r.pattern.Path
 }

@@ -6,13 +6,9 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-)
 
-// anyMethods are those that Any and Mount answer.
-var anyMethods = []string{
-	http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch,
-	http.MethodDelete, http.MethodConnect, http.MethodOptions, http.MethodTrace,
-}
+	"github.com/nextrush/nextrush/internal/route"
+)
 
 // routes registers routes under a prefix, after middleware. App and Group embed it.
 type routes struct {
@@ -120,10 +116,18 @@ func (g *routes) add(method, path string, handlers []Handler) *Route {
 		panic("nextrush: route " + what + " has no handler: give at least one")
 	}
 	rt := &Route{group: g, method: method, handlers: slices.Clone(handlers), source: caller()}
-	rt.setPattern(g.join(path))
+	rt.pattern = mustParse(g.join(path))
 	rt.mustSuit(g.app)
 	g.app.insert(rt)
 	return rt
+}
+
+func mustParse(path string) *route.Pattern {
+	p, err := route.Parse(path)
+	if err != nil {
+		panic("nextrush: " + err.Error())
+	}
+	return p
 }
 
 // join puts the prefix before a path; the root of a group is the prefix itself.
@@ -156,7 +160,7 @@ func mustHandlers(what string, handlers []Handler) {
 // insert registers a route here and wherever the app is mounted.
 func (a *App) insert(rt *Route) {
 	a.mu.Lock()
-	key := rt.method + " " + rt.canonical
+	key := rt.method + " " + rt.pattern.Canonical
 	if other := a.taken[key]; other != nil {
 		a.mu.Unlock()
 		panic(fmt.Sprintf("nextrush: %s at %s matches the same paths as %s at %s: remove one of the two",

@@ -236,8 +236,8 @@ func (c *Context) openFailed(err error) error {
 // still holds c. The copy's writer writes nothing: the connection is no longer
 // net/http's, and keeping its writer would keep its buffers.
 func (c *Context) detach(ctx context.Context) *Context {
-	d := &Context{app: c.app, req: c.req.WithContext(ctx), params: c.params}
-	d.rw = response{ResponseWriter: noWriter{make(http.Header)}, match: c.rw.match, status: http.StatusSwitchingProtocols, hijacked: true}
+	d := &Context{app: c.app, req: c.req.WithContext(ctx), endpoint: c.endpoint, params: c.params}
+	d.rw = response{ResponseWriter: noWriter{make(http.Header)}, status: http.StatusSwitchingProtocols, hijacked: true}
 	d.w = &d.rw
 	d.more = &more{id: c.ID(), query: c.extra().query, values: maps.Clone(c.extra().values)}
 	return d

@@ -15,7 +15,6 @@ import (
 // middleware put around it.
 type response struct {
 	http.ResponseWriter
-	match    *endpoint // where the route table leaves what it found
 	size     int64
 	status   int32
 	hijacked bool // the connection is no longer net/http's
