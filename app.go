@@ -13,8 +13,10 @@ import (
 	"github.com/go-playground/validator/v10"
 
 	"github.com/nextrush/nextrush/internal/clientip"
+	"github.com/nextrush/nextrush/internal/head"
 	"github.com/nextrush/nextrush/internal/opt"
 	"github.com/nextrush/nextrush/internal/seldom"
+	"github.com/nextrush/nextrush/internal/stall"
 	"github.com/nextrush/nextrush/websocket"
 )
 
@@ -144,10 +146,35 @@ func (a *App) Log() *slog.Logger {
 // that it does not know it would read before anything goes out.
 func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if timed := a.timeAnswer(w, r); timed != nil {
-		defer timed.end()
+		defer timed.End()
 		w = timed
 	}
 	a.serveHTTP(w, r)
+}
+
+// timeAnswer returns a writer that keeps Options.StallTimeout, or nil if the connection
+// does, or the server has a time-out of its own.
+func (a *App) timeAnswer(w http.ResponseWriter, r *http.Request) *stall.Writer {
+	server, ok := r.Context().Value(http.ServerContextKey).(*http.Server)
+	if !ok || a.opts.StallTimeout < 0 || server.WriteTimeout > 0 {
+		return nil
+	}
+	if _, ours := server.Handler.(paced); ours && r.ProtoMajor < 2 {
+		return nil
+	}
+	return stall.NewWriter(w, a.opts.StallTimeout, r.ProtoMajor > 1)
+}
+
+// paced is the app as the handler of its own server, whose connections keep
+// Options.StallTimeout; of HTTP/2 its streams have to.
+type paced struct{ *App }
+
+func (p paced) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.ProtoMajor < 2 {
+		p.App.serveHTTP(w, r)
+		return
+	}
+	p.App.ServeHTTP(w, r)
 }
 
 func (a *App) serveHTTP(w http.ResponseWriter, r *http.Request) {
@@ -157,8 +184,8 @@ func (a *App) serveHTTP(w http.ResponseWriter, r *http.Request) {
 		r = &own.Request
 	}
 	if r.Method == http.MethodHead {
-		hw, own := head(w, r)
-		defer hw.cancel(nil)
+		hw, own := head.Answer(w, r)
+		defer hw.End()
 		w, r = hw, own
 	}
 	if a.front != nil {
@@ -177,14 +204,7 @@ func (a *App) answer(w http.ResponseWriter, r *http.Request) {
 		r = dropRanges(r, ranges)
 	}
 	c := newContext(a, w, r)
-	if r.Body != nil && r.Body != http.NoBody && a.opts.BodyLimit > 0 {
-		if body, ok := r.Body.(*timedBody); ok {
-			body.extra.limit, c.more = a.opts.BodyLimit, &body.extra
-		}
-		m := c.extra()
-		m.raw, m.limited = r.Body, http.MaxBytesReader(w, r.Body, a.opts.BodyLimit)
-		r.Body = m.limited
-	}
+	c.limitBody()
 	t.match(c)
 	running := c.counter()
 	running.Add(1)
@@ -192,7 +212,7 @@ func (a *App) answer(w http.ResponseWriter, r *http.Request) {
 	if err := c.protect(); err != nil {
 		c.HandleError(err)
 	}
-	if c.rw.status == 0 && r.Context().Err() == nil {
+	if c.out.status == 0 && r.Context().Err() == nil {
 		c.logUnanswered()
 	}
 }

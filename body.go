@@ -8,16 +8,76 @@ import (
 	"math"
 	"mime/multipart"
 	"net/http"
+	"os"
 	"strings"
 	"sync/atomic"
 
 	"github.com/nextrush/nextrush/internal/query"
+	"github.com/nextrush/nextrush/internal/stall"
 )
+
+// ownRequest is the app's copy of a request that has a body, in one piece with what
+// the body needs.
+type ownRequest struct {
+	http.Request
+	body timedBody
+}
+
+// timedBody keeps Options.BodyTimeout, so that clients which send a body a byte at a
+// time do not hold goroutines for ever (slowloris).
+type timedBody struct {
+	stall.Body
+	extras extras // of the Context of the request
+}
+
+// ownRequest has Options.BodyTimeout kept if the server has no time-out of its own.
+func (a *App) ownRequest(w http.ResponseWriter, r *http.Request) *ownRequest {
+	own := &ownRequest{Request: *r}
+	server, ok := r.Context().Value(http.ServerContextKey).(*http.Server)
+	if limit := a.opts.BodyTimeout; ok && limit >= 0 && server.ReadTimeout <= 0 {
+		own.body.Begin(r.Body, w, r.ProtoMajor > 1, limit)
+		own.Body = &own.body
+	}
+	return own
+}
+
+func (r *ownRequest) end() {
+	r.body.End()
+	removeFiles(&r.Request)
+}
+
+// Read returns an *HTTPError with status 408 when the client's time is up.
+func (b *timedBody) Read(p []byte) (int, error) {
+	n, err := b.Body.Read(p)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		err = NewError(http.StatusRequestTimeout, "the body came too slowly").WithCause(err)
+	}
+	return n, err
+}
+
+// limitBody applies Options.BodyLimit.
+func (c *Context) limitBody() {
+	if c.req.Body == nil || c.req.Body == http.NoBody || c.app.opts.BodyLimit <= 0 {
+		return
+	}
+	if body, ok := c.req.Body.(*timedBody); ok {
+		c.extras = &body.extras
+		c.extras.limit = c.app.opts.BodyLimit
+	}
+	c.setLimit(c.req.Body, c.app.opts.BodyLimit)
+}
+
+// setLimit puts a limit around a body that has none.
+func (c *Context) setLimit(body io.ReadCloser, limit int64) {
+	e := c.needExtras()
+	e.raw, e.limited = body, http.MaxBytesReader(c.out.ResponseWriter, body, limit)
+	c.req.Body = e.limited
+}
 
 // Body reads the whole body, once; asked again it returns the same. A body over
 // Options.BodyLimit is an *HTTPError with status 413.
 func (c *Context) Body() ([]byte, error) {
-	m := c.extra()
+	m := c.needExtras()
 	if !m.bodyRead {
 		m.body, m.bodyErr = c.readBody()
 		m.bodyRead = true
@@ -25,13 +85,13 @@ func (c *Context) Body() ([]byte, error) {
 	return m.body, m.bodyErr
 }
 
-func (c *Context) bodyRead() bool { return c.more != nil && c.more.bodyRead }
+func (c *Context) bodyRead() bool { return c.extras != nil && c.extras.bodyRead }
 
 func (c *Context) readBody() ([]byte, error) {
 	if c.req.Body == nil || c.req.Body == http.NoBody {
 		return nil, nil
 	}
-	limit := c.more.limit
+	limit := c.extras.limit
 	if limit < 0 {
 		limit = math.MaxInt64
 	}
@@ -50,14 +110,13 @@ func (c *Context) LimitBody(limit int64) error {
 	if c.req.ContentLength > limit {
 		return NewError(http.StatusRequestEntityTooLarge)
 	}
-	m := c.extra()
+	m := c.needExtras()
 	m.limit = limit
 	if body := c.req.Body; body != nil && body != http.NoBody {
 		if body == m.limited {
 			body = m.raw
 		}
-		m.raw, m.limited = body, http.MaxBytesReader(c.rw.ResponseWriter, body, limit)
-		c.req.Body = m.limited
+		c.setLimit(body, limit)
 	}
 	return nil
 }
@@ -118,7 +177,7 @@ func (c *Context) multipartForm() (*multipart.Form, error) {
 			return nil, NewError(http.StatusUnsupportedMediaType, "the Content-Type must be multipart/form-data")
 		}
 		if c.bodyRead() {
-			c.req.Body = io.NopCloser(bytes.NewReader(c.more.body))
+			c.req.Body = io.NopCloser(bytes.NewReader(c.extras.body))
 		}
 		_ = c.req.ParseForm() // the query, which ParseMultipartForm would refuse for a ";"
 		err := c.req.ParseMultipartForm(multipartMemory)
@@ -130,7 +189,7 @@ func (c *Context) multipartForm() (*multipart.Form, error) {
 		if err != nil {
 			return nil, formError(err)
 		}
-		c.extra().form = c.req.MultipartForm
+		c.needExtras().form = c.req.MultipartForm
 	}
 	return c.req.MultipartForm, nil
 }
@@ -168,8 +227,8 @@ func (c *Context) finish(running *atomic.Int64) {
 }
 
 func (c *Context) removeFiles() {
-	if c.more != nil && c.more.form != nil {
-		c.more.form.RemoveAll()
+	if c.extras != nil && c.extras.form != nil {
+		c.extras.form.RemoveAll()
 	}
 }
 

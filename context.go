@@ -25,28 +25,28 @@ type Handler func(c *Context) error
 type Context struct {
 	app      *App
 	req      *http.Request
-	w        *response // rw, or what notes what goes to a writer that middleware put around it
-	rw       response
+	w        *recorder    // out, or one of a writer that middleware has put around it
+	out      recorder     // of the server's writer
 	params   route.Params // by position; the names are the route's
 	endpoint *endpoint    // what is to run; nil before the route table has said
 	code     int32        // for the next write; 0: 200
 	next     int32        // handler to run next
-	own      bool         // middleware has replaced the request
+	replaced bool         // middleware has replaced the request
 	failed   bool         // an error has been answered
 	logged   bool         // the error that comes next has been logged
-	more     *more        // nil until asked for
+	extras   *extras      // nil until asked for
 
 	contentType [1]string // the header, where the handler has set none
 }
 
-// more is what only some requests need.
-type more struct {
+// extras are what only some requests need.
+type extras struct {
 	values map[string]any
 	query  url.Values
 	id     string
 	form   *multipart.Form // whose files are removed with the request
 
-	operation *Operation // to be filled: there is no request
+	probe *Operation // to be filled: there is no request
 
 	raw     io.ReadCloser // the body without its limit
 	limited io.ReadCloser // raw with it, as long as nothing was put around it
@@ -57,17 +57,18 @@ type more struct {
 	bodyErr  error
 }
 
-func (c *Context) extra() *more {
-	if c.more == nil {
-		c.more = &more{limit: c.app.opts.BodyLimit}
+// needExtras returns the extras, and makes them first if there are none.
+func (c *Context) needExtras() *extras {
+	if c.extras == nil {
+		c.extras = &extras{limit: c.app.opts.BodyLimit}
 	}
-	return c.more
+	return c.extras
 }
 
 func newContext(a *App, w http.ResponseWriter, r *http.Request) *Context {
 	c := &Context{app: a, req: r}
-	c.rw.ResponseWriter, c.rw.last = w, true
-	c.w = &c.rw
+	c.out.ResponseWriter, c.out.last = w, true
+	c.w = &c.out
 	return c
 }
 
@@ -98,7 +99,7 @@ func (c *Context) App() *App { return c.app }
 func (c *Context) Request() *http.Request { return c.req }
 
 // SetRequest replaces the request for the handlers that follow.
-func (c *Context) SetRequest(r *http.Request) { c.req, c.own = r, true }
+func (c *Context) SetRequest(r *http.Request) { c.req, c.replaced = r, true }
 
 // Writer returns the response writer. http.NewResponseController finds Flush,
 // Hijack and deadlines through it.
@@ -109,9 +110,9 @@ func (c *Context) Writer() http.ResponseWriter { return c.w }
 // from which StatusCode and BytesWritten know what has been written to it; setting
 // the one before brings back what they told of that.
 func (c *Context) SetWriter(w http.ResponseWriter) {
-	noted, ok := w.(*response)
+	noted, ok := w.(*recorder)
 	if !ok {
-		noted = &response{ResponseWriter: w}
+		noted = &recorder{ResponseWriter: w}
 	}
 	c.w = noted
 }
@@ -140,7 +141,7 @@ func (c *Context) matched() *Route {
 
 // Set keeps a value for the handlers that follow.
 func (c *Context) Set(key string, value any) {
-	m := c.extra()
+	m := c.needExtras()
 	if m.values == nil {
 		m.values = make(map[string]any)
 	}
@@ -149,10 +150,10 @@ func (c *Context) Set(key string, value any) {
 
 // Get returns the value that Set kept, or nil.
 func (c *Context) Get(key string) any {
-	if c.more == nil {
+	if c.extras == nil {
 		return nil
 	}
-	return c.more.values[key]
+	return c.extras.values[key]
 }
 
 // Value returns the value that Set kept under key; ok is false where there is
@@ -168,7 +169,7 @@ func (c *Context) ID() string {
 	if id := c.w.Header().Get("X-Request-Id"); id != "" {
 		return id
 	}
-	m := c.extra()
+	m := c.needExtras()
 	if m.id == "" {
 		var b [16]byte
 		rand.Read(b[:])

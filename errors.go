@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"runtime/debug"
 
+	"github.com/nextrush/nextrush/internal/head"
 	"github.com/nextrush/nextrush/internal/problem"
 	"github.com/nextrush/nextrush/websocket"
 )
@@ -142,7 +142,7 @@ func StatusOf(err error) int {
 // the response had begun, and where it is the server's: unless it was answered with
 // a status of 400 to 499, or the client has gone.
 func (c *Context) HandleError(err error) {
-	if err == nil || c.failed || c.brokeOff(err) {
+	if err == nil || c.failed || head.BrokeOff(c.req.Context(), err) {
 		return
 	}
 	if c.endedByShutdown(err) {
@@ -164,17 +164,17 @@ func (c *Context) Answered() bool { return c.failed }
 // discard has w and the writers below it forget what they hold back, and what notes
 // the writing above them that there was any. It returns the first response that it
 // finds, and whether something above that holds back.
-func (c *Context) discard(w http.ResponseWriter) (below *response, held bool) {
+func (c *Context) discard(w http.ResponseWriter) (below *recorder, held bool) {
 	d, holds := w.(interface{ Discard() })
 	if holds {
 		d.Discard()
 	}
 	inner, ok := w.(interface{ Unwrap() http.ResponseWriter })
 	if !ok {
-		return &c.rw, holds
+		return &c.out, holds
 	}
 	below, held = c.discard(inner.Unwrap())
-	r, ok := w.(*response)
+	r, ok := w.(*recorder)
 	if !ok {
 		return below, held || holds
 	}
@@ -281,30 +281,4 @@ func (c *Context) problemHeader(he *HTTPError) {
 	c.code = int32(he.Status)
 	c.Vary("Accept")
 	h.Set("X-Content-Type-Options", "nosniff")
-}
-
-// protect runs the chain and turns a panic into an error.
-func (c *Context) protect() (err error) {
-	defer func() {
-		v := recover()
-		if v == nil {
-			return
-		}
-		if v == http.ErrAbortHandler {
-			c.cutOff()
-		}
-		err = asPanicError(v)
-	}()
-	err = c.Next()
-	c.rw.cleanHeader() // which net/http sends where nothing was written
-	return err
-}
-
-// asPanicError is the error that v becomes in the deferred function that recovered
-// it. One that is a PanicError already knows where it began.
-func asPanicError(v any) *PanicError {
-	if p, ok := v.(*PanicError); ok {
-		return p
-	}
-	return &PanicError{Value: v, Stack: debug.Stack()}
 }

@@ -101,9 +101,9 @@ func shutdownAll(ctx context.Context, apps []*App) error {
 	return errors.Join(errs...)
 }
 
-// light is the least context of a request to the app's own server; nil: there is
-// no server.
-func (l *lifecycle) light() context.Context {
+// baseContext is what net/http begins the context of a request to the app's own server
+// with; nil before there is a server.
+func (l *lifecycle) baseContext() context.Context {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.base

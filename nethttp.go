@@ -40,7 +40,7 @@ func (c *Context) setPathValues() {
 // *PanicError with the stack of where it began; one that gets no further is logged.
 func WrapMiddleware(mw func(http.Handler) http.Handler) Handler {
 	return func(c *Context) (err error) {
-		c.extra().id = c.ID() // of the header, which the middleware may keep to itself
+		c.needExtras().id = c.ID() // of the header, which the middleware may keep to itself
 		b := &behind{from: c.fork(c.w, c.req)}
 		defer func() { err = b.leave(c, recover()) }()
 		mw(b).ServeHTTP(c.w, c.req)
@@ -51,11 +51,11 @@ func WrapMiddleware(mw func(http.Handler) http.Handler) Handler {
 // fork returns a Context that has what c has, except for the request and the writer,
 // and shares nothing with it that either changes.
 func (c *Context) fork(w http.ResponseWriter, r *http.Request) *Context {
-	m := *c.extra()
+	m := *c.needExtras()
 	m.values, m.query = maps.Clone(m.values), nil
-	d := &Context{app: c.app, req: r, endpoint: c.endpoint, params: c.params, code: c.code, next: c.next, own: c.own || r != c.req, more: &m}
-	d.rw = response{ResponseWriter: w}
-	d.w = &d.rw
+	d := &Context{app: c.app, req: r, endpoint: c.endpoint, params: c.params, code: c.code, next: c.next, replaced: c.replaced || r != c.req, extras: &m}
+	d.out = recorder{ResponseWriter: w}
+	d.w = &d.out
 	return d
 }
 
@@ -114,7 +114,7 @@ func (b *behind) ended(r run) bool {
 			r.c.logFailure(r.panicked, false)
 		}
 	}
-	if before.c != nil && before.c.more.form != b.from.more.form {
+	if before.c != nil && before.c.extras.form != b.from.extras.form {
 		before.c.removeFiles() // nobody else knows them
 	}
 	return !left
@@ -151,10 +151,10 @@ func (b *behind) leave(c *Context, v any) error {
 // request and writer.
 func (c *Context) adopt(d *Context) {
 	c.code, c.failed = d.code, d.failed
-	if d.rw.hijacked {
-		c.w.hijacked, c.w.status = true, d.rw.status
+	if d.out.hijacked {
+		c.w.hijacked, c.w.status = true, d.out.status
 	}
-	m, from := c.extra(), d.more
+	m, from := c.needExtras(), d.extras
 	if from.form != m.form {
 		c.removeFiles()
 	}
@@ -183,7 +183,7 @@ type cutKey struct{}
 // of which middleware has kept all to itself, as http.TimeoutHandler does, and sends
 // what came through one that has no Flush: see cutOff.
 func (a *App) serveFront(w http.ResponseWriter, r *http.Request) {
-	out := &response{ResponseWriter: w}
+	out := &recorder{ResponseWriter: w}
 	cut := new(atomic.Pointer[error])
 	defer func() {
 		err := cut.Load()

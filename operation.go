@@ -27,6 +27,41 @@ type Operation struct {
 	Out reflect.Type // what is answered as JSON; nil: unknown, struct{}: nothing
 }
 
+// Routes are asked what they do by running those of their handlers that were made here,
+// with a Context that has no request but a probe, an Operation to be filled. A handler of
+// the program must never run like that, so the two kinds are told apart by their code:
+// all handlers that described returns share it.
+
+// described is a handler that can be asked what it does.
+//
+//go:noinline
+func described(op Operation, h Handler) Handler {
+	return func(c *Context) error {
+		if c.extras != nil && c.extras.probe != nil {
+			c.extras.probe.add(op)
+			return nil
+		}
+		return h(c)
+	}
+}
+
+var describedCode = reflect.ValueOf(described(Operation{}, nil)).Pointer()
+
+// operation is what the handlers say of themselves; nil if none says anything.
+func operation(handlers []Handler) *Operation {
+	var op *Operation
+	for _, h := range handlers {
+		if reflect.ValueOf(h).Pointer() != describedCode {
+			continue
+		}
+		if op == nil {
+			op = new(Operation)
+		}
+		h(&Context{extras: &extras{probe: op}})
+	}
+	return op
+}
+
 // Handle makes a handler of a function: In is filled and validated as by
 // [Context.Bind], Out is answered as JSON, with the status of the route's
 // [Operation] or of [Context.Status], and the error is returned. An In or Out of
@@ -79,39 +114,6 @@ func Describe(op Operation) Handler {
 		}
 		return c.Next()
 	})
-}
-
-// described is a handler that can be asked what it does: by a Context that has
-// nothing but an Operation to be filled.
-//
-//go:noinline
-func described(op Operation, h Handler) Handler {
-	return func(c *Context) error {
-		if c.app == nil {
-			c.more.operation.add(op)
-			return nil
-		}
-		return h(c)
-	}
-}
-
-// describedCode is the code that all described handlers share. It tells them from
-// others, which must not run without a request.
-var describedCode = reflect.ValueOf(described(Operation{}, nil)).Pointer()
-
-// operation is what the handlers say of themselves; nil where none does.
-func operation(handlers []Handler) *Operation {
-	var op *Operation
-	for _, h := range handlers {
-		if reflect.ValueOf(h).Pointer() != describedCode {
-			continue
-		}
-		if op == nil {
-			op = new(Operation)
-		}
-		h(&Context{more: &more{operation: op}})
-	}
-	return op
 }
 
 func (o *Operation) add(from Operation) {

@@ -47,7 +47,7 @@ func (c *Context) Query(name string, fallback ...string) string {
 func (c *Context) Queries() url.Values { return c.queries() }
 
 func (c *Context) queries() url.Values {
-	m := c.extra()
+	m := c.needExtras()
 	if m.query == nil {
 		m.query, _ = query.Parse(c.req.URL.RawQuery)
 	}

@@ -99,24 +99,24 @@ type socketRoute struct {
 }
 
 // socketBase is the context of sockets to whose request nobody has added
-// anything: light carries the server alone, with the pace of the handler as well.
-type socketBase struct{ light, with context.Context }
+// anything: server carries the server alone, paced the pace of the handler as well.
+type socketBase struct{ server, paced context.Context }
 
 // request is the request as the engine gets it, with the pace of the handler. A
 // socket would keep the context that net/http made; where nobody has put anything
 // into it, all sockets of the route share a lighter one.
 func (r *socketRoute) request(c *Context) *http.Request {
 	ctx := c.req.Context()
-	light := c.app.life.light()
-	if c.own || light == nil || light.Value(http.ServerContextKey) != ctx.Value(http.ServerContextKey) {
+	server := c.app.life.baseContext()
+	if c.replaced || server == nil || server.Value(http.ServerContextKey) != ctx.Value(http.ServerContextKey) {
 		return c.req.WithContext(pace.With(ctx, r.pace))
 	}
 	b := r.base.Load()
-	if b == nil || b.light != light {
-		b = &socketBase{light, pace.With(light, r.pace)}
+	if b == nil || b.server != server {
+		b = &socketBase{server, pace.With(server, r.pace)}
 		r.base.Store(b)
 	}
-	return c.req.WithContext(b.with)
+	return c.req.WithContext(b.paced)
 }
 
 // WSUse adds middleware for all WebSocket routes.
@@ -237,9 +237,9 @@ func (c *Context) openFailed(err error) error {
 // net/http's, and keeping its writer would keep its buffers.
 func (c *Context) detach(ctx context.Context) *Context {
 	d := &Context{app: c.app, req: c.req.WithContext(ctx), endpoint: c.endpoint, params: c.params}
-	d.rw = response{ResponseWriter: noWriter{make(http.Header)}, status: http.StatusSwitchingProtocols, hijacked: true}
-	d.w = &d.rw
-	d.more = &more{id: c.ID(), query: c.extra().query, values: maps.Clone(c.extra().values)}
+	d.out = recorder{ResponseWriter: noWriter{make(http.Header)}, status: http.StatusSwitchingProtocols, hijacked: true}
+	d.w = &d.out
+	d.extras = &extras{id: c.ID(), query: c.needExtras().query, values: maps.Clone(c.needExtras().values)}
 	return d
 }
 

@@ -1,4 +1,4 @@
-package nextrush
+package stall
 
 import (
 	"errors"
@@ -6,8 +6,6 @@ import (
 	"net/http"
 	"sync"
 	"time"
-
-	"github.com/nextrush/nextrush/internal/stall"
 )
 
 const (
@@ -15,22 +13,11 @@ const (
 	answerPiece  = 16 << 10 // bytes that are written between two looks at the client's progress
 )
 
-// paced is the app as the handler of its own server, whose connections keep
-// Options.StallTimeout; of HTTP/2 its streams have to.
-type paced struct{ *App }
-
-func (p paced) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.ProtoMajor < 2 {
-		p.App.serveHTTP(w, r)
-		return
-	}
-	p.App.ServeHTTP(w, r)
-}
-
-// timedWriter keeps Options.StallTimeout where the connection does not: for a
-// stream of HTTP/2, which its client may stop while the connection goes on, and
-// for another server. Time between writes does not count.
-type timedWriter struct {
+// Writer cuts off an answer that its client keeps waiting for longer than a limit, if
+// the connection is not a Conn: for a stream of HTTP/2, which its client may stop while
+// the connection goes on, and for the server of a program. Time between writes does not
+// count. Its methods are for one goroutine at a time.
+type Writer struct {
 	http.ResponseWriter
 	limit   time.Duration
 	left    time.Duration
@@ -43,22 +30,17 @@ type timedWriter struct {
 	until time.Time // zero: nothing is being written
 }
 
-// timeAnswer returns a timedWriter for w, or nil where there is no need of one.
-func (a *App) timeAnswer(w http.ResponseWriter, r *http.Request) *timedWriter {
-	limit := a.opts.StallTimeout
-	server, ok := r.Context().Value(http.ServerContextKey).(*http.Server)
-	if !ok || limit < 0 || server.WriteTimeout > 0 {
-		return nil
-	}
-	if _, ours := server.Handler.(paced); ours && r.ProtoMajor < 2 {
-		return nil
-	}
-	return &timedWriter{ResponseWriter: w, limit: limit, left: limit, stream: r.ProtoMajor > 1}
+// NewWriter returns a writer around w. Stream is whether w is for a stream of HTTP/2.
+// End has to be called when the handler has returned.
+func NewWriter(w http.ResponseWriter, limit time.Duration, stream bool) *Writer {
+	return &Writer{ResponseWriter: w, limit: limit, left: limit, stream: stream}
 }
 
-func (w *timedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+// Unwrap lets http.ResponseController find the writer's other methods.
+func (w *Writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-func (w *timedWriter) Write(p []byte) (int, error) {
+// Write writes in pieces that the client has to take in time.
+func (w *Writer) Write(p []byte) (int, error) {
 	if w.fits(len(p)) {
 		return w.ResponseWriter.Write(p)
 	}
@@ -66,7 +48,7 @@ func (w *timedWriter) Write(p []byte) (int, error) {
 }
 
 // WriteString saves a copy where the writer below takes strings.
-func (w *timedWriter) WriteString(s string) (int, error) {
+func (w *Writer) WriteString(s string) (int, error) {
 	if w.fits(len(s)) {
 		return io.WriteString(w.ResponseWriter, s)
 	}
@@ -74,13 +56,13 @@ func (w *timedWriter) WriteString(s string) (int, error) {
 }
 
 // fits notes a write, and reports whether it cannot wait for the client.
-func (w *timedWriter) fits(n int) bool {
+func (w *Writer) fits(n int) bool {
 	w.pending += n
 	w.sent = w.sent || w.stream && n > 0 || w.pending > answerBuffer
 	return w.pending <= answerBuffer
 }
 
-func writePieces[T []byte | string](w *timedWriter, p T, write func(T) (int, error)) (n int, err error) {
+func writePieces[T []byte | string](w *Writer, p T, write func(T) (int, error)) (n int, err error) {
 	for {
 		piece := p[n:min(n+answerPiece, len(p))]
 		m, err := w.timed(func() (int64, error) {
@@ -94,7 +76,7 @@ func writePieces[T []byte | string](w *timedWriter, p T, write func(T) (int, err
 }
 
 // ReadFrom lets the writer below use sendfile for a part of a file.
-func (w *timedWriter) ReadFrom(src io.Reader) (n int64, err error) {
+func (w *Writer) ReadFrom(src io.Reader) (n int64, err error) {
 	below, ok := w.ResponseWriter.(io.ReaderFrom)
 	rest, part := src.(*io.LimitedReader)
 	if !ok || !part {
@@ -113,9 +95,11 @@ func (w *timedWriter) ReadFrom(src io.Reader) (n int64, err error) {
 	return n, nil
 }
 
-func (w *timedWriter) Flush() { w.FlushError() }
+// Flush is FlushError for those that look for an http.Flusher.
+func (w *Writer) Flush() { w.FlushError() }
 
-func (w *timedWriter) FlushError() error {
+// FlushError sends what is buffered.
+func (w *Writer) FlushError() error {
 	_, err := w.timed(func() (int64, error) {
 		return int64(w.pending), http.NewResponseController(w.ResponseWriter).Flush()
 	})
@@ -124,17 +108,17 @@ func (w *timedWriter) FlushError() error {
 }
 
 // timed runs a write, which returns how many bytes it has got rid of.
-func (w *timedWriter) timed(write func() (int64, error)) (int64, error) {
+func (w *Writer) timed(write func() (int64, error)) (int64, error) {
 	begin := time.Now()
 	w.watch(begin.Add(w.left))
 	n, err := write()
 	w.watch(time.Time{})
-	w.left = stall.Earned(w.limit, w.left, time.Since(begin), n)
+	w.left = Earned(w.limit, w.left, time.Since(begin), n)
 	return n, err
 }
 
 // watch has the write that follows cut at a time; zero: it is over.
-func (w *timedWriter) watch(until time.Time) {
+func (w *Writer) watch(until time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.until = until
@@ -148,7 +132,7 @@ func (w *timedWriter) watch(until time.Time) {
 	}
 }
 
-func (w *timedWriter) cut() {
+func (w *Writer) cut() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !w.until.IsZero() && !time.Now().Before(w.until) { // it may be another write's time
@@ -156,8 +140,8 @@ func (w *timedWriter) cut() {
 	}
 }
 
-// end bounds what net/http writes when the handler has returned.
-func (w *timedWriter) end() {
+// End bounds what net/http writes when the handler has returned.
+func (w *Writer) End() {
 	if !w.sent {
 		return
 	}

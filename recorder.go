@@ -7,13 +7,14 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime/debug"
 
 	"github.com/nextrush/nextrush/internal/header"
 )
 
-// response notes what goes through to a writer: the real one, or one that
+// recorder notes what goes through to a writer: the real one, or one that
 // middleware put around it.
-type response struct {
+type recorder struct {
 	http.ResponseWriter
 	size     int64
 	status   int32
@@ -22,9 +23,9 @@ type response struct {
 }
 
 // Unwrap lets http.ResponseController find the writer's optional methods.
-func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-func (w *response) WriteHeader(code int) {
+func (w *recorder) WriteHeader(code int) {
 	if code >= 200 || code == http.StatusSwitchingProtocols {
 		w.begin(code)
 	} else {
@@ -34,21 +35,21 @@ func (w *response) WriteHeader(code int) {
 }
 
 // cleanHeader is for the moment before the header is sent.
-func (w *response) cleanHeader() {
+func (w *recorder) cleanHeader() {
 	if w.last && w.status == 0 {
 		header.Clean(w.Header())
 	}
 }
 
 // begin notes the status of a response that has none yet.
-func (w *response) begin(code int) {
+func (w *recorder) begin(code int) {
 	if w.status == 0 {
 		w.cleanHeader()
 		w.status = int32(code)
 	}
 }
 
-func (w *response) Write(b []byte) (int, error) {
+func (w *recorder) Write(b []byte) (int, error) {
 	w.begin(http.StatusOK)
 	n, err := w.ResponseWriter.Write(b)
 	w.size += int64(n)
@@ -57,7 +58,7 @@ func (w *response) Write(b []byte) (int, error) {
 
 // FlushError sends what is buffered. Where the writer cannot, that is
 // http.ErrNotSupported, and nothing has begun.
-func (w *response) FlushError() error {
+func (w *recorder) FlushError() error {
 	w.cleanHeader()
 	err := http.NewResponseController(w.ResponseWriter).Flush()
 	if !errors.Is(err, http.ErrNotSupported) {
@@ -67,10 +68,10 @@ func (w *response) FlushError() error {
 }
 
 // Flush is FlushError for those that look for an http.Flusher.
-func (w *response) Flush() { w.FlushError() }
+func (w *recorder) Flush() { w.FlushError() }
 
 // Hijack is for middleware that looks for an http.Hijacker.
-func (w *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+func (w *recorder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, rw, err := http.NewResponseController(w.ResponseWriter).Hijack()
 	if err == nil {
 		w.begin(http.StatusSwitchingProtocols)
@@ -109,7 +110,7 @@ func innermost(w http.ResponseWriter) http.ResponseWriter {
 }
 
 // ReadFrom lets the real writer use sendfile.
-func (w *response) ReadFrom(src io.Reader) (int64, error) {
+func (w *recorder) ReadFrom(src io.Reader) (int64, error) {
 	w.begin(http.StatusOK)
 	n, err := io.Copy(w.ResponseWriter, src)
 	w.size += n
@@ -117,9 +118,35 @@ func (w *response) ReadFrom(src io.Reader) (int64, error) {
 }
 
 // WriteString saves a copy where the real writer takes strings.
-func (w *response) WriteString(s string) (int, error) {
+func (w *recorder) WriteString(s string) (int, error) {
 	w.begin(http.StatusOK)
 	n, err := io.WriteString(w.ResponseWriter, s)
 	w.size += int64(n)
 	return n, err
+}
+
+// protect runs the chain and turns a panic into an error.
+func (c *Context) protect() (err error) {
+	defer func() {
+		v := recover()
+		if v == nil {
+			return
+		}
+		if v == http.ErrAbortHandler {
+			c.cutOff()
+		}
+		err = asPanicError(v)
+	}()
+	err = c.Next()
+	c.out.cleanHeader() // which net/http sends where nothing was written
+	return err
+}
+
+// asPanicError is the error that v becomes in the deferred function that recovered
+// it. One that is a PanicError already knows where it began.
+func asPanicError(v any) *PanicError {
+	if p, ok := v.(*PanicError); ok {
+		return p
+	}
+	return &PanicError{Value: v, Stack: debug.Stack()}
 }
