@@ -13,6 +13,7 @@ import (
 	"github.com/go-playground/validator/v10"
 
 	"github.com/nextrush/nextrush/internal/clientip"
+	"github.com/nextrush/nextrush/internal/content"
 	"github.com/nextrush/nextrush/internal/head"
 	"github.com/nextrush/nextrush/internal/opt"
 	"github.com/nextrush/nextrush/internal/seldom"
@@ -200,10 +201,7 @@ func (a *App) answer(w http.ResponseWriter, r *http.Request) {
 	if t == nil {
 		t = a.buildTable()
 	}
-	if ranges := r.Header["Range"]; ranges != nil {
-		r = dropRanges(r, ranges)
-	}
-	c := newContext(a, w, r)
+	c := newContext(a, w, content.DropRanges(r))
 	c.limitBody()
 	t.match(c)
 	running := c.counter()

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/nextrush/nextrush/internal/bind"
-	"github.com/nextrush/nextrush/internal/header"
 	"github.com/nextrush/nextrush/internal/query"
 )
 
@@ -39,7 +38,7 @@ func (c *Context) Bind(v any) error {
 // filled as a whole. An empty body is a 400.
 func (c *Context) BindJSON(v any) error {
 	t := bind.Into(v)
-	if c.bodyFormat() != bind.JSON {
+	if bind.Format(c.mediaType()) != bind.JSON {
 		return unsupported(bind.JSON)
 	}
 	body, err := c.Body()
@@ -59,7 +58,7 @@ func (c *Context) BindJSON(v any) error {
 // to fields of type *multipart.FileHeader and slices of it.
 func (c *Context) BindForm(v any) error {
 	t := bind.Into(v)
-	if c.bodyFormat() != bind.Form {
+	if bind.Format(c.mediaType()) != bind.Form {
 		return unsupported(bind.Form)
 	}
 	if err := c.bindForm(t); err != nil {
@@ -76,41 +75,12 @@ func (c *Context) BindQuery(v any) error {
 	return c.Validate(v)
 }
 
-// bodyFormat is the source that the Content-Type stands for, or 0.
-func (c *Context) bodyFormat() bind.Source {
-	t := c.mediaType()
-	switch {
-	case header.IsType(t, "json"):
-		return bind.JSON
-	case header.IsType(t, "xml"):
-		return bind.XML
-	case t == "application/x-www-form-urlencoded", t == "multipart/form-data":
-		return bind.Form
-	}
-	return 0
-}
-
-// bodyTypes are the media types of the formats of a body.
-var bodyTypes = []struct {
-	format bind.Source
-	name   string
-}{
-	{bind.JSON, "application/json"}, {bind.XML, "application/xml"},
-	{bind.Form, "application/x-www-form-urlencoded"}, {bind.Form, "multipart/form-data"},
-}
-
 // unsupported is the 415 that names what is taken; without tags, JSON is.
 func unsupported(formats bind.Source) *HTTPError {
 	if formats == 0 {
 		formats = bind.JSON
 	}
-	var names []string
-	for _, t := range bodyTypes {
-		if formats.Has(t.format) {
-			names = append(names, t.name)
-		}
-	}
-	return NewError(http.StatusUnsupportedMediaType, "the Content-Type must be "+strings.Join(names, " or "))
+	return NewError(http.StatusUnsupportedMediaType, "the Content-Type must be "+strings.Join(formats.MediaTypes(), " or "))
 }
 
 // bindBody decodes the body if the target has fields for one.
@@ -118,7 +88,7 @@ func (c *Context) bindBody(t bind.Target) error {
 	if !t.Whole && !t.Sources.Has(bind.Body) || !c.hasBody() {
 		return nil
 	}
-	format := c.bodyFormat()
+	format := bind.Format(c.mediaType())
 	if format == 0 || !t.Whole && !t.Sources.Has(format) {
 		return c.refuseBody(t.Sources & bind.Body)
 	}

@@ -10,15 +10,12 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
 	"os"
 	"os/signal"
-	"slices"
-	"strconv"
-	"strings"
 	"syscall"
 	"text/tabwriter"
 
+	"github.com/nextrush/nextrush/internal/listen"
 	"github.com/nextrush/nextrush/internal/stall"
 	"github.com/nextrush/nextrush/websocket"
 )
@@ -43,7 +40,7 @@ func (a *App) ListenTLS(addr, certFile, keyFile string) error {
 // ListenTLSConfig is ListenTLS for certificates that come from elsewhere: config
 // has them, or a function that gets them.
 func (a *App) ListenTLSConfig(addr string, config *tls.Config) error {
-	if err := checkTLS(config); err != nil {
+	if err := listen.CheckTLS(config); err != nil {
 		return fmt.Errorf("nextrush: ListenTLSConfig: %w", err)
 	}
 	return a.listen(addr, config)
@@ -69,7 +66,7 @@ func (a *App) listen(addr string, config *tls.Config) error {
 	defer stop()
 	ln, err := net.Listen("tcp", addr)
 	if err != nil {
-		return listenError(addr, err)
+		return fmt.Errorf("nextrush: listen: %w", listen.Explain(addr, err))
 	}
 	if err := a.Start(ctx); err != nil { // before a shutdown can begin, which stops what has started
 		ln.Close()
@@ -94,23 +91,6 @@ func (a *App) listen(addr string, config *tls.Config) error {
 	return errors.Join(err, served)
 }
 
-// listenError names the address to write if addr is not one.
-func listenError(addr string, err error) error {
-	var wrong *net.AddrError
-	if !errors.As(err, &wrong) {
-		return fmt.Errorf("nextrush: listen: %w", err)
-	}
-	fix := ":3000"
-	_, number := strconv.ParseUint(addr, 10, 16)
-	switch _, ip := netip.ParseAddr(addr); {
-	case number == nil:
-		fix = ":" + addr
-	case ip == nil, !strings.ContainsAny(addr, ":/"):
-		fix = net.JoinHostPort(addr, "3000")
-	}
-	return fmt.Errorf("nextrush: listen: %w: write %q", err, fix)
-}
-
 // Serve serves HTTP on a listener, which it closes, until Shutdown is called, and
 // returns nil when that is done. It starts the app first, and may be called for
 // several listeners.
@@ -121,7 +101,7 @@ func (a *App) Serve(ln net.Listener) error {
 // ServeTLS is Serve for HTTPS, with HTTP/2. It copies the config, which is for this
 // listener alone.
 func (a *App) ServeTLS(ln net.Listener, config *tls.Config) error {
-	if err := checkTLS(config); err != nil {
+	if err := listen.CheckTLS(config); err != nil {
 		ln.Close()
 		return fmt.Errorf("nextrush: ServeTLS: %w", err)
 	}
@@ -139,10 +119,10 @@ func (a *App) serve(ctx context.Context, ln net.Listener, config *tls.Config) er
 		return err
 	}
 	a.buildTable()
-	a.Log().Info("listening", "url", listenURL(ln.Addr(), config != nil))
+	a.Log().Info("listening", "url", listen.URL(ln.Addr(), config != nil))
 	ln = stall.Listen(ln, a.opts.StallTimeout)
 	if config != nil {
-		ln = withTLS(ln, config)
+		ln = listen.TLS(websocket.PollListener(ln), config)
 	}
 	if err = server.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("nextrush: serve: %w", err)
@@ -182,44 +162,4 @@ func (a *App) newServer() *http.Server {
 	s.Protocols.SetHTTP2(true)
 	s.Protocols.SetUnencryptedHTTP2(a.opts.H2C)
 	return s
-}
-
-func listenURL(addr net.Addr, secure bool) string {
-	scheme := "http://"
-	if secure {
-		scheme = "https://"
-	}
-	tcp, ok := addr.(*net.TCPAddr)
-	if ok && tcp.IP.IsUnspecified() {
-		return fmt.Sprintf("%slocalhost:%d", scheme, tcp.Port)
-	}
-	return scheme + addr.String()
-}
-
-// checkTLS finds what would make every handshake fail, or HTTP/2 alone.
-func checkTLS(config *tls.Config) error {
-	switch {
-	case config == nil:
-		return errors.New("the config is nil: give one with Certificates or GetCertificate")
-	case len(config.Certificates) == 0 && config.GetCertificate == nil && config.GetConfigForClient == nil:
-		return errors.New("the config has no certificate: set Certificates or GetCertificate")
-	case config.CipherSuites != nil && config.MinVersion < tls.VersionTLS13 &&
-		!slices.Contains(config.CipherSuites, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256) &&
-		!slices.Contains(config.CipherSuites, tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256):
-		return errors.New("CipherSuites has none that HTTP/2 can use (RFC 9113 §9.2.2): add TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256 or TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256")
-	}
-	return nil
-}
-
-// withTLS gives a listener its config. It is not that of the server, which has one
-// for all its listeners.
-func withTLS(ln net.Listener, config *tls.Config) net.Listener {
-	config = config.Clone()
-	config.NextProtos = slices.Clone(config.NextProtos)
-	for _, proto := range []string{"h2", "http/1.1"} {
-		if !slices.Contains(config.NextProtos, proto) {
-			config.NextProtos = append(config.NextProtos, proto)
-		}
-	}
-	return tls.NewListener(websocket.PollListener(ln), config)
 }

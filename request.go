@@ -1,21 +1,11 @@
 package nextrush
 
 import (
-	"net/http"
 	"net/url"
 
 	"github.com/nextrush/nextrush/internal/header"
 	"github.com/nextrush/nextrush/internal/query"
 )
-
-// dropRanges removes too many ranges, and those of other methods than GET, for which a
-// range has no meaning.
-func dropRanges(r *http.Request, ranges []string) *http.Request {
-	if r.Method == http.MethodGet && !header.ManyRanges(ranges[0]) {
-		return r
-	}
-	return withHeader(r, "Range", "")
-}
 
 // Param returns a parameter of the route's path, decoded, or "". That of a
 // catch-all is without the slash before it: "*path" of /files/a/b is "a/b".

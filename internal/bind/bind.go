@@ -10,6 +10,7 @@ import (
 	"reflect"
 
 	"github.com/nextrush/nextrush/internal/fields"
+	"github.com/nextrush/nextrush/internal/header"
 )
 
 // Source is where a field comes from, or a set of such places.
@@ -34,6 +35,38 @@ func (s Source) Tag() string { return fields.Sources[bits.TrailingZeros8(uint8(s
 
 // Has reports whether s and t have a source in common.
 func (s Source) Has(t Source) bool { return s&t != 0 }
+
+// mediaTypes are those of the formats of a body.
+var mediaTypes = []struct {
+	format Source
+	name   string
+}{
+	{JSON, "application/json"}, {XML, "application/xml"},
+	{Form, "application/x-www-form-urlencoded"}, {Form, "multipart/form-data"},
+}
+
+// Format is the format of a body of that media type, or 0.
+func Format(mediaType string) Source {
+	switch {
+	case header.IsType(mediaType, "json"):
+		return JSON
+	case header.IsType(mediaType, "xml"):
+		return XML
+	case header.IsType(mediaType, "form"), mediaType == "multipart/form-data":
+		return Form
+	}
+	return 0
+}
+
+// MediaTypes lists those of the formats in s.
+func (s Source) MediaTypes() (names []string) {
+	for _, t := range mediaTypes {
+		if s.Has(t.format) {
+			names = append(names, t.name)
+		}
+	}
+	return names
+}
 
 // Mismatch is a field whose value has the wrong type.
 type Mismatch struct {
