@@ -217,7 +217,7 @@ func (c *Context) cutOff() {
 func (c *Context) logFailure(err error, began bool) {
 	var p *PanicError
 	status := c.StatusCode()
-	gone := errors.Is(err, context.Canceled) && c.req.Context().Err() != nil || errors.Is(err, http.ErrHandlerTimeout)
+	gone := errors.Is(err, context.Canceled) && c.req.Context().Err() != nil || c.clientLeft() || errors.Is(err, http.ErrHandlerTimeout)
 	switch {
 	case c.logged:
 	case errors.As(err, &p):
@@ -226,6 +226,12 @@ func (c *Context) logFailure(err error, began bool) {
 	case began, status >= 500, StatusOf(err) >= 500 && (status < 400 || status > 499):
 		c.Log().Error("request failed", "error", err)
 	}
+}
+
+// clientLeft reports that a write has failed because the client does not read any
+// more: net/http ends the request's context then.
+func (c *Context) clientLeft() bool {
+	return c.rw.broke && context.Cause(c.req.Context()) == context.Canceled
 }
 
 // logUnanswered tells of a request that everybody has left to the others. net/http

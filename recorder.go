@@ -20,6 +20,7 @@ type recorder struct {
 	status   int32
 	hijacked bool // the connection is no longer net/http's
 	last     bool // no other response is below: what is written goes out
+	broke    bool // a write has failed
 }
 
 // Unwrap lets http.ResponseController find the writer's optional methods.
@@ -52,8 +53,13 @@ func (w *recorder) begin(code int) {
 func (w *recorder) Write(b []byte) (int, error) {
 	w.begin(http.StatusOK)
 	n, err := w.ResponseWriter.Write(b)
-	w.size += int64(n)
+	w.note(int64(n), err)
 	return n, err
+}
+
+func (w *response) note(n int64, err error) {
+	w.size += n
+	w.broke = w.broke || err != nil
 }
 
 // FlushError sends what is buffered. Where the writer cannot, that is
@@ -63,6 +69,7 @@ func (w *recorder) FlushError() error {
 	err := http.NewResponseController(w.ResponseWriter).Flush()
 	if !errors.Is(err, http.ErrNotSupported) {
 		w.begin(http.StatusOK)
+		w.note(0, err)
 	}
 	return err
 }
@@ -113,7 +120,7 @@ func innermost(w http.ResponseWriter) http.ResponseWriter {
 func (w *recorder) ReadFrom(src io.Reader) (int64, error) {
 	w.begin(http.StatusOK)
 	n, err := io.Copy(w.ResponseWriter, src)
-	w.size += n
+	w.note(n, err)
 	return n, err
 }
 
@@ -121,7 +128,7 @@ func (w *recorder) ReadFrom(src io.Reader) (int64, error) {
 func (w *recorder) WriteString(s string) (int, error) {
 	w.begin(http.StatusOK)
 	n, err := io.WriteString(w.ResponseWriter, s)
-	w.size += int64(n)
+	w.note(int64(n), err)
 	return n, err
 }
 
