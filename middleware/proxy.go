@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log"
 	"maps"
 	"mime"
 	"net"
@@ -62,6 +63,7 @@ func ReverseProxy(target string, opts ...ReverseProxyOptions) nextrush.Handler {
 		ours := maps.Clone(c.Writer().Header())
 		proxy := httputil.ReverseProxy{
 			Transport: p.o.Transport,
+			ErrorLog:  log.New(proxyLog{c}, "", 0),
 			Rewrite:   func(r *httputil.ProxyRequest) { p.rewrite(c, r, path, socket) },
 			ModifyResponse: func(r *http.Response) error {
 				maps.Copy(c.Writer().Header(), ours)
@@ -82,6 +84,14 @@ func ReverseProxy(target string, opts ...ReverseProxyOptions) nextrush.Handler {
 		proxy.ServeHTTP(interim{c.Writer()}, withoutUpgrade(c.Request().WithContext(ctx)))
 		return gatewayError(failed)
 	}
+}
+
+// proxyLog takes what httputil logs: that a target has broken off its answer.
+type proxyLog struct{ c *nextrush.Context }
+
+func (l proxyLog) Write(line []byte) (int, error) {
+	l.c.Log().Error("request failed", "error", strings.TrimSuffix(string(line), "\n"))
+	return len(line), nil
 }
 
 // interim is the writer for a target's 1xx answers, which are to come without the
