@@ -35,9 +35,10 @@ func (w *recorder) WriteHeader(code int) {
 	w.ResponseWriter.WriteHeader(code)
 }
 
-// cleanHeader is for the moment before the header is sent.
+// cleanHeader is for the moment before the header is sent, and for that before the
+// trailer is, which net/http takes from the header (RFC 9110 §6.5).
 func (w *recorder) cleanHeader() {
-	if w.last && w.status == 0 {
+	if w.last && (w.status == 0 || w.Header()["Trailer"] != nil) {
 		header.Clean(w.Header())
 	}
 }
