@@ -31,12 +31,12 @@ $("write").onsubmit = async e => {
 };
 
 async function start() {
-  const me = await fetch("/api/me");
-  $("door").hidden = me.ok;
-  $("board").hidden = !me.ok;
+  const me = await (await fetch("/api/me")).json(); // null: nobody has logged in
+  $("door").hidden = !!me;
+  $("board").hidden = !me;
   $("failed").hidden = !location.search.includes("failed");
-  if (!me.ok) return;
-  $("who").textContent = (await me.json()).id;
+  if (!me) return;
+  $("who").textContent = me.id;
   for (const n of await (await fetch("/api/notes")).json()) show(n);
   connect();
 }
