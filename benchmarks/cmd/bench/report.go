@@ -15,10 +15,10 @@ import (
 )
 
 const about = `CPU time of the server for each message, delivery, handshake or request, memory for
-each idle connection, and latencies, beside others in the same run: the ratios say
-more than the figures, which are of a small and noisy virtual machine. Less is
-better. How it is measured, and what is compared:
-[benchmarks/README.md](../benchmarks/README.md). Written by
+each idle connection, and latencies, compared with other servers in the same run. Less
+is better. The figures come from a small and noisy virtual machine, so look at the
+ratios. [benchmarks/README.md](../benchmarks/README.md) says how they are measured and
+what is compared. This page is written by
 ` + "`go run ./cmd/bench -out ../docs` in `benchmarks`" + `.
 
 ![All cases as bars](performance.svg)
