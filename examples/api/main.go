@@ -17,7 +17,7 @@ import (
 	"github.com/nextrush/nextrush/plugins/openapi"
 )
 
-// Book is what is answered.
+// Book is what clients get.
 type Book struct {
 	ID    int    `json:"id"`
 	Title string `json:"title"`
@@ -91,13 +91,13 @@ func (s *store) add(_ *nextrush.Context, in fields) (Book, error) {
 func (s *store) show(_ *nextrush.Context, in one) (Book, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.find(in.ID)
+	return s.findLocked(in.ID)
 }
 
 func (s *store) change(_ *nextrush.Context, in change) (Book, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, err := s.find(in.ID); err != nil {
+	if _, err := s.findLocked(in.ID); err != nil {
 		return Book{}, err
 	}
 	s.books[in.ID] = Book{in.ID, in.Title, in.Year}
@@ -107,13 +107,12 @@ func (s *store) change(_ *nextrush.Context, in change) (Book, error) {
 func (s *store) remove(_ *nextrush.Context, in one) (none, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	_, err := s.find(in.ID)
+	_, err := s.findLocked(in.ID)
 	delete(s.books, in.ID)
 	return none{}, err
 }
 
-// find is for callers that hold the lock.
-func (s *store) find(id int) (Book, error) {
+func (s *store) findLocked(id int) (Book, error) {
 	book, ok := s.books[id]
 	if !ok {
 		return Book{}, nextrush.NewError(http.StatusNotFound, "no such book")

@@ -1,5 +1,5 @@
-// Command auth is a notice board behind a login: a form with a cookie for
-// browsers, tokens for programs, and a socket for those who are known.
+// Command auth is a notice board for people who have logged in: a form and a cookie
+// for browsers, tokens for programs, and a protected socket.
 //
 //	go run ./examples/auth
 //	# then open http://localhost:3000: ann may write, bob may read
@@ -42,7 +42,7 @@ type refreshInput struct {
 	Token string `json:"token" validate:"required"`
 }
 
-// board is what the app keeps.
+// board keeps the notes and serves them.
 type board struct {
 	app   *nextrush.App
 	auth  *auth.Plugin

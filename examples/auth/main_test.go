@@ -20,14 +20,14 @@ func client(t *testing.T) *nextrushtest.Client {
 	return nextrushtest.New(t, app)
 }
 
-// cookieOf logs in by the form.
+// cookieOf logs in through the form.
 func cookieOf(c *nextrushtest.Client, name, password string) http.Header {
 	in := c.Post("/login", "name="+name+"&password="+password).WantStatus(303)
 	return http.Header{"Cookie": {strings.Split(in.Header.Get("Set-Cookie"), ";")[0]}}
 }
 
-// Time stands still, for the limit gives a guess back every three seconds.
-func TestPasswordsCanNotBeGuessedWithoutEnd(t *testing.T) {
+// In real time the limit would allow another guess every three seconds.
+func TestGuessesOfPasswordsAreLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := client(t)
 		for range 10 {
@@ -113,7 +113,7 @@ func TestRolesDecideWhatTheAPIAllows(t *testing.T) {
 	do(c, "DELETE", "/api/notes", "", root).WantStatus(204)
 }
 
-func TestAnotherSiteCanNotUseTheCookie(t *testing.T) {
+func TestAnotherSiteCannotUseTheCookie(t *testing.T) {
 	c := client(t)
 	header := cookieOf(c, "ann", "correct-horse")
 	header.Set("Origin", "https://evil.test")

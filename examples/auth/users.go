@@ -24,9 +24,9 @@ type users struct {
 	role map[string]string
 }
 
-// newUsers has ann, who may write, bob, who may read, and root. The passwords
-// are correct-horse, battery-staple and swordfish; ann's is kept as bcrypt until
-// she logs in.
+// newUsers returns ann, who may write, bob, who may read, and root, who may do
+// anything. The passwords are correct-horse, battery-staple and swordfish; ann's hash
+// is one of bcrypt until she logs in.
 func newUsers() *users {
 	return &users{
 		hash: map[string]string{
@@ -38,7 +38,8 @@ func newUsers() *users {
 	}
 }
 
-// check returns who the request's name and password are of; 401 for nobody.
+// check returns the user with the request's name and password; if there is none, the
+// error is a 401.
 func (u *users) check(c *nextrush.Context) (auth.Principal, error) {
 	var in credentials
 	if err := c.Bind(&in); err != nil {

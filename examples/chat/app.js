@@ -2,8 +2,8 @@ const $ = (id) => document.getElementById(id);
 const door = $("door"), app = $("app"), log = $("log"), say = $("say").elements.text;
 const entry = door.querySelector("form"), fields = entry.elements;
 let socket, me, name, room, timer, lastSender, attempts = 0;
-let people = new Map(), counted = false; // names by id, once the server has told
-const typing = new Map(); // when they last typed, by id
+let people = new Map(), counted = false; // names by id; whether the server has sent them
+const typing = new Map(); // when each last typed, by id
 
 fields.name.value = sessionStorage.getItem("name") || localStorage.getItem("name") || "";
 fields.room.value = new URLSearchParams(location.search).get("room") || "general";
@@ -13,7 +13,7 @@ entry.addEventListener("submit", (e) => {
   room = fields.room.value.trim();
   if (!name || !room) return;
   localStorage.setItem("name", name);
-  sessionStorage.setItem("name", name); // that of this window, which a reload uses
+  sessionStorage.setItem("name", name); // the name in this window, for a reload
   history.replaceState(null, "", "?" + new URLSearchParams({ room }));
   door.hidden = true;
   app.hidden = false;
@@ -43,7 +43,7 @@ function connect() {
   const ws = new WebSocket(location.origin.replace("http", "ws") + "/chat/" + encodeURIComponent(room) + "?" + params);
   socket = ws;
   ws.onopen = () => {
-    note(attempts ? "Connected again" : "You joined. What was said while you were away is not kept.");
+    note(attempts ? "Connected again" : "You joined. You do not see what was said before.");
     attempts = 0;
     status("open", "connected");
   };
@@ -56,7 +56,7 @@ function connect() {
       return status("closed", "refused");
     }
     if (attempts === 0) note("Connection lost");
-    // Full jitter: every client waits another time, so that they do not all come back at once.
+    // Full jitter: each client waits for a different time, so that they do not all return at once.
     const wait = Math.random() * Math.min(15000, 500 * 2 ** attempts) + 100;
     attempts++;
     status("closed", "reconnecting in " + Math.max(1, Math.round(wait / 1000)) + " s");
@@ -89,7 +89,7 @@ function receive(m) {
   }
 }
 
-// seen is what this window has seen of the room, so that a reload does not empty it.
+// seen returns the messages that this window has seen in the room, for a reload.
 const seen = () => JSON.parse(sessionStorage.getItem("# " + room) || "[]");
 
 function message(m) {
@@ -119,13 +119,13 @@ function append(node) {
   if (atEnd) log.scrollTop = log.scrollHeight;
 }
 
-// label is a name, with the start of the id where others have the same.
+// label is a name, followed by the start of the id if others have the same name.
 function label(id, among, name = among.get(id)) {
   const others = [...among].some(([other, n]) => n === name && other !== id);
   return others ? name + " #" + id.slice(0, 4) : name;
 }
 
-// arrived says who has come and gone since the last list.
+// arrived says who has joined and left since the last list.
 function arrived(list) {
   const before = people;
   people = new Map(list.map((p) => [p.id, p.name]));

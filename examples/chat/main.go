@@ -1,4 +1,4 @@
-// Command chat is a chat server with a page: rooms, names, who is here.
+// Command chat is a chat server with a page: rooms, names, and who is there.
 //
 //	go run ./examples/chat
 //	# then open http://localhost:3000 in two windows
@@ -51,7 +51,7 @@ type person struct {
 
 type chat struct {
 	app *nextrush.App
-	mu  sync.Mutex // one announcement at a time, so that the newest is the last
+	mu  sync.Mutex // held while announcing, so that the last list sent is the newest
 }
 
 func newApp() *nextrush.App {
@@ -94,7 +94,7 @@ func (ch *chat) join(s *websocket.Socket, c *nextrush.Context) error {
 	return nil
 }
 
-// announce tells a room who is in it. A socket that closes has left already.
+// announce tells a room who is in it. A socket leaves its rooms before its OnClose runs.
 func (ch *chat) announce(room string) {
 	ch.mu.Lock()
 	defer ch.mu.Unlock()

@@ -9,7 +9,7 @@ import (
 	"github.com/nextrush/nextrush/websocket"
 )
 
-// enter lets somebody into the room "tea", in which people with these names are then.
+// enter lets somebody into the room "tea" and waits until it has people with these names.
 func enter(c *nextrushtest.Client, name string, want ...string) *nextrushtest.Socket {
 	s := c.Dial("/chat/tea?name=" + name)
 	s.ExpectEvent("welcome", nil)

@@ -1,7 +1,7 @@
 // Command demo shows the WebSocket features on one page, on port 3001.
 //
 //	go run ./examples/demo
-//	# then open http://localhost:3001, or run go run ./examples/demo/client
+//	# then open http://localhost:3001, or check it: go run ./examples/demo/client
 package main
 
 import (
@@ -41,7 +41,7 @@ func newApp() *nextrush.App {
 	return app
 }
 
-// echo answers JSON messages by their type.
+// echo answers JSON messages according to their type.
 func echo(s *websocket.Socket, c *nextrush.Context) error {
 	s.Send(map[string]any{"type": "welcome", "id": s.ID(), "message": "Welcome to the demo"})
 	s.OnMessage(func(m websocket.Message) {

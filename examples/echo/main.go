@@ -1,4 +1,4 @@
-// Command echo is the smallest server: it sends back what it is sent.
+// Command echo is the smallest server: it sends back what it receives.
 //
 //	go run ./examples/echo
 //	go run ./cmd/nextrush ws ws://localhost:3000/echo   # in a second terminal

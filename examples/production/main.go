@@ -1,17 +1,17 @@
-// Command production is what a deployment needs, in one file: configuration from
-// the environment, logs as JSON with request and trace ids, headers for security,
-// probes, metrics, limits of rates and time, compression, sockets, and an end in
-// which nobody is cut off.
+// Command production has what a deployment needs in one file: configuration from
+// the environment, logs in JSON with request and trace ids, security headers, probes,
+// metrics, a rate limit and a time limit, compression, sockets, and a shutdown that
+// lets requests finish.
 //
 //	cd examples/production
 //	METRICS_TOKEN=$(openssl rand -hex 16) go run .
 //
 //	ADDR             where to listen; empty: ":3000"
-//	TLS_CERT TLS_KEY PEM files; empty: HTTP, behind a proxy that has TLS
-//	TRUSTED_PROXIES  whose X-Forwarded-For is believed: "10.0.0.0/8,127.0.0.1"
+//	TLS_CERT TLS_KEY PEM files; empty: HTTP, behind a proxy that terminates TLS
+//	TRUSTED_PROXIES  proxies whose X-Forwarded-For counts: "10.0.0.0/8,127.0.0.1"
 //	ALLOW_ORIGINS    other origins whose pages may open sockets: "https://app.example"
-//	METRICS_TOKEN    that Prometheus sends as bearer token; empty: no /metrics
-//	DRAIN_DELAY      time for load balancers to notice the end; empty: "5s"
+//	METRICS_TOKEN    bearer token that Prometheus sends; empty: no /metrics
+//	DRAIN_DELAY      time for load balancers to notice a shutdown; empty: "5s"
 //	LOG_LEVEL        debug, info, warn or error; empty: "info"
 package main
 
@@ -32,9 +32,9 @@ import (
 	"github.com/nextrush/nextrush/websocket"
 )
 
-// shutdownTime is for requests and sockets to end, after the drain delay. The
-// process manager's patience (terminationGracePeriodSeconds, TimeoutStopSec) has
-// to be longer than both.
+// shutdownTime is how long requests and sockets have to end after the drain delay.
+// The process manager must wait for longer than both together
+// (terminationGracePeriodSeconds, TimeoutStopSec).
 const shutdownTime = 20 * time.Second
 
 type config struct {
@@ -70,8 +70,8 @@ func list(s string) []string {
 	return strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
-// newApp panics where the lists of the configuration hold something else than
-// addresses and origins; the text says which.
+// newApp panics if the lists in the configuration hold anything other than addresses
+// and origins; the message says what.
 func newApp(c config, logs io.Writer) (*nextrush.App, error) {
 	app := nextrush.New(nextrush.Options{
 		Logger:          slog.New(middleware.TraceLog(slog.NewJSONHandler(logs, &slog.HandlerOptions{Level: c.level}))),
@@ -112,7 +112,7 @@ func newApp(c config, logs io.Writer) (*nextrush.App, error) {
 	return app, nil
 }
 
-// ping stands for that of a database.
+// ping stands for the PingContext of a database.
 func ping(context.Context) error { return nil }
 
 func isProbe(c *nextrush.Context) bool {
@@ -123,7 +123,7 @@ type greeting struct {
 	Name string `path:"name" json:"name" validate:"required,max=64"`
 }
 
-// routes are the program proper.
+// routes registers what the program is for.
 func routes(app *nextrush.App) {
 	app.Get("/hello/:name", func(c *nextrush.Context) error {
 		var in greeting

@@ -16,7 +16,7 @@ import (
 	"github.com/nextrush/nextrush/middleware"
 )
 
-// Book is what is stored; its tags say what a client may set, and how.
+// Book is what is stored and what clients get.
 type Book struct {
 	ID    int    `json:"id"`
 	Title string `json:"title"`

@@ -1,6 +1,6 @@
-// Command spa serves a front end whose routes are its own, and the API that it
-// talks to: a reload on any page works, assets are kept by browsers for good,
-// and a mistake in an API path never gets the front end's page.
+// Command spa serves a front end that has its own routes, and the API that it talks
+// to: every page can be reloaded, browsers keep assets for good, and a wrong API path
+// is a 404 and not the front end's page.
 //
 //	go run ./examples/spa
 //	# then open http://localhost:3000, write a note, and reload its page
@@ -19,7 +19,7 @@ import (
 	"github.com/nextrush/nextrush/plugins/static"
 )
 
-// dist is what a bundler leaves: an index, and assets with the hash of their
+// dist is what a bundler writes: an index, and assets that have the hash of their
 // content in their names.
 //
 //go:embed dist
@@ -43,7 +43,7 @@ type noteID struct {
 // notebook keeps notes in memory. Its methods are safe from any goroutine.
 type notebook struct {
 	mu    sync.Mutex // guards notes
-	notes []note     // the one with id n at n-1
+	notes []note     // the note with id n is at n-1
 }
 
 func (b *notebook) list(*nextrush.Context, struct{}) ([]note, error) {

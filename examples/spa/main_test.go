@@ -11,7 +11,7 @@ import (
 	"github.com/nextrush/nextrush/nextrushtest"
 )
 
-// navigate asks as a browser does that opens a page.
+// navigate sends the request of a browser that opens a page.
 func navigate(c *nextrushtest.Client, path string) *nextrushtest.Response {
 	r, err := http.NewRequest("GET", path, nil)
 	if err != nil {
@@ -57,7 +57,7 @@ func TestNotes(t *testing.T) {
 	}
 }
 
-// What browsers keep for good must get another name when it changes.
+// Browsers keep an asset for good, so it must get another name when it changes.
 func TestAssetsAreNamedByTheirContent(t *testing.T) {
 	c := nextrushtest.New(t, newApp())
 	names, err := fs.Glob(dist, "dist/assets/*")

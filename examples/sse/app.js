@@ -1,5 +1,5 @@
 const state = document.getElementById("state"), text = document.getElementById("text");
-const events = new EventSource("/events"); // it reconnects by itself, and says what it had last
+const events = new EventSource("/events"); // reconnects by itself, and sends the id of the last event
 events.onopen = () => state.textContent = "connected";
 events.onerror = () => state.textContent = "connection lost, trying again";
 events.addEventListener("news", (e) => {

@@ -1,5 +1,5 @@
-// Command sse is a news ticker: whoever has the page open sees what anybody
-// posts, and nothing is lost to those who reconnect.
+// Command sse is a news ticker: everybody who has the page open sees what anybody
+// posts, and those who reconnect get what they have missed.
 //
 //	go run ./examples/sse
 //	# then open http://localhost:3000, or
@@ -35,8 +35,8 @@ type item struct {
 	At   int64  `json:"at"` // Unix milliseconds
 }
 
-// ticker keeps the latest items. A slow reader costs nothing: it asks for what
-// came after the item that it had last.
+// ticker keeps the latest items. There is no queue for a slow reader: it asks for the
+// items after the last one that it got.
 type ticker struct {
 	mu      sync.Mutex // guards what follows
 	items   []item
@@ -58,8 +58,8 @@ func (t *ticker) add(text string) item {
 	return news
 }
 
-// after returns the items after the one with that id, all of them where there
-// never was one, and a channel that closes with the next.
+// after returns the items after the one with that id, or all if there never was such
+// an item, and a channel that is closed when the next one is added.
 func (t *ticker) after(id int) ([]item, <-chan struct{}) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -88,7 +88,7 @@ func newApp() *nextrush.App {
 	return app
 }
 
-// stream sends what the client has missed, and then what comes.
+// stream sends the items that the client has missed, and then new ones.
 func stream(s *nextrush.SSE, news *ticker) error {
 	last, _ := strconv.Atoi(s.LastEventID()) // 0 at the first connection
 	for {

@@ -1,5 +1,5 @@
-// Command upload is a gallery: pictures that are dropped on the page, or chosen
-// there, are checked, kept and shown.
+// Command upload is a gallery: pictures that you drop on the page, or choose there,
+// are checked, kept and shown.
 //
 //	go run ./examples/upload
 //	# then open http://localhost:3000, or
@@ -26,8 +26,8 @@ import (
 //go:embed page
 var page embed.FS
 
-// limits of one request. What counts is what is in a file, not its name: an HTML
-// page that calls itself a picture is refused.
+// limits are those of one request. The content of a file counts, not its name: an HTML
+// page named a.png is refused.
 var limits = upload.Options{
 	Types:    []string{"image/png", "image/jpeg", "image/gif", "image/webp"},
 	MaxFile:  5 << 20,
@@ -75,8 +75,8 @@ func newApp(dir string) *nextrush.App {
 	return app
 }
 
-// keep saves files under names of our own, which sort by time. What the client
-// calls them might be anything, the name of another file among them.
+// keep saves files under our own names, which sort by time. The client's name could be
+// anything, even the name of another file.
 func keep(dir string, files []*upload.File) ([]picture, error) {
 	if len(files) == 0 {
 		return nil, nextrush.NewError(422, "there is no picture in the form")
@@ -92,7 +92,7 @@ func keep(dir string, files []*upload.File) ([]picture, error) {
 	return kept, nil
 }
 
-// list returns the pictures that are kept, the latest first.
+// list returns the pictures, the latest first.
 func list(dir string) ([]picture, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {

@@ -190,7 +190,7 @@ type broken struct{ scs.Store }
 
 func (broken) Commit(string, []byte, time.Time) error { return errors.New("the store is away") }
 
-func TestASessionThatCanNotBeSavedIsTheAnswer(t *testing.T) {
+func TestASessionThatCannotBeSavedIsA500(t *testing.T) {
 	app := newApp(session.Options{Store: broken{memstore.New()}})
 	app.Get("/none/:v", func(c *nextrush.Context) error {
 		session.Put(c, "v", c.Param("v"))

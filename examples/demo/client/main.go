@@ -105,8 +105,8 @@ func chat(ctx context.Context, address string) error {
 		return err
 	}
 	defer b.Close(websocket.StatusNormalClosure, "")
-	// The handler that puts b into the room runs after b's Dial has returned, so
-	// that the first message may come too early: a repeats itself until it is heard.
+	// b's handler joins the room after b's Dial has returned, so the first message may
+	// come too early: a repeats it until b gets one.
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() {

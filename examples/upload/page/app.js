@@ -18,7 +18,7 @@ function show(picture) {
   $("pictures").prepend(item);
 }
 
-// send uses XMLHttpRequest, which tells how far an upload is.
+// send uses XMLHttpRequest, which reports the progress of an upload.
 function send(files) {
   if (files.length === 0) return;
   const form = new FormData(), request = new XMLHttpRequest();
