@@ -231,7 +231,7 @@ func (c *Context) logFailure(err error, began bool) {
 // clientLeft reports that a write has failed because the client does not read any
 // more: net/http ends the request's context then.
 func (c *Context) clientLeft() bool {
-	return c.rw.broke && context.Cause(c.req.Context()) == context.Canceled
+	return c.out.broke && context.Cause(c.req.Context()) == context.Canceled
 }
 
 // logUnanswered tells of a request that everybody has left to the others. net/http

@@ -58,7 +58,7 @@ func (w *recorder) Write(b []byte) (int, error) {
 	return n, err
 }
 
-func (w *response) note(n int64, err error) {
+func (w *recorder) note(n int64, err error) {
 	w.size += n
 	w.broke = w.broke || err != nil
 }
