@@ -1,5 +1,7 @@
-// Package stall has connections on which a peer may keep a write waiting for a limited
-// time, and whose deadlines cost little where a server sets several for each request.
+// Package stall limits how long a peer may keep a server waiting. It has connections, or
+// writers where those cannot, for answers that are not read, and bodies that are not
+// sent. The deadlines of its connections cost little if a server sets several for each
+// request.
 package stall
 
 import (
