@@ -2,7 +2,6 @@ package nextrush
 
 import (
 	"cmp"
-	"context"
 	"io"
 	"log/slog"
 	"net/http"
@@ -213,25 +212,4 @@ func (a *App) answer(w http.ResponseWriter, r *http.Request) {
 	if c.out.status == 0 && r.Context().Err() == nil {
 		c.logUnanswered()
 	}
-}
-
-// OnStart registers f to run before the app begins to serve, after the plugins have
-// started. Its error ends the start.
-func (a *App) OnStart(f func(ctx context.Context) error) {
-	a.life.onStart = append(a.life.onStart, f)
-}
-
-// BeforeShutdown registers f to run when Shutdown begins, while the app still serves,
-// at the same time as the others. The app stops serving when all have returned: one
-// that waits gives a load balancer time to look elsewhere. ctx ends when time is up,
-// and a second later the app no longer waits for f.
-func (a *App) BeforeShutdown(f func(ctx context.Context)) {
-	a.life.before = append(a.life.before, f)
-}
-
-// OnShutdown registers f to run when the app has stopped serving, before the plugins
-// stop; the last one registered runs first. ctx ends when time is up, and a second
-// later the app no longer waits for f.
-func (a *App) OnShutdown(f func(ctx context.Context) error) {
-	a.life.onShutdown = append(a.life.onShutdown, f)
 }

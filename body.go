@@ -100,7 +100,7 @@ func (c *Context) readBody() ([]byte, error) {
 
 // LimitBody sets how many bytes the request's body may have, more or fewer than
 // Options.BodyLimit, before any of it is read; negative: no limit. It returns an
-// *HTTPError with status 413 where the client has announced more. Once middleware
+// *HTTPError with status 413 if the client has announced more. Once middleware
 // has put a decoder around the body, the limit is that of what it decodes, and
 // what comes in may still be no more than Options.BodyLimit.
 func (c *Context) LimitBody(limit int64) error {
@@ -121,7 +121,7 @@ func (c *Context) LimitBody(limit int64) error {
 	return nil
 }
 
-// readUpTo reads to the end, at once where the size is known and modest. The
+// readUpTo reads to the end, at once if the size is known and modest. The
 // limit counts here too, for middleware may have put a decoder on the body.
 func readUpTo(limit int64, r io.Reader, size int64) ([]byte, error) {
 	if size > limit {

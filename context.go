@@ -36,7 +36,7 @@ type Context struct {
 	logged   bool         // the error that comes next has been logged
 	extras   *extras      // nil until asked for
 
-	contentType [1]string // the header, where the handler has set none
+	contentType [1]string // the header, if the handler has set none
 }
 
 // extras are what only some requests need.
@@ -124,7 +124,7 @@ func (c *Context) Context() context.Context { return c.req.Context() }
 func (c *Context) SetContext(ctx context.Context) { c.SetRequest(c.req.WithContext(ctx)) }
 
 // Route returns the pattern of the route that matched, as "/users/:id", or ""
-// where none did. It suits the labels of metrics, where a path does not.
+// if none did. It suits the labels of metrics, unlike the path of a request.
 func (c *Context) Route() string {
 	if rt := c.matched(); rt != nil {
 		return rt.Path()
@@ -156,14 +156,14 @@ func (c *Context) Get(key string) any {
 	return c.extras.values[key]
 }
 
-// Value returns the value that Set kept under key; ok is false where there is
+// Value returns the value that Set kept under key; ok is false if there is
 // none or it has another type.
 func Value[T any](c *Context, key string) (v T, ok bool) {
 	v, ok = c.Get(key).(T)
 	return v, ok
 }
 
-// ID identifies the request: the X-Request-Id of the response where middleware
+// ID identifies the request: the X-Request-Id of the response if middleware
 // has set one, 128 random bits in base64url otherwise.
 func (c *Context) ID() string {
 	if id := c.w.Header().Get("X-Request-Id"); id != "" {

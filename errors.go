@@ -93,7 +93,7 @@ type PanicError struct {
 
 func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
 
-// Unwrap returns the value that was panicked with where it is an error.
+// Unwrap returns the value that was panicked with if it is an error.
 func (e *PanicError) Unwrap() error {
 	err, _ := e.Value.(error)
 	return err
@@ -138,9 +138,9 @@ func StatusOf(err error) int {
 // middleware that holds back what was written is told to forget it, by its method
 // Discard. DefaultErrorHandler answers what Options.ErrorHandler does not.
 //
-// Whoever answers it, an error is logged, a panic with its stack, where it came when
-// the response had begun, and where it is the server's: unless it was answered with
-// a status of 400 to 499, or the client has gone.
+// Whoever answers it, an error is logged, a panic with its stack, if it came after the
+// response had begun, or if it is the server's: unless it was answered with a status of
+// 400 to 499, or the client has gone.
 func (c *Context) HandleError(err error) {
 	if err == nil || c.failed || head.BrokeOff(c.req.Context(), err) {
 		return
@@ -185,7 +185,7 @@ func (c *Context) discard(w http.ResponseWriter) (below *recorder, held bool) {
 }
 
 // DefaultErrorHandler answers with application/problem+json (RFC 9457), or with HTML
-// where the client prefers it. A response that has begun is cut off where the error is
+// if the client prefers it. A response that has begun is cut off if the error is
 // the server's, for its client must not take it for whole.
 func DefaultErrorHandler(c *Context, err error) {
 	he := AsHTTPError(err)

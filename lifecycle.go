@@ -50,6 +50,27 @@ func (l *lifecycle) init() {
 	l.starting, l.stopping = hook.NewOnce(), hook.NewOnce()
 }
 
+// OnStart registers f to run before the app begins to serve, after the plugins have
+// started. Its error ends the start.
+func (a *App) OnStart(f func(ctx context.Context) error) {
+	a.life.onStart = append(a.life.onStart, f)
+}
+
+// BeforeShutdown registers f to run when Shutdown begins, while the app still serves,
+// at the same time as the others. The app stops serving when all have returned: one
+// that waits gives a load balancer time to look elsewhere. ctx ends when time is up,
+// and a second later the app no longer waits for f.
+func (a *App) BeforeShutdown(f func(ctx context.Context)) {
+	a.life.before = append(a.life.before, f)
+}
+
+// OnShutdown registers f to run when the app has stopped serving, before the plugins
+// stop; the last one registered runs first. ctx ends when time is up, and a second
+// later the app no longer waits for f.
+func (a *App) OnShutdown(f func(ctx context.Context) error) {
+	a.life.onShutdown = append(a.life.onShutdown, f)
+}
+
 // Start starts the plugins and runs the OnStart hooks, those of mounted apps
 // first; once, whoever calls it. Listen and Serve do: it is for apps that are
 // served by something else. When it fails, what had started is stopped. A second call
@@ -112,7 +133,7 @@ func (l *lifecycle) baseContext() context.Context {
 // Shutdown ends the app: the BeforeShutdown hooks, then no new requests, sockets
 // closed with 1001 while the requests under way finish, then the OnShutdown hooks
 // and the plugins in reverse, then mounted apps. Halfway through the time that ctx
-// leaves for the requests, or Options.ShutdownTimeout where it has no deadline, the
+// leaves for the requests, or Options.ShutdownTimeout if it has no deadline, the
 // contexts of those that are left end. When ctx ends first, they are cut, and that
 // is an error, which names their routes. So is a hook or a plugin that panics, ends
 // its goroutine or ignores the end of ctx; the others get their turn. A second call
@@ -209,7 +230,7 @@ const (
 func (a *App) Context() context.Context { return a.life.closing }
 
 // drainRequests ends the server and waits for its requests. Halfway through the
-// time that ctx leaves, or through Options.ShutdownTimeout where it has no deadline,
+// time that ctx leaves, or through Options.ShutdownTimeout if it has no deadline,
 // the contexts of those that are left end.
 func (a *App) drainRequests(ctx context.Context, server *http.Server) error {
 	done, watched := make(chan struct{}), make(chan struct{})

@@ -99,7 +99,7 @@ func newRun(c *Context, err error, v any) run {
 	return r
 }
 
-// ended notes a run. It reports false where the middleware has returned: nobody
+// ended notes a run. It reports false if the middleware has returned: nobody
 // waits for it then.
 func (b *behind) ended(r run) bool {
 	b.mu.Lock()

@@ -127,7 +127,7 @@ func (o *Operation) add(from Operation) {
 	o.Tags, o.Errors = tags, errors
 }
 
-// mustSuit panics where an input has a rule that the App's validator would panic
+// mustSuit panics if an input has a rule that the App's validator would panic
 // with, or the parameters of its route under other names.
 func (rt *Route) mustSuit(a *App) {
 	op := operation(rt.chain())

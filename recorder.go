@@ -88,7 +88,7 @@ func (w *recorder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return conn, rw, err
 }
 
-// lacks says whose method is missing where that is why err came.
+// lacks says whose method is missing if that is why err came.
 func (c *Context) lacks(method string, err error) error {
 	if !errors.Is(err, http.ErrNotSupported) {
 		return err
@@ -96,7 +96,7 @@ func (c *Context) lacks(method string, err error) error {
 	return fmt.Errorf("%w: the writer is a %T, which has neither %s nor Unwrap", err, innermost(c.w), method)
 }
 
-// canFlush returns an error where the writer at the bottom cannot flush, whatever
+// canFlush returns an error if the writer at the bottom cannot flush, whatever
 // those around it claim.
 func (c *Context) canFlush() error {
 	switch innermost(c.w).(type) {
@@ -125,7 +125,7 @@ func (w *recorder) ReadFrom(src io.Reader) (int64, error) {
 	return n, err
 }
 
-// WriteString saves a copy where the real writer takes strings.
+// WriteString saves a copy if the real writer takes strings.
 func (w *recorder) WriteString(s string) (int, error) {
 	w.begin(http.StatusOK)
 	n, err := io.WriteString(w.ResponseWriter, s)
@@ -146,7 +146,7 @@ func (c *Context) protect() (err error) {
 		err = asPanicError(v)
 	}()
 	err = c.Next()
-	c.out.cleanHeader() // which net/http sends where nothing was written
+	c.out.cleanHeader() // which net/http sends if nothing was written
 	return err
 }
 

@@ -20,7 +20,7 @@ func (c *Context) Param(name string) string {
 	return ""
 }
 
-// Query returns the first value of a query parameter; where the query has none
+// Query returns the first value of a query parameter; if the query has none
 // of that name, the fallback or "". Parameters end at "&" alone, and a "%" that begins
 // no escape stays (WHATWG URL §5.1); of a query with more than 10,000 none is read.
 func (c *Context) Query(name string, fallback ...string) string {
@@ -86,7 +86,7 @@ func (c *Context) Scheme() string {
 // Secure reports whether the client uses HTTPS.
 func (c *Context) Secure() bool { return c.Scheme() == "https" }
 
-// IP is the client's address without port: the peer's, or, where that is a
+// IP is the client's address without port: the peer's, or, if that is a
 // trusted proxy, the last one in X-Forwarded-For that is not.
 func (c *Context) IP() string { return c.app.proxies.Client(c.req) }
 

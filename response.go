@@ -262,7 +262,7 @@ func (c *Context) CacheFor(d time.Duration) *Context {
 // NoCache tells caches not to store the response.
 func (c *Context) NoCache() *Context { return c.SetHeader("Cache-Control", "no-store") }
 
-// interrupt ends a read that waits, where the reader may be interrupted from
+// interrupt ends a read that waits, if the reader may be interrupted from
 // another goroutine. Of other types nobody knows.
 func interrupt(r io.Reader) {
 	switch r := r.(type) {
@@ -276,7 +276,7 @@ func interrupt(r io.Reader) {
 // Hijack takes the connection from net/http, for a protocol that goes on when the
 // handler has returned. Nothing has been written to it, and conn reads first what
 // the client has sent already. The caller closes conn, and answers with the error,
-// an *HTTPError, where there is one: over HTTP/2 it is always one.
+// an *HTTPError, if there is one: over HTTP/2 it is always one.
 //
 // Shutdown waits for conn to be closed. It ends the context closing, for each of
 // these connections at a moment of its own, so that their clients do not all come

@@ -80,7 +80,7 @@ func (r *Route) info() RouteInfo {
 	}
 }
 
-// original is the route of the mounted app, where this one stands for one.
+// original is the route of the mounted app, if this one stands for one.
 func (r *Route) original() *Route {
 	for r.inner != nil {
 		r = r.inner

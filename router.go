@@ -43,7 +43,7 @@ func (g *routes) Group(prefix string, handlers ...Handler) *Group {
 // With makes a group without a prefix; the handlers run before those of its routes.
 func (g *routes) With(handlers ...Handler) *Group { return g.Group("", handlers...) }
 
-// Get registers a route for GET, and for HEAD where no other takes that.
+// Get registers a route for GET, and for HEAD if no other takes that.
 func (g *routes) Get(path string, handlers ...Handler) *Route {
 	return g.Handle(http.MethodGet, path, handlers...)
 }

@@ -103,7 +103,7 @@ type socketRoute struct {
 type socketBase struct{ server, paced context.Context }
 
 // request is the request as the engine gets it, with the pace of the handler. A
-// socket would keep the context that net/http made; where nobody has put anything
+// socket would keep the context that net/http made; if nobody has put anything
 // into it, all sockets of the route share a lighter one.
 func (r *socketRoute) request(c *Context) *http.Request {
 	ctx := c.req.Context()
@@ -129,7 +129,7 @@ func (a *App) WSUse(mw ...WSMiddleware) {
 	a.wsMiddleware = append(a.wsMiddleware, mw...)
 }
 
-// WSBroadcast sends to everyone in the rooms, or to everyone where none is given.
+// WSBroadcast sends to everyone in the rooms, or to everyone if none is given.
 // It is safe from any goroutine.
 func (a *App) WSBroadcast(data any, rooms ...string) error {
 	return a.mustSockets("WSBroadcast").Broadcast(data, rooms...)

@@ -14,7 +14,7 @@ import (
 // the answers. Durations are sent in whole seconds.
 type CacheControlOptions struct {
 	MaxAge       time.Duration // that a kept answer is used without asking; 0: none
-	SharedMaxAge time.Duration // in shared caches, where it differs; 0: MaxAge
+	SharedMaxAge time.Duration // in shared caches, if it differs; 0: MaxAge
 	Private      bool          // shared caches must not keep answers: each user's is another
 	Immutable    bool          // not even a reload asks for them (RFC 8246)
 

@@ -214,7 +214,7 @@ func (w *compressWriter) ReadFrom(src io.Reader) (int64, error) {
 	return io.Copy(struct{ io.Writer }{w}, src)
 }
 
-// begin sends what is held, compressed where its type lets it be; next is what
+// begin sends what is held, compressed if its type lets it be; next is what
 // follows it.
 func (w *compressWriter) begin(next []byte) error {
 	h := w.Header()

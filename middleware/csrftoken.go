@@ -59,8 +59,8 @@ func newCSRFTokens(o CSRFOptions) *csrfTokens {
 }
 
 // CSRFToken is a token for a form's hidden field or a script's header. It sets a
-// cookie where the browser has none yet, so it is to be called before the
-// response begins, which must not be kept in shared caches. It is empty where no
+// cookie if the browser has none yet, so it is to be called before the
+// response begins, which must not be kept in shared caches. It is empty if no
 // CSRF with a Secret stands before the handler.
 func CSRFToken(c *nextrush.Context) string {
 	b, ok := nextrush.Value[*csrfBrowser](c, csrfKey)
@@ -135,7 +135,7 @@ func (t *csrfTokens) check(c *nextrush.Context) error {
 	return forbidden("the form's token is not valid; load the page again", nil)
 }
 
-// find reads the body only where the header has no token, and leaves it to be
+// find reads the body only if the header has no token, and leaves it to be
 // read again. Who streams uploads sends the header.
 func (t *csrfTokens) find(c *nextrush.Context) (string, error) {
 	if token := c.Header(t.header); token != "" {

@@ -114,7 +114,7 @@ func (w *etagWriter) Write(b []byte) (int, error) {
 	return w.body.Write(b)
 }
 
-// WriteString saves a copy where the writer before takes strings.
+// WriteString saves a copy if the writer before takes strings.
 func (w *etagWriter) WriteString(s string) (int, error) {
 	if err := w.expect(len(s)); err != nil {
 		return 0, err

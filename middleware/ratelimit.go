@@ -39,7 +39,7 @@ type RateLimitOptions struct {
 
 // RateLimitStore keeps the buckets of RateLimit. Take is safe from any goroutine.
 type RateLimitStore interface {
-	// Take takes a token from the bucket of that key, where there is one. A
+	// Take takes a token from the bucket of that key, if there is one. A
 	// bucket that was not known before is full.
 	Take(ctx context.Context, key string, b TokenBucket) (RateLimitState, error)
 }

@@ -9,7 +9,7 @@ import (
 
 // RequestIDOptions configures RequestID. The zero value trusts nobody.
 type RequestIDOptions struct {
-	// TrustIncoming takes over the X-Request-Id of the request where it has 1
+	// TrustIncoming takes over the X-Request-Id of the request if it has 1
 	// to 128 letters, digits, dots, dashes and underscores: behind a proxy of
 	// your own that sets it.
 	TrustIncoming bool

@@ -28,7 +28,7 @@ type SecureHeadersOptions struct {
 
 	// FrameAncestors says who may show pages in a frame, as in the policy's
 	// frame-ancestors: "'self'", "https://a.example". Empty: "'none'", nobody.
-	// X-Frame-Options says the same to old browsers where it can.
+	// X-Frame-Options says the same to old browsers if it can.
 	FrameAncestors string
 
 	StrictTransportSecurity   string // empty: "max-age=31536000"; sent over HTTPS only (RFC 6797 §7.2)

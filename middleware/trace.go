@@ -22,13 +22,13 @@ type TraceOptions struct {
 type TraceIDs struct {
 	TraceID  string // 32 digits
 	SpanID   string // 16 digits, of this request
-	ParentID string // 16 digits, of the caller's; empty where the trace begins here
+	ParentID string // 16 digits, of the caller's; empty if the trace begins here
 	Sampled  bool   // whether the caller records the trace
 }
 
 type traceKey struct{}
 
-// Trace gives each request trace ids: the client's trace where its traceparent is
+// Trace gives each request trace ids: the client's trace if its traceparent is
 // valid, a new one otherwise (W3C Trace Context §4.3). TraceFrom returns them, and
 // TraceLog puts them into log records. Nothing is recorded or sent to anybody.
 func Trace(opts ...TraceOptions) nextrush.Handler {
@@ -47,7 +47,7 @@ func Trace(opts ...TraceOptions) nextrush.Handler {
 }
 
 // TraceFrom returns the trace ids of the request that ctx belongs to; ok is false
-// where there are none. It is safe from any goroutine.
+// if there are none. It is safe from any goroutine.
 func TraceFrom(ctx context.Context) (ids TraceIDs, ok bool) {
 	ids, ok = ctx.Value(traceKey{}).(TraceIDs)
 	return ids, ok

@@ -129,7 +129,7 @@ func (r *Response) JSON(v any) {
 	}
 }
 
-// WantStatus fails the test where the status is another.
+// WantStatus fails the test if the status is another.
 func (r *Response) WantStatus(status int) *Response {
 	r.t.Helper()
 	if r.StatusCode != status {
@@ -191,7 +191,7 @@ func (c *Client) dial(path string, opts []*websocket.DialOptions) (*Socket, erro
 	return out, nil
 }
 
-// Next returns the next message, and fails the test where none comes.
+// Next returns the next message, and fails the test if none comes.
 func (s *Socket) Next() websocket.Message {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)

@@ -154,7 +154,7 @@ func mustHaveSource(f reflect.StructField) {
 	refuse(f, "path", "param", "params", "uri")
 }
 
-// refuse panics where a field has a tag that another framework reads for what ours
+// refuse panics if a field has a tag that another framework reads for what ours
 // has: it would silently do nothing.
 func refuse(f reflect.StructField, ours string, theirs ...string) {
 	for _, tag := range theirs {

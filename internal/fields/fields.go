@@ -30,11 +30,11 @@ func (f Field) Has(option string) bool {
 	return slices.Contains(strings.Split(f.options, ","), option)
 }
 
-// Omitted reports whether the field is left out of an output where it is empty.
+// Omitted reports whether the field is left out of an output if it is empty.
 func (f Field) Omitted() bool { return f.Has("omitempty") || f.Has("omitzero") }
 
-// Key is the name of a field in a tag, the field's own where the tag leaves it out;
-// ok is false where the field does not have the tag, or is excluded by it.
+// Key is the name of a field in a tag, the field's own if the tag leaves it out;
+// ok is false if the field does not have the tag, or is excluded by it.
 func Key(f reflect.StructField, tag string) (key string, ok bool) {
 	value, tagged := f.Tag.Lookup(tag)
 	name, _ := parse(value, tag)

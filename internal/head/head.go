@@ -42,7 +42,7 @@ func (w *Writer) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// WriteString saves a copy where the writer below takes strings.
+// WriteString saves a copy if the writer below takes strings.
 func (w *Writer) WriteString(s string) (int, error) {
 	if w.whole {
 		return 0, http.ErrBodyNotAllowed

@@ -1,6 +1,6 @@
 package header
 
-// Clean puts a space where a header that is about to be sent has a control character
+// Clean replaces the control characters of a header that is about to be sent by spaces
 // (RFC 9110 §5.5). Clients refuse such answers, and Go's own is one.
 func Clean(h map[string][]string) {
 	if t := h["Content-Type"]; len(h) == 1 && len(t) == 1 && !hasControl(t[0]) {
@@ -31,7 +31,7 @@ func hasControl(value string) bool {
 }
 
 // harmless reports that none of the first eight bytes is below 0x20 or is 0x7f. A
-// byte b is below n where b-n borrows and b has no high bit; it is 0x7f where its
+// byte b is below n where b-n borrows and b has no high bit; it is 0x7f if its
 // difference from that is below 1.
 func harmless(s string) bool {
 	const ones, high = 0x01_01_01_01_01_01_01_01, 0x80_80_80_80_80_80_80_80

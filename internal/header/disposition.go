@@ -9,7 +9,7 @@ import (
 
 // Attachment is a Content-Disposition with the first of the names that is one, as in
 // RFC 6266 §4 and appendix D: a plain name for old clients, and the exact one in RFC
-// 8187's form where they differ.
+// 8187's form if they differ.
 func Attachment(names ...string) string {
 	for _, name := range names {
 		name = fileName(name)

@@ -148,7 +148,7 @@ func merge(s Schema, conditions []Schema) Schema {
 	return s
 }
 
-// condition is a rule in JSON Schema; nil where that has no word for it.
+// condition is a rule in JSON Schema; nil if that has no word for it.
 func condition(t reflect.Type, r rules.Rule, m Mode) Schema {
 	if len(r.Checks) == 1 {
 		return check(t, r.Checks[0], m)

@@ -182,7 +182,7 @@ func (g *Generator) item(t reflect.Type, tag *rules.Tag, m Mode) Schema {
 	return g.value(t, *tag, m, false)
 }
 
-// orNull admits null where a nil is written, or accepted.
+// orNull admits null if a nil is written, or accepted.
 func (g *Generator) orNull(s Schema, t reflect.Type, tag rules.Tag, m Mode, omitted bool) Schema {
 	switch {
 	case m.text() || !nilable(t) || len(s) == 0:

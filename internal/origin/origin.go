@@ -14,7 +14,7 @@ import (
 )
 
 // Origin is an origin in the form in which equal ones are the same (RFC 6454 §4):
-// in small letters, with the scheme's port where it names none, and an IPv6 address
+// in small letters, with the scheme's port if it names none, and an IPv6 address
 // at its shortest. A dot at the end of a host counts, as it does for browsers.
 type Origin struct{ Scheme, Host, Port string }
 
@@ -46,7 +46,7 @@ func Same(a, b string) bool {
 	return ok && same && o == p
 }
 
-// Port is what a scheme means where an address names no port; empty: none.
+// Port is what a scheme means if an address names no port; empty: none.
 func Port(scheme string) string {
 	switch scheme {
 	case "http", "ws":

@@ -9,7 +9,7 @@ import (
 	"github.com/go-playground/validator/v10"
 )
 
-// Fit returns an error where a rule of the tag is one that v does not know, or is not
+// Fit returns an error if a rule of the tag is one that v does not know, or is not
 // for the type: such a rule panics when it runs. Rules of the program's own do not
 // run; those of other fields and of values whose type is not known before are taken.
 func Fit(v *validator.Validate, field string, t reflect.Type, tag Tag) error {

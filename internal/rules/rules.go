@@ -156,7 +156,7 @@ func (t Tag) Accepts(v reflect.Value) bool {
 	return !t.Opens() || accepts(v, strings.TrimSuffix(omit, ","))
 }
 
-// acceptsItems asks of those of an array, which are there even where it is empty.
+// acceptsItems asks of those of an array, which are there even if it is empty.
 func (t Tag) acceptsItems(v reflect.Value, omit string) bool {
 	if !Holds(v, omit+"dive") {
 		return false
@@ -169,7 +169,7 @@ func (t Tag) acceptsItems(v reflect.Value, omit string) bool {
 	return true
 }
 
-// accepts asks of the fields in a value; one by one where a rule of the program's own
+// accepts asks of the fields in a value; one by one if a rule of the program's own
 // is among them.
 func accepts(v reflect.Value, omit string) bool {
 	holds, known := ask(v, omit)

@@ -15,7 +15,7 @@ type attempt struct {
 	n   int
 }
 
-// write writes what leaves at once, and nothing where it cannot know. What is wrong
+// write writes what leaves at once, and nothing if it cannot know. What is wrong
 // with the connection shows at the write that follows.
 func (a *attempt) write(conn net.Conn, p []byte) int {
 	if a.raw == nil && !a.prepare(conn) {

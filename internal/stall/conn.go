@@ -50,7 +50,7 @@ func (c *Conn) Write(p []byte) (n int, err error) {
 	}
 }
 
-// try writes what leaves at once, where no other write may be waiting.
+// try writes what leaves at once, if no other write may be waiting.
 func (c *Conn) try(p []byte) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -77,7 +77,7 @@ func (c *Conn) count(n int) {
 // limitedLocked reports whether the limit counts.
 func (c *Conn) limitedLocked() bool { return c.limit >= 0 && !c.their && !c.freed }
 
-// ReadFrom sends a regular file by the system's sendfile where the connection below
+// ReadFrom sends a regular file by the system's sendfile if the connection below
 // does so.
 func (c *Conn) ReadFrom(r io.Reader) (n int64, err error) {
 	below, ok := c.Conn.(io.ReaderFrom)
@@ -97,7 +97,7 @@ func (c *Conn) ReadFrom(r io.Reader) (n int64, err error) {
 		if !c.again(began, m, err) {
 			return n, err
 		}
-		// What was read and not written is lost where it was not sendfile.
+		// What was read and not written is lost if it was not sendfile.
 		if at, seekErr := file.Seek(0, io.SeekCurrent); seekErr != nil || at != from+m {
 			return n, err
 		}
@@ -180,7 +180,7 @@ func (c *Conn) SetDeadline(t time.Time) error {
 	return c.Conn.SetDeadline(t)
 }
 
-// CloseWrite sends the end of the stream where the connection below can.
+// CloseWrite sends the end of the stream if the connection below can.
 func (c *Conn) CloseWrite() error {
 	if below, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return below.CloseWrite()

@@ -47,7 +47,7 @@ func (w *Writer) Write(p []byte) (int, error) {
 	return writePieces(w, p, w.ResponseWriter.Write)
 }
 
-// WriteString saves a copy where the writer below takes strings.
+// WriteString saves a copy if the writer below takes strings.
 func (w *Writer) WriteString(s string) (int, error) {
 	if w.fits(len(s)) {
 		return io.WriteString(w.ResponseWriter, s)

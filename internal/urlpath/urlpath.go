@@ -26,7 +26,7 @@ var (
 
 // Of returns the path of u. Only one with an encoded slash is Held.
 func Of(u *url.URL) Path {
-	if u.RawPath == "" { // as it is where the usual encoding of Path is what was sent
+	if u.RawPath == "" { // as it is if the usual encoding of Path is what was sent
 		return Path{Text: u.Path}
 	}
 	return held(u)

@@ -100,7 +100,7 @@ func (p *Plugin) Install(app *nextrush.App) error {
 	return nil
 }
 
-// Start fails where a channel is no WebSocket route of the App, or two events of a
+// Start fails if a channel is no WebSocket route of the App, or two events of a
 // channel that go the same way have one name.
 func (p *Plugin) Start(context.Context) error {
 	_, err := p.built()

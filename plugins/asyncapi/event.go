@@ -12,7 +12,7 @@ type Message interface{ message() message }
 
 type message struct {
 	name, summary string
-	in, out       reflect.Type // out: of the reply, nil where there is none
+	in, out       reflect.Type // out: of the reply, nil if there is none
 }
 
 // Event is an event with one argument of type T.

@@ -38,7 +38,7 @@ type Options struct {
 	Leeway      time.Duration // by which clocks may differ; 0: none
 
 	// Cookie is the name of a cookie that holds a token, for Login to set; empty:
-	// none is read. "__Host-token" is a good one where the site has HTTPS. It is
+	// none is read. "__Host-token" is a good one if the site has HTTPS. It is
 	// not taken for requests that change something and come from another origin.
 	Cookie         string
 	TrustedOrigins []string // "https://a.example" or "https://*.a.example", whose requests may use the cookie
@@ -51,7 +51,7 @@ type Options struct {
 	// tokens that were revoked, and roles that are kept elsewhere. An ErrToken
 	// refuses the token; other errors are answered as they are.
 	Check func(ctx context.Context, p *Principal) error
-	// Lookup is asked where a request has no token, for sessions and the like;
+	// Lookup is asked if a request has no token, for sessions and the like;
 	// nil, nil for nobody.
 	Lookup func(c *nextrush.Context) (*Principal, error)
 
@@ -67,7 +67,7 @@ type Options struct {
 type Plugin struct {
 	opts    Options
 	keys    map[keyRef]*key
-	signer  *key // nil where no key can sign
+	signer  *key // nil if no key can sign
 	jwks    *keySet
 	parser  *jwt.Parser
 	trusted origin.List
@@ -179,7 +179,7 @@ type state struct {
 	plugin *Plugin
 	asked  bool
 	user   *Principal
-	err    error // why there is no user; nil where there were no credentials
+	err    error // why there is no user; nil if there were no credentials
 }
 
 func stateOf(c *nextrush.Context) *state {

@@ -61,7 +61,7 @@ func loopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// keys returns the keys for a token, none where the set has none. Keys that are no
+// keys returns the keys for a token, none if the set has none. Keys that are no
 // longer fresh serve on while the next ones are fetched, or cannot be.
 func (s *keySet) keys(ctx context.Context, ref keyRef) ([]jwt.VerificationKey, error) {
 	have := s.current.Load()

@@ -31,7 +31,7 @@ type Key struct {
 // one ID (RFC 7517 §4.5).
 type keyRef struct{ id, alg string }
 
-// key is a Key that has been checked. sign is nil where it only verifies.
+// key is a Key that has been checked. sign is nil if it only verifies.
 type key struct {
 	id           string
 	method       jwt.SigningMethod

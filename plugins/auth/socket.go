@@ -136,7 +136,7 @@ func (p *Plugin) Refresh(s *websocket.Socket, token string) error {
 	return nil
 }
 
-// FirstMessage returns who holds the socket; where nobody does, it waits for a
+// FirstMessage returns who holds the socket; if nobody does, it waits for a
 // message {"token": "…"} that tells. It is for the beginning of a handler, to
 // return its error: when none comes in time, or with a token that is refused,
 // the socket is closed with 4401.

@@ -26,7 +26,7 @@ type TicketStore interface {
 	// Put keeps p under key for ttl.
 	Put(ctx context.Context, key string, p *Principal, ttl time.Duration) error
 	// Take returns what is under key and removes it, so that of several calls
-	// at once only one gets it; nil where there is nothing.
+	// at once only one gets it; nil if there is nothing.
 	Take(ctx context.Context, key string) (*Principal, error)
 }
 

@@ -126,7 +126,7 @@ func Emit[T any](ctx context.Context, b *Bus, event T) error {
 	return errors.Join(runHandlers(ctx, t.handlers, event)...)
 }
 
-// EmitAsync queues an event and returns at once: ErrQueueFull where the queue
+// EmitAsync queues an event and returns at once: ErrQueueFull if the queue
 // has no place for it, ErrClosed once the App has stopped. While it stops, handlers of
 // queued events can queue more. The handlers' context
 // has the values of ctx, and ends when the App's time for stopping is up, not

@@ -117,7 +117,7 @@ func (b *Bus) socketOpened(c *nextrush.Context, s *websocket.Socket) {
 	})
 }
 
-// emit is Emit where nobody takes the error.
+// emit is Emit if nobody takes the error.
 func emit[T any](ctx context.Context, b *Bus, event T) { b.report(event, Emit(ctx, b, event)) }
 
 func (b *Bus) report(event any, err error) {

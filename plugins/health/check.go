@@ -30,7 +30,7 @@ type outcome struct {
 	err  error
 }
 
-// Report runs the checks, or gives their last result where that is not older
+// Report runs the checks, or gives their last result if that is not older
 // than Options.CacheFor. Who asks while they run gets the same result. It takes no
 // longer than Options.Timeout.
 func (p *Plugin) Report() Report {

@@ -117,7 +117,7 @@ func (p *Plugin) makeVectors() {
 	}, labels)
 }
 
-// measure counts the request also where a handler panics.
+// measure counts the request also if a handler panics.
 func (p *Plugin) measure(c *nextrush.Context) error {
 	p.inFlight.Inc()
 	begin := time.Now()

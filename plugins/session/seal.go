@@ -56,7 +56,7 @@ func newSeal(o Options) (*seal, error) {
 	return s, nil
 }
 
-// open decrypts a cookie's value. The token is empty where it is not from us, or
+// open decrypts a cookie's value. The token is empty if it is not from us, or
 // has expired: then scs begins a new session.
 func (s *seal) open(ctx context.Context, name, value string) (token string, _ context.Context) {
 	j := &jar{}

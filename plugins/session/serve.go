@@ -16,7 +16,7 @@ import (
 	"github.com/nextrush/nextrush/internal/cookie"
 )
 
-// serve loads the session, and saves it when the answer begins or, where there is
+// serve loads the session, and saves it when the answer begins or, if there is
 // none, when the handlers have returned. Where it cannot be saved, that error takes
 // the place of the answer.
 func (p *Plugin) serve(c *nextrush.Context) error {
@@ -196,7 +196,7 @@ func (w *saver) Write(b []byte) (int, error) {
 	return w.ResponseWriter.Write(b)
 }
 
-// WriteString saves a copy where the writer before takes strings.
+// WriteString saves a copy if the writer before takes strings.
 func (w *saver) WriteString(s string) (int, error) {
 	if err := w.begin(); err != nil {
 		return 0, err

@@ -130,7 +130,7 @@ func saverOf(c *nextrush.Context) *saver {
 	return w
 }
 
-// Get returns a value; ok is false where there is none or it has another type.
+// Get returns a value; ok is false if there is none or it has another type.
 func Get[T any](c *nextrush.Context, name string) (v T, ok bool) {
 	v, ok = manager(c).Get(c.Context(), name).(T)
 	return v, ok

@@ -24,14 +24,14 @@ import (
 
 // Options configures a Plugin. The zero value is complete.
 type Options struct {
-	// SPA answers with the index of the root where there is no such file, the
+	// SPA answers with the index of the root if there is no such file, the
 	// client accepts HTML by name, and the last segment has no extension.
 	SPA          bool
 	CacheControl string // of files; empty: "no-cache", that is, ask with the ETag
 	Index        string // of directories; empty: "index.html"
 
 	// Precompressed sends name.zst or name.gz instead of name to clients that
-	// take it, where it is there and not older.
+	// take it, if it is there and not older.
 	Precompressed bool
 
 	// Immutable tells the names, without the prefix, of files that never change,

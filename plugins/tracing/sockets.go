@@ -44,7 +44,7 @@ func (p *Plugin) Message(s *websocket.Socket, name string, f func(context.Contex
 	return within(ctx, span, f)
 }
 
-// Broadcast makes a span of sending to rooms, or to everyone where none is given,
+// Broadcast makes a span of sending to rooms, or to everyone if none is given,
 // and returns what send returns.
 func (p *Plugin) Broadcast(ctx context.Context, name string, send func() error, rooms ...string) error {
 	ctx, span := p.tracer.Start(ctx, "send "+name, trace.WithSpanKind(trace.SpanKindProducer),

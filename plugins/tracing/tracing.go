@@ -70,7 +70,7 @@ func (p *Plugin) Install(app *nextrush.App) error {
 	return nil
 }
 
-// Stop has the provider export the spans that wait, where it has a ForceFlush as
+// Stop has the provider export the spans that wait, if it has a ForceFlush as
 // that of the SDK. Shutting it down is the program's part.
 func (p *Plugin) Stop(ctx context.Context) error {
 	if f, ok := p.opts.Provider.(interface{ ForceFlush(context.Context) error }); ok {

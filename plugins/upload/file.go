@@ -88,7 +88,7 @@ func (f *File) Save(dir, name string) error {
 var common = []string{".jpg", ".html", ".txt", ".mp4", ".mp3", ".tif", ".zip", ".gz", ".pdf", ".png", ".gif", ".webp"}
 
 // Ext is a file name's extension for the type that the content shows: ".png". It
-// is empty where there is none.
+// is empty if there is none.
 func (f *File) Ext() string {
 	base, _, _ := strings.Cut(f.Type, ";")
 	all, _ := mime.ExtensionsByType(base)

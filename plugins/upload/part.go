@@ -182,7 +182,7 @@ func tooLarge(message string) error {
 	return nextrush.NewError(http.StatusRequestEntityTooLarge, message)
 }
 
-// malformed is 400, or 413 where the whole request was too large.
+// malformed is 400, or 413 if the whole request was too large.
 func malformed(err error) error {
 	var large *http.MaxBytesError
 	if errors.As(err, &large) || errors.Is(err, multipart.ErrMessageTooLarge) {

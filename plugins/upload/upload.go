@@ -140,7 +140,7 @@ func Handler(opts ...Options) nextrush.Handler {
 	}
 }
 
-// From returns the form that Handler has read, or nil where it is not in front.
+// From returns the form that Handler has read, or nil if it is not in front.
 func From(c *nextrush.Context) *Form {
 	form, _ := nextrush.Value[*Form](c, formKey)
 	return form

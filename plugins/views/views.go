@@ -30,7 +30,7 @@ import (
 type Options struct {
 	Funcs     template.FuncMap
 	Extension string // of files; empty: ".html"
-	Layout    string // of pages that name none; empty: "main", or none where that is not there
+	Layout    string // of pages that name none; empty: "main", or none if that is not there
 	Reload    bool   // read the files again for every page: for development
 }
 
