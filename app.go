@@ -139,11 +139,10 @@ func (a *App) Log() *slog.Logger {
 	return slog.Default()
 }
 
-// ServeHTTP answers a request: global middleware, then that of the groups, then
-// the route's handlers. The global part runs for requests without a route too.
-// What was given to Pre comes before all of them. They get a copy of a request that
-// has a body, for net/http looks at its own again when it sends the header: a body
-// that it does not know it would read before anything goes out.
+// ServeHTTP answers a request. It runs the middleware given to Pre, that given to Use,
+// that of the groups and the route's handlers; without a route, that given to Pre and
+// Use. A request with a body is copied for them: net/http looks at its own again when it
+// sends the header, and would first read all of a body that is not its own.
 func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if timed := a.timeAnswer(w, r); timed != nil {
 		defer timed.End()

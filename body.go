@@ -100,9 +100,9 @@ func (c *Context) readBody() ([]byte, error) {
 
 // LimitBody sets how many bytes the request's body may have, more or fewer than
 // Options.BodyLimit, before any of it is read; negative: no limit. It returns an
-// *HTTPError with status 413 if the client has announced more. Once middleware
-// has put a decoder around the body, the limit is that of what it decodes, and
-// what comes in may still be no more than Options.BodyLimit.
+// *HTTPError with status 413 if the client has announced more. If middleware has put a
+// decoder around the body, the limit applies to what it decodes, and Options.BodyLimit
+// still to what comes in.
 func (c *Context) LimitBody(limit int64) error {
 	if limit < 0 {
 		limit = math.MaxInt64

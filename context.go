@@ -105,10 +105,10 @@ func (c *Context) SetRequest(r *http.Request) { c.req, c.replaced = r, true }
 // Hijack and deadlines through it.
 func (c *Context) Writer() http.ResponseWriter { return c.w }
 
-// SetWriter replaces the writer for the handlers that follow. The new one should
-// have an Unwrap method that returns the one before. Writer returns one around it,
-// from which StatusCode and BytesWritten know what has been written to it; setting
-// the one before brings back what they told of that.
+// SetWriter replaces the writer for the handlers that follow. The new one should have an
+// Unwrap method that returns the one before. Context.Writer then returns a writer around
+// the new one, which counts for StatusCode and BytesWritten; setting the one before
+// brings back its own counts.
 func (c *Context) SetWriter(w http.ResponseWriter) {
 	noted, ok := w.(*recorder)
 	if !ok {

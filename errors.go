@@ -76,8 +76,8 @@ func (e *HTTPError) Error() string {
 // Unwrap returns the cause.
 func (e *HTTPError) Unwrap() error { return e.cause }
 
-// EventReply is what a WebSocket event is answered when its handler returns the
-// error; see [websocket.On].
+// EventReply is the answer to a WebSocket event whose handler returns the error; see
+// [websocket.On].
 func (e *HTTPError) EventReply() (message string, details any) {
 	if e.Status >= 500 {
 		return "internal error", nil
@@ -99,8 +99,8 @@ func (e *PanicError) Unwrap() error {
 	return err
 }
 
-// AsHTTPError returns the HTTPError that answers err: the one it wraps, 413 for
-// a body over the limit, 500 for everything else, a status below 400 among it.
+// AsHTTPError returns the HTTPError that answers err: the one that err wraps, 413 for a
+// body over the limit, 500 for everything else, and for a status that is not of an error.
 func AsHTTPError(err error) *HTTPError {
 	he := asHTTPError(err)
 	if he.Status < 400 || he.Status > 599 {
@@ -133,14 +133,14 @@ func StatusOf(err error) int {
 	return AsHTTPError(err).Status
 }
 
-// HandleError answers err now, instead of when all middleware has returned.
-// An error is answered once, even if it is returned again afterwards. A writer of
-// middleware that holds back what was written is told to forget it, by its method
-// Discard. DefaultErrorHandler answers what Options.ErrorHandler does not.
+// HandleError answers err now, instead of when all middleware has returned. It answers
+// an error once, even if that is returned again afterwards. If a writer of middleware
+// that holds back what was written has a method Discard, that is called first. If
+// Options.ErrorHandler does not answer, DefaultErrorHandler does.
 //
-// Whoever answers it, an error is logged, a panic with its stack, if it came after the
-// response had begun, or if it is the server's: unless it was answered with a status of
-// 400 to 499, or the client has gone.
+// HandleError logs a panic with its stack, an error that came after the response had
+// begun, and one that is the server's, unless it was answered with a status of 400 to
+// 499 or the client has gone.
 func (c *Context) HandleError(err error) {
 	if err == nil || c.failed || head.BrokeOff(c.req.Context(), err) {
 		return
@@ -184,9 +184,9 @@ func (c *Context) discard(w http.ResponseWriter) (below *recorder, held bool) {
 	return r, false
 }
 
-// DefaultErrorHandler answers with application/problem+json (RFC 9457), or with HTML
-// if the client prefers it. A response that has begun is cut off if the error is
-// the server's, for its client must not take it for whole.
+// DefaultErrorHandler answers with application/problem+json (RFC 9457), or with HTML if
+// the client prefers it. If the response has begun and the error is the server's, it cuts
+// the response off, so that the client does not take it for whole.
 func DefaultErrorHandler(c *Context, err error) {
 	he := AsHTTPError(err)
 	if c.StatusCode() != 0 {

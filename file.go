@@ -14,9 +14,9 @@ import (
 	"github.com/nextrush/nextrush/internal/header"
 )
 
-// File answers with a file, with ranges and If-Modified-Since. The path is the
-// program's: it must not be made of what the client sent; for that there is
-// os.Root. A directory is 404, like a file that is not there.
+// File answers with a file, with ranges and If-Modified-Since. The path must be the
+// program's own; for paths that come from clients use os.Root. A directory is 404, like a
+// file that does not exist.
 func (c *Context) File(path string) error {
 	f, err := openFile(path)
 	if err != nil {
@@ -55,8 +55,8 @@ func notFound(err error) error {
 	return NewError(http.StatusNotFound).WithCause(err)
 }
 
-// Download answers with a file to be saved under a name, without a path before it;
-// without one, under its own.
+// Download answers with a file, to be saved under the name, or under its own without one.
+// A path before the name is left out.
 func (c *Context) Download(path string, name ...string) error {
 	h := c.w.Header()
 	h.Set("Content-Disposition", header.Attachment(append(slices.Clip(name), filepath.Base(path))...))

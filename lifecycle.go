@@ -71,10 +71,10 @@ func (a *App) OnShutdown(f func(ctx context.Context) error) {
 	a.life.onShutdown = append(a.life.onShutdown, f)
 }
 
-// Start starts the plugins and runs the OnStart hooks, those of mounted apps
-// first; once, whoever calls it. Listen and Serve do: it is for apps that are
-// served by something else. When it fails, what had started is stopped. A second call
-// waits for the first, as long as its ctx lasts, and returns the same.
+// Start starts the plugins and runs the OnStart hooks, those of mounted apps first. If
+// one fails, those that have started are stopped. Listen and Serve call Start; it is for
+// apps that are served by something else. A second call waits for the first, as long as
+// its ctx lasts, and returns the same.
 func (a *App) Start(ctx context.Context) error {
 	l := &a.life
 	return l.starting.Do(ctx, func() error {
@@ -130,14 +130,15 @@ func (l *lifecycle) baseContext() context.Context {
 	return l.base
 }
 
-// Shutdown ends the app: the BeforeShutdown hooks, then no new requests, sockets
-// closed with 1001 while the requests under way finish, then the OnShutdown hooks
-// and the plugins in reverse, then mounted apps. Halfway through the time that ctx
-// leaves for the requests, or Options.ShutdownTimeout if it has no deadline, the
-// contexts of those that are left end. When ctx ends first, they are cut, and that
-// is an error, which names their routes. So is a hook or a plugin that panics, ends
-// its goroutine or ignores the end of ctx; the others get their turn. A second call
-// waits for the first, as long as its ctx lasts, and returns the same.
+// Shutdown ends the app. It runs the BeforeShutdown hooks, takes no new requests, closes
+// sockets with 1001 while the requests under way finish, runs the OnShutdown hooks, and
+// stops the plugins in reverse order, and then mounted apps.
+//
+// Halfway through the time that ctx leaves for the requests, or Options.ShutdownTimeout
+// if it has no deadline, the contexts of requests end. Requests that are left when ctx
+// ends are cut, and the error names their routes. A hook or a plugin that panics, ends
+// its goroutine or ignores the end of ctx is an error too; the others get their turn. A
+// second call waits for the first, as long as its ctx lasts, and returns the same.
 func (a *App) Shutdown(ctx context.Context) error {
 	return a.life.stopping.Do(ctx, func() error { return a.shutdown(ctx) })
 }

@@ -162,9 +162,8 @@ func (c *Context) adopt(d *Context) {
 	m.body, m.bodyErr, m.bodyRead = from.body, from.bodyErr, from.bodyRead
 }
 
-// Pre adds middleware that sees requests before a route is looked for, so that
-// it may change their method or path, which middleware given to Use finds
-// decided. The first one added runs first. It runs for the app that serves, not
+// Pre adds middleware that runs before a route is looked for, so that it may change the
+// method or path of a request; for middleware given to Use the route is decided. The first one added runs first. It runs for the app that serves, not
 // for apps mounted in it, and before the body's limit applies.
 func (a *App) Pre(middleware ...func(http.Handler) http.Handler) {
 	if slices.ContainsFunc(middleware, func(m func(http.Handler) http.Handler) bool { return m == nil }) {

@@ -62,16 +62,16 @@ func operation(handlers []Handler) *Operation {
 	return op
 }
 
-// Handle makes a handler of a function: In is filled and validated as by
-// [Context.Bind], Out is answered as JSON, with the status of the route's
-// [Operation] or of [Context.Status], and the error is returned. An In or Out of
-// struct{} stands for none: such an Out is answered with 204. Where f has answered
-// by itself, Out is dropped. [App.Routes] tells the types.
+// Handle makes a handler of a function. In is filled and validated as by [Context.Bind],
+// and Out is answered as JSON, with the status of the route's [Operation] or of
+// [Context.Status]. An error of f is returned. If f has answered by itself, Out is dropped.
+// An In or Out of struct{} stands for none; such an Out is answered with 204. [App.Routes]
+// tells the types.
 //
-// An In that is a pointer, or that Bind could not fill, panics, and so does an Out that
-// encoding/json cannot encode. To register the handler panics where In has a rule that
-// the App's Validator does not know or that is not for the field's type, or binds the
-// route's parameters under other names.
+// Handle panics if In is a pointer or a type that Bind could not fill, or if encoding/json
+// could not encode Out. Registering the handler panics if In has a rule that the App's
+// Validator does not know or that is not for the field's type, or binds the route's
+// parameters under other names.
 func Handle[In, Out any](f func(c *Context, in In) (Out, error)) Handler {
 	op := Operation{In: reflect.TypeFor[In](), Out: reflect.TypeFor[Out]()}
 	if f == nil {

@@ -20,9 +20,9 @@ func (c *Context) Param(name string) string {
 	return ""
 }
 
-// Query returns the first value of a query parameter; if the query has none
-// of that name, the fallback or "". Parameters end at "&" alone, and a "%" that begins
-// no escape stays (WHATWG URL §5.1); of a query with more than 10,000 none is read.
+// Query returns the first value of a query parameter, or, if there is none, the fallback
+// or "". Parameters end at "&" alone, and a "%" that does not begin an escape stays as it
+// is (WHATWG URL §5.1). A query with more than 10,000 parameters has none.
 func (c *Context) Query(name string, fallback ...string) string {
 	if values := c.queries()[name]; len(values) > 0 {
 		return values[0]
@@ -115,8 +115,8 @@ func (c *Context) Accepts(types ...string) string {
 
 // AcceptsEncoding returns the one of the content codings, "zstd" or "gzip" say,
 // that the client prefers by its Accept-Encoding (RFC 9110 §12.5.3), the first of
-// them among equals. It is empty if the client takes none of them, or likes
-// the content as it is better.
+// them among equals. It is empty if the client takes none of them, or prefers the
+// content without a coding.
 func (c *Context) AcceptsEncoding(codings ...string) string {
 	return header.AcceptEncoding(c.req.Header["Accept-Encoding"], codings)
 }

@@ -42,10 +42,9 @@ func (c *Context) Status(code int) *Context {
 	return c
 }
 
-// StatusCode is the status that was written: 101 for a connection that was taken
-// over, as for a WebSocket, 0 when nothing has been written. As BytesWritten it
-// tells what went through [Context.Writer]: middleware that put another writer there
-// may still hold it back.
+// StatusCode is the status that was written: 0 if none was, 101 for a connection that was
+// taken over, as for a WebSocket. Like BytesWritten it counts what went through
+// [Context.Writer]; middleware that put another writer there may still hold it back.
 func (c *Context) StatusCode() int { return int(c.w.status) }
 
 // BytesWritten is the number of bytes of the body that have been written.
@@ -136,9 +135,8 @@ func (c *Context) XML(v any) error {
 	return c.write("application/xml; charset=utf-8", buf.Bytes())
 }
 
-// CSV answers with rows, to be saved as filename unless that is empty. Cells
-// are written as they are: whoever opens the file with a spreadsheet has those
-// that begin with =, +, - or @ taken for formulas.
+// CSV answers with rows, to be saved as filename unless that is empty. Cells are written
+// as they are: a spreadsheet takes those that begin with =, +, - or @ for formulas.
 func (c *Context) CSV(rows [][]string, filename string) error {
 	buf := getBuffer()
 	defer putBuffer(buf)
@@ -173,10 +171,10 @@ func (c *Context) Blob(contentType string, b []byte) error {
 	return c.write("", b)
 }
 
-// Stream answers with what r gives until its end. Of a HEAD nothing is read. A
-// stream that waits does not outlive its client or the app where r ends with
-// Context.Context; an *io.PipeReader or *os.File does so by itself, and with the
-// type text/event-stream when App.Context ends.
+// Stream answers with what r gives until its end. For a HEAD nothing is read. A Stream
+// ends with its client and with the app if r ends with Context.Context. An *io.PipeReader
+// or *os.File does so by itself; if the type is text/event-stream, it ends with
+// App.Context.
 func (c *Context) Stream(contentType string, r io.Reader) error {
 	c.w.Header()["Content-Type"] = []string{contentType}
 	c.begin("")
@@ -273,15 +271,15 @@ func interrupt(r io.Reader) {
 	}
 }
 
-// Hijack takes the connection from net/http, for a protocol that goes on when the
-// handler has returned. Nothing has been written to it, and conn reads first what
-// the client has sent already. The caller closes conn, and answers with the error,
-// an *HTTPError, if there is one: over HTTP/2 it is always one.
+// Hijack takes the connection from net/http, for a protocol that goes on after the
+// handler has returned. Nothing has been written to conn, which first reads what the
+// client has sent already. The caller closes conn. An error is an *HTTPError for the
+// handler to return; over HTTP/2 there is always one.
 //
-// Shutdown waits for conn to be closed. It ends the context closing, for each of
-// these connections at a moment of its own, so that their clients do not all come
-// back at once. One that is still open when Shutdown's time is up is cut, and that
-// is an error of Shutdown.
+// Shutdown waits until conn is closed. It ends the context closing of each of these
+// connections at a different moment, so that their clients do not all come back at once.
+// A connection that is still open when Shutdown's time is up is cut, and that is an error
+// of Shutdown.
 func (c *Context) Hijack() (conn net.Conn, closing context.Context, err error) {
 	l := &c.app.life
 	if c.req.ProtoMajor != 1 {

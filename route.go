@@ -116,9 +116,9 @@ func (a *App) Routes() []RouteInfo {
 	return infos
 }
 
-// URL returns the path of the route with that name, with the parameters in their
-// order in place, escaped. A missing, empty or surplus one is an error, and so is one
-// that no request could have: with ".." as a segment, say.
+// URL returns the path of the route with that name, with the parameters in their order,
+// escaped. A missing, empty or surplus parameter is an error, and so is one that no
+// request could have, such as "..".
 func (a *App) URL(name string, params ...any) (string, error) {
 	rt := a.named(name)
 	if rt == nil {

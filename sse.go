@@ -38,14 +38,13 @@ type SSEEvent struct {
 	Retry time.Duration // the client's wait before it reconnects, in whole milliseconds; 0: its own
 }
 
-// SSE answers with a stream of events for as long as f runs. f should end when
-// its stream's Context does. The stream outlives a deadline of the request's
-// context and http.Server.WriteTimeout; a write that takes 10 seconds ends it. A
-// HEAD gets the header, and f does not run.
+// SSE answers with a stream of events for as long as f runs. f should return when the
+// stream's Context ends. The stream outlives a deadline of the request's context and
+// http.Server.WriteTimeout; a write that takes 10 seconds ends it. A HEAD gets the
+// header, and f does not run.
 //
-// Where middleware has put a writer around net/http's that has neither Flush nor
-// Unwrap, events could not be sent before the end: that is an error, and f does not
-// run.
+// If middleware has put a writer around net/http's that has neither Flush nor Unwrap,
+// events could only be sent at the end. That is an error, and f does not run.
 func (c *Context) SSE(f func(*SSE) error) error {
 	if err := c.canFlush(); err != nil {
 		return fmt.Errorf("nextrush: SSE: %w", err)

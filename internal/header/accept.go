@@ -39,8 +39,8 @@ func typeQuality(ranges []quality, t string) float64 {
 
 // AcceptEncoding returns the one of the content codings, "zstd" or "gzip" say, that a
 // client prefers by the lines of its Accept-Encoding (RFC 9110 §12.5.3), the first of
-// them among equals. It is empty if the client takes none of them, or likes the content
-// as it is better.
+// them among equals. It is empty if the client takes none of them, or prefers the content
+// without a coding.
 func AcceptEncoding(lines []string, codings []string) string {
 	wanted := qualities(lines)
 	for i := range wanted {
