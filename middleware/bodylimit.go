@@ -5,7 +5,7 @@ import "github.com/nextrush/nextrush"
 // BodyLimit answers 413 to requests with a body of more than limit bytes, on a
 // group or route that takes more or less than Options.BodyLimit; the last one on
 // the way to a route counts. A body of unknown length fails when it is read beyond
-// the limit, with an *http.MaxBytesError. Put it before Decompress. It panics where
+// the limit, with an *http.MaxBytesError. Put it before Decompress. It panics if
 // limit is negative.
 func BodyLimit(limit int64) nextrush.Handler {
 	if limit < 0 {

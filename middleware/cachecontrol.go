@@ -10,8 +10,8 @@ import (
 	"github.com/nextrush/nextrush/internal/opt"
 )
 
-// CacheControlOptions configures CacheControl. The zero value forbids to keep
-// the answers. Durations are sent in whole seconds.
+// CacheControlOptions configures CacheControl. The zero value tells
+// caches not to store the answers. Durations are sent in whole seconds.
 type CacheControlOptions struct {
 	MaxAge       time.Duration // that a kept answer is used without asking; 0: none
 	SharedMaxAge time.Duration // in shared caches, if it differs; 0: MaxAge

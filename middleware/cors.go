@@ -40,8 +40,7 @@ type cors struct {
 // CORS answers preflights and marks answers that scripts of other origins may
 // read (Fetch, CORS protocol). It belongs to an App, the one that serves or one that is
 // mounted: a preflight has no route, so that middleware of groups and routes does not
-// see it. It panics on a mistake in
-// the options, such as "*" with credentials.
+// see it. It panics on a mistake in the options, such as "*" with credentials.
 func CORS(opts ...CORSOptions) nextrush.Handler {
 	p := parseCORS(opt.First(opts))
 	return func(c *nextrush.Context) error {

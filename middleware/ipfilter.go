@@ -17,8 +17,8 @@ type IPFilterOptions struct {
 }
 
 // IPFilter answers 403 to clients by their address, which is that of
-// Context.IP: behind a proxy it needs Options.TrustedProxies. It panics on what
-// is no address.
+// Context.IP: behind a proxy it needs Options.TrustedProxies. It panics on
+// a text that is neither an address nor a block.
 func IPFilter(o IPFilterOptions) nextrush.Handler {
 	if len(o.Allow) == 0 && len(o.Deny) == 0 {
 		panic("middleware: IPFilter: set Allow or Deny")

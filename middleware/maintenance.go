@@ -22,7 +22,7 @@ type MaintenanceOptions struct {
 
 // Maintenance answers 503 with Retry-After while on reports true, which it asks
 // for each request, from any goroutine: the Load of an atomic.Bool, say. Sockets
-// that are open stay so. It panics on a mistake in the options.
+// that are open stay open. It panics on a mistake in the options.
 func Maintenance(on func() bool, opts ...MaintenanceOptions) nextrush.Handler {
 	if on == nil {
 		panic("middleware: Maintenance: on is nil: give the Load of an atomic.Bool")

@@ -9,7 +9,7 @@ import (
 
 // RealIP shows handlers of net/http that stand behind a trusted proxy what
 // Context.IP, Host and Scheme know of the client: in Request.RemoteAddr, with
-// port 0, in Request.Host, and in Request.TLS, which is empty but not nil where
+// port 0, in Request.Host, and in Request.TLS, which is empty but not nil if
 // the client uses HTTPS. NextRush's own handlers do not need it. Whom to trust
 // is Options.TrustedProxies; without any it changes nothing.
 func RealIP() nextrush.Handler {

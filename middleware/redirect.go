@@ -18,7 +18,7 @@ type HTTPSRedirectOptions struct {
 // HTTPSRedirect sends clients that do not use HTTPS to the same URL with it, by
 // 308, which keeps the method. Behind a proxy it needs Options.TrustedProxies, or
 // it redirects for ever. The host is the client's own: HostFilter before it keeps
-// foreign ones out of caches. It panics on a Port that is none.
+// foreign ones out of caches. It panics if Port is not a port.
 func HTTPSRedirect(opts ...HTTPSRedirectOptions) nextrush.Handler {
 	port := ""
 	if o := opt.First(opts); o.Port != 0 && o.Port != 443 {

@@ -13,7 +13,7 @@ import (
 // error which is context.DeadlineExceeded, without an answer begun, is answered
 // with 503. One that does not look at its context runs on: no other goroutine
 // answers in its place. Streams of Context.SSE, and WebSockets of App.WS and
-// ReverseProxy, go on. It panics where d is not positive.
+// ReverseProxy, go on. It panics if d is not positive.
 func Timeout(d time.Duration) nextrush.Handler {
 	if d <= 0 {
 		panic("middleware: Timeout: the duration is not positive: give the time that a handler may take")

@@ -93,7 +93,7 @@ func hides(f reflect.StructField) bool {
 	})
 }
 
-// MustEncode panics where encoding/json would fail for each value of the type.
+// MustEncode panics if encoding/json would fail for each value of the type.
 func MustEncode(t reflect.Type) {
 	if !inJSON(t) {
 		panic(fmt.Sprintf("nextrush: Handle: Out is a %s, which JSON cannot hold", t))
