@@ -161,29 +161,6 @@ func (c *Context) HandleError(err error) {
 // what was written asks when it gets an error: what it holds is then that answer.
 func (c *Context) Answered() bool { return c.failed }
 
-// discard has w and the writers below it forget what they hold back, and what notes
-// the writing above them that there was any. It returns the first response that it
-// finds, and whether something above that holds back.
-func (c *Context) discard(w http.ResponseWriter) (below *recorder, held bool) {
-	d, holds := w.(interface{ Discard() })
-	if holds {
-		d.Discard()
-	}
-	inner, ok := w.(interface{ Unwrap() http.ResponseWriter })
-	if !ok {
-		return &c.out, holds
-	}
-	below, held = c.discard(inner.Unwrap())
-	r, ok := w.(*recorder)
-	if !ok {
-		return below, held || holds
-	}
-	if held && below.status == 0 {
-		r.status, r.size = 0, 0
-	}
-	return r, false
-}
-
 // DefaultErrorHandler answers with application/problem+json (RFC 9457), or with HTML if
 // the client prefers it. If the response has begun and the error is the server's, it cuts
 // the response off, so that the client does not take it for whole.

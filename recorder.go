@@ -19,7 +19,7 @@ type recorder struct {
 	size     int64
 	status   int32
 	hijacked bool // the connection is no longer net/http's
-	last     bool // no other response is below: what is written goes out
+	last     bool // no other recorder is below: what is written goes out
 	broke    bool // a write has failed
 }
 
@@ -54,6 +54,22 @@ func (w *recorder) begin(code int) {
 func (w *recorder) Write(b []byte) (int, error) {
 	w.begin(http.StatusOK)
 	n, err := w.ResponseWriter.Write(b)
+	w.note(int64(n), err)
+	return n, err
+}
+
+// ReadFrom lets the real writer use sendfile.
+func (w *recorder) ReadFrom(src io.Reader) (int64, error) {
+	w.begin(http.StatusOK)
+	n, err := io.Copy(w.ResponseWriter, src)
+	w.note(n, err)
+	return n, err
+}
+
+// WriteString saves a copy if the real writer takes strings.
+func (w *recorder) WriteString(s string) (int, error) {
+	w.begin(http.StatusOK)
+	n, err := io.WriteString(w.ResponseWriter, s)
 	w.note(int64(n), err)
 	return n, err
 }
@@ -117,20 +133,27 @@ func innermost(w http.ResponseWriter) http.ResponseWriter {
 	}
 }
 
-// ReadFrom lets the real writer use sendfile.
-func (w *recorder) ReadFrom(src io.Reader) (int64, error) {
-	w.begin(http.StatusOK)
-	n, err := io.Copy(w.ResponseWriter, src)
-	w.note(n, err)
-	return n, err
-}
-
-// WriteString saves a copy if the real writer takes strings.
-func (w *recorder) WriteString(s string) (int, error) {
-	w.begin(http.StatusOK)
-	n, err := io.WriteString(w.ResponseWriter, s)
-	w.note(int64(n), err)
-	return n, err
+// discard makes w and the writers below it forget what they hold back, and recorders above
+// those forget that it was written. It returns the first recorder that it finds, and
+// whether a writer above that holds back.
+func (c *Context) discard(w http.ResponseWriter) (below *recorder, held bool) {
+	d, holds := w.(interface{ Discard() })
+	if holds {
+		d.Discard()
+	}
+	inner, ok := w.(interface{ Unwrap() http.ResponseWriter })
+	if !ok {
+		return &c.out, holds
+	}
+	below, held = c.discard(inner.Unwrap())
+	r, ok := w.(*recorder)
+	if !ok {
+		return below, held || holds
+	}
+	if held && below.status == 0 {
+		r.status, r.size = 0, 0
+	}
+	return r, false
 }
 
 // protect runs the chain and turns a panic into an error.
