@@ -9,9 +9,9 @@ import (
 	"mime/multipart"
 	"net/http"
 	"os"
-	"strings"
 	"sync/atomic"
 
+	"github.com/nextrush/nextrush/internal/form"
 	"github.com/nextrush/nextrush/internal/query"
 	"github.com/nextrush/nextrush/internal/stall"
 )
@@ -156,16 +156,14 @@ func bodyError(err error) error {
 	return he
 }
 
-const multipartMemory = 1 << 20 // bytes of file parts kept in memory; the rest goes to files
-
 // FormFile returns the first uploaded file of that name. One that is missing is
 // an *HTTPError with status 400.
 func (c *Context) FormFile(name string) (*multipart.FileHeader, error) {
-	form, err := c.multipartForm()
+	parsed, err := c.multipartForm()
 	if err != nil {
 		return nil, err
 	}
-	if files := form.File[name]; len(files) > 0 {
+	if files := parsed.File[name]; len(files) > 0 {
 		return files[0], nil
 	}
 	return nil, NewError(http.StatusBadRequest, "the file "+name+" is missing")
@@ -179,43 +177,12 @@ func (c *Context) multipartForm() (*multipart.Form, error) {
 		if c.bodyRead() {
 			c.req.Body = io.NopCloser(bytes.NewReader(c.extras.body))
 		}
-		_ = c.req.ParseForm() // the query, which ParseMultipartForm would refuse for a ";"
-		err := c.req.ParseMultipartForm(multipartMemory)
-		if err == nil && longHeader(c.req.MultipartForm) {
-			removeFiles(c.req)
-			c.req.MultipartForm = nil
-			err = multipart.ErrMessageTooLarge
-		}
-		if err != nil {
+		if err := form.Parse(c.req); err != nil {
 			return nil, formError(err)
 		}
 		c.needExtras().form = c.req.MultipartForm
 	}
 	return c.req.MultipartForm, nil
-}
-
-// maxPartHeader is how many bytes the names and other headers of a part of a form may
-// have, as in plugin upload.
-const maxPartHeader = 8 << 10
-
-func longHeader(form *multipart.Form) bool {
-	for name := range form.Value {
-		if len(name) > maxPartHeader {
-			return true
-		}
-	}
-	for _, files := range form.File {
-		for _, file := range files {
-			size := 0
-			for name, values := range file.Header {
-				size += len(name) + len(strings.Join(values, ""))
-			}
-			if size > maxPartHeader {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // finish removes the files of forms. net/http does so for its own request only,

@@ -351,7 +351,7 @@ type upperUnwrap struct{ upper }
 func (w *upperUnwrap) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 func TestTheFilesOfAFormBehindMiddlewareOfNetHTTPAreRemoved(t *testing.T) {
-	form := "--b\r\nContent-Disposition: form-data; name=\"f\"; filename=\"f\"\r\n\r\n" + strings.Repeat("x", 2*multipartMemory+10<<20) + "\r\n--b--\r\n"
+	form := "--b\r\nContent-Disposition: form-data; name=\"f\"; filename=\"f\"\r\n\r\n" + strings.Repeat("x", 2*1<<20+10<<20) + "\r\n--b--\r\n"
 	for name, late := range map[string]bool{"in time": false, "late": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("TMPDIR", t.TempDir())

@@ -6,11 +6,9 @@ import (
 	"net/http"
 	"reflect"
 	"runtime/debug"
-	"strings"
 
 	"github.com/go-playground/validator/v10"
 
-	"github.com/nextrush/nextrush/internal/fields"
 	"github.com/nextrush/nextrush/internal/rules"
 )
 
@@ -26,29 +24,12 @@ type FieldError struct {
 	Message string `json:"message"`
 }
 
-// embeddedName stands for an embedded struct in the names of its fields, which
-// JSON has without it.
-const embeddedName = "~"
-
 // NewValidator returns a validator that reports field names as in the request. Register
 // your own rules on it.
 func NewValidator() *validator.Validate {
 	v := validator.New(validator.WithRequiredStructEnabled())
-	v.RegisterTagNameFunc(fieldName)
+	v.RegisterTagNameFunc(rules.FieldName)
 	return v
-}
-
-func fieldName(f reflect.StructField) string {
-	for _, tag := range fields.Sources {
-		name, ok := fields.Key(f, tag)
-		if ok && strings.HasPrefix(f.Tag.Get(tag), name) {
-			return name
-		}
-	}
-	if f.Anonymous {
-		return embeddedName
-	}
-	return f.Name
 }
 
 // Validate applies the app's validator to v. Invalid fields are an *HTTPError
@@ -106,12 +87,7 @@ func (a *App) validateStruct(c *Context, v any, t reflect.Type, prefix string) (
 	}
 	wrong := make([]FieldError, len(failed))
 	for i, f := range failed {
-		name := f.Namespace()
-		if t.Name() != "" {
-			name = strings.TrimPrefix(name, t.Name()+".")
-		}
-		name = prefix + strings.ReplaceAll(name, embeddedName+".", "")
-		wrong[i] = FieldError{Field: name, Rule: f.Tag(), Param: f.Param(), Message: a.message(c, f)}
+		wrong[i] = FieldError{Field: prefix + rules.Path(f, t), Rule: f.Tag(), Param: f.Param(), Message: a.message(c, f)}
 	}
 	return wrong, nil
 }

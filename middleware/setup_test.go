@@ -22,7 +22,7 @@ func TestMistakesAtSetUpPanicAndNameTheFix(t *testing.T) {
 			middleware.Maintenance(never, middleware.MaintenanceOptions{Allow: []string{"10.0.0.0/99"}})
 		},
 		`IPFilter: "::ffff:1.2.3.0/120"`: func() { middleware.IPFilter(middleware.IPFilterOptions{Deny: []string{"::ffff:1.2.3.0/120"}}) },
-		`HTTPSRedirect: Port`:        func() { middleware.HTTPSRedirect(middleware.HTTPSRedirectOptions{Port: 70000}) },
+		`HTTPSRedirect: Port`:            func() { middleware.HTTPSRedirect(middleware.HTTPSRedirectOptions{Port: 70000}) },
 		`CORS: AllowMethods: "patch": write "PATCH"`: func() {
 			middleware.CORS(middleware.CORSOptions{AllowMethods: []string{"GET", "patch"}})
 		},

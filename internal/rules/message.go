@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/go-playground/validator/v10"
+
+	"github.com/nextrush/nextrush/internal/fields"
 )
 
 // messages are sentences for the common rules; %s is the rule's parameter.
@@ -56,6 +58,33 @@ func boundMessage(f validator.FieldError, bound string) string {
 		return "must have " + bound + " " + f.Param() + " items"
 	}
 	return "must be " + bound + " " + f.Param()
+}
+
+// embedded stands for an embedded struct in the names of its fields, which JSON has
+// without it.
+const embedded = "~"
+
+// FieldName is what a client calls a field.
+func FieldName(f reflect.StructField) string {
+	for _, tag := range fields.Sources {
+		name, ok := fields.Key(f, tag)
+		if ok && strings.HasPrefix(f.Tag.Get(tag), name) {
+			return name
+		}
+	}
+	if f.Anonymous {
+		return embedded
+	}
+	return f.Name
+}
+
+// Path is what a client calls the field of a t that is wrong: "address.zip".
+func Path(f validator.FieldError, t reflect.Type) string {
+	path := f.Namespace()
+	if t.Name() != "" {
+		path = strings.TrimPrefix(path, t.Name()+".")
+	}
+	return strings.ReplaceAll(path, embedded+".", "")
 }
 
 // Panicking names the field of a value whose rules panic.
