@@ -97,7 +97,7 @@ func runUnit(t *testing.T, dir, addr string) {
 // folder, and runs the result in nothing but the last one.
 func runDockerfile(t *testing.T, dir, addr string) {
 	b := &builder{t: t, project: dir, stages: make(map[string]*stage)}
-	for _, line := range strings.Split(block(t, "deployment.md", "dockerfile"), "\n") {
+	for line := range strings.SplitSeq(block(t, "deployment.md", "dockerfile"), "\n") {
 		if instruction, rest, ok := strings.Cut(line, " "); ok {
 			b.do(instruction, rest)
 		}

@@ -78,7 +78,7 @@ func TestHEADPromisesWhatGETSends(t *testing.T) {
 		"ETag with limits": {middleware.ETag(middleware.ETagOptions{Limit: 64}), middleware.Compress()},
 	} {
 		srv := httptest.NewServer(answersOfAllKinds(t, use...))
-		for _, path := range strings.Fields("/text /small /longer /json /file /stream /short /sized /flushed /error /nothing /image " +
+		for path := range strings.FieldsSeq("/text /small /longer /json /file /stream /short /sized /flushed /error /nothing /image " +
 			"/tagged/text /tagged/small /tagged/longer /tagged/json /tagged/file /tagged/stream /tagged/short /tagged/sized /tagged/nothing " +
 			"/static/a.js /static/small.js /static/b.js /static/image.png") {
 			for _, accept := range []string{"identity", "gzip", "zstd"} {

@@ -1,6 +1,7 @@
 package middleware_test
 
 import (
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -15,9 +16,7 @@ func send(method, target string, header http.Header, handlers ...nextrush.Handle
 	app.Use(handlers...)
 	app.Get("/", func(c *nextrush.Context) error { return c.Text(c.ID()) })
 	r := httptest.NewRequest(method, target, nil)
-	for name, values := range header {
-		r.Header[name] = values
-	}
+	maps.Copy(r.Header, header)
 	w := httptest.NewRecorder()
 	app.ServeHTTP(w, r)
 	return w

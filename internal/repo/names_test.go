@@ -53,7 +53,7 @@ var (
 )
 
 func TestLinksInTheGuidesLeadSomewhere(t *testing.T) {
-	for _, page := range append(pages(t), "CONTRIBUTING.md") {
+	for _, page := range append(pages(t), "CONTRIBUTING.md", "SECURITY.md") {
 		text, err := os.ReadFile(page)
 		if err != nil {
 			t.Fatal(err)

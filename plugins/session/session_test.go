@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -66,9 +67,7 @@ type browser struct {
 
 func (b *browser) get(path string) string {
 	r := httptest.NewRequest(http.MethodGet, path, nil)
-	for name, values := range b.header {
-		r.Header[name] = values
-	}
+	maps.Copy(r.Header, b.header)
 	if b.cookie != nil {
 		r.AddCookie(b.cookie)
 	}
