@@ -5,6 +5,7 @@ import (
 	"mime/multipart"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/nextrush/nextrush/internal/fields"
@@ -106,10 +107,32 @@ func (f *field) in(v reflect.Value) reflect.Value {
 
 // sent leaves out the blank values if those do not count.
 func (f *field) sent(values []string) []string {
+	if f.source == Header && isList(f.kind) {
+		values = listItems(values)
+	}
 	if f.blank || !slices.Contains(values, "") {
 		return values
 	}
 	return slices.DeleteFunc(slices.Clone(values), func(s string) bool { return s == "" })
+}
+
+// listItems are those of a list in a header, whether it comes in one line or in several.
+// Empty ones do not count, and a comma in quotes ends none (RFC 9110 §5.3, §5.6.1).
+func listItems(lines []string) (items []string) {
+	for _, line := range lines {
+		start, quoted := 0, false
+		for i := 0; i <= len(line); i++ {
+			if i < len(line) && (line[i] != ',' || quoted) {
+				quoted = quoted != (line[i] == '"')
+				continue
+			}
+			if item := strings.Trim(line[start:i], " \t"); item != "" {
+				items = append(items, item)
+			}
+			start = i + 1
+		}
+	}
+	return items
 }
 
 var fileType = reflect.TypeFor[*multipart.FileHeader]()
