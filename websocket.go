@@ -218,7 +218,7 @@ func (a *App) admit(h *websocket.Handshake, c *Context) (admitted bool, err erro
 // that the connection closed with 1006.
 func (a *App) logRefusal(c *Context, err error) {
 	if skipped, due := a.refusals.Due("WSUse"); due {
-		c.Log().Warn("websocket: upgrade refused by WSUse", "path", c.Path(), "error", err, "more", skipped)
+		c.Log().Warn("websocket: upgrade refused by WSUse", "error", err, "more", skipped)
 	}
 }
 
