@@ -57,7 +57,9 @@ type Plugin struct {
 	opts     Options
 	channels []Channel
 	app      *nextrush.App
-	built    func() (documents, error)
+
+	mu   sync.Mutex // guards what follows
+	made *documents // nil: not yet, or not without an error
 }
 
 type documents struct {
@@ -71,9 +73,7 @@ func New(o Options, channels ...Channel) *Plugin {
 	o.Version = cmp.Or(o.Version, "1.0.0")
 	o.Path = cmp.Or(o.Path, "/asyncapi.json")
 	o.TypeScript = cmp.Or(o.TypeScript, "/events.d.ts")
-	p := &Plugin{opts: o, channels: channels}
-	p.built = sync.OnceValues(p.build)
-	return p
+	return &Plugin{opts: o, channels: channels}
 }
 
 // Name is "asyncapi".
@@ -117,6 +117,20 @@ func (p *Plugin) JSON() ([]byte, error) {
 func (p *Plugin) Declarations() (string, error) {
 	docs, err := p.built()
 	return docs.typeScript, err
+}
+
+// built makes the documents once, and anew where the App was not complete before.
+func (p *Plugin) built() (documents, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.made == nil {
+		docs, err := p.build()
+		if err != nil {
+			return documents{}, err
+		}
+		p.made = &docs
+	}
+	return *p.made, nil
 }
 
 func (p *Plugin) build() (documents, error) {

@@ -84,6 +84,9 @@ func (p *Plugin) Install(app *nextrush.App) error {
 // JSON is the document of the routes as they are now. The same routes give the
 // same bytes.
 func (p *Plugin) JSON() ([]byte, error) {
+	if p.app == nil {
+		return nil, errors.New("openapi: the plugin is not registered: call App.Register first")
+	}
 	return json.Marshal(p.document(p.app.Routes()))
 }
 
