@@ -14,12 +14,12 @@ import (
 	"github.com/nextrush/nextrush/websocket"
 )
 
-// bench keeps connections busy, each with one request or message under way.
+// bench keeps connections busy, each with one request or message in flight.
 func bench(ctx context.Context, args []string, t terminal) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	conns := flags.Int("conns", 50, "connections")
 	duration := flags.Duration("duration", 5*time.Second, "how long")
-	size := flags.Int("size", 128, "bytes of a message; the server is to send one back for each")
+	size := flags.Int("size", 128, "bytes of a message; the server must answer each with one")
 	url, err := parse(flags, args, t, "URL")
 	if err != nil {
 		return err
@@ -46,7 +46,7 @@ func bench(ctx context.Context, args []string, t terminal) error {
 	o := measure(ctx, steps)
 	report(t, o, time.Since(began))
 	if o.failed == len(steps) {
-		return fmt.Errorf("bench: no connection held: %w", o.first)
+		return fmt.Errorf("bench: all connections failed: %w", o.first)
 	}
 	return nil
 }
@@ -95,14 +95,14 @@ func messenger(size int) func(context.Context, string) (func(context.Context) er
 	}
 }
 
-// outcome is what one connection, or all of them, went through.
+// outcome is what was measured on one connection, or on all of them.
 type outcome struct {
 	took   []time.Duration
 	failed int
 	first  error
 }
 
-// measure runs the steps until ctx ends; what that cuts short does not count.
+// measure runs the steps until ctx ends; steps that this cuts short do not count.
 func measure(ctx context.Context, steps []func(context.Context) error) (all outcome) {
 	var mu sync.Mutex // guards all
 	var wg sync.WaitGroup
@@ -122,7 +122,7 @@ func measure(ctx context.Context, steps []func(context.Context) error) (all outc
 	return all
 }
 
-// repeat ends at the first failure of a connection.
+// repeat runs step until ctx ends or the step fails.
 func repeat(ctx context.Context, step func(context.Context) error) (o outcome) {
 	for {
 		began := time.Now()

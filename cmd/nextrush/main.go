@@ -1,4 +1,4 @@
-// Command nextrush makes a project, lists the routes of one, and talks to
+// Command nextrush makes a project, lists the routes of a program, and talks to
 // servers:
 //
 //	nextrush new NAME        a project that builds and passes its test

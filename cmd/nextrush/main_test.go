@@ -59,7 +59,7 @@ func TestANewProjectPassesItsTestAndListsItsRoutes(t *testing.T) {
 	}
 }
 
-// testBroken runs the project's test with a change in a file, which it takes back.
+// testBroken changes a file, runs the project's test, and undoes the change.
 func testBroken(t *testing.T, path, from, to string) error {
 	t.Helper()
 	sound, err := os.ReadFile(path)
@@ -146,7 +146,7 @@ func TestTalkingToAServer(t *testing.T) {
 			t.Errorf("no %q in %q", want, out)
 		}
 	}
-	for _, want := range []string{"connected in", "/binary:", "no JSON"} {
+	for _, want := range []string{"connected in", "/binary:", "not JSON"} {
 		if !strings.Contains(problems, want) {
 			t.Errorf("no %q in %q", want, problems)
 		}

@@ -51,13 +51,13 @@ func newProject(ctx context.Context, args []string, t terminal) error {
 	}
 	fmt.Fprintf(t.out, "%s is ready:\n  cd %s\n", name, dir)
 	if work, _ := goTool(ctx, dir, t, "env", "GOWORK").Output(); len(work) > len("off\n") {
-		fmt.Fprintf(t.out, "  go work use .    # for %s is in force there\n", bytes.TrimSpace(work))
+		fmt.Fprintf(t.out, "  go work use .    # to join the workspace %s\n", bytes.TrimSpace(work))
 	}
 	fmt.Fprint(t.out, "  go test ./...\n  go run .\n")
 	return nil
 }
 
-// fill makes the module in a folder, and runs the steps in it.
+// fill makes the module in a folder and runs the go commands of steps there.
 func fill(ctx context.Context, dir, module string, steps [][]string, t terminal) error {
 	if err := goTool(ctx, dir, t, "mod", "init", module).Run(); err != nil {
 		return fmt.Errorf("go mod init: %w", err)
@@ -70,7 +70,7 @@ func fill(ctx context.Context, dir, module string, steps [][]string, t terminal)
 	for _, step := range steps {
 		err := goTool(ctx, dir, t, step...).Run()
 		if err != nil && step[0] == "get" {
-			return fmt.Errorf("go get: %w: to use a checkout, -replace DIR", err)
+			return fmt.Errorf("go get: %w: to use a checkout, add -replace DIR", err)
 		}
 		if err != nil {
 			return fmt.Errorf("go %s: %w", strings.Join(step[:2], " "), err)
@@ -79,7 +79,7 @@ func fill(ctx context.Context, dir, module string, steps [][]string, t terminal)
 	return nil
 }
 
-// write fills in a file of the project.
+// write makes a file of the project from its template.
 func write(dir, file, module string) error {
 	tmpl, err := template.New("").Delims("<<", ">>").ParseFS(project, "project/"+file+".tmpl")
 	if err != nil {

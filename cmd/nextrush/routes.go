@@ -7,10 +7,10 @@ import (
 	"os"
 )
 
-// listRoutes has App.Listen list the routes.
+// listRoutes makes App.Listen print the routes.
 const listRoutes = "NEXTRUSH_LIST_ROUTES=1"
 
-// routes runs the program in a folder; its App lists its routes instead of
+// routes runs the program in a folder; its App prints its routes instead of
 // listening.
 func routes(ctx context.Context, args []string, t terminal) error {
 	if len(args) == 0 {

@@ -16,13 +16,13 @@ import (
 
 const talkHelp = `lines are sent as text, except these:
   /emit EVENT JSON...   an event, as in /emit chat {"text":"hi"}
-  /ask EVENT JSON...    an event that wants a reply
+  /ask EVENT JSON...    an event that asks for a reply
   /binary HEX           a binary message
-  /ping                 a ping, and how long its pong took
-  /close                the end
+  /ping                 a ping; prints how long the pong took
+  /close                ends the connection
 `
 
-// talk sends what is typed and prints what comes.
+// talk sends what is typed and prints what arrives.
 func talk(ctx context.Context, args []string, t terminal) error {
 	flags := flag.NewFlagSet("ws", flag.ContinueOnError)
 	header := make(http.Header)
@@ -56,8 +56,9 @@ func talk(ctx context.Context, args []string, t terminal) error {
 	return converse(ctx, s, t)
 }
 
-// converse ends with the socket. At the end of the input it waits for a pong:
-// a server that answers in order has answered what came before.
+// converse returns when the socket has ended. At the end of the input it sends a ping
+// and closes the socket when the pong arrives: by then, a server that answers in order
+// has answered everything.
 func converse(ctx context.Context, s *websocket.Socket, t terminal) error {
 	pongs := make(chan string, 1)
 	s.OnPong(func(data []byte) {
@@ -175,12 +176,12 @@ func ask(ctx context.Context, s *websocket.Socket, text string, t terminal) erro
 func eventOf(text string) (event string, values []any, err error) {
 	event, rest, _ := strings.Cut(text, " ")
 	if event == "" {
-		return "", nil, errors.New("name the event")
+		return "", nil, errors.New("give the name of the event")
 	}
 	for dec := json.NewDecoder(strings.NewReader(rest)); dec.More(); {
 		var v any
 		if err := dec.Decode(&v); err != nil {
-			return "", nil, fmt.Errorf("what follows %s is no JSON: %w", event, err)
+			return "", nil, fmt.Errorf("the text after %s is not JSON: %w", event, err)
 		}
 		values = append(values, v)
 	}
