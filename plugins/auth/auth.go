@@ -21,45 +21,46 @@ const (
 	defaultTicketTTL = 30 * time.Second
 )
 
-// Options configures a Plugin. With Keys, JWKS or Lookup set, the rest may stay
-// zero.
+// Options configures a Plugin. One of Keys, JWKS and Lookup must be set; the rest may
+// stay zero.
 type Options struct {
-	// Keys verify tokens, and the first one that can signs what Issue makes.
+	// Keys verify tokens. The first one that can sign signs those of Issue.
 	Keys []Key
-	// JWKS is the URL of an issuer's keys (RFC 7517), https. It needs Issuer,
-	// and Audience or AnyAudience. It is asked when a key is needed, again for an
-	// unknown key, at most once a minute, and when an hour has passed. After a failure
-	// it is asked again sooner: in a quarter of a second, then in twice the time.
+	// JWKS is the https URL of an issuer's keys (RFC 7517). It needs Issuer, and
+	// Audience or AnyAudience. The keys are fetched when one is needed, again after an
+	// hour, and for an unknown key, but at most once a minute. After a failure they are
+	// fetched again in a quarter of a second, and after each further failure in twice the
+	// time, up to a minute.
 	JWKS        string
-	Issuer      string        // that tokens must have and get; empty: any
-	Audience    string        // that tokens must have and get; empty: any
-	AnyAudience bool          // with JWKS: take tokens that were issued for others
-	TTL         time.Duration // of tokens that Issue makes; 0: 15 minutes
+	Issuer      string        // that tokens must have, and that Issue sets; empty: any
+	Audience    string        // that tokens must have, and that Issue sets; empty: any
+	AnyAudience bool          // with JWKS: accept tokens that were issued for others
+	TTL         time.Duration // lifetime of the tokens of Issue; 0: 15 minutes
 	Leeway      time.Duration // by which clocks may differ; 0: none
 
-	// Cookie is the name of a cookie that holds a token, for Login to set; empty:
-	// none is read. "__Host-token" is a good one if the site has HTTPS. It is
-	// not taken for requests that change something and come from another origin.
+	// Cookie is the name of the cookie with the token, which Login sets; empty: no
+	// cookie is read. "__Host-token" is a good name if the site has HTTPS. A request
+	// that changes something and comes from another origin cannot use the cookie.
 	Cookie         string
-	TrustedOrigins []string // "https://a.example" or "https://*.a.example", whose requests may use the cookie
+	TrustedOrigins []string // origins whose requests may use the cookie: "https://a.example", "https://*.a.example"
 
-	// Roles gives the permissions of roles, for Require: "editor" has
+	// Roles lists the permissions of each role, for Require: "editor" has
 	// "posts:write", or "posts:*", or "*".
 	Roles map[string][]string
 
-	// Check is asked about every token that is valid, and may change p: for
-	// tokens that were revoked, and roles that are kept elsewhere. An ErrToken
-	// refuses the token; other errors are answered as they are.
+	// Check is called with every valid token, and may change p. It is for revoked
+	// tokens and for roles that are kept elsewhere. An ErrToken refuses the token;
+	// other errors are answered as they are.
 	Check func(ctx context.Context, p *Principal) error
-	// Lookup is asked if a request has no token, for sessions and the like;
-	// nil, nil for nobody.
+	// Lookup is called if a request has no token, for sessions and the like. It
+	// returns nil, nil if it does not know the sender.
 	Lookup func(c *nextrush.Context) (*Principal, error)
 
 	Tickets   TicketStore   // nil: the memory of this process
 	TicketTTL time.Duration // 0: 30 s
 
 	Realm      string       // in WWW-Authenticate; empty: "api"
-	HTTPClient *http.Client // for JWKS; nil: one that follows no redirects
+	HTTPClient *http.Client // for JWKS; nil: one that does not follow redirects
 }
 
 // Plugin authenticates the requests and sockets of the app that it is registered
@@ -79,9 +80,9 @@ func New(opts Options) *Plugin { return &Plugin{opts: opts} }
 // Name is "auth".
 func (p *Plugin) Name() string { return "auth" }
 
-// Install checks the options and lets User, Require and RequireRole know p in
-// all routes of the app, and of apps mounted in it. Sockets of a mounted app
-// are watched where the plugin is registered with that app.
+// Install checks the options. User, Require and RequireRole then work in all routes
+// of the app and of apps mounted in it. For the sockets of a mounted app, register
+// the plugin with that app.
 func (p *Plugin) Install(app *nextrush.App) error {
 	if err := p.prepare(); err != nil {
 		return err
@@ -103,7 +104,7 @@ func (p *Plugin) prepare() error {
 		return err
 	}
 	if len(p.keys) == 0 && p.jwks == nil && p.opts.Lookup == nil {
-		return errors.New("nothing to know users by: set Keys, JWKS or Lookup")
+		return errors.New("no way to know users: set Keys, JWKS or Lookup")
 	}
 	var err error
 	if p.trusted, err = origin.ParseList(p.opts.TrustedOrigins); err != nil {
@@ -111,11 +112,11 @@ func (p *Plugin) prepare() error {
 	}
 	if name := p.opts.Cookie; name != "" {
 		if err := cookie.Check(&http.Cookie{Name: name, Path: "/"}); err != nil {
-			return fmt.Errorf("the Cookie: %w", err)
+			return fmt.Errorf("Cookie: %w", err)
 		}
 	}
 	if strings.ContainsAny(p.opts.Realm, "\"\\\r\n") {
-		return errors.New("the Realm must have no quotes, backslashes or line breaks")
+		return errors.New("Realm must not have quotes, backslashes or line breaks")
 	}
 	p.parser = p.newParser()
 	return nil
@@ -145,7 +146,7 @@ func (p *Plugin) addKeys() error {
 			return err
 		}
 		if p.keys[parsed.ref()] != nil {
-			return fmt.Errorf("two keys for %s have the ID %q: give each its own", parsed.method.Alg(), k.ID)
+			return fmt.Errorf("two keys for %s have the ID %q: give each its own ID", parsed.method.Alg(), k.ID)
 		}
 		p.keys[parsed.ref()] = parsed
 		if p.signer == nil && parsed.sign != nil {
@@ -163,7 +164,7 @@ func (p *Plugin) addJWKS() error {
 	case o.Issuer == "":
 		return errors.New("JWKS needs Issuer: whose tokens are they?")
 	case o.Audience == "" && !o.AnyAudience:
-		return errors.New("JWKS needs Audience: the issuer signs tokens for others too; AnyAudience takes them all")
+		return errors.New("JWKS needs Audience: the issuer signs tokens for others too; AnyAudience accepts them all")
 	}
 	set, err := newKeySet(o.JWKS, o.HTTPClient)
 	p.jwks = set
@@ -173,8 +174,8 @@ func (p *Plugin) addJWKS() error {
 // stateKey is where a Context keeps its state.
 const stateKey = "github.com/nextrush/nextrush/plugins/auth"
 
-// state is what is known of the sender of one request. It is resolved when
-// somebody asks first, and for a socket before the 101.
+// state says who sent one request. It is filled when it is first needed, and for a
+// socket before the 101.
 type state struct {
 	plugin *Plugin
 	asked  bool
@@ -188,14 +189,14 @@ func stateOf(c *nextrush.Context) *state {
 		return nil
 	}
 	if !st.asked {
-		st = &state{plugin: st.plugin, asked: true} // a new one: the old may be shared with a handler that is late
+		st = &state{plugin: st.plugin, asked: true} // a new one, as a late handler may share the old one
 		c.Set(stateKey, st)
 		st.user, st.err = st.plugin.authenticate(c)
 	}
 	return st
 }
 
-// authenticate takes the first credentials that the request has.
+// authenticate uses the first credentials that the request has.
 func (p *Plugin) authenticate(c *nextrush.Context) (*Principal, error) {
 	if token := bearer(c.Header("Authorization")); token != "" {
 		return p.Verify(c.Context(), token)
@@ -224,7 +225,7 @@ func (p *Plugin) authenticate(c *nextrush.Context) (*Principal, error) {
 	return p.known(user), nil
 }
 
-// known copies a principal, for others may hold it, and gives it the roles.
+// known returns a copy of user with the roles; others may hold the original.
 func (p *Plugin) known(user *Principal) *Principal {
 	clone := *user
 	clone.roles = p.opts.Roles

@@ -18,11 +18,11 @@ import (
 
 var secret = []byte("0123456789abcdef0123456789abcdef")
 
-// withSecret is the least that a plugin needs.
+// withSecret has the fewest options that a plugin needs.
 func withSecret() auth.Options { return auth.Options{Keys: []auth.Key{{Key: secret}}} }
 
-// appWith installs the plugin in an app with a route for everybody, one for who
-// is known, and one each for a permission and a role.
+// appWith installs the plugin in an app with a route for everybody, one for known
+// senders, and one each for a permission and a role.
 func appWith(t *testing.T, a *auth.Plugin) *nextrush.App {
 	t.Helper()
 	app := nextrush.New()
@@ -182,7 +182,7 @@ func TestMistakesAtSetUp(t *testing.T) {
 		{"JWKS without issuer", with(func(o *auth.Options) { o.JWKS = "https://id.example/keys" }), "needs Issuer"},
 		{"JWKS without audience", with(func(o *auth.Options) { o.JWKS, o.Issuer = "https://id.example/keys", "x" }), "needs Audience"},
 		{"JWKS without TLS", with(func(o *auth.Options) { o.JWKS, o.Issuer, o.Audience = "http://id.example/keys", "x", "y" }), "https only"},
-		{"a cookie with a space", with(func(o *auth.Options) { o.Cookie = "my token" }), "the Cookie"},
+		{"a cookie with a space", with(func(o *auth.Options) { o.Cookie = "my token" }), "Cookie:"},
 		{"quotes in the realm", with(func(o *auth.Options) { o.Realm = `a"b` }), "Realm"},
 		{"an origin with a path", with(func(o *auth.Options) { o.TrustedOrigins = []string{"https://a.example/x"} }), "TrustedOrigins"},
 	} {
@@ -230,7 +230,7 @@ func TestCookieOfLogin(t *testing.T) {
 		{"reading", "GET", nil, 200},
 		{"reading from another site", "GET", []string{"Sec-Fetch-Site", "cross-site", "Origin", "https://evil.test"}, 200},
 		{"changing from the same origin", "POST", []string{"Sec-Fetch-Site", "same-origin", "Origin", "http://app.test"}, 200},
-		{"changing by a client that is no browser", "POST", nil, 200},
+		{"changing by a client that is not a browser", "POST", nil, 200},
 		{"changing from another site", "POST", []string{"Sec-Fetch-Site", "cross-site", "Origin", "https://evil.test"}, 403},
 		{"changing from a subdomain", "POST", []string{"Sec-Fetch-Site", "same-site", "Origin", "https://evil.app.test"}, 403},
 		{"changing from another origin, of an old browser", "POST", []string{"Origin", "https://evil.test"}, 403},
@@ -357,7 +357,7 @@ func TestPluginOfAMountedApp(t *testing.T) {
 	c.Do(request("GET", "/sub/me", "Authorization", "Bearer "+issue(t, a, auth.Principal{ID: "ann"}))).WantStatus(200)
 }
 
-// Under the race detector: a handler that comes too late asks beside those before.
+// Under the race detector: a handler that is too late asks while those outside of it do.
 func TestALateHandlerMayAskWhoItIs(t *testing.T) {
 	a := auth.New(withSecret())
 	app := nextrush.New()

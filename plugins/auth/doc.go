@@ -1,5 +1,5 @@
-// Package auth knows who sends a request or holds a socket, by JSON Web Tokens
-// (RFC 7519), one-use tickets or the app's own sessions, and what they may do.
+// Package auth finds out who sends a request or holds a socket, from a JSON Web Token
+// (RFC 7519), a one-use ticket or the app's own sessions, and checks what they may do.
 //
 //	a := auth.New(auth.Options{Keys: []auth.Key{{ID: "1", Key: secret}}})
 //	app.Register(a)
@@ -7,7 +7,7 @@
 //		return c.Text(auth.User(c).ID)
 //	})
 //
-// A token comes in the Authorization header, in a cookie, for an upgrade also in
-// Sec-WebSocket-Protocol ("bearer, <token>"), as a ticket in the query, or in
-// the first message. A socket whose token expires is closed with 4401.
+// A token comes in the Authorization header or in a cookie; for a socket also in
+// Sec-WebSocket-Protocol ("bearer, <token>") or in the first message, or a ticket in
+// the query stands for it. A socket is closed with 4401 when its token expires.
 package auth

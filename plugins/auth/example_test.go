@@ -42,8 +42,8 @@ func Example() {
 	// 401
 }
 
-// A socket may be opened by whoever is known, lives as long as the token, and
-// longer with a newer one.
+// Known users may open a socket. It lives as long as the token, and longer with a
+// newer one.
 func ExamplePlugin_Refresh() {
 	a := auth.New(auth.Options{Keys: []auth.Key{{Key: []byte("thirty-two bytes from crypto/rand")}}})
 	app := nextrush.New()
@@ -60,7 +60,7 @@ func ExamplePlugin_Refresh() {
 	})
 }
 
-// Anybody may open the socket, and has ten seconds to say who they are.
+// Anybody may open the socket, but must send a token within ten seconds.
 func ExamplePlugin_FirstMessage() {
 	a := auth.New(auth.Options{Keys: []auth.Key{{Key: []byte("thirty-two bytes from crypto/rand")}}})
 	app := nextrush.New()

@@ -2,7 +2,7 @@ package auth
 
 import "context"
 
-// Occupy takes the places of those that hash, and Free gives them back.
+// Occupy takes all the places for hashing, and Free gives them back.
 func (p *Passwords) Occupy() {
 	for range p.Concurrent {
 		p.enter(context.Background())

@@ -19,22 +19,22 @@ import (
 )
 
 const (
-	jwksFresh   = time.Hour       // before keys are asked for again
-	jwksPause   = time.Minute     // between two requests, whatever is asked for
-	jwksRetry   = time.Second / 4 // after a failure, and twice that after the next, up to jwksPause
+	jwksFresh   = time.Hour       // until keys are fetched again
+	jwksPause   = time.Minute     // between two requests, for whatever key
+	jwksRetry   = time.Second / 4 // after a failure, doubled after each further one up to jwksPause
 	jwksTimeout = 10 * time.Second
 	jwksLimit   = 1 << 20 // bytes of an answer
 )
 
-// keySet holds the keys of a URL. Readers share what was fetched last; one
+// keySet holds the keys of a URL. Readers share the keys that were fetched last; one
 // goroutine at a time fetches.
 type keySet struct {
 	url      string
 	client   *http.Client
 	current  atomic.Pointer[fetched]
-	fetching chan struct{} // holds a token while somebody fetches
-	notUntil time.Time     // before which nobody fetches; of whoever fetches, as is
-	pause    time.Duration // the one after the last failure; 0: there was none
+	fetching chan struct{} // holds a value while a goroutine fetches; guards what follows
+	notUntil time.Time     // nobody fetches before
+	pause    time.Duration // after the last failure; 0: there was none
 }
 
 type fetched struct {
@@ -61,8 +61,8 @@ func loopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// keys returns the keys for a token, none if the set has none. Keys that are no
-// longer fresh serve on while the next ones are fetched, or cannot be.
+// keys returns the keys for a token; there may be none. Keys that are no longer fresh
+// are used until new ones have been fetched.
 func (s *keySet) keys(ctx context.Context, ref keyRef) ([]jwt.VerificationKey, error) {
 	have := s.current.Load()
 	if have != nil && have.keys[ref] != nil {
@@ -105,11 +105,11 @@ func (s *keySet) tryLock() bool {
 
 func (s *keySet) unlock() { <-s.fetching }
 
-// fetch replaces the keys, unless it was tried a moment ago. The right to fetch
-// is held. A client that goes away does not end it: others wait for it.
+// fetch replaces the keys, unless that was tried a moment ago. The caller has called
+// lock. It goes on if the client goes away, as others wait for the keys.
 func (s *keySet) fetch(ctx context.Context) error {
 	if time.Now().Before(s.notUntil) {
-		return errors.New("auth: JWKS: asked a moment ago")
+		return errors.New("auth: JWKS: tried a moment ago")
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), jwksTimeout)
 	defer cancel()
@@ -144,8 +144,8 @@ func (s *keySet) load(ctx context.Context) (map[keyRef][]jwt.VerificationKey, er
 	return parseJWKS(body)
 }
 
-// parseJWKS takes the public keys for signatures that we can use, and leaves
-// out the others, secrets among them (RFC 7517 §5).
+// parseJWKS returns the public keys for signatures that we can use, and ignores the
+// others, secrets among them (RFC 7517 §5).
 func parseJWKS(body []byte) (map[keyRef][]jwt.VerificationKey, error) {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`

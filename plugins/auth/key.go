@@ -17,18 +17,18 @@ import (
 // Key is a key for one algorithm: a token is verified with the key that has its kid and
 // its alg, whatever else its header says.
 type Key struct {
-	ID string // the kid of tokens; a token without one needs a key without one
+	ID string // the kid of tokens; a token without a kid needs a key without ID
 	// Key is a secret of at least 32 random bytes ([]byte), or an
 	// *rsa.PrivateKey, *ecdsa.PrivateKey or ed25519.PrivateKey, or the public
 	// part of one, which only verifies.
 	Key any
-	// Algorithm is one of RFC 7518 §3.1 and RFC 8037; empty: HS256, RS256, the
-	// one of the curve, or EdDSA.
+	// Algorithm is one of RFC 7518 §3.1 or RFC 8037; empty: HS256, RS256, that of
+	// the curve, or EdDSA.
 	Algorithm string
 }
 
-// keyRef is what a token's header says of its key. Keys of several algorithms may have
-// one ID (RFC 7517 §4.5).
+// keyRef is how a token's header names its key. Keys of several algorithms may have the
+// same ID (RFC 7517 §4.5).
 type keyRef struct{ id, alg string }
 
 // key is a Key that has been checked. sign is nil if it only verifies.
@@ -69,7 +69,7 @@ func (k Key) parse() (*key, error) {
 		algorithms = []string{"EdDSA"}
 		parsed.verify = material
 	default:
-		err = fmt.Errorf("a %T is no key: give []byte, or a key of crypto/rsa, ecdsa or ed25519; ParsePEM reads files", k.Key)
+		err = fmt.Errorf("a %T is not a key: give []byte, or a key of crypto/rsa, ecdsa or ed25519; ParsePEM reads PEM files", k.Key)
 	}
 	if err == nil {
 		parsed.method, err = pick(k.Algorithm, algorithms)
@@ -85,16 +85,16 @@ func pick(wanted string, algorithms []string) (jwt.SigningMethod, error) {
 		wanted = algorithms[0]
 	}
 	if !slices.Contains(algorithms, wanted) {
-		return nil, fmt.Errorf("algorithm %q does not suit it: use one of %v", wanted, algorithms)
+		return nil, fmt.Errorf("the algorithm %q does not suit it: use one of %v", wanted, algorithms)
 	}
 	return jwt.GetSigningMethod(wanted), nil
 }
 
-// secretAlgorithms applies RFC 7518 §3.2: a secret is as long as the hash.
+// secretAlgorithms applies RFC 7518 §3.2: a secret is at least as long as the hash.
 func secretAlgorithms(secret []byte) ([]string, error) {
 	switch n := len(secret); {
 	case bytes.Contains(secret, []byte("-----BEGIN")):
-		return nil, errors.New("this is a PEM file, which is no secret: read it with ParsePEM")
+		return nil, errors.New("this is a PEM file, not a secret: read it with ParsePEM")
 	case n < 32:
 		return nil, fmt.Errorf("a secret of %d bytes can be guessed: use 32 random ones", n)
 	case n < 48:
@@ -143,7 +143,7 @@ func ParsePEM(id string, data []byte) (Key, error) {
 	case "PUBLIC KEY":
 		k, err = x509.ParsePKIXPublicKey(block.Bytes)
 	default:
-		err = fmt.Errorf("a %q is no key", block.Type)
+		err = fmt.Errorf("a %q is not a key", block.Type)
 	}
 	if err != nil {
 		return Key{}, fmt.Errorf("auth: ParsePEM: %w", err)

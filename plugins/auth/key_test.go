@@ -22,7 +22,7 @@ func TestWeakAndWrongKeysAreRefused(t *testing.T) {
 		key  auth.Key
 		want string
 	}{
-		{"none", auth.Key{}, "is no key"},
+		{"none", auth.Key{}, "is not a key"},
 		{"a string", auth.Key{Key: string(secret)}, "give []byte"},
 		{"a short secret", auth.Key{Key: secret[:31]}, "32 random"},
 		{"a PEM file as secret", auth.Key{Key: public}, "ParsePEM"},

@@ -8,9 +8,9 @@ import (
 	"github.com/nextrush/nextrush/internal/cookie"
 )
 
-// Login issues a token for user and has the client keep it in the cookie
-// Options.Cookie, for Options.TTL, out of reach of scripts and of requests from
-// other sites (SameSite=Lax).
+// Login issues a token for user and sets it as the cookie Options.Cookie, for
+// Options.TTL. Scripts cannot read the cookie (HttpOnly), and browsers send it with
+// no request from another site except when a link is followed (SameSite=Lax).
 func (p *Plugin) Login(c *nextrush.Context, user Principal) error {
 	if p.opts.Cookie == "" {
 		return errors.New("auth: Login: set Options.Cookie first")
@@ -23,8 +23,8 @@ func (p *Plugin) Login(c *nextrush.Context, user Principal) error {
 	return nil
 }
 
-// Logout has the client forget the cookie. The token stays valid until it
-// expires: Options.Check can refuse it.
+// Logout removes the cookie. The token stays valid until it expires, unless
+// Options.Check refuses it.
 func (p *Plugin) Logout(c *nextrush.Context) {
 	c.SetCookie(p.cookie(c, "", -1)).NoCache()
 }
@@ -37,9 +37,9 @@ func (p *Plugin) cookie(c *nextrush.Context, token string, maxAge int) *http.Coo
 	}
 }
 
-// verifyCookies takes the first token that is valid, and refuses all if a page of
-// another origin has sent them along, unless the request changes nothing. A failure
-// of ours counts before a refusal.
+// verifyCookies uses the first valid token. If the request comes from another origin and
+// may change something, it refuses all tokens. If no token is valid, a failure of ours is
+// returned rather than a refusal.
 func (p *Plugin) verifyCookies(c *nextrush.Context, tokens []string) (user *Principal, err error) {
 	r := c.Request()
 	safe := r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodOptions

@@ -24,14 +24,14 @@ const (
 	hashSize    = 32
 	maxPassword = 1024 // bytes
 	maxBcrypt   = 72   // bytes that bcrypt looks at
-	queued      = 64   // hashes that wait for each that is made: under 2 s with the default costs
+	queued      = 64   // calls that may wait for each that hashes: under 2 s with the default costs
 )
 
-// ErrBusy is wrapped by the error, a 503, of a hash or comparison for which too many
-// others wait already.
+// ErrBusy is wrapped by the error of Hash and Verify, a 503, if too many other calls
+// wait already.
 var ErrBusy = errors.New("auth: too many passwords are being hashed")
 
-// ErrPassword is a password that is not the right one.
+// ErrPassword is the error of a wrong password.
 var ErrPassword = errors.New("auth: wrong password")
 
 // Passwords hashes passwords with argon2id (RFC 9106). The zero value has the
@@ -39,10 +39,10 @@ var ErrPassword = errors.New("auth: wrong password")
 // copied after use; its methods are safe from any goroutine.
 type Passwords struct {
 	Memory     uint32 // KiB for one hash; 0: 19 MiB
-	Time       uint32 // passes over it; 0: 2
+	Time       uint32 // passes over the memory; 0: 2
 	Threads    uint8  // 0: 1
-	Concurrent int    // hashes at a time, so that logins do not take all memory; others wait; 0: GOMAXPROCS
-	Queue      int    // of those that may wait; more are answered with 503, see ErrBusy; 0: 64 times Concurrent
+	Concurrent int    // calls that hash at a time, so that logins do not take all memory; 0: GOMAXPROCS
+	Queue      int    // further calls that may wait; any more fail with ErrBusy, a 503; 0: 64 times Concurrent
 
 	once    sync.Once
 	slots   chan struct{}
@@ -69,11 +69,11 @@ func (p *Passwords) costs() costs {
 	return c
 }
 
-// Hash returns what is to be stored of a password, with its salt and costs. An
-// empty password or one over 1 KiB is an error.
+// Hash returns the hash of a password to store, with its salt and costs. It is an
+// error if the password is empty or has more than 1 KiB.
 func (p *Passwords) Hash(ctx context.Context, password string) (string, error) {
 	if password == "" || len(password) > maxPassword {
-		return "", fmt.Errorf("auth: a password has 1 to %d bytes", maxPassword)
+		return "", fmt.Errorf("auth: a password must have 1 to %d bytes", maxPassword)
 	}
 	if err := p.enter(ctx); err != nil {
 		return "", err
@@ -90,12 +90,12 @@ func (p *Passwords) hash(password string) string {
 	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, c.memory, c.time, c.threads, b64(salt), b64(sum))
 }
 
-// Verify compares a password with what was stored, by Hash or as bcrypt. A wrong
-// one is ErrPassword. Where what is stored is weaker than Hash would make it
-// now, upgrade is what to store in its place; otherwise it is empty, also if bcrypt has
-// not seen all of the password: past 72 bytes it takes anything. For a user
-// who does not exist give an empty hash: the answer takes as long, and is
-// ErrPassword.
+// Verify compares a password with a stored hash, of Hash or of bcrypt. If the password
+// is wrong, the error is ErrPassword. If the stored hash is weaker than Hash would make
+// it now, upgrade is the hash to store instead; otherwise it is empty. It is also empty
+// if the password has more than the 72 bytes that bcrypt looks at, as the rest of it may
+// be wrong. For a user who does not exist pass an empty hash: the call takes as long and
+// fails with ErrPassword.
 func (p *Passwords) Verify(ctx context.Context, hash, password string) (upgrade string, err error) {
 	if len(password) > maxPassword {
 		return "", ErrPassword
@@ -144,11 +144,11 @@ func (p *Passwords) verifyArgon2(hash, password string) (string, error) {
 	return "", nil
 }
 
-// parseHash reads the PHC string format. Costs far above any in use are an
-// error: who can write a hash could otherwise take the machine's memory.
+// parseHash reads the PHC string format. Costs far above any in use are an error, as
+// whoever can write a hash could otherwise use up the machine's memory.
 func parseHash(hash string) (c costs, salt, sum []byte, err error) {
 	bad := func() (costs, []byte, []byte, error) {
-		return costs{}, nil, nil, errors.New("auth: what is stored is no hash of argon2id or bcrypt")
+		return costs{}, nil, nil, errors.New("auth: the stored text is not a hash of argon2id or bcrypt")
 	}
 	parts := strings.Split(hash, "$")
 	if len(parts) != 6 || parts[0] != "" || parts[1] != "argon2id" || parts[2] != fmt.Sprintf("v=%d", argon2.Version) {

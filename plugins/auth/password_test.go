@@ -13,7 +13,7 @@ import (
 	"github.com/nextrush/nextrush/plugins/auth"
 )
 
-// cheap costs little, for tests that are about something else.
+// cheap has low costs, for tests that are about something else.
 func cheap() *auth.Passwords { return &auth.Passwords{Memory: 64, Time: 1} }
 
 func TestPasswordIsVerifiedWithItsHashAlone(t *testing.T) {
@@ -118,7 +118,7 @@ func TestWhoHasGoneIsNotHashedFor(t *testing.T) {
 	}
 }
 
-// bcrypt looks at 72 bytes, and repeats a shorter password behind a NUL.
+// bcrypt looks at 72 bytes, and repeats a shorter password after a NUL.
 func TestWhatBcryptDoesNotSeeIsNoUpgrade(t *testing.T) {
 	full := strings.Repeat("a", 72)
 	for hashed, tests := range map[string]map[string]bool{ // whether there is an upgrade

@@ -10,20 +10,20 @@ import (
 	"github.com/nextrush/nextrush"
 )
 
-// Principal is somebody who has proved who they are. It is not to be changed
-// once a handler has seen it. A nil Principal has no permissions; its methods may be called.
+// Principal is somebody who has proved who they are. It must not be changed once a
+// handler has seen it. A nil Principal has no permissions; its methods may be called.
 type Principal struct {
 	ID          string         `json:"id"` // the subject of the token
 	Roles       []string       `json:"roles,omitempty"`
 	Permissions []string       `json:"permissions,omitempty"` // besides those of the roles
-	Claims      map[string]any `json:"claims,omitempty"`      // all of the token, or more for one
+	Claims      map[string]any `json:"claims,omitempty"`      // of the token, or for Issue to add to one
 	ExpiresAt   time.Time      `json:"expiresAt,omitzero"`    // zero: never
 
 	roles map[string][]string
 }
 
-// Can reports whether p has a permission, by itself or by a role. "posts:*"
-// gives all that begin with "posts:", and "*" everything.
+// Can reports whether p has a permission, itself or through a role. "posts:*" includes
+// all permissions that begin with "posts:", and "*" includes all.
 func (p *Principal) Can(permission string) bool {
 	if p == nil {
 		return false
@@ -44,8 +44,8 @@ func grants(held []string, permission string) bool {
 	})
 }
 
-// User returns who sent the request, or nil. A token that is not valid counts as
-// none; Require then says why.
+// User returns the sender of the request, or nil. A token that is not valid counts as
+// none; the answer of Require then says why.
 func User(c *nextrush.Context) *Principal {
 	if st := stateOf(c); st != nil {
 		return st.user
@@ -53,13 +53,14 @@ func User(c *nextrush.Context) *Principal {
 	return nil
 }
 
-// Require lets those through who have all of the permissions; with none given,
-// everybody who is known. Others get 401 with WWW-Authenticate or 403 (RFC 6750
-// §3). It panics on a permission that is empty or has spaces or quotes.
+// Require lets those through who have all of the permissions; without permissions,
+// everybody who is known. An unknown sender gets 401 with WWW-Authenticate, and one
+// without a permission 403 (RFC 6750 §3). It panics on a permission that is empty or
+// has spaces or quotes.
 func Require(permissions ...string) nextrush.Handler {
 	for _, permission := range permissions {
 		if permission == "" || strings.ContainsFunc(permission, notInScope) {
-			panic(fmt.Sprintf("auth: Require: %q is no permission: use letters, digits and signs such as in posts:write", permission))
+			panic(fmt.Sprintf("auth: Require: %q is not a permission: use letters, digits and signs, as in posts:write", permission))
 		}
 	}
 	scope := strings.Join(permissions, " ")
@@ -70,7 +71,7 @@ func Require(permissions ...string) nextrush.Handler {
 	}
 }
 
-// RequireRole lets those through who have one of the roles, like [Require].
+// RequireRole is like [Require], but lets those through who have one of the roles.
 func RequireRole(roles ...string) nextrush.Handler {
 	if len(roles) == 0 {
 		panic("auth: RequireRole: give a role; Require() lets everybody through who is known")
@@ -80,14 +81,14 @@ func RequireRole(roles ...string) nextrush.Handler {
 	}
 }
 
-// notInScope is what a scope-token of RFC 6749 §3.3 cannot have.
+// notInScope reports what a scope-token of RFC 6749 §3.3 cannot have.
 func notInScope(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' }
 
 func admit(c *nextrush.Context, scope string, may func(*Principal) bool) error {
 	st := stateOf(c)
 	switch {
 	case st == nil:
-		return fmt.Errorf("auth: Require on %s: the plugin is not there yet: add app.Register(auth.New(…)) before it", c.Path())
+		return fmt.Errorf("auth: Require on %s: the plugin is not registered: add app.Register(auth.New(…)) before the route", c.Path())
 	case st.user == nil:
 		return st.unauthorized()
 	case !may(st.user):
@@ -104,7 +105,7 @@ func (st *state) forbidden(scope string) error {
 	return st.challenge(http.StatusForbidden, challenge)
 }
 
-// challenge makes the answer of RFC 6750 §3.
+// challenge returns the error with the challenge of RFC 6750 §3.
 func (st *state) challenge(status int, params string) *nextrush.HTTPError {
 	value := `Bearer realm="` + st.plugin.opts.Realm + `"`
 	if params != "" {

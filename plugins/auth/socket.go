@@ -14,16 +14,16 @@ import (
 	"github.com/nextrush/nextrush/websocket"
 )
 
-// StatusUnauthorized is the close code of a socket whose token is missing, is
-// refused or has expired; 4000 to 4999 are for applications (RFC 6455 §7.4.2).
+// StatusUnauthorized is the close code of a socket whose token is missing, refused or
+// expired. Codes 4000 to 4999 are for applications (RFC 6455 §7.4.2).
 const StatusUnauthorized websocket.StatusCode = 4401
 
-// Subprotocol is offered before a token in Sec-WebSocket-Protocol, and is what
-// the server answers.
+// Subprotocol is what a client offers before the token in Sec-WebSocket-Protocol, and
+// what the server answers.
 const Subprotocol = "bearer"
 
-// isUpgrade takes no other method than that of a handshake (RFC 6455 §4.1), so that a
-// ticket changes nothing and buys no other ticket.
+// isUpgrade accepts only GET, the method of a handshake (RFC 6455 §4.1), so that nobody
+// can change anything with a ticket, or get another ticket for it.
 func isUpgrade(c *nextrush.Context) bool {
 	protocols := strings.Split(strings.Join(c.Request().Header["Upgrade"], ","), ",")
 	return c.Method() == http.MethodGet && slices.ContainsFunc(protocols, func(protocol string) bool {
@@ -43,17 +43,17 @@ func offeredToken(h http.Header) string {
 	return ""
 }
 
-// session is who holds a socket.
+// session says who holds a socket.
 type session struct {
 	mu    sync.Mutex // guards what follows
 	user  *Principal
-	timer *time.Timer // closes the socket; nil before a user who expires
+	timer *time.Timer // closes the socket; nil until there is a user who expires
 }
 
-// admit makes the user of an upgrade that of the socket.
+// admit makes the user of the upgrade the holder of the socket.
 func (p *Plugin) admit(s *websocket.Socket, c *nextrush.Context, next func() error) error {
 	if s.Protocol() == "" && offeredToken(c.Request().Header) != "" {
-		return errors.New(`auth: a browser closes a socket whose offer of "bearer" is not answered: add auth.Subprotocol to websocket.Options.Protocols`)
+		return errors.New(`auth: browsers close a socket if their offer of "bearer" is not answered: add auth.Subprotocol to websocket.Options.Protocols`)
 	}
 	if user := User(c); user != nil {
 		p.hold(s, user)
@@ -61,17 +61,17 @@ func (p *Plugin) admit(s *websocket.Socket, c *nextrush.Context, next func() err
 	return next()
 }
 
-// hold has user hold the socket until the token expires.
+// hold makes user the holder of the socket until the token expires.
 func (p *Plugin) hold(s *websocket.Socket, user *Principal) {
 	held := &session{user: user}
 	held.mu.Lock()
 	defer held.mu.Unlock()
-	p.arm(s, held)
+	p.armLocked(s, held)
 	s.Set(stateKey, held)
 }
 
-// arm sets the timer for the user who holds the socket; held.mu is locked.
-func (p *Plugin) arm(s *websocket.Socket, held *session) {
+// armLocked sets the timer for the user who holds the socket, under held.mu.
+func (p *Plugin) armLocked(s *websocket.Socket, held *session) {
 	switch {
 	case held.user.ExpiresAt.IsZero() || s.Context().Err() != nil:
 	case held.timer != nil:
@@ -83,7 +83,7 @@ func (p *Plugin) arm(s *websocket.Socket, held *session) {
 	}
 }
 
-// left is how long user may still hold a socket.
+// left returns how long user may still hold a socket.
 func (p *Plugin) left(user *Principal) time.Duration {
 	return time.Until(user.ExpiresAt.Add(p.opts.Leeway))
 }
@@ -102,8 +102,8 @@ func sessionOf(s *websocket.Socket) *session {
 	return held
 }
 
-// SocketUser returns who holds a socket, with what the last Refresh has brought,
-// or nil. It is safe from any goroutine.
+// SocketUser returns the holder of a socket, as of the last Refresh, or nil. It is safe
+// from any goroutine.
 func SocketUser(s *websocket.Socket) *Principal {
 	held := sessionOf(s)
 	if held == nil {
@@ -114,9 +114,9 @@ func SocketUser(s *websocket.Socket) *Principal {
 	return held.user
 }
 
-// Refresh gives a socket a newer token of the user who holds it: the socket
-// lives until that one expires. When it is refused the old one still counts.
-// The error may be returned from the handler of an event.
+// Refresh gives a socket a newer token of the user who holds it; the socket lives
+// until that token expires. If the new token is refused, the old one still counts.
+// The handler of an event may return the error.
 func (p *Plugin) Refresh(s *websocket.Socket, token string) error {
 	held := sessionOf(s)
 	if held == nil {
@@ -132,14 +132,14 @@ func (p *Plugin) Refresh(s *websocket.Socket, token string) error {
 		return unauthorized(refused("the token is somebody else's"))
 	}
 	held.user = user
-	p.arm(s, held)
+	p.armLocked(s, held)
 	return nil
 }
 
-// FirstMessage returns who holds the socket; if nobody does, it waits for a
-// message {"token": "…"} that tells. It is for the beginning of a handler, to
-// return its error: when none comes in time, or with a token that is refused,
-// the socket is closed with 4401.
+// FirstMessage returns the holder of the socket. If there is none, it waits for a
+// message {"token": "…"} and makes the user of that token the holder. Call it at the
+// beginning of a handler, and return its error: if no message comes in time, or the
+// token is refused, the error closes the socket with 4401.
 func (p *Plugin) FirstMessage(s *websocket.Socket, timeout time.Duration) (*Principal, error) {
 	if user := SocketUser(s); user != nil {
 		return user, nil
@@ -168,6 +168,6 @@ func tokenIn(m websocket.Message) string {
 	var first struct {
 		Token string `json:"token"`
 	}
-	json.Unmarshal(m.Bytes(), &first) // other messages have no token
+	json.Unmarshal(m.Bytes(), &first) // if it fails, there is no token
 	return first.Token
 }

@@ -23,8 +23,8 @@ type credentials struct {
 	Token string `json:"token"`
 }
 
-// withSockets adds /ws, for who is known before the 101, and /first, for who
-// says so in the first message. Both greet, take "refresh" and echo.
+// withSockets adds /ws, for users known before the 101, and /first, for those whose
+// token is in the first message. Both greet, handle "refresh" and echo.
 func withSockets(t *testing.T, a *auth.Plugin) *nextrush.App {
 	t.Helper()
 	app := appWith(t, a)
@@ -55,7 +55,7 @@ func withSockets(t *testing.T, a *auth.Plugin) *nextrush.App {
 	return app
 }
 
-// wantClose waits for the socket to be closed with 4401 in a while.
+// wantClose wants the socket to be closed with 4401, after the time in.
 func wantClose(t *testing.T, s *nextrushtest.Socket, in time.Duration, reason string) {
 	t.Helper()
 	since := time.Now()

@@ -14,10 +14,10 @@ import (
 	"github.com/nextrush/nextrush"
 )
 
-// What one process issues within the time of the tickets.
+// How many tickets one process issues within Options.TicketTTL.
 const (
 	maxTickets     = 100_000
-	maxUserTickets = 1000 // so that no user takes them from the others
+	maxUserTickets = 1000 // so that one user does not use them all up
 )
 
 // TicketStore keeps tickets until they are redeemed. Its methods are safe from
@@ -25,16 +25,16 @@ const (
 type TicketStore interface {
 	// Put keeps p under key for ttl.
 	Put(ctx context.Context, key string, p *Principal, ttl time.Duration) error
-	// Take returns what is under key and removes it, so that of several calls
-	// at once only one gets it; nil if there is nothing.
+	// Take returns the principal under key and removes it, so that only one of
+	// several calls at once gets it; nil if there is none.
 	Take(ctx context.Context, key string) (*Principal, error)
 }
 
-// Ticket makes a ticket for the sender of the request, who has to be known: 128
-// random bits to open one socket with, as ?ticket=, within Options.TicketTTL. A
-// browser can send no header with an upgrade, and a token in a URL would be
-// good for longer, and for more, where it is logged. The store in memory gives one
-// user 1,000 within that time, and answers 429 then.
+// Ticket makes a ticket for the sender of the request, who must be known: 128 random
+// bits that open one socket, as ?ticket=, within Options.TicketTTL. It exists because
+// a browser cannot send a header with an upgrade, and URLs are logged, where a token
+// would be valid for longer and for more. The store in memory gives one user 1,000
+// tickets within that time; further ones are answered with 429.
 func (p *Plugin) Ticket(c *nextrush.Context) (string, error) {
 	user := User(c)
 	if user == nil {
@@ -55,12 +55,13 @@ func (p *Plugin) redeem(ctx context.Context, ticket string) (*Principal, error) 
 	case user == nil:
 		return nil, refused("unknown ticket")
 	case !user.ExpiresAt.IsZero() && p.left(user) <= 0:
-		return nil, refused("the token behind the ticket has expired")
+		return nil, refused("the token of the ticket's owner has expired")
 	}
 	return p.known(user), nil
 }
 
-// hashed is what a store knows of a ticket: who reads the store can open nothing.
+// hashed returns the key of a ticket in the store. Nobody who reads the store can open
+// a socket with it.
 func hashed(ticket string) string {
 	sum := sha256.Sum256([]byte(ticket))
 	return base64.RawURLEncoding.EncodeToString(sum[:])
@@ -70,8 +71,8 @@ func hashed(ticket string) string {
 type memoryTickets struct {
 	mu     sync.Mutex // guards what follows
 	users  map[string]*Principal
-	issued map[string]int // by the user's ID, redeemed ones too
-	ends   []end          // in order of time, where all have one ttl
+	issued map[string]int // by the user's ID, with the redeemed ones
+	ends   []end          // in order of time, as all have the same ttl
 }
 
 type end struct {
@@ -83,7 +84,7 @@ func (m *memoryTickets) Put(_ context.Context, key string, p *Principal, ttl tim
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := time.Now()
-	m.expire(now)
+	m.expireLocked(now)
 	switch {
 	case m.issued[p.ID] >= maxUserTickets:
 		return nextrush.NewError(http.StatusTooManyRequests).WithCause(errors.New("too many tickets have been issued to one user"))
@@ -101,14 +102,14 @@ func (m *memoryTickets) Put(_ context.Context, key string, p *Principal, ttl tim
 func (m *memoryTickets) Take(_ context.Context, key string) (*Principal, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.expire(time.Now())
+	m.expireLocked(time.Now())
 	user := m.users[key]
 	delete(m.users, key)
 	return user, nil
 }
 
-// expire drops the tickets whose time is up; mu is held.
-func (m *memoryTickets) expire(now time.Time) {
+// expireLocked drops the tickets whose time is up.
+func (m *memoryTickets) expireLocked(now time.Time) {
 	n := 0
 	for n < len(m.ends) && !now.Before(m.ends[n].at) {
 		e := m.ends[n]

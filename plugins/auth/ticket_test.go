@@ -117,7 +117,7 @@ func TestNoMoreTicketsThanFitInMemoryAndNoUserTakesThemAll(t *testing.T) {
 		}
 		for user := range 100 {
 			as(user, "POST", "/ticket").WantStatus(200)
-			as(user, "GET", "/many").WantStatus(429) // with the last of them
+			as(user, "GET", "/many").WantStatus(429) // the last is one too many
 		}
 		as(100, "POST", "/ticket").WantStatus(503)
 		time.Sleep(30 * time.Second)

@@ -15,11 +15,11 @@ import (
 	"github.com/nextrush/nextrush"
 )
 
-// maxToken is the longest token that is looked at, in bytes.
+// maxToken is the largest token that is accepted, in bytes.
 const maxToken = 8 << 10
 
-// ErrToken is wrapped by the errors of tokens and tickets that are refused; one
-// that has expired wraps jwt.ErrTokenExpired too.
+// ErrToken is wrapped by the errors of tokens and tickets that are refused. The error
+// of an expired token wraps jwt.ErrTokenExpired, too.
 var ErrToken = errors.New("auth: token refused")
 
 func refused(format string, args ...any) error {
@@ -39,8 +39,8 @@ func (p *Plugin) newParser() *jwt.Parser {
 	return jwt.NewParser(opts...)
 }
 
-// Verify checks a token: signature, times, issuer, audience, Options.Check. A
-// token that is refused is an ErrToken; other errors are failures of ours.
+// Verify checks a token: signature, times, issuer, audience, Options.Check. If the
+// token is refused, the error wraps ErrToken; other errors are failures of ours.
 func (p *Plugin) Verify(ctx context.Context, token string) (*Principal, error) {
 	if len(token) > maxToken {
 		return nil, refused("over %d bytes", maxToken)
@@ -63,16 +63,17 @@ func (p *Plugin) Verify(ctx context.Context, token string) (*Principal, error) {
 	return p.principal(ctx, claims)
 }
 
-// keysOf finds the keys with the kid and the algorithm of a token; an issuer may have
-// several that nothing else tells apart. Nothing else in the header has a say: jku,
-// jwk, x5u are not looked at, and crit asks for what we do not have (RFC 7515 §4.1.11).
+// keysOf returns the keys with the kid and the algorithm of a token; an issuer may have
+// several that differ in nothing else. The rest of the header does not matter: jku, jwk
+// and x5u are ignored, and crit asks for extensions that we do not have (RFC 7515
+// §4.1.11).
 func (p *Plugin) keysOf(ctx context.Context, t *jwt.Token) (set jwt.VerificationKeySet, err error) {
 	if _, ok := t.Header["crit"]; ok {
 		return set, refused("crit is not supported")
 	}
 	id, ok := t.Header["kid"].(string)
 	if _, given := t.Header["kid"]; given && !ok {
-		return set, refused("kid is no string")
+		return set, refused("kid is not a string")
 	}
 	ref := keyRef{id, t.Method.Alg()}
 	if k := p.keys[ref]; k != nil {
@@ -106,7 +107,7 @@ func (p *Plugin) principal(ctx context.Context, claims jwt.MapClaims) (*Principa
 	return user, nil
 }
 
-// stringsOf takes a claim for a list of strings; other values are left out.
+// stringsOf returns the strings in a claim that is a list; other values are left out.
 func stringsOf(claim any) (list []string) {
 	values, _ := claim.([]any)
 	for _, v := range values {
@@ -117,15 +118,14 @@ func stringsOf(claim any) (list []string) {
 	return list
 }
 
-// scopes takes a claim for the scope of RFC 8693 §4.2.
+// scopes returns the scopes in a claim as in RFC 8693 §4.2.
 func scopes(claim any) []string {
 	s, _ := claim.(string)
 	return strings.Fields(s)
 }
 
-// Issue makes a token that is valid for Options.TTL from now on, with the ID,
-// roles, permissions and other claims of user. Claims of RFC 7519 §4.1 and
-// ExpiresAt are not taken from user.
+// Issue makes a token that is valid for Options.TTL, with the ID, roles, permissions
+// and other claims of user. It ignores user's ExpiresAt and claims of RFC 7519 §4.1.
 func (p *Plugin) Issue(user Principal) (string, error) {
 	if p.signer == nil {
 		return "", errors.New("auth: Issue: no key can sign: add a secret or a private key to Options.Keys")
@@ -161,7 +161,7 @@ func setIf(claims jwt.MapClaims, name string, value any, ok bool) {
 	}
 }
 
-// unauthorized answers for a request without a user.
+// unauthorized returns the error that answers a request without a user.
 func (st *state) unauthorized() error {
 	switch {
 	case st.err == nil:
@@ -172,7 +172,7 @@ func (st *state) unauthorized() error {
 	return st.challenge(http.StatusUnauthorized, `error="invalid_token", error_description="`+why(st.err)+`"`).WithCause(st.err)
 }
 
-// why is what a client is told of a refused token.
+// why returns what a client may know about a refused token.
 func why(err error) string {
 	switch {
 	case errors.Is(err, jwt.ErrTokenExpired):
@@ -183,7 +183,7 @@ func why(err error) string {
 	return "the token is not valid"
 }
 
-// unauthorized answers the event of a socket whose token is refused.
+// unauthorized returns the error that answers an event with a refused token.
 func unauthorized(err error) error {
 	if !errors.Is(err, ErrToken) {
 		return err

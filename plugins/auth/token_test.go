@@ -24,7 +24,7 @@ import (
 	"github.com/nextrush/nextrush/plugins/auth"
 )
 
-// rsaKey is made once: that takes long.
+// rsaKey is made once, as that takes long.
 var rsaKey = sync.OnceValue(func() *rsa.PrivateKey { return must(rsa.GenerateKey(rand.Reader, 2048)) })
 
 func must[T any](v T, err error) T {
@@ -41,7 +41,7 @@ func edKey() ed25519.PrivateKey {
 	return must(k, err)
 }
 
-// installed makes a plugin that is ready.
+// installed returns a plugin that is installed.
 func installed(t *testing.T, opts auth.Options) *auth.Plugin {
 	t.Helper()
 	a := auth.New(opts)
