@@ -5,9 +5,9 @@
 //	app.Register(certs)
 //	log.Fatal(app.ListenTLSConfig(":443", certs.TLSConfig()))
 //
-// A certificate is asked for when the first client asks for its name. The
-// authority checks that the name is ours on port 443 (TLS-ALPN-01, RFC 8737) or
-// 80 (HTTP-01), which also sends everybody else to https.
+// The plugin asks for a certificate when the first client connects to its name. The
+// authority checks that the name is ours on port 443 (TLS-ALPN-01, RFC 8737) or on
+// port 80 (HTTP-01), where other requests are redirected to https.
 package autotls
 
 import (
@@ -31,24 +31,24 @@ import (
 	"github.com/nextrush/nextrush"
 )
 
-// Options configures a Plugin. Domains and CacheDir have to be set. Who uses the
-// plugin agrees to the authority's terms of service.
+// Options configures a Plugin. Domains, and CacheDir or Cache, must be set. By using
+// the plugin you agree to the authority's terms of service.
 type Options struct {
-	Domains []string // that certificates are got for; no others, no wildcards
-	// CacheDir is for certificates and the account's key, in files that others cannot
-	// read (0600); it is kept over restarts. A directory that is not there is made, as
-	// private (0700).
+	Domains []string // the names to get certificates for; without wildcards
+	// CacheDir is the directory for certificates and the account's key, in files that
+	// others cannot read (0600). Keep it over restarts. If it does not exist, it is made,
+	// as private (0700).
 	CacheDir string
-	Email    string // that the authority may write to; may be empty
+	Email    string // where the authority may write to; may be empty
 
-	// HTTPAddr is where HTTP-01 is answered and everybody else is sent to https;
-	// empty: ":80"; "off": nowhere, and only TLS-ALPN-01 is left.
+	// HTTPAddr is the address where HTTP-01 is answered and other requests are
+	// redirected to https; empty: ":80"; "off": none, and only TLS-ALPN-01 is used.
 	HTTPAddr  string
-	Directory string // URL of the authority; empty: Let's Encrypt's
+	Directory string // URL of the authority's directory; empty: Let's Encrypt's
 
-	RenewBefore time.Duration  // the end of a certificate; 0: 30 days, or a third of its life
+	RenewBefore time.Duration  // how long before its end a certificate is renewed; 0: 30 days, or a third of its life
 	Cache       autocert.Cache // instead of CacheDir, for several processes
-	HTTPClient  *http.Client   // that talks to the authority; nil: http.DefaultClient
+	HTTPClient  *http.Client   // for requests to the authority; nil: http.DefaultClient
 }
 
 // Plugin gets certificates, and serves plain HTTP while the app runs. Its
@@ -57,8 +57,8 @@ type Plugin struct {
 	opts    Options
 	manager *autocert.Manager
 	log     *slog.Logger
-	wait    time.Duration            // of a client
-	waiting map[string]chan struct{} // by domain, a place for each handshake
+	wait    time.Duration            // how long a client waits for a certificate
+	waiting map[string]chan struct{} // by domain, with a place for each waiting handshake
 	server  *http.Server
 	served  chan error
 }
@@ -96,19 +96,19 @@ func (p *Plugin) Name() string { return "autotls" }
 func (p *Plugin) Install(app *nextrush.App) error {
 	p.log = app.Log()
 	if len(p.opts.Domains) == 0 {
-		return errors.New("no domains: list in Options.Domains those to get certificates for")
+		return errors.New("no domains: list in Options.Domains the names to get certificates for")
 	}
 	for _, domain := range p.opts.Domains {
 		ascii, err := idna.Lookup.ToASCII(domain)
 		if err != nil || !strings.Contains(ascii, ".") || net.ParseIP(domain) != nil {
-			return fmt.Errorf("%q is no domain to get a certificate for: write a name such as a.example, without wildcard or port", domain)
+			return fmt.Errorf("%q is not a domain: write a name such as a.example, without wildcard or port", domain)
 		}
 	}
 	if p.opts.CacheDir == "" && p.opts.Cache == nil {
-		return errors.New("no cache: set Options.CacheDir, or every restart asks for new certificates until the authority gives no more")
+		return errors.New("no cache: set Options.CacheDir, or every restart asks for new certificates until the authority refuses")
 	}
 	if u, err := url.Parse(p.opts.Directory); p.opts.Directory != "" && (err != nil || u.Host == "") {
-		return fmt.Errorf("Options.Directory: %q is no URL: write it as in https://acme.example/directory", p.opts.Directory)
+		return fmt.Errorf("Options.Directory: %q is not a URL: write it as in https://acme.example/directory", p.opts.Directory)
 	}
 	if p.opts.Cache == nil {
 		if err := tryDir(p.opts.CacheDir); err != nil {
@@ -116,12 +116,12 @@ func (p *Plugin) Install(app *nextrush.App) error {
 		}
 	}
 	if info, err := os.Stat(p.opts.CacheDir); err == nil && info.Mode().Perm()&0o077 != 0 && runtime.GOOS != "windows" {
-		p.log.Warn("autotls: others can look into the cache: chmod 700", "dir", p.opts.CacheDir, "mode", info.Mode().Perm())
+		p.log.Warn("autotls: others can read the cache directory: chmod 700", "dir", p.opts.CacheDir, "mode", info.Mode().Perm())
 	}
 	return nil
 }
 
-// tryDir makes the directory, and a file in it, which it removes.
+// tryDir makes the directory, if needed, and makes and removes a file in it.
 func tryDir(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
@@ -133,9 +133,9 @@ func tryDir(dir string) error {
 	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
-// TLSConfig is for App.ListenTLSConfig and App.ServeTLS: TLS 1.2 or later. A handshake
-// for whose certificate the authority takes over 10 seconds fails; the certificate is
-// for the next one.
+// TLSConfig returns the config for App.ListenTLSConfig and App.ServeTLS, for TLS 1.2 or
+// later. If the authority takes over 10 seconds, the handshake that waits for the
+// certificate fails; the next one gets it.
 func (p *Plugin) TLSConfig() *tls.Config {
 	config := p.manager.TLSConfig()
 	config.GetCertificate = p.certificate
@@ -143,7 +143,7 @@ func (p *Plugin) TLSConfig() *tls.Config {
 	return config
 }
 
-// Start begins to serve plain HTTP.
+// Start starts the server for plain HTTP.
 func (p *Plugin) Start(context.Context) error {
 	if p.opts.HTTPAddr == "off" {
 		return nil
@@ -166,7 +166,7 @@ func (p *Plugin) Start(context.Context) error {
 	return nil
 }
 
-// Stop ends the plain HTTP.
+// Stop stops it.
 func (p *Plugin) Stop(ctx context.Context) error {
 	if p.server == nil {
 		return nil
@@ -181,7 +181,7 @@ func (p *Plugin) Stop(ctx context.Context) error {
 	return err
 }
 
-// byName takes the port off the host and makes it lower case, as the domains are.
+// byName removes the port from the host and makes it lower case, like the domains.
 func byName(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if name, _, err := net.SplitHostPort(r.Host); err == nil {
@@ -192,8 +192,8 @@ func byName(next http.Handler) http.Handler {
 	})
 }
 
-// redirect sends a request for one of the domains to the same place on https.
-// For other hosts there is none.
+// redirect redirects a request for one of the domains to the same URL with https, and
+// refuses other hosts.
 func (p *Plugin) redirect(w http.ResponseWriter, r *http.Request) {
 	if p.manager.HostPolicy(r.Context(), r.Host) != nil {
 		http.Error(w, "this host is not served here", http.StatusMisdirectedRequest)

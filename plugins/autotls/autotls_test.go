@@ -49,7 +49,7 @@ func newAuthority(t *testing.T, httpPort, tlsPort int) *authority {
 	return &authority{server.URL + wfe.DirectoryPath, server.Client(), roots}
 }
 
-// resolver says that every name is 127.0.0.1.
+// resolver resolves every name to 127.0.0.1.
 func resolver(t *testing.T) string {
 	ln := listen(t)
 	server := &dns.Server{Listener: ln, Handler: dns.HandlerFunc(func(w dns.ResponseWriter, q *dns.Msg) {
@@ -76,7 +76,7 @@ func listen(t *testing.T) net.Listener {
 
 func port(ln net.Listener) int { return ln.Addr().(*net.TCPAddr).Port }
 
-// freePort is one where nobody listens.
+// freePort returns a port that nobody listens on.
 func freePort(t *testing.T) int {
 	ln := listen(t)
 	defer ln.Close()
@@ -104,7 +104,7 @@ func serve(t *testing.T, ln net.Listener, opts autotls.Options) {
 	})
 }
 
-// get asks for https://name/ at ln, by HTTP/2.
+// get requests https://name/ at ln over HTTP/2.
 func get(ln net.Listener, roots *x509.CertPool, name string) (string, *x509.Certificate, error) {
 	tr := &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: name}}
 	defer tr.CloseIdleConnections()
@@ -201,12 +201,12 @@ func TestMistakesAtSetUp(t *testing.T) {
 	}{
 		{"no domains", autotls.Options{CacheDir: "x"}, "Options.Domains"},
 		{"no cache", autotls.Options{Domains: []string{"a.test"}}, "Options.CacheDir"},
-		{"a wildcard", autotls.Options{Domains: []string{"*.a.test"}, CacheDir: "x"}, "no domain"},
-		{"an address", autotls.Options{Domains: []string{"192.0.2.1"}, CacheDir: "x"}, "no domain"},
-		{"a port", autotls.Options{Domains: []string{"a.test:443"}, CacheDir: "x"}, "no domain"},
-		{"a URL", autotls.Options{Domains: []string{"https://a.test"}, CacheDir: "x"}, "no domain"},
-		{"a directory that is no URL", autotls.Options{Domains: []string{"a.test"}, CacheDir: t.TempDir(), Directory: "acme.test"}, "Options.Directory"},
-		{"one label", autotls.Options{Domains: []string{"localhost"}, CacheDir: "x"}, "no domain"},
+		{"a wildcard", autotls.Options{Domains: []string{"*.a.test"}, CacheDir: "x"}, "is not a domain"},
+		{"an address", autotls.Options{Domains: []string{"192.0.2.1"}, CacheDir: "x"}, "is not a domain"},
+		{"a port", autotls.Options{Domains: []string{"a.test:443"}, CacheDir: "x"}, "is not a domain"},
+		{"a URL", autotls.Options{Domains: []string{"https://a.test"}, CacheDir: "x"}, "is not a domain"},
+		{"a directory that is not a URL", autotls.Options{Domains: []string{"a.test"}, CacheDir: t.TempDir(), Directory: "acme.test"}, "Options.Directory"},
+		{"one label", autotls.Options{Domains: []string{"localhost"}, CacheDir: "x"}, "is not a domain"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			err := nextrush.New().Register(autotls.New(test.opts))

@@ -10,7 +10,7 @@ import (
 	"github.com/nextrush/nextrush/plugins/autotls"
 )
 
-// Without it each handshake would fail, or each restart ask for new certificates.
+// Otherwise each handshake would fail, or each restart would ask for new certificates.
 func TestACacheDirThatNobodyCanWriteToIsAnErrorAtSetUp(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {

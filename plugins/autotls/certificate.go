@@ -16,22 +16,22 @@ import (
 )
 
 const (
-	certWait   = 10 * time.Second // of a client for a certificate that is being asked for
-	maxWaiting = 1000             // handshakes of one name, with those whose clients have given up
+	certWait   = 10 * time.Second // how long a client waits for a certificate
+	maxWaiting = 1000             // handshakes for one name, including those of clients that have gone
 )
 
-// certificate is the manager's, which waits five minutes for an authority that hangs and
-// does not see that the client has gone. The request goes on without the client, and
-// what comes of it is for the next one.
+// certificate calls the manager's GetCertificate, which waits five minutes if the
+// authority hangs, and does not notice that the client has gone. So it runs in another
+// goroutine, which goes on without the client: the next one gets the certificate.
 func (p *Plugin) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	waiting := p.waiting[asciiName(hello.ServerName)]
 	if waiting == nil || len(hello.SupportedProtos) == 1 && hello.SupportedProtos[0] == acme.ALPNProto {
-		return p.manager.GetCertificate(hello) // a refusal, or the answer to a challenge
+		return p.manager.GetCertificate(hello) // refuses, or answers a challenge
 	}
 	select {
 	case waiting <- struct{}{}:
 	default:
-		return nil, fmt.Errorf("autotls: %d handshakes wait for the certificate of %s", maxWaiting, hello.ServerName)
+		return nil, fmt.Errorf("autotls: %d handshakes already wait for the certificate of %s", maxWaiting, hello.ServerName)
 	}
 	type result struct {
 		cert *tls.Certificate
@@ -44,7 +44,7 @@ func (p *Plugin) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, erro
 		r := result{err: errors.New("autotls: the cache has ended its goroutine (runtime.Goexit)")}
 		defer func() {
 			if v := recover(); v != nil {
-				r.err = fmt.Errorf("autotls: panic of the cache: %v", v)
+				r.err = fmt.Errorf("autotls: the cache panicked: %v", v)
 			}
 			<-waiting
 			results <- r
@@ -63,7 +63,7 @@ func (p *Plugin) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, erro
 	}
 }
 
-// asciiName is a name as the manager knows it.
+// asciiName returns a name in the form that the manager uses.
 func asciiName(name string) string {
 	ascii, err := idna.Lookup.ToASCII(name)
 	if err != nil {
@@ -72,8 +72,8 @@ func asciiName(name string) string {
 	return strings.TrimSuffix(ascii, ".")
 }
 
-// healing is a cache in which a broken account key counts as none, as a broken
-// certificate does with the manager, so that another takes its place.
+// healing is a cache in which a broken account key counts as missing, so that it is
+// replaced, as the manager replaces a broken certificate.
 type healing struct {
 	autocert.Cache
 	plugin *Plugin

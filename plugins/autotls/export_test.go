@@ -2,5 +2,5 @@ package autotls
 
 import "time"
 
-// SetWait is how long clients wait for a certificate.
+// SetWait sets how long clients wait for a certificate.
 func (p *Plugin) SetWait(d time.Duration) { p.wait = d }
