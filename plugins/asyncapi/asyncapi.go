@@ -1,7 +1,7 @@
-// Package asyncapi describes the typed events of WebSocket routes: as an AsyncAPI
-// 3.0 document, and as TypeScript declarations for browsers.
+// Package asyncapi describes the typed events of WebSocket routes, as an AsyncAPI 3.0
+// document and as TypeScript declarations for browsers.
 //
-// An event is a value that the program both uses and lists, so that code and
+// An event is a value that the program both uses and lists, so the code and the
 // document agree:
 //
 //	chat := asyncapi.Event[ChatMessage]{Name: "chat"}
@@ -36,7 +36,7 @@ type Options struct {
 	Title       string   // empty: "WebSocket API"
 	Version     string   // of the API; empty: "1.0.0"
 	Description string   // Markdown
-	Servers     []string // "wss://chat.example"; empty: none are named
+	Servers     []string // "wss://chat.example"; empty: none
 
 	Path       string             // of the document; empty: "/asyncapi.json"
 	TypeScript string             // path of the declarations; empty: "/events.d.ts"
@@ -100,8 +100,8 @@ func (p *Plugin) Install(app *nextrush.App) error {
 	return nil
 }
 
-// Start fails if a channel is no WebSocket route of the App, or two events of a
-// channel that go the same way have one name.
+// Start fails if a channel is not a WebSocket route of the App, or if two events that go
+// in the same direction on a channel have the same name.
 func (p *Plugin) Start(context.Context) error {
 	_, err := p.built()
 	return err
@@ -174,7 +174,7 @@ func repeated(messages []Message) (name string, twice bool) {
 	return "", false
 }
 
-// address is a route's path with its parameters as AsyncAPI writes them.
+// address returns a route's path as AsyncAPI writes it, and its parameters.
 func address(path string) (text string, params []string) {
 	segments := strings.Split(path, "/")
 	for i, s := range segments {

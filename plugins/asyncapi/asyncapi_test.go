@@ -102,7 +102,7 @@ func TestDocumentDescribesChannelsAndMessages(t *testing.T) {
 	}
 }
 
-// at follows a path into a document; nil where it ends.
+// at follows a path into a document; nil if there is nothing.
 func at(v any, path string) any {
 	for key := range strings.SplitSeq(path, "/") {
 		o, _ := v.(map[string]any)

@@ -19,15 +19,16 @@ func ref(parts ...string) object {
 	return object{"$ref": (&url.URL{Fragment: text}).String()}
 }
 
-// What clients send is validated, except their answers to a Call. Fields of events
-// need no tag.
+// What clients send is validated, except their replies to a Call. The fields of events
+// need no tags.
 var (
 	received = jsonschema.Mode{Source: "json", Input: true, Untagged: true}
 	answered = jsonschema.Mode{Source: "json", Input: true, Untagged: true, Unchecked: true}
 	sent     = jsonschema.Mode{Source: "json"}
 )
 
-// way is a direction of messages, with what they and their replies are like.
+// way is a direction of messages, with the modes of their schemas and those of their
+// replies.
 type way struct {
 	action         string
 	message, reply jsonschema.Mode
@@ -38,7 +39,8 @@ var (
 	send    = way{"send", sent, answered}
 )
 
-// document is AsyncAPI 3.0. What it calls "receive" is what the server does.
+// document returns the document of AsyncAPI 3.0. Its "receive" and "send" are what the
+// server does.
 func (p *Plugin) document(types *jsonschema.Generator) object {
 	info := object{"title": p.opts.Title, "version": p.opts.Version}
 	if p.opts.Description != "" {
@@ -101,7 +103,7 @@ func channel(ch Channel, messages object) object {
 	return c
 }
 
-// operation adds the operation's messages to those of its channel.
+// operation returns the operation, and adds its messages to those of its channel.
 func (w way) operation(id string, m message, messages object, types *jsonschema.Generator) object {
 	key := w.action + "." + m.name
 	messages[key] = described(m, object{
@@ -134,7 +136,7 @@ func described(m message, properties object, required ...string) object {
 	return object{"name": m.name, "payload": object{"type": "object", "required": required, "properties": properties}}
 }
 
-// withID makes an event one that asks for a reply.
+// withID makes m an event that asks for a reply.
 func withID(m object) {
 	payload := m["payload"].(object)
 	payload["properties"].(object)["id"] = identifier()
@@ -143,7 +145,7 @@ func withID(m object) {
 
 func identifier() object { return object{"type": []string{"string", "integer"}} }
 
-// arguments are those of an event: one, in an array.
+// arguments returns the schema of an event's arguments: an array with one.
 func arguments(schema object) object {
 	return object{"type": "array", "items": []any{schema}, "minItems": 1, "maxItems": 1}
 }

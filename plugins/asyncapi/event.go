@@ -30,7 +30,7 @@ func (e Event[T]) On(s *websocket.Socket, h func(*websocket.Socket, T) error) {
 	websocket.On(s, e.Name, h)
 }
 
-// Emitter is a *websocket.Socket, or a websocket.Emitter, which stands for many.
+// Emitter is a *websocket.Socket, or a websocket.Emitter for many.
 type Emitter interface {
 	Emit(event string, args ...any) error
 }
@@ -38,7 +38,7 @@ type Emitter interface {
 // Emit sends the event. It is safe from any goroutine.
 func (e Event[T]) Emit(to Emitter, data T) error { return to.Emit(e.Name, data) }
 
-// Call is an event that is answered.
+// Call is an event with a reply.
 type Call[In, Out any] struct {
 	Name    string
 	Summary string
@@ -53,9 +53,9 @@ func (c Call[In, Out]) Handle(s *websocket.Socket, h func(context.Context, *webs
 	websocket.Handle(s, c.Name, h)
 }
 
-// Request asks the peer and waits for its answer. Its errors are those of
-// websocket.Socket.Request. It is safe from any goroutine, but not from a callback
-// of the same socket.
+// Request sends the event and waits for the reply. Its errors are those of
+// websocket.Socket.Request. It is safe from any goroutine, but must not be called in a
+// callback of the same socket.
 func (c Call[In, Out]) Request(ctx context.Context, s *websocket.Socket, in In) (out Out, err error) {
 	e, err := s.Request(ctx, c.Name, in)
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 	"github.com/nextrush/nextrush/internal/jsonschema"
 )
 
-// declarations are an interface for each struct, and one with the events of every
-// channel in both directions. document has named the structs.
+// declarations returns an interface for each struct, and one with the events of every
+// channel in both directions. The structs have the names that document gave them.
 func (p *Plugin) declarations(types *jsonschema.Generator) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "// %s %s: events of its WebSockets\n", oneLine(p.opts.Title), oneLine(p.opts.Version))

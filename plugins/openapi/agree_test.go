@@ -45,7 +45,7 @@ func (c *color) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// agree checks for each body that the document takes it if the server does.
+// agree checks for each body that the document allows it if the server does.
 func agree[In any](t *testing.T, bodies ...string) {
 	t.Helper()
 	app := nextrush.New()

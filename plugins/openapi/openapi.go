@@ -3,8 +3,8 @@
 //
 //	app.Register(openapi.New(openapi.Options{Title: "Books"}))
 //
-// Routes made with nextrush.Handle are described by their types; nextrush.Describe
-// adds words. What the App's WebSocket routes do is not part of the document.
+// The types of routes made with nextrush.Handle describe them, and nextrush.Describe
+// adds words. WebSocket routes are not part of the document.
 package openapi
 
 import (
@@ -26,10 +26,10 @@ type Options struct {
 	Title       string             // empty: "API"
 	Version     string             // of the API; empty: "0.0.0"
 	Description string             // Markdown; empty: none
-	Servers     []string           // URLs that the paths are relative to; nil: where the document is
+	Servers     []string           // URLs that the paths are relative to; nil: the document's own server
 	Path        string             // of the document; empty: "/openapi.json"
-	Page        string             // of the page; empty: "/docs"
-	DisablePage bool               // serve the document alone
+	Page        string             // path of the page; empty: "/docs"
+	DisablePage bool               // serve the document only
 	Guard       []nextrush.Handler // run before both; nil: anybody may read
 
 	// TypedOnly leaves out routes whose handlers do not say what they do.
@@ -62,8 +62,8 @@ func New(opts ...Options) *Plugin {
 // Name is "openapi".
 func (p *Plugin) Name() string { return "openapi" }
 
-// Install adds the routes: the document, the page, and below that the page's
-// script and style.
+// Install registers the routes of the document, the page, and the page's script and
+// style.
 func (p *Plugin) Install(app *nextrush.App) error {
 	p.opts.Page = strings.TrimRight(p.opts.Page, "/")
 	if !strings.HasPrefix(p.opts.Path, "/") || !p.opts.DisablePage && !strings.HasPrefix(p.opts.Page, "/") {
@@ -81,8 +81,8 @@ func (p *Plugin) Install(app *nextrush.App) error {
 	return nil
 }
 
-// JSON is the document of the routes as they are now. The same routes give the
-// same bytes.
+// JSON returns the document of the routes that the App has now. The same routes give
+// the same bytes.
 func (p *Plugin) JSON() ([]byte, error) {
 	if p.app == nil {
 		return nil, errors.New("openapi: the plugin is not registered: call App.Register first")
@@ -103,7 +103,7 @@ func (p *Plugin) own(path string) bool {
 	return path == p.opts.Path || !p.opts.DisablePage && (path == p.opts.Page || strings.HasPrefix(path, p.opts.Page+"/page."))
 }
 
-// methods are those that OpenAPI knows.
+// methods are the methods that OpenAPI has.
 var methods = []string{"GET", "PUT", "POST", "DELETE", "OPTIONS", "HEAD", "PATCH", "TRACE"}
 
 func (p *Plugin) document(routes []nextrush.RouteInfo) object {

@@ -11,7 +11,7 @@ import (
 	"github.com/nextrush/nextrush"
 )
 
-// template31 writes a route's path as OpenAPI has it, and lists its parameters.
+// template31 returns a route's path as OpenAPI writes it, and its parameters.
 func template31(path string) (string, []string) {
 	var names []string
 	segments := strings.Split(path, "/")
@@ -61,7 +61,8 @@ func set[T comparable](o object, name string, value T) {
 	}
 }
 
-// parameters are those of the input; what the path has beyond them are strings.
+// parameters returns those of the input, except those of a path that this one has not,
+// and the path's other ones as strings.
 func parameters(of []object, names []string) []object {
 	of = slices.DeleteFunc(of, func(p object) bool {
 		return p["in"] == "path" && !slices.Contains(names, p["name"].(string))
@@ -82,7 +83,7 @@ func (s schemas) success(op *nextrush.Operation) object {
 	return r
 }
 
-// successStatus is the status that the operation answers with when all goes well.
+// successStatus returns the status of the operation's answer if there is no error.
 func successStatus(op *nextrush.Operation) int {
 	switch {
 	case op.Status != 0:
@@ -93,7 +94,7 @@ func successStatus(op *nextrush.Operation) int {
 	return http.StatusOK
 }
 
-// errorsOf lists the statuses that binding answers with, and the handler's own.
+// errorsOf lists the statuses of the errors of binding, and the handler's own.
 func errorsOf(op *nextrush.Operation, in input) []int {
 	codes := slices.Clone(op.Errors)
 	if len(in.parameters) > 0 || in.body != nil {
@@ -106,7 +107,7 @@ func errorsOf(op *nextrush.Operation, in input) []int {
 	return slices.Compact(codes)
 }
 
-// problem is an answer of RFC 9457.
+// problem returns the response for a problem of RFC 9457.
 func (s schemas) problem(code int) object {
 	return object{
 		"description": cmp.Or(http.StatusText(code), "Error"),

@@ -40,7 +40,7 @@ var chains = []struct {
 	},
 }
 
-// Rules in any order mean in the document what they mean to the server.
+// Rules in any order mean the same in the document as to the server.
 func TestTheDocumentTakesWhatTheServerTakesByAnyRules(t *testing.T) {
 	for seed := range uint64(400) {
 		r := rand.New(rand.NewPCG(seed, 0))

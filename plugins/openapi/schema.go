@@ -15,13 +15,13 @@ type schemas struct{ *jsonschema.Generator }
 
 func newSchemas() schemas { return schemas{jsonschema.New("#/components/schemas/")} }
 
-// input is what a route binds.
+// input describes what a route binds.
 type input struct {
 	parameters []object
 	body       object // nil: none
 }
 
-// mediaTypes are those of the body by tag.
+// mediaTypes are the media types of the body, by tag.
 var mediaTypes = [][2]string{
 	{"json", "application/json"}, {"xml", "application/xml"}, {"form", "application/x-www-form-urlencoded"},
 }

@@ -12,7 +12,7 @@ type Embedded2 struct {
 	ID int `json:"id"`
 }
 
-// Box is written with null for what is nil.
+// Box is encoded with null for nil values.
 type Box struct {
 	Tags  []string          `json:"tags"`
 	M     map[string]int    `json:"m"`

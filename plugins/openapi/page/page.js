@@ -10,7 +10,7 @@ function el(name, attributes, ...children) {
 
 const methods = ['get', 'post', 'put', 'patch', 'delete', 'head', 'options', 'trace'];
 
-// outline replaces references by what they stand for, once on each way down.
+// outline replaces references by their schemas, each once on the way down.
 function outline(schema, doc, above = []) {
   if (!schema || typeof schema !== 'object') return schema;
   if (typeof schema.$ref === 'string') {
