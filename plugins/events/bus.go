@@ -1,5 +1,5 @@
-// Package events lets the parts of a program hear of each other without knowing
-// each other: typed events, handled at once or from a queue.
+// Package events lets the parts of a program react to one another without importing
+// one another: typed events, handled at once or from a queue.
 //
 //	bus := events.New()
 //	app.Register(bus)
@@ -9,9 +9,9 @@
 //	err := events.Emit(ctx, bus, UserCreated{Email: "ada@example.com"})      // handled when it returns
 //	err = events.EmitAsync(ctx, bus, UserCreated{Email: "ada@example.com"})  // queued
 //
-// An event is a value of any type, and its handlers are those of exactly that
-// type. The Bus itself emits [AppStarted], [AppStopping], [RequestDone],
-// [SocketOpened] and [SocketClosed].
+// An event is a value of any type; the handlers for exactly that type get it. The Bus
+// itself emits [AppStarted], [AppStopping], [RequestDone], [SocketOpened] and
+// [SocketClosed].
 package events
 
 import (
@@ -29,12 +29,11 @@ import (
 
 // Errors that callers branch on.
 var (
-	// ErrStop, returned by a stage of a pipeline, ends an event without that
-	// being a failure.
+	// ErrStop is what a stage of a pipeline returns to end an event without a failure.
 	ErrStop = errors.New("events: event stopped")
-	// ErrQueueFull is returned by EmitAsync when the queue has no place.
+	// ErrQueueFull is returned by EmitAsync if the queue is full.
 	ErrQueueFull = errors.New("events: queue is full")
-	// ErrClosed is returned by EmitAsync once the App has stopped.
+	// ErrClosed is returned by EmitAsync after the App has stopped.
 	ErrClosed = errors.New("events: bus is closed")
 )
 
@@ -46,8 +45,8 @@ type Options struct {
 	Workers int // queued events handled at once; 0: 1, which keeps their order
 }
 
-// Bus brings events to their handlers. It is a plugin of an App. All functions
-// that take one are safe from any goroutine.
+// Bus passes events to their handlers. It is a plugin of an App. All functions that
+// take a Bus are safe from any goroutine.
 type Bus struct {
 	app    *nextrush.App // nil before Install
 	queue  queue
@@ -55,8 +54,8 @@ type Bus struct {
 	topics map[reflect.Type]any // *topic[T] by T
 }
 
-// topic is what happens to the events of one type. It never changes: another one
-// takes its place.
+// topic has the stages and handlers of the events of one type. It is never changed, but
+// replaced.
 type topic[T any] struct {
 	stages   []*func(context.Context, T) (T, error)
 	handlers []*func(context.Context, T) error
@@ -74,13 +73,13 @@ func New(opts ...Options) *Bus {
 func Of(app *nextrush.App) *Bus {
 	b, ok := app.Plugin(pluginName).(*Bus)
 	if !ok {
-		panic("events: the App has no bus: add the line app.Register(events.New()) before")
+		panic("events: the App has no bus: add app.Register(events.New()) before this")
 	}
 	return b
 }
 
-// On registers h to run for every event of type T, after the handlers that were added
-// before, until off is called. All handlers get an event, also when one fails.
+// On adds a handler for events of type T, after those added before. It gets every event,
+// even if another handler fails, until off is called.
 func On[T any](b *Bus, h func(ctx context.Context, event T) error) (off func()) {
 	if h == nil {
 		panic("events: On: the handler is nil: give a function")
@@ -93,9 +92,9 @@ func On[T any](b *Bus, h func(ctx context.Context, event T) error) (off func()) 
 	}
 }
 
-// Pipe adds a stage that every event of type T goes through before its handlers,
-// after the stages that were added before, until off is called. What it returns
-// goes on in the event's place; an error ends the event.
+// Pipe adds a stage for events of type T, after those added before and before all
+// handlers. The next stage, or the handlers, get the event that it returns; an error
+// ends the event. It runs until off is called.
 func Pipe[T any](b *Bus, stage func(ctx context.Context, event T) (T, error)) (off func()) {
 	if stage == nil {
 		panic("events: Pipe: the stage is nil: give a function")
@@ -108,11 +107,10 @@ func Pipe[T any](b *Bus, stage func(ctx context.Context, event T) (T, error)) (o
 	}
 }
 
-// Emit has an event handled before it returns: by the stages, then by the
-// handlers, in the order in which they were added. It returns the error of the
-// stage that ended the event, nil for ErrStop, or those of the handlers, joined.
-// A panic is an error, a *nextrush.PanicError, too. If a handler ends the goroutine
-// (runtime.Goexit), the others get the event before Emit ends with it.
+// Emit runs the stages and then the handlers for an event, in the order in which they
+// were added. It returns the error of the stage that ended the event, nil for ErrStop,
+// or the errors of the handlers, joined. A panic becomes a *nextrush.PanicError. If a
+// handler ends the goroutine (runtime.Goexit), the other handlers get the event first.
 func Emit[T any](ctx context.Context, b *Bus, event T) error {
 	t := find[T](b)
 	for _, stage := range t.stages {
@@ -126,11 +124,10 @@ func Emit[T any](ctx context.Context, b *Bus, event T) error {
 	return errors.Join(runHandlers(ctx, t.handlers, event)...)
 }
 
-// EmitAsync queues an event and returns at once: ErrQueueFull if the queue
-// has no place for it, ErrClosed once the App has stopped. While it stops, handlers of
-// queued events can queue more. The handlers' context
-// has the values of ctx, and ends when the App's time for stopping is up, not
-// with ctx. What they return is logged.
+// EmitAsync queues an event and returns at once: ErrQueueFull if the queue is full,
+// ErrClosed after the App has stopped. While the App stops, handlers of queued events
+// can queue more. The handlers' context has the values of ctx; it ends when the App's
+// time for stopping is up, not with ctx. Their errors are logged.
 func EmitAsync[T any](ctx context.Context, b *Bus, event T) error {
 	ctx = context.WithoutCancel(ctx)
 	return b.queue.add(func(stop context.Context) {
@@ -148,7 +145,7 @@ func EmitAsync[T any](ctx context.Context, b *Bus, event T) error {
 	})
 }
 
-// listens reports whether anything happens to events of type T.
+// listens reports whether there are stages or handlers for events of type T.
 func listens[T any](b *Bus) bool {
 	t := find[T](b)
 	return len(t.stages)+len(t.handlers) > 0
@@ -179,7 +176,7 @@ func runStage[T any](ctx context.Context, stage func(context.Context, T) (T, err
 	return stage(ctx, event)
 }
 
-// runHandlers calls each of them, also after one that ends the goroutine.
+// runHandlers calls all handlers, even if one of them ends the goroutine.
 func runHandlers[T any](ctx context.Context, handlers []*func(context.Context, T) error, event T) (errs []error) {
 	if len(handlers) == 0 {
 		return nil

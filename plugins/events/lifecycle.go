@@ -17,26 +17,26 @@ const (
 	socketKey  = "github.com/nextrush/nextrush/plugins/events"
 )
 
-// AppStarted is emitted when the App begins to serve. An error of a handler ends
-// the start.
+// AppStarted is emitted before the App serves. If a handler returns an error, the App
+// does not start.
 type AppStarted struct{ App *nextrush.App }
 
 // AppStopping is emitted when Shutdown begins, while the App still serves.
 type AppStopping struct{ App *nextrush.App }
 
-// RequestDone is queued when a request has been handled, a socket's with status
-// 101. It is dropped when the queue is full.
+// RequestDone is queued when a request has been handled; that of a socket has status
+// 101. It is dropped if the queue is full.
 type RequestDone struct {
 	ID, Method, Route, Path string
 	Status                  int
 	Size                    int64 // bytes of the body
 	Duration                time.Duration
-	Err                     error // that the handlers returned, or that says that one panicked
+	Err                     error // what the handlers returned; if one panicked, an error that says so
 }
 
 var errPanicked = errors.New("events: a handler panicked")
 
-// SocketOpened is emitted when a socket has been upgraded.
+// SocketOpened is emitted after the upgrade of a socket.
 type SocketOpened struct {
 	Socket *websocket.Socket
 	Route  string
@@ -69,19 +69,20 @@ func (b *Bus) Install(app *nextrush.App) error {
 	return nil
 }
 
-// Stop handles what is queued, and what handlers queue meanwhile, and refuses more
-// then. Its error says how many events were left when the time was up.
+// Stop returns when the queued events, and those that handlers queue meanwhile, have
+// been handled. Then no more are accepted. If the time is up first, the error says how
+// many events were left.
 func (b *Bus) Stop(ctx context.Context) error { return b.queue.drain(ctx) }
 
-// Dropped is how many events were not queued, not handled before the end, or not to
-// their end, because a handler called runtime.Goexit.
+// Dropped returns how many events were not queued, were left when the App stopped, or
+// were not handled completely because a handler called runtime.Goexit.
 func (b *Bus) Dropped() int64 {
 	b.queue.mu.Lock()
 	defer b.queue.mu.Unlock()
 	return b.queue.dropped
 }
 
-// watch emits the events of a request and of the socket that it may become.
+// watch emits the events of a request, and of its socket if it is an upgrade.
 func (b *Bus) watch(c *nextrush.Context) error {
 	begin := time.Now()
 	err := errPanicked
@@ -102,7 +103,7 @@ func (b *Bus) requestDone(c *nextrush.Context, took time.Duration, err error) {
 	if status == 0 {
 		status = nextrush.StatusOf(err)
 	}
-	// The error is that of a full queue, and counted.
+	// The queue may be full, which Dropped counts.
 	_ = EmitAsync(c.Request().Context(), b, RequestDone{
 		ID: c.ID(), Method: c.Method(), Route: c.Route(), Path: c.Path(),
 		Status: status, Size: c.BytesWritten(), Duration: took, Err: err,
@@ -117,7 +118,7 @@ func (b *Bus) socketOpened(c *nextrush.Context, s *websocket.Socket) {
 	})
 }
 
-// emit is Emit if nobody takes the error.
+// emit is Emit with its error logged.
 func emit[T any](ctx context.Context, b *Bus, event T) { b.report(event, Emit(ctx, b, event)) }
 
 func (b *Bus) report(event any, err error) {

@@ -20,7 +20,7 @@ type queue struct {
 	jobs    []func(context.Context)
 	active  int // workers
 	dropped int64
-	closed  bool // to all but what the jobs themselves queue
+	closed  bool // only running jobs may still queue more
 }
 
 func (q *queue) init(o Options) {
@@ -53,8 +53,8 @@ func (q *queue) add(job func(context.Context)) error {
 	return nil
 }
 
-// work runs jobs until none waits. Another worker goes on for one that a handler has
-// ended (runtime.Goexit).
+// work runs jobs until none waits. If a handler ends the goroutine (runtime.Goexit),
+// another one continues.
 func (q *queue) work() {
 	returned := false
 	defer func() {
@@ -68,7 +68,7 @@ func (q *queue) work() {
 	returned = true
 }
 
-// drop counts an event that was not handled to its end.
+// drop counts an event that was not handled completely.
 func (q *queue) drop() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -88,8 +88,8 @@ func (q *queue) next() func(context.Context) {
 	return job
 }
 
-// drain waits until all jobs are done, those that jobs queue meanwhile too. When ctx
-// ends first, those that wait are dropped and those that run are told to end.
+// drain waits until all jobs are done, with those that jobs queue meanwhile. If ctx
+// ends first, waiting jobs are dropped, and the context of running ones ends.
 func (q *queue) drain(ctx context.Context) error {
 	q.mu.Lock()
 	q.closed = true

@@ -12,7 +12,7 @@ import (
 )
 
 var (
-	errStillRunning = errors.New("health: the check before has not ended yet")
+	errStillRunning = errors.New("health: the previous run of the check has not ended yet")
 	errGoexit       = errors.New("health: the check has ended its goroutine (runtime.Goexit)")
 )
 
@@ -21,18 +21,18 @@ type check struct {
 	name   string
 	f      func(context.Context) error
 	busy   atomic.Bool // f runs
-	failed bool        // last time; of whoever finishes a round
+	failed bool        // in the last round; only the goroutine that finishes a round uses it
 }
 
-// outcome is how a check ended.
+// outcome says how a check ended.
 type outcome struct {
 	took time.Duration
 	err  error
 }
 
-// Report runs the checks, or gives their last result if that is not older
-// than Options.CacheFor. Who asks while they run gets the same result. It takes no
-// longer than Options.Timeout.
+// Report runs the checks, or returns their last result if that is not older than
+// Options.CacheFor. Calls during a run share its result. Report takes no longer than
+// Options.Timeout.
 func (p *Plugin) Report() Report {
 	checks := p.fresh()
 	if checks == nil || p.draining.Load() {
@@ -47,19 +47,19 @@ func (p *Plugin) Report() Report {
 	return report
 }
 
-// round is one run of all checks, for everybody who asks while it lasts and as long
-// as it is fresh.
+// round is one run of all checks, for all callers while it lasts and as long as its
+// result is fresh.
 type round struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	ends   []chan outcome // of the checks, in their order
 
-	done    chan struct{} // closed when what follows is there
+	done    chan struct{} // closed when the fields below are set
 	results map[string]Result
 	made    time.Time
 }
 
-// fresh is the result of the checks, or nil while the App drains.
+// fresh returns the results of the checks, or nil while the App drains.
 func (p *Plugin) fresh() map[string]Result {
 	r, ours := p.join()
 	if r == nil {
@@ -72,8 +72,8 @@ func (p *Plugin) fresh() map[string]Result {
 	return r.results
 }
 
-// join returns the round to wait for, or nil while the App drains; ours is true for
-// the one caller who has to finish it.
+// join returns the round to wait for, or nil while the App drains. ours is true for the
+// one caller who must finish it.
 func (p *Plugin) join() (r *round, ours bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -101,8 +101,8 @@ func (r *round) stale(after time.Duration) bool {
 	}
 }
 
-// finish waits for the checks. It logs when nobody waits for the round any more, for the
-// log's handler is the program's own.
+// finish waits for the checks. It logs after it has released the callers that wait,
+// because the log's handler is the program's and may ask for the report.
 func (p *Plugin) finish(r *round) {
 	defer r.cancel()
 	results := make(map[string]Result, len(p.checks))
@@ -122,7 +122,8 @@ func (p *Plugin) finish(r *round) {
 	}
 }
 
-// start runs a check in a goroutine that may outlive its time, but not twice.
+// start runs a check in a goroutine, which may go on after its time-out, but never in
+// two at a time.
 func (p *Plugin) start(ctx context.Context, c *check) chan outcome {
 	done := make(chan outcome, 1)
 	if !c.busy.CompareAndSwap(false, true) {
@@ -149,7 +150,7 @@ func (c *check) run(ctx context.Context) (err error) {
 	return c.f(ctx)
 }
 
-// wait prefers an outcome that is there over the end of the time.
+// wait waits for an outcome, which counts even if the time is up as well.
 func wait(ctx context.Context, done chan outcome, timeout time.Duration) outcome {
 	select {
 	case o := <-done:

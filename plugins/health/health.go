@@ -1,12 +1,12 @@
-// Package health answers the probes of whatever runs the App: whether the
-// process lives, and whether it should be sent requests.
+// Package health answers probes: whether the process is alive, and whether it is ready
+// for requests.
 //
 //	app.Register(health.New().Check("database", db.PingContext))
 //
-// GET /livez is 200 as long as the App answers at all. GET /readyz is 200 when
-// all checks pass, 503 when one fails and from the moment the App begins to shut
-// down. Both answer with JSON: the status, and to those who may know more, behind a
-// Guard or with Details, the name and duration of each check.
+// GET /livez is answered with 200 as long as the App answers at all. GET /readyz is
+// answered with 200 if all checks pass, and with 503 if one fails and from the moment
+// the App begins to shut down. Both answers are JSON with the status; with a Guard or
+// Details, that of /readyz also has the name and duration of each check.
 package health
 
 import (
@@ -32,17 +32,17 @@ type Options struct {
 	ReadyPath string             // empty: "/readyz"
 	Guard     []nextrush.Handler // run before both answers; nil: anybody may ask
 	Timeout   time.Duration      // for each check; 0: 2 s
-	CacheFor  time.Duration      // how long the checks' result is given again; 0: 1 s; negative: not at all
+	CacheFor  time.Duration      // how long the result of the checks is reused; 0: 1 s; negative: not at all
 
-	// DrainDelay is how long the App goes on serving after readiness has turned
-	// false, for load balancers to notice: more than the time between two of
-	// their probes, and less than the App's ShutdownTimeout. 0: none.
+	// DrainDelay is how long the App keeps serving after /readyz has begun to fail, for
+	// load balancers to notice: more than the time between two of their probes, and less
+	// than the App's ShutdownTimeout. 0: none.
 	DrainDelay time.Duration
 
-	// Details sends names and durations of the checks to whoever asks. They tell what
-	// the App depends on, and which of that is slow. With a Guard they are sent anyway.
+	// Details sends names and durations of the checks to everybody. They reveal what
+	// the App depends on, and what is slow. With a Guard they are sent anyway.
 	Details bool
-	// ShowErrors is Details with the text of failures. They are logged anyway, when
+	// ShowErrors is Details with the text of failures. Failures are logged anyway, when
 	// they begin.
 	ShowErrors bool
 }
@@ -70,7 +70,7 @@ type Status string
 const (
 	OK       Status = "ok"
 	Failed   Status = "failed"
-	Draining Status = "draining" // the App shuts down
+	Draining Status = "draining" // the App is shutting down
 )
 
 // Report is the answer to a probe.
@@ -86,18 +86,18 @@ type Result struct {
 	Error    string  `json:"error,omitempty"` // with Options.ShowErrors
 }
 
-// Plugin answers probes. Check is for set-up, Report is safe from any goroutine.
+// Plugin answers probes. Check is for set-up; Report is safe from any goroutine.
 type Plugin struct {
 	opts     Options
 	app      *nextrush.App
 	checks   []*check
 	draining atomic.Bool
-	running  sync.WaitGroup // checks, also those past their time-out
+	running  sync.WaitGroup // checks, with those past their time-out
 	ctx      context.Context
 	cancel   context.CancelFunc
 
 	mu   sync.Mutex // guards what follows and the start of checks
-	last *round     // nil: none has begun
+	last *round     // nil: there was none
 }
 
 // New makes the plugin.
@@ -107,9 +107,9 @@ func New(opts ...Options) *Plugin {
 	return p
 }
 
-// Check adds a condition of readiness: f returns nil when it holds, and should
-// end when ctx does. Checks run at the same time, each at most once at a time. A
-// nil f and a second check of the same name panic.
+// Check adds a condition of readiness: f returns nil if it holds, and should return when
+// ctx ends. The checks run at the same time, each at most once at a time. Check panics
+// if f is nil or there is a check of that name.
 func (p *Plugin) Check(name string, f func(ctx context.Context) error) *Plugin {
 	if f == nil {
 		panic("health: check " + name + " is nil: give a function")
@@ -134,7 +134,7 @@ func (p *Plugin) Install(app *nextrush.App) error {
 	return nil
 }
 
-// told is the report without what is not for everybody.
+// told returns the report without what strangers must not know.
 func (p *Plugin) told() Report {
 	r := p.Report()
 	if len(p.opts.Guard) == 0 && !p.opts.Details && !p.opts.ShowErrors {
@@ -151,7 +151,7 @@ func answer(c *nextrush.Context, r Report) error {
 	return c.JSON(r)
 }
 
-// drain turns readiness false and holds the shutdown up for DrainDelay.
+// drain makes /readyz fail, and delays the shutdown by DrainDelay.
 func (p *Plugin) drain(ctx context.Context) {
 	p.draining.Store(true)
 	if p.opts.DrainDelay <= 0 {
@@ -165,11 +165,11 @@ func (p *Plugin) drain(ctx context.Context) {
 	}
 }
 
-// Stop ends the checks that still run, and waits for them.
+// Stop ends the context of running checks and waits for them.
 func (p *Plugin) Stop(ctx context.Context) error {
 	p.cancel()
 	p.mu.Lock()
-	p.draining.Store(true) // no check starts from here on
+	p.draining.Store(true) // no check starts after this
 	p.mu.Unlock()
 	done := make(chan struct{})
 	go func() {

@@ -1,10 +1,10 @@
-// Package metrics shows Prometheus what the App does: requests by route,
-// sockets, the Go runtime and the process.
+// Package metrics gives Prometheus the metrics of an App: requests by route, sockets,
+// the Go runtime and the process.
 //
 //	app.Register(metrics.New())
 //
-// Register it before other middleware is added, so that it sees what that
-// answers.
+// Register it before you add other middleware, so that it counts the answers of that
+// middleware, too.
 package metrics
 
 import (
@@ -23,14 +23,13 @@ import (
 
 // Options configures a Plugin. The zero value is complete.
 type Options struct {
-	Path      string             // of the route that Prometheus reads; empty: "/metrics"
+	Path      string             // of the route for Prometheus; empty: "/metrics"
 	Guard     []nextrush.Handler // run before it; nil: anybody may read
-	Namespace string             // put before the names, "shop": shop_http_requests_total; empty: nothing
+	Namespace string             // prefix of the names, "shop" for shop_http_requests_total; empty: none
 	Buckets   []float64          // upper bounds of durations in seconds, rising; nil: 5 ms to 10 s
 
-	// Registry is where the metrics are registered, and what the route shows.
-	// nil: one of the Plugin's own, which has the collectors of the Go runtime
-	// and of the process as well.
+	// Registry is where the metrics are registered, and what the route serves. nil: the
+	// Plugin's own, which also has the collectors of the Go runtime and of the process.
 	Registry *prometheus.Registry
 }
 
@@ -60,14 +59,15 @@ func New(opts ...Options) *Plugin {
 	return p
 }
 
-// Registry is where the program's own metrics go. It is safe from any goroutine.
+// Registry returns the registry, for metrics of the program's own. It is safe from any
+// goroutine.
 func (p *Plugin) Registry() *prometheus.Registry { return p.registry }
 
 // Name is "metrics".
 func (p *Plugin) Name() string { return "metrics" }
 
-// Install adds the middleware that measures, and the route. What the registry
-// has already is an error, and so are buckets that do not rise.
+// Install adds the middleware that measures, and the route. It fails if the registry
+// already has one of the metrics, or if the buckets do not rise.
 func (p *Plugin) Install(app *nextrush.App) error {
 	if err := rising(p.opts.Buckets); err != nil {
 		return err
@@ -93,7 +93,7 @@ func (p *Plugin) Install(app *nextrush.App) error {
 func rising(buckets []float64) error {
 	for i := 1; i < len(buckets); i++ {
 		if buckets[i] <= buckets[i-1] {
-			return errors.New("Buckets must rise: sort them and leave out what is there twice")
+			return errors.New("Buckets must rise: sort them and remove duplicates")
 		}
 	}
 	return nil
@@ -117,11 +117,11 @@ func (p *Plugin) makeVectors() {
 	}, labels)
 }
 
-// measure counts the request also if a handler panics.
+// measure counts the request even if a handler panics.
 func (p *Plugin) measure(c *nextrush.Context) error {
 	p.inFlight.Inc()
 	begin := time.Now()
-	status := http.StatusInternalServerError // of a panic
+	status := http.StatusInternalServerError // if a handler panics
 	defer func() {
 		p.inFlight.Dec()
 		p.record(c, status, time.Since(begin))
@@ -144,7 +144,7 @@ func (p *Plugin) record(c *nextrush.Context, status int, took time.Duration) {
 	p.size.WithLabelValues(labels...).Observe(float64(c.BytesWritten()))
 }
 
-// methodLabel keeps clients from making a time series of each word they send.
+// methodLabel keeps clients from making a time series with each method they invent.
 func methodLabel(method string) string {
 	switch method {
 	case "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE":

@@ -15,14 +15,14 @@ var families = []family{
 	gauge("connections", "Open sockets.", func(s websocket.Stats) int64 { return s.Connections }),
 	gauge("connections_peak", "Most sockets that were open at once.", func(s websocket.Stats) int64 { return s.PeakConnections }),
 	counter("connections_opened_total", "Sockets opened.", func(s websocket.Stats) int64 { return s.TotalConnections }),
-	counter("reconnections_total", "Sockets opened by clients that had one before.", func(s websocket.Stats) int64 { return s.Reconnections }),
+	counter("reconnections_total", "Sockets opened by clients that reconnect.", func(s websocket.Stats) int64 { return s.Reconnections }),
 	counter("messages_sent_total", "Messages handed to the system.", func(s websocket.Stats) int64 { return s.MessagesSent }),
 	counter("messages_received_total", "Messages received.", func(s websocket.Stats) int64 { return s.MessagesReceived }),
 	counter("messages_dropped_total", "Messages not sent: queue full, volatile, or unclaimed.", func(s websocket.Stats) int64 { return s.Dropped }),
 	counter("sent_bytes_total", "Bytes sent, frames included.", func(s websocket.Stats) int64 { return s.BytesSent }),
 	counter("received_bytes_total", "Bytes received, frames included.", func(s websocket.Stats) int64 { return s.BytesReceived }),
 	gauge("queued_bytes", "Bytes that wait to be sent.", func(s websocket.Stats) int64 { return s.QueuedBytes }),
-	gauge("rooms", "Rooms that have somebody in them.", func(s websocket.Stats) int64 { return s.Rooms }),
+	gauge("rooms", "Rooms with at least one socket.", func(s websocket.Stats) int64 { return s.Rooms }),
 	counter("errors_total", "Failures of sockets.", func(s websocket.Stats) int64 { return s.Errors }),
 	counter("slow_consumers_total", "Sockets closed with 1013 for not taking their messages.", func(s websocket.Stats) int64 { return s.SlowConsumers }),
 	counter("forced_closes_total", "Sockets cut at the deadline of a shutdown.", func(s websocket.Stats) int64 { return s.Forced }),
@@ -51,8 +51,8 @@ func single(value func(websocket.Stats) int64) func(websocket.Stats) map[string]
 	return func(s websocket.Stats) map[string]int64 { return map[string]int64{"": value(s)} }
 }
 
-// closesByCode takes the codes of RFC 6455 §7.4.2 that any peer may choose
-// together, 3000 to 4999: they would be 2,000 time series.
+// closesByCode counts the codes that any peer may choose, 3000 to 4999 (RFC 6455
+// §7.4.2), as two: otherwise they would be 2,000 time series.
 func closesByCode(s websocket.Stats) map[string]int64 {
 	closes := make(map[string]int64)
 	for code, n := range s.Closes {
@@ -65,7 +65,7 @@ func closesByCode(s websocket.Stats) map[string]int64 {
 	return closes
 }
 
-// sockets collects one snapshot of the engine's counters for each scrape.
+// sockets is a collector that takes one snapshot of the engine's counters per scrape.
 type sockets struct {
 	app   *nextrush.App
 	descs []*prometheus.Desc // of families
@@ -90,7 +90,7 @@ func (s *sockets) Describe(ch chan<- *prometheus.Desc) {
 	}
 }
 
-// Collect gives nothing for an App without WebSockets.
+// Collect implements prometheus.Collector. An App without WebSockets has no metrics here.
 func (s *sockets) Collect(ch chan<- prometheus.Metric) {
 	if s.app.Plugin("websocket") == nil {
 		return

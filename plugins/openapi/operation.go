@@ -61,7 +61,7 @@ func set[T comparable](o object, name string, value T) {
 	}
 }
 
-// parameters returns those of the input, except those of a path that this one has not,
+// parameters returns the input's, without path parameters that this path does not have,
 // and the path's other ones as strings.
 func parameters(of []object, names []string) []object {
 	of = slices.DeleteFunc(of, func(p object) bool {
