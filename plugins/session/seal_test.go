@@ -75,7 +75,7 @@ func TestWhatIsNotSealedByUsIsANewSession(t *testing.T) {
 func TestSealedSessionsEndWithTheirTime(t *testing.T) {
 	o := sealed(keyOf(1))
 	o.Lifetime, o.Idle = time.Hour, 20*time.Minute
-	app := newApp(o) // what scs starts with it outlives the bubble
+	app := newApp(o) // outside of the bubble, as the goroutine of scs outlives it
 	synctest.Test(t, func(t *testing.T) {
 		b := &browser{app: app}
 		b.get("/put/ada")
@@ -142,7 +142,7 @@ func TestWrongKeysAreRefusedWithTheFix(t *testing.T) {
 
 func ExampleOptions_keys() {
 	key := make([]byte, 32)
-	rand.Read(key) // of a secret that all processes know, rather
+	rand.Read(key) // rather use a secret that all processes know
 	app := nextrush.New()
 	err := app.Register(session.New(session.Options{Keys: [][]byte{key}}))
 	fmt.Println(err)

@@ -16,9 +16,8 @@ import (
 	"github.com/nextrush/nextrush/internal/cookie"
 )
 
-// serve loads the session, and saves it when the answer begins or, if there is
-// none, when the handlers have returned. Where it cannot be saved, that error takes
-// the place of the answer.
+// serve loads the session. It saves it when the answer begins or, if there is no answer,
+// when the handlers have returned. If that fails, the error replaces the answer.
 func (p *Plugin) serve(c *nextrush.Context) error {
 	c.Vary("Cookie")
 	ctx, before, err := p.find(c)
@@ -36,8 +35,8 @@ func (p *Plugin) serve(c *nextrush.Context) error {
 	return err
 }
 
-// find loads the first session that the client has, or begins one. Before is the
-// context without it.
+// find loads the first session that the client has, or begins one; before is the context
+// without it.
 func (p *Plugin) find(c *nextrush.Context) (ctx, before context.Context, err error) {
 	name := p.manager.Cookie.Name
 	for _, token := range append(c.Cookies(name), "") {
@@ -68,11 +67,11 @@ func (p *Plugin) save(w *saver) error {
 		}
 		switch {
 		case errors.Is(err, errEnded):
-			return nil // and the client may have another by now
+			return nil // the client may have another session by now
 		case err != nil:
 			return err
 		}
-		// Rounded up: the client keeps it as long as the store does.
+		// Rounded up, so that the client keeps the cookie as long as the store keeps the session.
 		p.setCookie(c, token, int(time.Until(expiry)/time.Second)+1)
 	case scs.Destroyed:
 		p.setCookie(c, "", -1)
@@ -80,7 +79,7 @@ func (p *Plugin) save(w *saver) error {
 	return nil
 }
 
-// committing tells keeper what the commit is. While the handlers ran, another request
+// committing tells keeper what the commit does. While the handlers ran, another request
 // may have ended or changed the session.
 func (w *saver) committing(ctx context.Context) context.Context {
 	switch {
@@ -92,7 +91,7 @@ func (w *saver) committing(ctx context.Context) context.Context {
 	return context.WithValue(ctx, committing(0), touching)
 }
 
-// endOthers ends what else the client has, which could count instead from now on.
+// endOthers ends the client's other sessions, which could be used instead from now on.
 func (w *saver) endOthers(ctx context.Context) error {
 	m := w.plugin.manager
 	if w.plugin.seal != nil {
@@ -113,7 +112,7 @@ func (w *saver) endOthers(ctx context.Context) error {
 	return nil
 }
 
-// forgetEnded removes what this request has not put from a session that has ended
+// forgetEnded removes the values that this request has not put, if the session has ended
 // since it was found.
 func (w *saver) forgetEnded(ctx context.Context) error {
 	m := w.plugin.manager
@@ -132,7 +131,7 @@ func (w *saver) forgetEnded(ctx context.Context) error {
 	return nil
 }
 
-// putting notes that a handler puts a value.
+// putting records that a handler puts a value.
 func (w *saver) putting(name string) {
 	w.putMu.Lock()
 	defer w.putMu.Unlock()
@@ -145,7 +144,7 @@ func (w *saver) hasPut(name string) bool {
 	return slices.Contains(w.put, name)
 }
 
-// setCookie also clears a cookie from before Domain was set, which would stay beside
+// setCookie also removes a cookie from before Domain was set, which would stay beside
 // this one.
 func (p *Plugin) setCookie(c *nextrush.Context, value string, maxAge int) {
 	o := p.manager.Cookie
@@ -173,9 +172,9 @@ type saver struct {
 	c       *nextrush.Context
 	before  context.Context // without the session
 	token   string          // of the session as it was found; empty: there was none
-	changed atomic.Bool     // by a handler, of which one may be late
+	changed atomic.Bool     // a handler, maybe a late one, has changed the session
 	putMu   sync.Mutex      // guards put
-	put     []string        // names of values, by a handler
+	put     []string        // names of the values that handlers have put
 	done    bool
 	err     error // of save: only the answer to an error is let through
 }
@@ -196,7 +195,7 @@ func (w *saver) Write(b []byte) (int, error) {
 	return w.ResponseWriter.Write(b)
 }
 
-// WriteString saves a copy if the writer before takes strings.
+// WriteString saves a copy if the writer below takes strings.
 func (w *saver) WriteString(s string) (int, error) {
 	if err := w.begin(); err != nil {
 		return 0, err
@@ -204,7 +203,7 @@ func (w *saver) WriteString(s string) (int, error) {
 	return io.WriteString(w.ResponseWriter, s)
 }
 
-// ReadFrom lets the writer before use sendfile.
+// ReadFrom lets the writer below use sendfile.
 func (w *saver) ReadFrom(src io.Reader) (int64, error) {
 	if err := w.begin(); err != nil {
 		return 0, err
@@ -212,7 +211,7 @@ func (w *saver) ReadFrom(src io.Reader) (int64, error) {
 	return io.Copy(w.ResponseWriter, src)
 }
 
-// FlushError saves the session too, for a header that is flushed has begun.
+// FlushError also saves the session, as flushing sends the header.
 func (w *saver) FlushError() error {
 	if err := w.begin(); err != nil {
 		return err
@@ -220,7 +219,7 @@ func (w *saver) FlushError() error {
 	return http.NewResponseController(w.ResponseWriter).Flush()
 }
 
-// Flush is FlushError for those that look for an http.Flusher.
+// Flush is FlushError for callers that look for an http.Flusher.
 func (w *saver) Flush() { w.FlushError() }
 
 func (w *saver) begin() error {
@@ -231,7 +230,7 @@ func (w *saver) begin() error {
 	return w.err
 }
 
-// Discard is called before an error is answered, which is let through.
+// Discard is called before an error is answered; that answer is let through.
 func (w *saver) Discard() {
 	if !w.done && w.begin() != nil {
 		w.c.Log().Error("session is not saved", "error", w.err)

@@ -1,5 +1,5 @@
-// Package session keeps data on the server for a client that brings a cookie
-// with a random id, on github.com/alexedwards/scs.
+// Package session keeps data for a client between its requests: on the server, with a
+// random id in the client's cookie. It is built on github.com/alexedwards/scs.
 //
 //	app.Register(session.New(session.Options{}))
 //	app.Post("/login", func(c *nextrush.Context) error {
@@ -10,18 +10,18 @@
 //		return c.NoContent()
 //	})
 //
-// An id that the client made up is never taken over: what is put then gets a new
-// one (CVE-2024-38513). The cookie is HttpOnly and SameSite=Lax, and Secure where
-// the request came over HTTPS. Sessions are saved when the answer begins.
-// Of requests at once that change a session the last one counts; one that changes
-// nothing leaves what others saved, and none brings back a session that has ended,
-// in whatever process it runs and whatever the Store: see Updater.
+// An id that the client made up is never used: a new session gets a new id
+// (CVE-2024-38513). The cookie is HttpOnly and SameSite=Lax, and Secure if the request
+// came over HTTPS. Sessions are saved when the answer begins. If several requests change
+// a session at once, the last one wins; a request that only reads it undoes no change,
+// and none brings back a session that has ended, in any process and with any Store: see
+// Updater.
 //
-// Options.Keys keep the session itself in the cookie, encrypted, instead of a
-// store on the server. A program with several processes needs no shared store then,
-// but nothing can end such a session before its time: after Destroy or Renew, whoever
-// has copied the old cookie still has what was in it, and rights that were taken
-// away come back with it. Do not keep in it what must be counted or revoked.
+// With Options.Keys, the session itself is in the cookie, encrypted, and not in a store
+// on the server. Then a program with several processes needs no shared store, but nothing
+// can end such a session before its time: after Destroy or Renew, whoever has copied the
+// old cookie can still use it, with rights that were taken away since. Do not keep
+// anything in it that must be counted or revoked.
 //
 // The handler of a WebSocket reads the session as it was at the upgrade; what it
 // puts is not saved.
@@ -30,7 +30,6 @@ package session
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"net/http"
 	"time"
 
@@ -42,15 +41,15 @@ import (
 
 // Options configures a Plugin. The zero value is complete.
 type Options struct {
-	Store    scs.Store     // see Updater; nil: memory, which other processes do not see and a restart forgets
-	Keys     [][]byte      // 32 random bytes each, instead of Store: see ErrTooLarge and the package
+	Store    scs.Store     // see Updater; nil: the memory of this process
+	Keys     [][]byte      // 32 random bytes each, instead of Store: see ErrTooLarge and the package comment
 	Lifetime time.Duration // of a session, however much it is used; 0: 24 h
-	Idle     time.Duration // without a request, after which it ends; 0: 2 h; negative: no limit
+	Idle     time.Duration // how long a session lives without a request; 0: 2 h; negative: no limit
 	Cookie   string        // name; empty: "session"
 	Path     string        // of the cookie; empty: "/"
-	Domain   string        // of the cookie; empty: this host alone
-	// Strict sends the cookie with no request that another site's page begins,
-	// following a link among them.
+	Domain   string        // of the cookie; empty: this host only
+	// Strict makes browsers leave out the cookie even when somebody follows a link
+	// from another site (SameSite=Strict).
 	Strict bool
 }
 
@@ -58,7 +57,7 @@ type Options struct {
 type Plugin struct {
 	manager *scs.SessionManager
 	seal    *seal // nil: the cookie has only the id
-	err     error // in the options
+	err     error // of the options
 }
 
 // New makes the plugin. Register it before the routes that use sessions.
@@ -89,17 +88,17 @@ func New(o Options) *Plugin {
 // Name is "session".
 func (p *Plugin) Name() string { return "session" }
 
-// Install adds the middleware. A mistake in the options is an error.
+// Install adds the middleware. It fails if there is a mistake in the options.
 func (p *Plugin) Install(app *nextrush.App) error {
 	if p.err != nil {
 		return p.err
 	}
 	if p.manager.Lifetime < 0 {
-		return errors.New("session: Options.Lifetime is negative: leave it out for 24 hours")
+		return errors.New("Options.Lifetime is negative: leave it out for 24 hours")
 	}
 	o := p.manager.Cookie
 	if err := cookie.Check(&http.Cookie{Name: o.Name, Path: o.Path, Domain: o.Domain}); err != nil {
-		return fmt.Errorf("session: %w", err)
+		return err
 	}
 	app.Use(p.serve)
 	return nil
@@ -107,15 +106,15 @@ func (p *Plugin) Install(app *nextrush.App) error {
 
 const key = "nextrush/plugins/session"
 
-// ErrNone is what the functions panic with where the plugin is not registered, or
-// after the routes.
-var ErrNone = errors.New("session: there is none: register session.New before the routes")
+// ErrNone is what the functions panic with if the plugin is not registered, or is
+// registered after the route.
+var ErrNone = errors.New("session: the request has none: register session.New before the routes")
 
 func manager(c *nextrush.Context) *scs.SessionManager {
 	return saverOf(c).plugin.manager
 }
 
-// changed is manager for what changes the session.
+// changed is manager for functions that change the session.
 func changed(c *nextrush.Context) *scs.SessionManager {
 	w := saverOf(c)
 	w.changed.Store(true)
@@ -136,27 +135,26 @@ func Get[T any](c *nextrush.Context, name string) (v T, ok bool) {
 	return v, ok
 }
 
-// Put keeps a value, in the encoding of gob: a type that is none of Go's own must
-// be known to gob.Register.
+// Put keeps a value, encoded with gob: register a type of your own with gob.Register.
 func Put(c *nextrush.Context, name string, value any) {
 	m, w := changed(c), saverOf(c)
 	w.putting(name)
 	m.Put(c.Context(), name, value)
 }
 
-// Pop is Get and Remove.
+// Pop returns a value, like Get, and removes it.
 func Pop[T any](c *nextrush.Context, name string) (v T, ok bool) {
 	v, ok = changed(c).Pop(c.Context(), name).(T)
 	return v, ok
 }
 
-// Remove forgets a value.
+// Remove removes a value.
 func Remove(c *nextrush.Context, name string) { changed(c).Remove(c.Context(), name) }
 
-// Renew gives the session a new id and keeps what is in it. Call it whenever
-// somebody logs in or gets other rights, so that an id which somebody else
-// knows is worth nothing then. Other sessions of which the client has a cookie end. If
-// another request has ended this one meanwhile, only what has been put since is kept.
+// Renew gives the session a new id and keeps its values. Call it whenever somebody logs
+// in or gets other rights, so that an id that somebody else knows becomes worthless. It
+// ends other sessions of which the client has a cookie. If another request has ended this
+// session meanwhile, only the values put by this request are kept.
 func Renew(c *nextrush.Context) error {
 	m, w := changed(c), saverOf(c)
 	if err := errors.Join(w.forgetEnded(c.Context()), w.endOthers(c.Context())); err != nil {
@@ -165,8 +163,8 @@ func Renew(c *nextrush.Context) error {
 	return m.RenewToken(c.Context())
 }
 
-// Destroy ends the session, and any other of which the client has a cookie, and has
-// the client forget it.
+// Destroy ends the session, and any other of which the client has a cookie, and removes
+// the cookie.
 func Destroy(c *nextrush.Context) error {
 	w := saverOf(c)
 	return errors.Join(w.endOthers(c.Context()), w.plugin.manager.Destroy(c.Context()))

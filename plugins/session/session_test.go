@@ -137,7 +137,7 @@ func TestTheCookieIsForThisSiteAlone(t *testing.T) {
 }
 
 func TestSessionsEnd(t *testing.T) {
-	for name, store := range stores() { // which outlive the bubble
+	for name, store := range stores() { // made outside of the bubble, as their goroutines outlive it
 		p := session.New(session.Options{Store: store, Idle: time.Hour, Lifetime: 3 * time.Hour})
 		t.Run(name, func(t *testing.T) { synctest.Test(t, func(t *testing.T) { sessionsEnd(t, p) }) })
 	}
@@ -265,7 +265,7 @@ func TestARequestThatIsStillRunningDoesNotUndoWhatAnotherSaved(t *testing.T) {
 	}
 }
 
-// able is a writer that counts what reaches it by the ways that save copies.
+// able is a writer that counts what arrives through the methods that save copies.
 type able struct {
 	*httptest.ResponseRecorder
 	strings, readers int
@@ -298,7 +298,7 @@ func TestTheWriterKeepsWhatTheOneBelowCanDo(t *testing.T) {
 	}
 }
 
-// Under the race detector: a handler that comes too late, beside the saving.
+// Under the race detector: a handler that is too late runs while the session is saved.
 func TestALateHandlerMayPut(t *testing.T) {
 	app := nextrush.New()
 	app.Register(session.New(session.Options{}))
@@ -353,8 +353,8 @@ func TestNothingStaysOfASessionThatEnded(t *testing.T) {
 	}
 }
 
-// A browser has several cookies of one name where Domain or Path has changed, or where
-// another host of the domain set one (RFC 6265 §4.2.2).
+// A browser has several cookies of one name if Domain or Path has changed, or if another
+// host of the domain has set one (RFC 6265 §4.2.2).
 func TestOfSeveralCookiesTheValidOneCounts(t *testing.T) {
 	for _, o := range []session.Options{{}, {Store: memstore.New()}, sealed(keyOf(1))} {
 		app := newApp(o)
@@ -419,7 +419,7 @@ func TestACookieFromBeforeDomainWasSetIsCleared(t *testing.T) {
 	}
 }
 
-// stores are the kinds: nil for memory, and any other.
+// stores returns one of each kind: nil for memory, and one that is not an Updater.
 func stores() map[string]scs.Store {
 	return map[string]scs.Store{"memory": nil, "another": memstore.New()}
 }

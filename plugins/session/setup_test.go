@@ -10,8 +10,8 @@ import (
 	"github.com/nextrush/nextrush/plugins/session"
 )
 
-// net/http leaves out a cookie, or a part of it, that is malformed, and browsers one
-// that breaks the promise of its name: nobody would ever be logged in.
+// net/http drops a malformed cookie, or the malformed part of it, and browsers drop one
+// that breaks the promise of its name: nobody could ever log in.
 func TestACookieThatNoBrowserWouldKeepIsAnErrorAtSetUp(t *testing.T) {
 	for want, o := range map[string]session.Options{
 		"Cookie.Name":     {Cookie: "my session"},
@@ -33,7 +33,7 @@ func TestACookieThatNoBrowserWouldKeepIsAnErrorAtSetUp(t *testing.T) {
 	}
 }
 
-// Behind a proxy that is not trusted, too, where the request seems to be plain HTTP.
+// Even behind a proxy that is not trusted, where the request seems to be plain HTTP.
 func TestACookieWhoseNamePromisesItIsSecure(t *testing.T) {
 	app := nextrush.New()
 	app.Register(session.New(session.Options{Cookie: "__Host-session"}))

@@ -11,15 +11,15 @@ import (
 	"github.com/alexedwards/scs/v2"
 )
 
-// An Updater is a Store that changes a session in one step, and only one that it
-// has, as the Redis of plugins/session/redis does. No request can bring back what
-// another has ended then. With any other Store the plugin takes care of that itself:
-// it keeps three entries for a session and reads all three with each request.
+// An Updater is a Store that changes a session in one step if it still has it, as that of
+// plugins/session/redis does, so that no request brings back a session that another has
+// ended. With any other Store the plugin ensures that itself: it keeps three entries for
+// a session and reads all three with each request.
 type Updater interface {
 	scs.CtxStore
-	// Update replaces the data of a session and its expiry, or its expiry alone if b
-	// is nil. If there is no such session, found is false and nothing is kept. Update
-	// must be safe from any goroutine and atomic for all who share the store.
+	// Update replaces the data of a session and its expiry, or only its expiry if b is
+	// nil. If there is no such session, found is false and nothing is kept. Update must be
+	// safe from any goroutine, and atomic for all processes that share the store.
 	Update(ctx context.Context, token string, b []byte, expiry time.Time) (found bool, err error)
 }
 
@@ -34,18 +34,18 @@ func updaterOf(s scs.Store, lifetime time.Duration) Updater {
 	}
 }
 
-// committing is how a commit is meant, in its context: as the making of a session
-// unless it says otherwise.
+// committing says, in the context of a commit, what the commit does; without it, the
+// commit makes a session.
 type committing int
 
 const (
 	changing committing = iota + 1
-	touching            // the expiry alone: another request may have changed the rest
+	touching            // sets only the expiry, as another request may have changed the data
 )
 
 var errEnded = errors.New("session: it has ended")
 
-// keeper is the store as scs sees it.
+// keeper is the store that scs uses.
 type keeper struct{ Updater }
 
 // CommitCtx returns errEnded instead of bringing a session back.
@@ -77,7 +77,7 @@ func (p plain) DeleteCtx(_ context.Context, token string) error { return p.Delet
 // memory is the store of one process.
 type memory struct {
 	plain
-	mu sync.Mutex // makes one step of an Update
+	mu sync.Mutex // held by Update and DeleteCtx
 }
 
 func (m *memory) DeleteCtx(_ context.Context, token string) error {
@@ -99,16 +99,17 @@ func (m *memory) Update(_ context.Context, token string, b []byte, expiry time.T
 	return true, m.Commit(token, b, expiry)
 }
 
-// entries makes an Updater of a store that knows no condition. What a session's end
-// removes must never be written again, and a request that only reads must not write
-// the data. So there are three entries: "alive" is written when the session begins,
-// "seen" with every request, the data when they change.
+// entries makes an Updater of a store that has no conditional writes. When a session has
+// ended, the entry that shows it was alive must never be written again, and a request
+// that only reads must not write the data. So there are three entries: "alive" is written
+// when the session begins, "seen" with every request, and the data when they change.
 type entries struct {
 	scs.CtxStore
-	lifetime time.Duration // of a session, and so at most of an entry
+	lifetime time.Duration // of a session, and so the longest of an entry
 }
 
-// entryOf is as long as a token, for which the tables of scs's stores have room.
+// entryOf returns the key of an entry. It is as long as a token, which the tables of
+// scs's stores have room for.
 func entryOf(token, name string) string {
 	sum := sha256.Sum256([]byte(name + " " + token))
 	return base64.RawURLEncoding.EncodeToString(sum[:])
@@ -135,8 +136,8 @@ func (e entries) CommitCtx(ctx context.Context, token string, b []byte, expiry t
 	return err
 }
 
-// Update writes first and looks then, so that what it writes does not stay behind a
-// session that ends meanwhile.
+// Update writes first and then looks whether the session is alive, so that what it writes
+// is removed if the session ends meanwhile.
 func (e entries) Update(ctx context.Context, token string, b []byte, expiry time.Time) (found bool, err error) {
 	if b != nil {
 		err = e.CtxStore.CommitCtx(ctx, token, b, time.Now().Add(e.lifetime))

@@ -11,7 +11,7 @@ import (
 	"github.com/nextrush/nextrush/plugins/session/internal/storetest"
 )
 
-// slow is a store that has nothing beside what scs asks for, elsewhere.
+// slow is a store elsewhere, with no other methods than those of scs.Store.
 type slow struct{ store scs.Store }
 
 func (s slow) Find(token string) ([]byte, bool, error) {

@@ -1,5 +1,5 @@
-// Package redis keeps sessions in Redis, where all processes of a program see
-// them and a restart loses none.
+// Package redis keeps sessions in Redis, so that all processes of a program share them
+// and a restart loses none.
 //
 //	store, err := redis.Open("redis://localhost:6379/0")
 //	if err != nil {
@@ -19,20 +19,20 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Prefix is what the keys of sessions begin with.
+// Prefix is the prefix of the keys of sessions.
 const Prefix = "scs:session:"
 
 // Store is an scs.Store for session.Options.Store. While Redis cannot be reached,
-// requests that need their session are answered with an error, and none is lost.
-// It is safe from any goroutine.
+// requests that need their session are answered with an error, and no session is lost.
+// Its methods are safe from any goroutine.
 type Store struct {
 	*goredisstore.RedisStore
 	client *redis.Client
 }
 
-// Open makes a store for a Redis by its URL, redis:// or rediss:// for TLS
-// (https://www.iana.org/assignments/uri-schemes/prov/redis). A malformed URL is an
-// error; the connection is made when it is needed.
+// Open returns a store for the Redis with that URL, redis:// or, for TLS, rediss://
+// (https://www.iana.org/assignments/uri-schemes/prov/redis). It fails if the URL is
+// malformed; it connects only when the connection is needed.
 func Open(url string) (*Store, error) {
 	options, err := redis.ParseURL(url)
 	if err != nil {
@@ -47,7 +47,7 @@ func (s *Store) Update(ctx context.Context, token string, b []byte, expiry time.
 	if b == nil {
 		return s.client.PExpireAt(ctx, Prefix+token, expiry).Result()
 	}
-	left := max(time.Until(expiry), time.Millisecond) // for without any it would stay for ever
+	left := max(time.Until(expiry), time.Millisecond) // 0 would keep it forever
 	return s.client.SetXX(ctx, Prefix+token, b, left).Result()
 }
 

@@ -18,7 +18,7 @@ import (
 	"github.com/nextrush/nextrush/plugins/session/redis"
 )
 
-// server starts a Redis of its own and returns its URL and what stops it.
+// server starts a Redis, and returns its URL and a function that stops it.
 func server(t *testing.T) (url string, stop func()) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -80,7 +80,7 @@ func newApp(t *testing.T, url string) *nextrush.App {
 	return app
 }
 
-// get asks with a cookie and returns the answer with the cookie to go on with.
+// get sends a request with a cookie and returns the answer and the cookie to use next.
 func get(app http.Handler, path string, cookie *http.Cookie) (*httptest.ResponseRecorder, *http.Cookie) {
 	r := httptest.NewRequest("GET", path, nil)
 	if cookie != nil {

@@ -1,4 +1,4 @@
-// Package storetest is what every store of sessions has to pass.
+// Package storetest has the tests that every store of sessions must pass.
 package storetest
 
 import (
@@ -13,11 +13,11 @@ import (
 
 const (
 	rounds = 300
-	atOnce = 4 // rounds, each of a session of its own
+	atOnce = 4 // rounds, each with its own session
 )
 
-// Run changes and ends sessions while other requests of theirs read and write, and fails
-// where that is undone. Each of the options is that of one process.
+// Run changes and ends sessions while other requests read and write them, and fails if a
+// change or an end is undone. Each of the options stands for a process.
 func Run(t *testing.T, processes ...session.Options) {
 	var apps []http.Handler
 	for _, o := range processes {
@@ -69,7 +69,7 @@ func newApp(o session.Options) http.Handler {
 	return app
 }
 
-// round is one session, which nobody is to have at the end.
+// round makes one session; no process may have it at the end.
 func round(t *testing.T, apps []http.Handler, requests []string) {
 	cookie := get(t, apps[0], "/login", nil).Result().Cookies()[0]
 	var wg sync.WaitGroup
