@@ -159,7 +159,7 @@ func TestAFullQueueRefusesAndCounts(t *testing.T) {
 			if err := events.EmitAsync(t.Context(), bus, created{tt.name}); err != tt.want {
 				t.Errorf("event %s: %v, want %v", tt.name, err, tt.want)
 			}
-			synctest.Wait() // a worker has taken what it can
+			synctest.Wait() // the worker has taken an event
 		}
 		if d := bus.Dropped(); d != 1 {
 			t.Errorf("dropped %d", d)
@@ -370,7 +370,7 @@ func TestTheAppsLifeAsEvents(t *testing.T) {
 		s.Close(websocket.StatusNormalClosure, "")
 		time.Sleep(time.Second) // until the engine has gone to rest
 		app.Shutdown(t.Context())
-		// Two of them come from the queue and may be before or after the socket's.
+		// Two of them come from the queue, before or after the socket's.
 		got := slices.Clone(n.list)
 		i := slices.Index(got, "GET /chat/:room 101 0")
 		if i != 4 && i != 5 {

@@ -41,7 +41,7 @@ func TestReportsAtTheSameTimeShareOneRunOfTheChecks(t *testing.T) {
 	})
 }
 
-// asking is a log handler that looks at the health of the program.
+// asking is a log handler that asks for the health of the program.
 type asking struct {
 	slog.Handler
 	p *health.Plugin

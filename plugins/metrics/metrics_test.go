@@ -26,7 +26,7 @@ func appWith(t *testing.T, p *metrics.Plugin) *nextrush.App {
 	return app
 }
 
-// wantLines fails the test where the metrics lack one of the lines.
+// wantLines fails the test if the metrics lack one of the lines.
 func wantLines(t *testing.T, c *nextrushtest.Client, lines ...string) {
 	t.Helper()
 	text := "\n" + c.Get("/metrics").WantStatus(200).Text()
