@@ -3,7 +3,6 @@ package websocket
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"runtime/debug"
 
 	"github.com/nextrush/nextrush/websocket/internal/wire"
@@ -26,8 +25,7 @@ func (s *Socket) OnMessage(f func(Message)) {
 		s.onMessage.Store(nil)
 		return
 	}
-	s.onMessage.Store(&f)
-	s.conn.Consume()
+	s.conn.Consume(func() { s.onMessage.Store(&f) })
 }
 
 // OnClose registers f to run once when the socket has ended, after the handler
@@ -91,9 +89,7 @@ type owner Socket
 func (o *owner) Message(op wire.Opcode, data []byte) bool {
 	s, m := (*Socket)(o), Message{MessageType(op), data}
 	events, f := s.events.Load() != nil, s.onMessage.Load()
-	if s.eng.opts.Debug {
-		s.eng.debug(s, "websocket message", slog.String("type", m.Type.String()), slog.Int("bytes", len(data)))
-	}
+	s.eng.debugMessage(s, m)
 	if events && s.dispatch(m) {
 		return true
 	}
@@ -103,14 +99,17 @@ func (o *owner) Message(op wire.Opcode, data []byte) bool {
 	return f != nil
 }
 
-// Offer is Message for one that has waited.
-func (o *owner) Offer(op wire.Opcode, data []byte) (claim func() func()) {
+// Offer is Message for one that has waited or comes after one that waits.
+func (o *owner) Offer(op wire.Opcode, data []byte, fresh bool) (claim func() func()) {
 	s, m := (*Socket)(o), Message{MessageType(op), data}
+	if fresh {
+		s.eng.debugMessage(s, m)
+	}
 	env, isEnvelope := parseEnvelope(m)
 	return func() func() {
 		if isEnvelope {
-			if d := s.claim(&env); d.claimed {
-				return func() { s.perform(d) }
+			if d := s.events.Load().claim(&env, s); d.claimed {
+				return d.run
 			}
 		}
 		if f := s.onMessage.Load(); f != nil {
@@ -123,7 +122,7 @@ func (o *owner) Offer(op wire.Opcode, data []byte) (claim func() func()) {
 // Consumes reports whether there is a callback for messages.
 func (o *owner) Consumes() bool {
 	s := (*Socket)(o)
-	return s.onMessage.Load() != nil || s.hasHandlers()
+	return s.onMessage.Load() != nil || s.events.Load().handleSome()
 }
 
 func (o *owner) Control(op wire.Opcode, data []byte) {
@@ -161,34 +160,32 @@ func (o *owner) Failed(err error) {
 // Left takes the socket out of everything that knows it.
 func (o *owner) Left() {
 	s := (*Socket)(o)
-	s.leave()
+	o.leave()
 	if s.eng.srv != nil {
 		s.eng.srv.unregister(s)
 	}
 }
 
 // leave ends the socket's context, and its waiting for replies, and leaves its rooms.
-func (s *Socket) leave() {
+func (o *owner) leave() {
+	s := (*Socket)(o)
 	end := s.end()
 	s.mu.Lock()
 	s.presence = left
 	s.eng.hub.LeaveAll(&s.rooms)
-	replies := s.events.Load().takeReplies()
 	life, used := s.ctx.(*life)
 	s.mu.Unlock()
 	if used {
 		life.cancel(end)
 	}
-	for _, wait := range replies {
-		wait <- reply{err: end}
-	}
+	s.events.Load().fail(end)
 }
 
 // Ended tells the end to the callbacks that have not been told.
 func (o *owner) Ended() {
 	s := (*Socket)(o)
 	end := s.end()
-	if s.beginEnd() {
+	if o.beginEnd() {
 		s.eng.stats.closed(end.Code)
 		if f := s.eng.opts.OnDisconnect; f != nil {
 			s.register(func(c *callbacks) {
@@ -196,25 +193,25 @@ func (o *owner) Ended() {
 			})
 		}
 	}
-	for f := s.nextClose(); f != nil; f = s.nextClose() {
+	for f := o.nextClose(); f != nil; f = o.nextClose() {
 		s.protect(func() { f(end.Code, end.Reason) })
 	}
 }
 
 // beginEnd reports whether the end has not been told yet.
-func (s *Socket) beginEnd() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	first := !s.ended
-	s.ended = true
+func (o *owner) beginEnd() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	first := !o.ended
+	o.ended = true
 	return first
 }
 
 // nextClose takes a callback of OnClose that has not run yet, or nil.
-func (s *Socket) nextClose() (f func(StatusCode, string)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if c := s.callbacks; c != nil && len(c.close) > 0 {
+func (o *owner) nextClose() (f func(StatusCode, string)) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if c := o.callbacks; c != nil && len(c.close) > 0 {
 		f, c.close = c.close[0], c.close[1:]
 	}
 	return f

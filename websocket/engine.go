@@ -57,3 +57,10 @@ func (e *engine) debug(s *Socket, text string, attrs ...any) {
 	}
 	e.log(s).Log(context.Background(), level, text, attrs...)
 }
+
+// debugMessage tells of a message that has arrived, with Options.Debug.
+func (e *engine) debugMessage(s *Socket, m Message) {
+	if e.opts.Debug {
+		e.debug(s, "websocket message", slog.String("type", m.Type.String()), slog.Int("bytes", len(m.data)))
+	}
+}

@@ -201,18 +201,20 @@ func choose(ours, theirs []string) string {
 // Refuse gives the socket up; the caller answers the request. After Open it does
 // nothing.
 func (h *Handshake) Refuse() {
-	if h.socket.abandon() {
+	if h.abandon() {
 		h.socket.eng.stats.reject("refused")
 	}
 }
 
 // abandon ends a socket that never opened, and reports whether it did.
-func (s *Socket) abandon() bool {
+func (h *Handshake) abandon() bool {
+	s := h.socket
 	if !s.conn.Abandon() {
 		return false
 	}
-	s.beginEnd() // which the server is not told
-	s.leave()
+	o := (*owner)(s)
+	o.beginEnd() // which the server is not told
+	o.leave()
 	s.conn.RepeatEnd()
 	s.eng.srv.dismiss(s.ip)
 	return true
@@ -236,7 +238,7 @@ func (h *Handshake) Open(handler func(*Socket) error) error {
 		h.pace = s.eng.srv.paceOf(handler)
 	}
 	if !s.open(netConn, early, h.answer(), h.pace) {
-		s.abandon()
+		h.abandon()
 		return ErrServerClosed
 	}
 	s.eng.loop.Go(&handling{s, handler})

@@ -22,11 +22,15 @@ func (s *Socket) Request(ctx context.Context, event string, args ...any) (*Event
 	if s.conn.InCallback() {
 		return nil, ErrInCallback
 	}
-	id, wait, err := s.await()
+	if s.State() >= StateClosing {
+		return nil, s.end()
+	}
+	e := s.useEvents()
+	id, wait, err := e.await()
 	if err != nil {
 		return nil, err
 	}
-	defer s.forget(id)
+	defer e.forget(id)
 	data, err := encodeEvent(event, args, []byte(id))
 	if err != nil {
 		return nil, err
@@ -35,7 +39,7 @@ func (s *Socket) Request(ctx context.Context, event string, args ...any) (*Event
 		return nil, err
 	}
 	s.conn.Begin()
-	s.conn.Consume()
+	s.conn.Consume(func() {}) // what waits may be the reply, or keep us from reading it
 	select {
 	case r := <-wait:
 		return r.event, r.err
@@ -44,58 +48,78 @@ func (s *Socket) Request(ctx context.Context, event string, args ...any) (*Event
 	}
 }
 
-func (s *Socket) await() (id string, wait chan reply, err error) {
-	if s.State() >= StateClosing {
-		return "", nil, s.end()
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	e := s.eventsLocked()
+// reply is what answers a request.
+type reply struct {
+	event *Event
+	err   error
+}
+
+// await begins a request, and returns its id and where its reply comes.
+func (e *events) await() (id string, wait chan reply, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	if len(e.replies) >= maxRequests {
 		return "", nil, ErrTooManyRequests
 	}
-	e.next++
-	id = strconv.FormatUint(e.next, 10)
+	e.requests++
+	id = strconv.FormatUint(e.requests, 10)
 	wait = make(chan reply, 1)
 	e.replies[id] = wait
 	return id, wait, nil
 }
 
-func (s *Socket) forget(id string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.events.Load().replies, id)
+func (e *events) forget(id string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.replies, id)
 }
 
-// answeredLocked hands a reply to the request that waits for it, and reports
-// whether there was one: a reply that comes too late is dropped.
-func (s *Socket) answeredLocked(id json.RawMessage, r reply) bool {
-	key, e := string(bytes.Trim(id, `"`)), s.events.Load()
+// answered hands a reply to the request that waits for it, and reports whether there
+// was one: a reply that comes too late is dropped.
+func (e *events) answered(id json.RawMessage, r reply) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	key := string(bytes.Trim(id, `"`))
 	if wait, ok := e.replies[key]; ok {
 		delete(e.replies, key)
 		wait <- r
 	}
 	n, err := strconv.ParseUint(key, 10, 64)
-	return err == nil && 0 < n && n <= e.next
+	return err == nil && 0 < n && n <= e.requests
 }
 
-// awaitsReply reports whether somebody waits for a reply.
-func (s *Socket) awaitsReply() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	e := s.events.Load()
-	return e != nil && len(e.replies) > 0
+// awaited reports whether somebody waits for a reply.
+func (e *events) awaited() bool {
+	if e == nil {
+		return false
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.replies) > 0
 }
 
-// refuse sends an error reply. An error that is not meant for the peer is
-// called internal there, and reported here.
-func (s *Socket) refuse(e *Event, err error) {
+// fail answers all requests with an error.
+func (e *events) fail(err error) {
+	if e == nil {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for id, wait := range e.replies {
+		delete(e.replies, id)
+		wait <- reply{err: err}
+	}
+}
+
+// refuse sends an error reply. An error that is not meant for the peer is called
+// internal there, and reported here.
+func (e *Event) refuse(err error) {
 	env := envelope{Type: envelopeError, ID: e.id, Event: e.Name, Message: internalError}
 	var public EventReplier
 	if errors.As(err, &public) {
 		env.Message, env.Errors = public.EventReply()
 	} else {
-		s.conn.Report(fmt.Errorf("websocket: event %q: %w", e.Name, err))
+		e.Socket.conn.Report(fmt.Errorf("websocket: event %q: %w", e.Name, err))
 	}
-	s.SendJSON(env)
+	e.Socket.SendJSON(env)
 }

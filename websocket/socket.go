@@ -42,7 +42,7 @@ type Socket struct {
 	onMessage atomic.Pointer[func(Message)]
 	events    atomic.Pointer[events]
 
-	mu        sync.Mutex      // guards the fields below and events; conn is not called under it
+	mu        sync.Mutex      // guards the fields below; conn is not called under it
 	ctx       context.Context // the request's values, or, once it is used, a *life
 	rooms     hub.Rooms[*Socket]
 	values    map[string]any

@@ -29,10 +29,10 @@ type Owner interface {
 	// Message hands a message to the callbacks, and reports whether one took it. Its
 	// bytes are lent until the return.
 	Message(op wire.Opcode, data []byte) bool
-	// Offer reads a message that has waited, and returns what finds the callbacks that
-	// want it. That is called under the connection's lock, and returns what calls them;
-	// nil: there are none.
-	Offer(op wire.Opcode, data []byte) (claim func() (deliver func()))
+	// Offer reads a message, and returns what finds the callbacks that want it. That is
+	// called under the connection's lock, and returns what calls them; nil: there are
+	// none. The message has waited, or, if it is fresh, comes after others that wait.
+	Offer(op wire.Opcode, data []byte, fresh bool) (claim func() (deliver func()))
 	// Consumes reports whether there are callbacks that may want messages. It is
 	// called from any goroutine, under the connection's lock.
 	Consumes() bool

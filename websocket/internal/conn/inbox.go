@@ -216,13 +216,37 @@ func (c *Conn) arrived(op wire.Opcode, data []byte) error {
 	if failed {
 		c.tellErrors()
 	}
-	if waits {
-		c.drainInbox()
-	}
-	if c.owner.Message(op, data) {
+	if !waits {
+		if c.owner.Message(op, data) {
+			return nil
+		}
+	} else if deliver := c.claimAfterOthers(op, data); deliver != nil {
+		deliver()
 		return nil
 	}
 	return c.keep(op, data)
+}
+
+// claimAfterOthers lets callbacks have what waits, and then finds those that want one
+// message more.
+func (c *Conn) claimAfterOthers(op wire.Opcode, data []byte) (deliver func()) {
+	claim := c.owner.Offer(op, data, true)
+	for {
+		c.drainInbox()
+		if deliver, last := c.claimLast(claim); last {
+			return deliver
+		}
+	}
+}
+
+// claimLast reports false if a callback has come meanwhile for what waits.
+func (c *Conn) claimLast(claim func() func()) (deliver func(), last bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.inbox.passed < len(c.inbox.messages) {
+		return nil, false
+	}
+	return claim(), true
 }
 
 // keep puts a message into the inbox, and fails with errFull if none is to follow.
@@ -245,10 +269,12 @@ func (c *Conn) keep(op wire.Opcode, data []byte) error {
 	return nil
 }
 
-// Consume lets new callbacks have what waits.
-func (c *Conn) Consume() {
+// Consume registers callbacks and lets them have what waits, in one: else they could
+// get what comes next before that. register is called under the connection's lock.
+func (c *Conn) Consume(register func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	register()
 	in := c.inbox
 	if in == nil {
 		return
@@ -272,7 +298,7 @@ func (c *Conn) drainInbox() {
 		if !ok {
 			return
 		}
-		claim := c.owner.Offer(m.op, m.data) // not under the lock: the peer decides how long that takes
+		claim := c.owner.Offer(m.op, m.data, false) // not under the lock: the peer decides how long that takes
 		if deliver := c.claimed(changes, claim); deliver != nil {
 			deliver()
 		}

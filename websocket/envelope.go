@@ -1,0 +1,97 @@
+package websocket
+
+import (
+	"bytes"
+	"encoding/json"
+	"time"
+)
+
+const (
+	maxEventID    = 128 // bytes of an id that a peer chose
+	internalError = "internal error"
+	envelopeEvent = "event"
+	envelopeAck   = "ack"
+	envelopeError = "error"
+)
+
+// envelope is an event on the wire.
+type envelope struct {
+	Type      string          `json:"type"`
+	Event     string          `json:"event,omitempty"`
+	ID        json.RawMessage `json:"id,omitempty"`
+	Data      json.RawMessage `json:"data,omitempty"`
+	Message   string          `json:"message,omitempty"`
+	Errors    any             `json:"errors,omitempty"`
+	Timestamp int64           `json:"timestamp,omitempty"` // Unix milliseconds
+}
+
+func encodeEvent(event string, args []any, id []byte) ([]byte, error) {
+	data, err := encodeArgs(args)
+	if err != nil {
+		return nil, err
+	}
+	return encodeJSON(envelope{
+		Type: envelopeEvent, Event: event, ID: id, Data: data, Timestamp: time.Now().UnixMilli(),
+	})
+}
+
+func encodeArgs(args []any) (json.RawMessage, error) {
+	if len(args) == 0 {
+		return json.RawMessage("[]"), nil
+	}
+	return encodeJSON(args)
+}
+
+// incoming is an envelope from the peer.
+type incoming struct {
+	Type    string          `json:"type"`
+	Event   json.RawMessage `json:"event"`
+	ID      json.RawMessage `json:"id"`
+	Data    json.RawMessage `json:"data"`
+	Message json.RawMessage `json:"message"`
+	Errors  json.RawMessage `json:"errors"`
+
+	args []json.RawMessage // of Data
+}
+
+// parseEnvelope reports false for a message that is not an envelope.
+func parseEnvelope(m Message) (env incoming, ok bool) {
+	text := bytes.TrimLeft(m.data, " \t\r\n")
+	if m.Type != Text || len(text) == 0 || text[0] != '{' {
+		return env, false
+	}
+	if json.Unmarshal(text, &env) != nil {
+		return env, false
+	}
+	env.args = splitArgs(env.Data)
+	return env, true
+}
+
+// eventError is the error that an envelope carries.
+func (env *incoming) eventError() *EventError {
+	e := &EventError{}
+	if json.Unmarshal(env.Message, &e.Message) != nil {
+		e.Message = internalError
+	}
+	if len(env.Errors) > 0 {
+		e.Errors = env.Errors
+	}
+	return e
+}
+
+// splitArgs takes an array apart; anything else is one argument.
+func splitArgs(data json.RawMessage) []json.RawMessage {
+	if len(data) == 0 || string(data) == "null" {
+		return nil
+	}
+	var args []json.RawMessage
+	if json.Unmarshal(data, &args) == nil {
+		return args
+	}
+	return []json.RawMessage{data}
+}
+
+// validID takes strings and numbers of a reasonable length for an id.
+func validID(id json.RawMessage) bool {
+	return len(id) > 0 && len(id) <= maxEventID && (id[0] == '"' || id[0] == '-' || id[0] >= '0' && id[0] <= '9')
+}
