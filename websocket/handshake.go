@@ -12,6 +12,7 @@ import (
 	"time"
 	"unique"
 
+	"github.com/nextrush/nextrush/internal/clientip"
 	"github.com/nextrush/nextrush/internal/pace"
 	"github.com/nextrush/nextrush/websocket/internal/conn"
 	"github.com/nextrush/nextrush/websocket/internal/wire"
@@ -133,7 +134,7 @@ func (srv *Server) clientIP(r *http.Request) string {
 	if srv.opts.ClientIP != nil {
 		return srv.opts.ClientIP(r)
 	}
-	return remoteIP(r)
+	return clientip.Peer(r)
 }
 
 // verify checks the origin and asks VerifyClient. A panic there, or in SameOrigin,

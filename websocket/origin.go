@@ -2,7 +2,6 @@ package websocket
 
 import (
 	"fmt"
-	"net"
 	"net/http"
 	"slices"
 
@@ -58,11 +57,4 @@ func ownOrigin(r *http.Request) string {
 		return "https://" + r.Host
 	}
 	return "http://" + r.Host
-}
-
-func remoteIP(r *http.Request) string {
-	if h, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
-		return h
-	}
-	return r.RemoteAddr
 }

@@ -6,12 +6,12 @@ import (
 	"fmt"
 	mrand "math/rand/v2"
 	"net/http"
-	"net/netip"
 	"reflect"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/nextrush/nextrush/internal/clientip"
 	"github.com/nextrush/nextrush/internal/pace"
 	"github.com/nextrush/nextrush/internal/seldom"
 	"github.com/nextrush/nextrush/websocket/internal/hub"
@@ -30,7 +30,7 @@ type Server struct {
 
 	mu       sync.Mutex // guards the fields below
 	byID     map[[16]byte]*Socket
-	byIP     map[string]int // by customer
+	byIP     map[string]int // by clientip.Network
 	admitted int            // sockets and upgrades under way
 	live     int            // sockets whose end has not been told
 	draining bool
@@ -95,13 +95,13 @@ func (srv *Server) admit(ip string) (reason string, refused *HandshakeError) {
 	case o.MaxConnections > 0 && srv.admitted >= o.MaxConnections:
 		return "connections", &HandshakeError{Status: http.StatusServiceUnavailable, Message: "too many connections",
 			Header: http.Header{"Retry-After": {"5"}}}
-	case o.MaxConnectionsPerIP > 0 && srv.byIP[customer(ip)] >= o.MaxConnectionsPerIP:
+	case o.MaxConnectionsPerIP > 0 && srv.byIP[clientip.Network(ip)] >= o.MaxConnectionsPerIP:
 		return "connectionsPerIP", &HandshakeError{Status: http.StatusTooManyRequests, Message: "too many connections from this address",
 			Header: http.Header{"Retry-After": {"5"}}}
 	}
 	srv.admitted++
 	if o.MaxConnectionsPerIP > 0 {
-		srv.byIP[customer(ip)]++
+		srv.byIP[clientip.Network(ip)]++
 	}
 	return "", nil
 }
@@ -111,25 +111,11 @@ func (srv *Server) dismiss(ip string) {
 	defer srv.mu.Unlock()
 	srv.admitted--
 	if srv.opts.MaxConnectionsPerIP > 0 {
-		key := customer(ip)
+		key := clientip.Network(ip)
 		if srv.byIP[key]--; srv.byIP[key] <= 0 {
 			delete(srv.byIP, key)
 		}
 	}
-}
-
-// customer is whose an address is: an IPv4 address is given to one, and of IPv6 a
-// network of 64 bits.
-func customer(ip string) string {
-	addr, err := netip.ParseAddr(ip)
-	if err != nil {
-		return ip
-	}
-	if addr = addr.Unmap(); addr.Is4() {
-		return addr.String()
-	}
-	prefix, _ := addr.WithZone("").Prefix(64)
-	return prefix.String()
 }
 
 // register makes an open socket known, unless the server is shutting down.
