@@ -39,8 +39,8 @@ type DialOptions struct {
 // Dial opens a client socket to a ws or wss URL (RFC 6455 §4.1). The socket
 // reads from then on; a message waits, and reading with it, until there is a
 // consumer for it: OnMessage, On, Receive. The context bounds the handshake
-// only, together with Options.HandshakeTimeout. An answer that is no upgrade
-// is a *HandshakeError.
+// only, together with Options.HandshakeTimeout. An answer that does not
+// upgrade is a *HandshakeError.
 func Dial(ctx context.Context, rawURL string, opts *DialOptions) (*Socket, error) {
 	if opts == nil {
 		opts = &DialOptions{}

@@ -88,7 +88,7 @@ func (e *CloseError) Unwrap() error {
 }
 
 // HandshakeError is an upgrade that was refused, or, from Dial, a server's
-// answer that is no upgrade.
+// answer that does not upgrade.
 type HandshakeError struct {
 	Status  int
 	Message string

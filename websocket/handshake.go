@@ -105,7 +105,7 @@ func (srv *Server) accept(w http.ResponseWriter, r *http.Request) (*Handshake, *
 	return srv.connecting(w, r, ip, protocols), nil
 }
 
-// refused counts a refusal and logs why, for the page that asked learns nothing:
+// refused counts a refusal and logs why, as the page that asked learns nothing:
 // a browser tells it that the connection closed with 1006.
 func (srv *Server) refused(r *http.Request, reason, hint string, e *HandshakeError) *HandshakeError {
 	srv.stats.reject(reason)

@@ -25,7 +25,7 @@ type settler struct {
 	waiting bool // settle is to be called
 }
 
-// watchGrowthLocked has settle called, when no more come, if many have come.
+// watchGrowthLocked arranges for settle, when no more come, if many have come.
 func (l *Loop) watchGrowthLocked() {
 	t := &l.settler
 	if !t.waiting && l.conns-t.conns >= max(settleGrowth, t.conns/2) {

@@ -16,7 +16,7 @@ const (
 // Node is what a Wheel looks at.
 type Node[N any] interface {
 	comparable
-	// Timer is the node's own, for the wheel alone.
+	// Timer is part of the node, and only the wheel uses it.
 	Timer() *Timer[N]
 	// Tick does what is due at now and returns when to look again; 0: never.
 	Tick(now int64) (next int64)

@@ -318,7 +318,7 @@ func (c *Conn) writing() bool {
 	return c.output != outIdle
 }
 
-// RepeatEnd has the owner's Ended called again if it was called already.
+// RepeatEnd calls the owner's Ended again, in a run, if it was called already.
 func (c *Conn) RepeatEnd() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

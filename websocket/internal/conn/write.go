@@ -128,7 +128,7 @@ func (c *Conn) tookLocked(n int, err error) (more bool) {
 	return false
 }
 
-// WatchDrain has the owner's Drained called.
+// WatchDrain tells that the owner wants Drained to be called.
 func (c *Conn) WatchDrain() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
