@@ -11,11 +11,12 @@ type flusher struct {
 	running bool
 }
 
-// Flush flushes the receivers in a goroutine of its own.
+// Flush flushes the receivers in a goroutine of its own. The list is the loop's from
+// then on.
 func (l *Loop) Flush(receivers ...Flusher) {
 	f := &l.flusher
 	f.mu.Lock()
-	f.waiting = append(f.waiting, receivers...)
+	f.waiting = joined(f.waiting, receivers)
 	start := !f.running
 	f.running = true
 	f.mu.Unlock()
@@ -38,4 +39,12 @@ func (f *flusher) run() {
 			r.Flush()
 		}
 	}
+}
+
+// joined adds a list to another, and takes it over if there is no room.
+func joined(list, more []Flusher) []Flusher {
+	if len(list) == 0 && cap(list) < len(more) {
+		return more
+	}
+	return append(list, more...)
 }

@@ -115,7 +115,7 @@ func goroutine() string {
 }
 
 // Hold takes receivers to flush when the batch of r ends, and reports false if
-// that batch does not run here or is slow.
+// that batch does not run here or is slow. Otherwise the list is w's from then on.
 func (w *Worker) Hold(r Runner, receivers []Flusher) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -125,7 +125,7 @@ func (w *Worker) Hold(r Runner, receivers []Flusher) bool {
 	if len(w.held) == 0 {
 		w.since = w.loop.Now()
 	}
-	w.held = append(w.held, receivers...)
+	w.held = joined(w.held, receivers)
 	return true
 }
 
