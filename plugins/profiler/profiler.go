@@ -6,8 +6,8 @@
 //	curl -H "Authorization: Bearer …" -o heap https://a.example/debug/pprof/heap
 //	go tool pprof -http=: heap
 //
-// Importing net/http/pprof also registers it, open, with http.DefaultServeMux:
-// an app with this plugin must not serve that one.
+// The plugin imports net/http/pprof, which also registers itself, without any
+// authentication, with http.DefaultServeMux: do not serve that in the same program.
 package profiler
 
 import (
@@ -19,20 +19,20 @@ import (
 	"github.com/nextrush/nextrush"
 )
 
-// Options configures a Plugin. Auth has to be set.
+// Options configures a Plugin. Auth must be set.
 type Options struct {
-	// Auth runs before every page, and lets through by calling Context.Next.
-	// Profiles show memory, command line and source paths, and cost time: there
+	// Auth runs before every page, and calls Context.Next to let somebody see it.
+	// Profiles show memory, the command line and source paths, and take time, so there
 	// is no default.
 	Auth   nextrush.Handler
 	Prefix string // of the pages; empty: "/debug/pprof"
 }
 
-// Plugin serves the profiles of the process: an index, those of runtime/pprof,
-// and cmdline, profile, symbol and trace.
+// Plugin serves the profiles of the process: those of runtime/pprof, cmdline, profile,
+// symbol and trace, and an index of them.
 type Plugin struct{ opts Options }
 
-// New makes the plugin. Its Install reports a missing Auth.
+// New makes the plugin. Its Install fails if Auth is missing.
 func New(opts Options) *Plugin { return &Plugin{opts} }
 
 // Name is "profiler".
@@ -41,7 +41,7 @@ func (p *Plugin) Name() string { return "profiler" }
 // Install registers the routes.
 func (p *Plugin) Install(app *nextrush.App) error {
 	if p.opts.Auth == nil {
-		return errors.New("profiles are not for everybody: set Options.Auth to a handler that refuses strangers")
+		return errors.New("profiles must not be public: set Options.Auth to a handler that refuses strangers")
 	}
 	prefix := "/" + strings.Trim(p.opts.Prefix, "/")
 	if prefix == "/" {

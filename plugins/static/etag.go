@@ -11,26 +11,26 @@ import (
 	"time"
 )
 
-// maxHashed is the size in bytes of the largest file that is hashed, which takes some
+// maxHashed is the size in bytes of the largest file that is hashed. That takes some
 // hundredths of a second.
 const maxHashed = 8 << 20
 
-// tags keeps the strong ETag of each file that was asked for: a hash of its
-// content, made again when its size or modification time has changed.
+// tags keeps the strong ETag of each requested file: a hash of its content, made again if
+// the size or modification time has changed.
 type tags struct {
 	byName sync.Map // name: *tagged
 }
 
 type tagged struct {
-	busy    chan struct{} // holds one value while somebody hashes, and guards what follows
+	busy    chan struct{} // holds a value while a goroutine hashes, and guards what follows
 	size    int64
 	changed time.Time
 	tag     string // empty: not hashed yet
 }
 
-// of leaves content at its start. The tag of a large file is a weak one, of what else
-// tells that it has changed (RFC 9110 §8.8.1); the files of an embed.FS have only their
-// content for that.
+// of returns the ETag of a file, and leaves content at its start. The tag of a large file
+// is a weak one of size and modification time (RFC 9110 §8.8.1), unless it has no
+// modification time, as in an embed.FS.
 func (t *tags) of(ctx context.Context, name string, info fs.FileInfo, content io.ReadSeeker) (string, error) {
 	if info.Size() > maxHashed && !info.ModTime().IsZero() {
 		return fmt.Sprintf(`W/"%x-%x"`, info.Size(), info.ModTime().UnixNano()), nil

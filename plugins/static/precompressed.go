@@ -11,12 +11,12 @@ import (
 	"github.com/nextrush/nextrush"
 )
 
-// representation is the file that is sent for a name: itself, or a compressed one
-// beside it. Each has an ETag of its own (RFC 9110 §8.8.3.3).
+// representation is the file that is sent for a name: the file itself, or a compressed
+// one beside it. Each has its own ETag (RFC 9110 §8.8.3.3).
 type representation struct {
 	name     string
 	info     fs.FileInfo
-	encoding string // empty: as it is
+	encoding string // empty: not compressed
 }
 
 func (p *Plugin) representation(c *nextrush.Context, name string, info fs.FileInfo) representation {
@@ -43,9 +43,8 @@ func (p *Plugin) representation(c *nextrush.Context, name string, info fs.FileIn
 	return plain
 }
 
-// mark sets the header that net/http cannot know of compressed content, whose
-// type is that of the file that it stands for, and puts a writer for it in place,
-// which the function that it returns takes away.
+// mark sets the headers of compressed content that net/http cannot know, with the type of
+// the original file, and a writer that adds the length, which undo removes.
 func (r representation) mark(c *nextrush.Context, name string) (undo func()) {
 	if r.encoding == "" {
 		return func() {}
@@ -60,8 +59,8 @@ func (r representation) mark(c *nextrush.Context, name string) (undo func()) {
 	return func() { c.SetWriter(before) }
 }
 
-// encodedWriter says how long encoded content is where it is sent in full:
-// http.ServeContent leaves that out.
+// encodedWriter adds the length of encoded content that is sent in full, which
+// http.ServeContent leaves out.
 type encodedWriter struct {
 	http.ResponseWriter
 	size int64
@@ -77,5 +76,5 @@ func (w encodedWriter) WriteHeader(code int) {
 	w.ResponseWriter.WriteHeader(code)
 }
 
-// ReadFrom lets the writer before use sendfile.
+// ReadFrom lets the writer below use sendfile.
 func (w encodedWriter) ReadFrom(src io.Reader) (int64, error) { return io.Copy(w.ResponseWriter, src) }

@@ -10,15 +10,15 @@ import (
 	"github.com/nextrush/nextrush"
 )
 
-// reread is a file of a file system that cannot seek, as that of a zip archive: it is
-// read as it is sent, and opened again for what lies before.
+// reread adds Seek to a file that has none, such as one of a zip archive. It is read as
+// it is sent, and opened again to go back.
 type reread struct {
-	fs.File // at
-	fsys    fs.FS
-	name    string
-	size    int64
-	at      int64
-	next    int64 // where Read goes on
+	fs.File
+	fsys fs.FS
+	name string
+	size int64
+	at   int64 // where File is
+	next int64 // where Read goes on
 }
 
 func (r *reread) Seek(offset int64, whence int) (int64, error) {
@@ -54,8 +54,8 @@ func (r *reread) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// content is a file that is open, to be closed. Of one that cannot seek, several ranges
-// could have it read as often: its client gets the whole (RFC 9110 §14.2).
+// content opens a file. If the file cannot seek, it is sent whole to a client that asks
+// for several ranges (RFC 9110 §14.2), which could have it read many times.
 func (p *Plugin) content(c *nextrush.Context, from representation) (io.ReadSeekCloser, error) {
 	f, err := p.fsys.Open(from.name)
 	if err != nil {

@@ -3,8 +3,8 @@
 //
 //	app.Register(static.New("/assets", "public"))
 //
-// There is no listing; names that begin with a dot, and links that leave the
-// directory, do not exist.
+// There are no listings. Names that begin with a dot, and links that lead out of the
+// directory, are 404.
 package static
 
 import (
@@ -24,19 +24,19 @@ import (
 
 // Options configures a Plugin. The zero value is complete.
 type Options struct {
-	// SPA answers with the index of the root if there is no such file, the
-	// client accepts HTML by name, and the last segment has no extension.
+	// SPA answers with the root's index if there is no such file, the client accepts
+	// text/html by name, and the last segment of the path has no extension.
 	SPA          bool
-	CacheControl string // of files; empty: "no-cache", that is, ask with the ETag
+	CacheControl string // of files; empty: "no-cache", so that clients check with the ETag
 	Index        string // of directories; empty: "index.html"
 
-	// Precompressed sends name.zst or name.gz instead of name to clients that
-	// take it, if it is there and not older.
+	// Precompressed sends name.zst or name.gz instead of name to clients that accept
+	// it, if that file exists and is not older.
 	Precompressed bool
 
-	// Immutable tells the names, without the prefix, of files that never change,
-	// because their name has a hash of their content in it: clients keep them for
-	// a year and do not ask again (RFC 8246). nil: none.
+	// Immutable reports files that never change because their names contain a hash of
+	// the content: clients keep them for a year and do not ask again (RFC 8246). The name
+	// is without the prefix. nil: none.
 	Immutable func(name string) bool
 }
 
@@ -51,16 +51,16 @@ type Plugin struct {
 	tags   tags
 }
 
-// New serves a directory. Registering the plugin fails if it cannot be opened.
+// New serves a directory. Registering the plugin fails if the directory cannot be opened.
 func New(prefix, dir string, opts ...Options) *Plugin {
 	p := FS(prefix, nil, opts...)
 	p.dir = dir
 	return p
 }
 
-// FS serves a file system. What does not change while the modification time
-// and size stay the same is hashed once. It follows the links that the file system
-// follows: for a directory use New, for os.DirFS follows all of them.
+// FS serves a file system. A file is hashed again only if its modification time or size
+// has changed. FS follows the links that the file system follows: for a directory use New,
+// as os.DirFS follows all links.
 func FS(prefix string, fsys fs.FS, opts ...Options) *Plugin {
 	p := &Plugin{prefix: "/" + strings.Trim(prefix, "/"), fsys: fsys, opts: opt.First(opts)}
 	if p.opts.Index == "" {
@@ -72,7 +72,7 @@ func FS(prefix string, fsys fs.FS, opts ...Options) *Plugin {
 	return p
 }
 
-// Name tells plugins of different prefixes apart.
+// Name is "static" and the prefix, so that several can be registered.
 func (p *Plugin) Name() string { return "static " + p.prefix }
 
 // Install opens the directory and registers the routes.
@@ -122,8 +122,8 @@ func (p *Plugin) serve(c *nextrush.Context) error {
 	return nil
 }
 
-// visible reports whether a client may ask for a name: no hidden or empty
-// segments, nothing that means more than a name to some system.
+// visible reports whether a client may ask for a name: it has no hidden or empty
+// segments, and no character with a special meaning on some system.
 func visible(name string) bool {
 	if name == "" {
 		return true
@@ -139,8 +139,8 @@ func visible(name string) bool {
 	return true
 }
 
-// addSlash sends the client from a directory's name to its path, so that
-// relative links of the index work. The location is relative: no other host.
+// addSlash redirects the client from a directory's name to the name with a slash, so that
+// relative links of the index work. The location is relative, so that it stays on the host.
 func (p *Plugin) addSlash(c *nextrush.Context, name string) error {
 	if _, err := fs.Stat(p.fsys, path.Join(name, p.opts.Index)); err != nil {
 		return p.fallback(c, name, err)
@@ -152,7 +152,7 @@ func (p *Plugin) addSlash(c *nextrush.Context, name string) error {
 	return c.Redirect(to, http.StatusMovedPermanently)
 }
 
-// fallback answers for a name that is not there.
+// fallback answers if there is no such file.
 func (p *Plugin) fallback(c *nextrush.Context, name string, cause error) error {
 	wantsHTML := strings.Contains(strings.ToLower(strings.Join(c.Request().Header["Accept"], ",")), "text/html")
 	if p.opts.SPA && wantsHTML && (name == "." || path.Ext(name) == "") {
@@ -162,8 +162,8 @@ func (p *Plugin) fallback(c *nextrush.Context, name string, cause error) error {
 	return nextrush.NewError(http.StatusNotFound).WithCause(cause)
 }
 
-// file answers with a regular file. It looks before it opens: opening a pipe
-// would wait for its other end.
+// file answers with a regular file. It checks that before it opens the file, as opening a
+// pipe would wait for the other end.
 func (p *Plugin) file(c *nextrush.Context, name string) error {
 	info, err := fs.Stat(p.fsys, name)
 	if err == nil && !info.Mode().IsRegular() {

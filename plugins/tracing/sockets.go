@@ -9,7 +9,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// On is websocket.On with a span around h, whose context it is.
+// On is websocket.On with a span around h, which gets the span's context.
 func On[In any](p *Plugin, s *websocket.Socket, event string, h func(context.Context, *websocket.Socket, In) error) {
 	websocket.On(s, event, func(s *websocket.Socket, in In) error {
 		return p.Message(s, event, func(ctx context.Context) error { return h(ctx, s, in) })
@@ -27,10 +27,10 @@ func Handle[In, Out any](p *Plugin, s *websocket.Socket, event string, h func(co
 	})
 }
 
-// Message makes a span of handling a message from a socket, and returns what f
-// returns. The span begins a trace of its own, linked to that of the upgrade: a
-// socket's messages over days are not one trace. The name is the program's, not
-// the client's. The context ends with the socket.
+// Message runs f in a span for a message from a socket, and returns its error. The span
+// begins a new trace, linked to that of the upgrade, as the messages of a socket over days
+// are not one trace. The name must be the program's, not the client's. The context ends
+// with the socket.
 func (p *Plugin) Message(s *websocket.Socket, name string, f func(context.Context) error) error {
 	upgrade := trace.SpanContextFromContext(s.Context())
 	options := []trace.SpanStartOption{
@@ -44,8 +44,8 @@ func (p *Plugin) Message(s *websocket.Socket, name string, f func(context.Contex
 	return within(ctx, span, f)
 }
 
-// Broadcast makes a span of sending to rooms, or to everyone if none is given,
-// and returns what send returns.
+// Broadcast runs send in a span for a broadcast to rooms, or to everybody if there are
+// none, and returns its error.
 func (p *Plugin) Broadcast(ctx context.Context, name string, send func() error, rooms ...string) error {
 	ctx, span := p.tracer.Start(ctx, "send "+name, trace.WithSpanKind(trace.SpanKindProducer),
 		trace.WithAttributes(append(messaging("send", name), attribute.StringSlice("websocket.rooms", rooms))...))
@@ -61,7 +61,7 @@ func messaging(operation, name string) []attribute.KeyValue {
 	}
 }
 
-// within runs f in a span, which also ends where f panics.
+// within runs f in a span, which ends even if f panics.
 func within(ctx context.Context, span trace.Span, f func(context.Context) error) error {
 	err := errPanicked
 	defer func() {

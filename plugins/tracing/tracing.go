@@ -1,10 +1,10 @@
-// Package tracing makes OpenTelemetry spans of what the App does: requests,
-// upgrades, messages of sockets, broadcasts.
+// Package tracing makes OpenTelemetry spans of requests, upgrades, messages of sockets
+// and broadcasts.
 //
 //	app.Register(tracing.New())
 //
-// The spans go to the program's TracerProvider. Register the plugin before other
-// middleware is added, so that its spans hold what that does.
+// The spans go to the program's TracerProvider. Register the plugin before you add other
+// middleware, so that its spans include that middleware.
 package tracing
 
 import (
@@ -34,15 +34,14 @@ type Options struct {
 	// Inject. nil: W3C Trace Context, without baggage.
 	Propagator propagation.TextMapPropagator
 
-	// PublicEndpoint begins a new trace for each request, linked to the client's,
-	// instead of going on with that one: strangers then cannot choose what is
-	// sampled.
+	// PublicEndpoint begins a new trace for each request, linked to the client's, instead
+	// of continuing the client's, so that strangers cannot choose what is sampled.
 	PublicEndpoint bool
 
 	Skip func(*nextrush.Context) bool // requests without a span, such as probes; nil: none
 }
 
-// Plugin makes spans. All methods are safe from any goroutine.
+// Plugin makes spans. Its methods are safe from any goroutine.
 type Plugin struct {
 	opts   Options
 	tracer trace.Tracer
@@ -70,8 +69,8 @@ func (p *Plugin) Install(app *nextrush.App) error {
 	return nil
 }
 
-// Stop has the provider export the spans that wait, if it has a ForceFlush as
-// that of the SDK. Shutting it down is the program's part.
+// Stop makes the provider export the spans that wait, if it has a ForceFlush like that of
+// the SDK. It does not shut the provider down.
 func (p *Plugin) Stop(ctx context.Context) error {
 	if f, ok := p.opts.Provider.(interface{ ForceFlush(context.Context) error }); ok {
 		return f.ForceFlush(ctx)
@@ -79,13 +78,13 @@ func (p *Plugin) Stop(ctx context.Context) error {
 	return nil
 }
 
-// Inject writes the trace of ctx to the header of a request that is to be sent,
-// as traceparent and tracestate; for websocket.DialOptions too.
+// Inject writes the trace of ctx, as traceparent and tracestate, to the header of a
+// request to send or of websocket.DialOptions.
 func (p *Plugin) Inject(ctx context.Context, header http.Header) {
 	p.opts.Propagator.Inject(ctx, propagation.HeaderCarrier(header))
 }
 
-// request makes the span of a request, or of the upgrade of a socket.
+// request makes the span of a request, which may be the upgrade of a socket.
 func (p *Plugin) request(c *nextrush.Context) error {
 	if p.opts.Skip != nil && p.opts.Skip(c) {
 		return c.Next()
@@ -108,7 +107,7 @@ func (p *Plugin) request(c *nextrush.Context) error {
 
 var errPanicked = errors.New("a handler panicked")
 
-// remote is the context that the span begins in, by what the client has sent.
+// remote returns the context to begin the span in, which depends on the client's headers.
 func (p *Plugin) remote(c *nextrush.Context) (context.Context, []trace.SpanStartOption) {
 	ctx := p.opts.Propagator.Extract(c.Context(), propagation.HeaderCarrier(c.Request().Header))
 	if !p.opts.PublicEndpoint {
@@ -121,8 +120,8 @@ func (p *Plugin) remote(c *nextrush.Context) (context.Context, []trace.SpanStart
 	return ctx, options
 }
 
-// finish ends the span of a request. What the client did wrong is no failure of
-// the server's span (OpenTelemetry semantic conventions, HTTP spans, status).
+// finish ends the span of a request. A client's mistake is not a failure of the server's
+// span (OpenTelemetry semantic conventions, HTTP spans, status).
 func finish(span trace.Span, status int, err error) {
 	span.SetAttributes(semconv.HTTPResponseStatusCode(status))
 	if status >= http.StatusInternalServerError {
@@ -142,7 +141,7 @@ func fail(span trace.Span, err error) {
 	span.SetStatus(codes.Error, text)
 }
 
-// spanName has the route's pattern and not the path, so that names are few.
+// spanName returns a name with the route's pattern and not the path, so that names are few.
 func spanName(c *nextrush.Context) string {
 	name := c.Method()
 	if !known(name) {
@@ -162,8 +161,8 @@ func known(method string) bool {
 	return false
 }
 
-// requestAttributes are those of the semantic conventions for HTTP server spans.
-// The query is left out: it may hold secrets.
+// requestAttributes returns those of the semantic conventions for HTTP server spans,
+// without the query, which may hold secrets.
 func requestAttributes(c *nextrush.Context) []attribute.KeyValue {
 	list := []attribute.KeyValue{
 		semconv.URLPath(c.Path()),

@@ -10,19 +10,19 @@ import (
 	"strings"
 )
 
-// File is a file that Handler has read. Its methods are for the goroutine of the
-// request, during the request.
+// File is a file that Handler has read. Its methods must be called in the goroutine of
+// the request, during the request.
 type File struct {
 	Field string
-	Name  string // as the client has it, without a path: to be shown, not to be saved under
+	Name  string // the client's, without a path: show it, but do not save under it
 	Type  string // media type that the content shows
 	Size  int64  // bytes
 
-	data []byte // its content, or
-	temp string // the name of the file that has it
+	data []byte // the content, or
+	temp string // the name of the file on disk that has it
 }
 
-// keep takes the content: into memory, and onto disk when it is larger.
+// keep keeps the content, in memory or, if it is larger, on disk.
 func (f *File) keep(o *Options, from io.Reader) error {
 	var start bytes.Buffer
 	n, err := io.CopyN(&start, from, o.Memory+1)
@@ -60,8 +60,8 @@ type nopCloser struct{ *bytes.Reader }
 
 func (nopCloser) Close() error { return nil }
 
-// Save writes the file to dir under a name that the program chooses. A name that
-// is there already is an error (fs.ErrExist), and so is one that leads out of dir.
+// Save writes the file to dir under a name that the program chooses. It fails if there is
+// such a file already (fs.ErrExist), or if the name leads out of dir.
 func (f *File) Save(dir, name string) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -84,11 +84,11 @@ func (f *File) Save(dir, name string) error {
 	return err
 }
 
-// common are the extensions of types that have several.
+// common lists the extensions to use for types that have several.
 var common = []string{".jpg", ".html", ".txt", ".mp4", ".mp3", ".tif", ".zip", ".gz", ".pdf", ".png", ".gif", ".webp"}
 
-// Ext is a file name's extension for the type that the content shows: ".png". It
-// is empty if there is none.
+// Ext returns the extension of file names for the type that the content shows: ".png".
+// It is empty if there is none.
 func (f *File) Ext() string {
 	base, _, _ := strings.Cut(f.Type, ";")
 	all, _ := mime.ExtensionsByType(base)

@@ -15,11 +15,11 @@ import (
 	"github.com/nextrush/nextrush"
 )
 
-// Part is one part of a form as it arrives. Read it before the function that got
-// it returns; what is left is skipped.
+// Part is one part of a form, as it arrives. Read it before the function that gets it
+// returns; the rest is skipped.
 type Part struct {
 	Field string
-	Name  string // of the file, as the client has it but without a path; empty: no file
+	Name  string // the client's name of the file, without a path; empty: not a file
 	Type  string // media type that the content of a file shows
 
 	r    io.Reader
@@ -27,8 +27,8 @@ type Part struct {
 	read int64
 }
 
-// Read returns an *nextrush.HTTPError with status 413 when the part is longer than
-// it may be, and 400 when it ends too soon.
+// Read returns an *nextrush.HTTPError with status 413 if the part exceeds its limit, and
+// with 400 if it ends too soon.
 func (p *Part) Read(b []byte) (int, error) {
 	n, err := p.r.Read(b)
 	p.read += int64(n)
@@ -41,7 +41,7 @@ func (p *Part) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// refuse returns the error that says which part is wrong, and how.
+// refuse returns the error that says what is wrong with the part.
 func (p *Part) refuse(status int, rule, param, message string) error {
 	if p.Name != "" {
 		message = fmt.Sprintf("%.100q %s", p.Name, message)
@@ -55,8 +55,8 @@ func (p *Part) text() (string, error) {
 	return string(b), err
 }
 
-// Each reads a form and hands its parts to f in their order. Its errors are those
-// of Handler, and what f returns ends it. It panics on a mistake in the options.
+// Each reads a form and calls f with each part, in order. It returns the errors of
+// Handler, or the first error of f. It panics on a mistake in the options.
 func Each(c *nextrush.Context, o Options, f func(*Part) error) error {
 	o = o.withDefaults()
 	return each(c, &o, f)
@@ -116,12 +116,12 @@ func (n *counts) add(o *Options, p *Part) error {
 	return p.refuse(http.StatusRequestEntityTooLarge, "max", fmt.Sprint(limit), fmt.Sprintf("is one of more than %d %s", limit, what))
 }
 
-// maxHeader is how many bytes may stand between two parts: the header of the second,
-// with the names of its field and its file, which is read into memory.
+// maxHeader is the largest number of bytes between the contents of two parts: the header
+// of the second, with the names of its field and file, which is read into memory.
 const maxHeader = 8 << 10
 
-// betweenParts is the body, of which no more than left is read while it is limited. The
-// reader of the form has up to 4 KiB in its buffer besides.
+// betweenParts reads the body, and no more than left bytes of it while it is limited. The
+// form's reader may already have up to 4 KiB in its buffer.
 type betweenParts struct {
 	io.Reader
 	limited bool
@@ -158,9 +158,9 @@ func (o *Options) part(raw *multipart.Part) (*Part, error) {
 	return p, nil
 }
 
-// baseName is a client's name of a file without its path, Windows' own among
-// them, and without what a log or a terminal would stumble over. A file without a
-// usable name is "file".
+// baseName returns a client's name of a file without its path, which may be one of
+// Windows, and without characters that would harm a log or a terminal. It is "file" if
+// nothing is left.
 func baseName(name string) string {
 	if name == "" {
 		return ""
@@ -182,7 +182,7 @@ func tooLarge(message string) error {
 	return nextrush.NewError(http.StatusRequestEntityTooLarge, message)
 }
 
-// malformed is 400, or 413 if the whole request was too large.
+// malformed returns a 400, or a 413 if the whole request is too large.
 func malformed(err error) error {
 	var large *http.MaxBytesError
 	if errors.As(err, &large) || errors.Is(err, multipart.ErrMessageTooLarge) {

@@ -1,6 +1,6 @@
-// Package upload takes files that a form sends (multipart/form-data, RFC 7578),
-// with limits on each and on all, and by what is in them rather than by what the
-// client says.
+// Package upload receives the files of a form (multipart/form-data, RFC 7578), with
+// limits for each and for all. The type of a file is the one that its content shows, not
+// the one that the client says.
 //
 //	app.Post("/photos", upload.Handler(upload.Options{Types: []string{"image/*"}}), func(c *nextrush.Context) error {
 //		for _, f := range upload.From(c).Files {
@@ -11,7 +11,7 @@
 //		return c.NoContent()
 //	})
 //
-// Each hands the parts to a function as they arrive, and keeps nothing.
+// Each calls a function with the parts as they arrive, and keeps nothing.
 package upload
 
 import (
@@ -33,14 +33,14 @@ type Options struct {
 	MaxFields int   // 0: 100
 	MaxTotal  int64 // bytes of the request, instead of Options.BodyLimit of the App; 0: 32 MiB
 
-	// Types are the media types that files may have: "image/png", "image/*". What
-	// counts is the type that the first 512 bytes of the content show
-	// (net/http.DetectContentType), not what the client says. Empty: all. What no content
-	// shows, such as image/svg+xml, panics.
+	// Types are the media types that files may have: "image/png", "image/*". The type of
+	// a file is the one that its first 512 bytes show (net/http.DetectContentType), not
+	// the one that the client says. A type that no content shows, such as image/svg+xml,
+	// panics. Empty: all.
 	Types []string
 
-	Memory int64  // bytes up to which Handler keeps a file in memory, not on disk; 0: 64 KiB
-	Dir    string // of the files that are on disk during the request; empty: os.TempDir
+	Memory int64  // bytes up to which Handler keeps a file in memory instead of on disk; 0: 64 KiB
+	Dir    string // for files on disk during the request; empty: os.TempDir
 }
 
 func (o Options) withDefaults() Options {
@@ -54,7 +54,7 @@ func (o Options) withDefaults() Options {
 	for i, t := range o.Types {
 		t = strings.ToLower(t)
 		if _, err := path.Match(t, ""); err != nil || !strings.Contains(t, "/") {
-			panic("upload: Types: " + t + " is no media type: write it as image/png or image/*")
+			panic("upload: Types: " + t + " is not a media type: write it as image/png or image/*")
 		}
 		if !slices.ContainsFunc(shown, func(have string) bool { ok, _ := path.Match(t, have); return ok }) {
 			panic("upload: Types: no content shows " + t + ": give a type of net/http.DetectContentType, and look into the file in the handler")
@@ -64,8 +64,8 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// shown are the types that net/http.DetectContentType tells, from the content's start
-// (WHATWG MIME Sniffing §7): it knows of no SVG, JSON or CSV.
+// shown lists the types that net/http.DetectContentType finds in the start of a content
+// (WHATWG MIME Sniffing §7). SVG, JSON and CSV are not among them.
 var shown = []string{
 	"application/octet-stream", "application/ogg", "application/pdf", "application/postscript", "application/vnd.ms-fontobject",
 	"application/wasm", "application/x-gzip", "application/x-rar-compressed", "application/zip",
@@ -99,7 +99,7 @@ func (o *Options) allows(mediaType string) bool {
 
 // Form is what Handler has read.
 type Form struct {
-	Values url.Values // of the fields that are no files
+	Values url.Values // of the fields that are not files
 	Files  []*File    // in the order in which they came
 }
 
@@ -115,15 +115,14 @@ func (f *Form) File(field string) *File {
 
 const formKey = "upload.form"
 
-// Handler is middleware that reads the form before the handlers that follow; From
-// returns it to them. Afterwards the files are removed, whatever happened; what is
-// to stay, they save.
+// Handler is middleware that reads the form; the handlers that follow get it from From.
+// After them the files are removed in any case, so they must save those that they want
+// to keep.
 //
-// Errors are *nextrush.HTTPErrors: 415 for a body that is not such a form, 413 for
-// too much of anything, also of the header of a part, 8 KiB, 422 for a file of a
-// type that is not taken, and 400 for a body that is malformed or ends too soon.
-// A nextrush.FieldError says which part is to blame.
-// Handler panics on a mistake in the options.
+// Errors are *nextrush.HTTPErrors: 415 if the body is not such a form, 413 if anything
+// exceeds its limit, with 8 KiB for the header of a part, 422 if a file has a type that
+// is not in Types, and 400 if the body is malformed or ends too soon. If one part is to
+// blame, a nextrush.FieldError names it. Handler panics on a mistake in the options.
 func Handler(opts ...Options) nextrush.Handler {
 	o := opt.First(opts).withDefaults()
 	if info, err := os.Stat(o.Dir); o.Dir != "" && (err != nil || !info.IsDir()) {
@@ -140,7 +139,7 @@ func Handler(opts ...Options) nextrush.Handler {
 	}
 }
 
-// From returns the form that Handler has read, or nil if it is not in front.
+// From returns the form that Handler has read, or nil without Handler before it.
 func From(c *nextrush.Context) *Form {
 	form, _ := nextrush.Value[*Form](c, formKey)
 	return form

@@ -1,14 +1,14 @@
-// Package views renders html/template files with layouts and partials. It is
-// the App's renderer, and needs no registering:
+// Package views renders html/template files with layouts and partials. It is the App's
+// renderer, and is not registered:
 //
 //	app := nextrush.New(nextrush.Options{Renderer: views.Must(views.New("views"))})
 //	app.Get("/", func(c *nextrush.Context) error { return c.Render("home", data) })
 //
-// A page is any file NAME.html. It may define blocks of the layout, which is
-// layouts/main.html unless it says otherwise in its first line,
-// {{/* layout: NAME */}}; "none" is no layout. The files of partials/ are
-// templates that all pages and layouts can call by their name without extension.
-// Values are escaped for where they stand, as html/template does.
+// A page is any file NAME.html. It defines blocks of its layout, which is
+// layouts/main.html unless the page names another in its first line,
+// {{/* layout: NAME */}}; "none" means no layout. The files in partials/ are templates
+// that all pages and layouts can call by their names without extension. Values are
+// escaped according to their context, as html/template does.
 package views
 
 import (
@@ -30,8 +30,8 @@ import (
 type Options struct {
 	Funcs     template.FuncMap
 	Extension string // of files; empty: ".html"
-	Layout    string // of pages that name none; empty: "main", or none if that is not there
-	Reload    bool   // read the files again for every page: for development
+	Layout    string // of pages that name none; empty: "main", or none if there is no such file
+	Reload    bool   // read the files again for every page, for development
 }
 
 // Views is a nextrush.Renderer. It is safe from any goroutine.
@@ -43,7 +43,7 @@ type Views struct {
 
 var _ nextrush.Renderer = (*Views)(nil)
 
-// New reads the templates of a directory. A mistake in one is an error, also
+// New reads the templates in a directory. It fails if there is a mistake in one, even
 // with Reload.
 func New(dir string, opts ...Options) (*Views, error) {
 	if _, err := os.Stat(dir); err != nil {
@@ -52,7 +52,7 @@ func New(dir string, opts ...Options) (*Views, error) {
 	return FS(os.DirFS(dir), opts...)
 }
 
-// FS is New for a file system, such as an embed.FS.
+// FS is like New, for a file system such as an embed.FS.
 func FS(fsys fs.FS, opts ...Options) (*Views, error) {
 	v := &Views{fsys: fsys, opts: opt.First(opts)}
 	if v.opts.Extension == "" {
@@ -68,7 +68,7 @@ func FS(fsys fs.FS, opts ...Options) (*Views, error) {
 	return v, nil
 }
 
-// Must panics on an error, for use in the App's options.
+// Must returns v, or panics if err is not nil. It is for the App's options.
 func Must(v *Views, err error) *Views {
 	if err != nil {
 		panic(err)
@@ -76,8 +76,8 @@ func Must(v *Views, err error) *Views {
 	return v
 }
 
-// Render writes a page. Where it fails half of it may have been written;
-// Context.Render keeps that from the client.
+// Render writes a page. If it fails, half of the page may have been written;
+// Context.Render does not send that to the client.
 func (v *Views) Render(w io.Writer, name string, data any, _ *nextrush.Context) error {
 	pages := v.pages
 	if pages == nil {
@@ -127,7 +127,7 @@ func (v *Views) parse() (map[string]*template.Template, error) {
 	return pages, nil
 }
 
-// read maps names without extension to what is in the files.
+// read returns the contents of the files by their names without extension.
 func (v *Views) read() (map[string]string, error) {
 	files := make(map[string]string)
 	err := fs.WalkDir(v.fsys, ".", func(file string, d fs.DirEntry, err error) error {
@@ -146,8 +146,7 @@ func (v *Views) read() (map[string]string, error) {
 
 var layoutLine = regexp.MustCompile(`^\{\{-?\s*/\*\s*layout:\s*([\w/-]+)\s*\*/\s*-?\}\}`)
 
-// page parses a page into its layout, so that what it defines takes the place
-// of the layout's blocks.
+// page parses a page into its layout, so that its definitions replace the layout's blocks.
 func (v *Views) page(shared *template.Template, files map[string]string, name, text string) (*template.Template, error) {
 	t, err := shared.Clone()
 	if err != nil {
@@ -168,7 +167,7 @@ func (v *Views) page(shared *template.Template, files map[string]string, name, t
 	return root, err
 }
 
-// layout is the name of a page's layout; empty: it has none.
+// layout returns the name of a page's layout; empty: it has none.
 func (v *Views) layout(files map[string]string, name, text string) (string, error) {
 	if m := layoutLine.FindStringSubmatch(text); m != nil {
 		if m[1] == "none" {
