@@ -19,8 +19,8 @@ import (
 //go:embed audit.js
 var audit string
 
-// tabThrough presses Tab as often as there are things to reach, and names those
-// that look the same with the focus as without.
+// tabThrough presses Tab as often as there are elements to reach, and returns those that
+// look the same with the focus as without it.
 const tabThrough = `(() => {
 	const look = (e) => { const s = getComputedStyle(e); return [s.outlineStyle === "none" ? "" : s.outline, s.borderColor, s.boxShadow].join(); };
 	const e = document.activeElement, around = e.parentElement;
@@ -33,8 +33,7 @@ const tabThrough = `(() => {
 	return name + (with_ === without ? " shows no focus" : "");
 })()`
 
-// pages are those of the examples, and what brings them into the state in which
-// they are used.
+// pages are the pages of the examples, with the actions that bring them into use.
 var pages = []struct {
 	example, path string
 	use           []chromedp.Action
@@ -66,7 +65,7 @@ var pages = []struct {
 	{"api", "/docs", []chromedp.Action{sees("main", "Add a book"), chromedp.Evaluate(`document.querySelectorAll("details").forEach((d) => d.open = true)`, nil)}, []string{"a OpenAPI document", "#find", "summary GET/booksList the bo"}},
 }
 
-// complaints collects what the browser's console says.
+// complaints collects the messages of the browser's console.
 func complaints(ctx context.Context) func() []string {
 	var mu sync.Mutex // guards said
 	var said []string
@@ -110,7 +109,7 @@ func TestPagesAreReadableAndUsedByKeyboard(t *testing.T) {
 			t.Errorf("%s: Tab reaches %q, want %q", name, reached, p.reach)
 		}
 		for _, s := range said() {
-			if !strings.HasSuffix(s, "/api/me") { // how auth's page asks whether somebody is logged in
+			if !strings.HasSuffix(s, "/api/me") { // where auth's page asks whether somebody is logged in
 				t.Errorf("%s: the browser says %s", name, s)
 			}
 		}
@@ -135,7 +134,7 @@ func inspect(t *testing.T, ctx context.Context, page string) {
 	}
 }
 
-// plain leaves what a file's name may have everywhere.
+// plain keeps the characters that a file's name may have on every system.
 func plain(r rune) rune {
 	if r == '/' || r == '?' || r == '=' || r == ' ' {
 		return '-'
@@ -143,7 +142,7 @@ func plain(r rune) rune {
 	return r
 }
 
-// tab presses Tab n times and says what has the focus after each.
+// tab presses Tab n times and returns the element that has the focus after each.
 func tab(t *testing.T, ctx context.Context, n int) []string {
 	t.Helper()
 	reached := []string(nil)

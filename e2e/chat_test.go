@@ -18,8 +18,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// program is an example that runs as a process of its own, on a port that the
-// system chooses at the first start, and on the same at the next.
+// program is an example that runs as a process of its own. The system chooses its port at
+// the first start; later starts use the same port.
 type program struct {
 	t    *testing.T
 	bin  string
@@ -43,7 +43,7 @@ func buildPackage(t *testing.T, path string) string {
 	return bin
 }
 
-// start runs the program and waits until it says where it listens.
+// start runs the program and waits until it prints where it listens.
 func (p *program) start() {
 	p.t.Helper()
 	p.cmd = exec.Command(p.bin, append(p.args, "-addr", cmp.Or(p.addr, "127.0.0.1:0"))...)
@@ -68,7 +68,7 @@ func (p *program) start() {
 	p.t.Fatal("the program ended before it listened")
 }
 
-// stop asks the program to end and waits until it has, unless it has already.
+// stop makes the program end and waits for that, unless it has already ended.
 func (p *program) stop() {
 	p.t.Helper()
 	if p.cmd.ProcessState != nil {
@@ -89,7 +89,7 @@ func serve(t *testing.T, example string, args ...string) *program {
 	return p
 }
 
-// browser starts Chromium and gives a context for its first tab.
+// browser starts Chromium and returns a context for its first tab.
 func browser(t *testing.T) context.Context {
 	t.Helper()
 	opts := append(chromedp.DefaultExecAllocatorOptions[:],
@@ -115,13 +115,13 @@ func run(t *testing.T, ctx context.Context, what string, actions ...chromedp.Act
 	}
 }
 
-// sees waits until the element's text holds a string.
+// sees waits until the element's text contains a string.
 func sees(selector, text string) chromedp.Action {
 	js := fmt.Sprintf(`document.querySelector(%q)?.textContent.includes(%q)`, selector, text)
 	return chromedp.Poll(js, nil, chromedp.WithPollingInterval(50*time.Millisecond), chromedp.WithPollingTimeout(40*time.Second))
 }
 
-// keepScreenshot writes a picture where SCREENSHOTS names a folder.
+// keepScreenshot writes a picture to the folder SCREENSHOTS, if that is set.
 func keepScreenshot(t *testing.T, ctx context.Context, name string) {
 	t.Helper()
 	var picture []byte
@@ -136,7 +136,7 @@ func keepScreenshot(t *testing.T, ctx context.Context, name string) {
 	}
 }
 
-// enter opens the chat in a tab, and lets somebody into the room "tea".
+// enter opens the chat in a tab and joins the room "tea" with a name.
 func enter(t *testing.T, tab context.Context, addr, name string) {
 	t.Helper()
 	run(t, tab, name+" enters", chromedp.Navigate("http://"+addr+"/?room=tea"), chromedp.Evaluate(`document.querySelector("[name=name]").value = ""`, nil),

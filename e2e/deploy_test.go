@@ -18,7 +18,7 @@ import (
 	"github.com/nextrush/nextrush/plugins/health"
 )
 
-// newChat makes a project with the command nextrush, to listen on addr.
+// newChat makes a project with the command nextrush that listens on addr.
 func newChat(t *testing.T, addr string) (dir string) {
 	t.Helper()
 	parent := t.TempDir()
@@ -38,7 +38,7 @@ func newChat(t *testing.T, addr string) (dir string) {
 	return dir
 }
 
-// serves starts the command, wants its page, and wants it to end well.
+// serves starts the command, gets its page, and fails the test if it does not end well.
 func serves(t *testing.T, addr string, cmd *exec.Cmd) {
 	t.Helper()
 	stop := launch(t, addr, cmd)
@@ -55,7 +55,7 @@ func serves(t *testing.T, addr string, cmd *exec.Cmd) {
 	}
 }
 
-// find is what the one group of a pattern matches.
+// find returns what the group of a pattern matches.
 func find(t *testing.T, pattern, text string) string {
 	t.Helper()
 	m := regexp.MustCompile(pattern).FindStringSubmatch(text)
@@ -65,8 +65,7 @@ func find(t *testing.T, pattern, text string) string {
 	return m[1]
 }
 
-// TestDeploymentOfTheGuide starts a project of the command as the guide has it
-// started.
+// TestDeploymentOfTheGuide starts a project of the command in the ways of the guide.
 func TestDeploymentOfTheGuide(t *testing.T) {
 	addr := freeAddress(t)
 	dir := newChat(t, addr)
@@ -74,8 +73,8 @@ func TestDeploymentOfTheGuide(t *testing.T) {
 	t.Run("unit", func(t *testing.T) { runUnit(t, dir, addr) })
 }
 
-// runUnit has systemd judge the unit, with the line for low ports, and runs what it
-// starts.
+// runUnit has systemd verify the unit, with the line for low ports, and runs the command
+// that it starts.
 func runUnit(t *testing.T, dir, addr string) {
 	shell(t, dir, "go build -o chat .")
 	page, err := os.ReadFile("../docs/autotls.md")
@@ -86,15 +85,15 @@ func runUnit(t *testing.T, dir, addr string) {
 		"\n[Install]", find(t, "`(AmbientCapabilities=.*)`", string(page))+"\n\n[Install]")
 	file := filepath.Join(dir, "chat.service")
 	write(t, file, unit)
-	// What it does not know it only warns of.
+	// It only warns about settings that it does not know.
 	if out, err := exec.Command("systemd-analyze", "verify", "--man=no", file).CombinedOutput(); err != nil || len(out) > 0 {
 		t.Errorf("%v\n%s", err, out)
 	}
 	serves(t, addr, exec.Command(find(t, `(?m)^ExecStart=(.*)$`, unit)))
 }
 
-// runDockerfile does what the instructions say without Docker, each stage in a
-// folder, and runs the result in nothing but the last one.
+// runDockerfile follows the instructions without Docker, with a folder for each stage, and
+// runs the result in a folder that has only the last stage.
 func runDockerfile(t *testing.T, dir, addr string) {
 	b := &builder{t: t, project: dir, stages: make(map[string]*stage)}
 	for line := range strings.SplitSeq(block(t, "deployment.md", "dockerfile"), "\n") {
@@ -112,7 +111,7 @@ func runDockerfile(t *testing.T, dir, addr string) {
 	serves(t, addr, cmd)
 }
 
-// builder is what the instructions of a Dockerfile have come to.
+// builder is the state after some instructions of a Dockerfile.
 type builder struct {
 	t       *testing.T
 	project string // the folder that is built
@@ -164,7 +163,7 @@ func (b *builder) copy(args []string) {
 }
 
 // TestProbesOfTheGuide reads the manifest with the field names of Kubernetes' PodSpec
-// and Probe (core/v1), and asks an app what the probes ask.
+// and Probe (core/v1), and sends the requests of the probes to an app.
 func TestProbesOfTheGuide(t *testing.T) {
 	type probe struct {
 		HTTPGet struct {

@@ -37,7 +37,7 @@ type note struct {
 	Text string `json:"text" validate:"required"`
 }
 
-// everything is an app with all that can be on at once.
+// everything is an app with everything on that can be on at once.
 func everything(t *testing.T) *nextrush.App {
 	t.Helper()
 	pages := fstest.MapFS{"page.html": {Data: []byte("<p>{{.}}</p>")}}
@@ -82,8 +82,8 @@ func everything(t *testing.T) *nextrush.App {
 	return app
 }
 
-// TestNoAnswerReachesTheWrongRequest sends what nobody else sends and wants it back,
-// beside clients that leave in the middle.
+// TestNoAnswerReachesTheWrongRequest sends unique requests and compares the answers, while
+// other clients leave in the middle of theirs.
 func TestNoAnswerReachesTheWrongRequest(t *testing.T) {
 	before := runtime.NumGoroutine()
 	app := everything(t)
@@ -175,7 +175,7 @@ func ask(t *testing.T, client *http.Client, method, url, kind, body string, stat
 	}
 }
 
-// pipeline sends five requests at once, and wants the answers in their order.
+// pipeline sends five requests at once and fails if the answers are not in their order.
 func pipeline(t *testing.T, addr, name string) {
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {
@@ -204,7 +204,7 @@ func pipeline(t *testing.T, addr, name string) {
 	}
 }
 
-// talk sends messages and wants each back.
+// talk sends messages and fails if one is not echoed.
 func talk(t *testing.T, addr, name string) {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()

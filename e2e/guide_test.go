@@ -16,7 +16,7 @@ import (
 	"github.com/nextrush/nextrush"
 )
 
-// patience tells a program that is slow from one that will never answer.
+// patience is how long a test waits for a program: a slow one answers sooner.
 const patience = 60 * time.Second
 
 // serveApp serves the app on a free port until the test ends.
@@ -41,7 +41,7 @@ func serveApp(t *testing.T, app *nextrush.App) (addr string) {
 	return l.Addr().String()
 }
 
-// block is the one block of a language in a page of the guides.
+// block returns the only block of a language in a page of the guides.
 func block(t *testing.T, page, language string) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("..", "docs", page))
@@ -56,7 +56,7 @@ func block(t *testing.T, page, language string) string {
 	return code
 }
 
-// adapt replaces what depends on the machine. Each old text has to be there.
+// adapt replaces what depends on the machine. It fails if an old text is missing.
 func adapt(t *testing.T, config string, oldNew ...string) string {
 	t.Helper()
 	for i := 0; i < len(oldNew); i += 2 {
@@ -74,8 +74,8 @@ func write(t *testing.T, name, text string) {
 	}
 }
 
-// launch starts a program and waits until it takes connections. stop ends it by
-// SIGTERM, as the end of the test does.
+// launch starts a program and waits until it accepts connections. stop ends it with
+// SIGTERM, as does the end of the test.
 func launch(t *testing.T, addr string, cmd *exec.Cmd) (stop func() error) {
 	t.Helper()
 	var output bytes.Buffer
@@ -123,7 +123,7 @@ func shell(t *testing.T, dir, line string) {
 	}
 }
 
-// freeAddress is where a program that chooses no port itself can listen.
+// freeAddress returns an address for a program that does not choose its port itself.
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -33,8 +33,8 @@ func generate(t *testing.T) string {
 	return filepath.Join(dir, "program")
 }
 
-// TestANewProjectsPageWorks uses the page as it comes, under middleware.Production
-// and over plain HTTP.
+// TestANewProjectsPageWorks uses the page as it is made, under middleware.Production and
+// over plain HTTP.
 func TestANewProjectsPageWorks(t *testing.T) {
 	server := &program{t: t, bin: generate(t)}
 	server.start()

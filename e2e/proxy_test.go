@@ -27,7 +27,7 @@ import (
 	"github.com/nextrush/nextrush/websocket"
 )
 
-// behind is an app that tells what it knows of its client through a proxy.
+// behind is an app that answers with what it knows about the client of a proxy.
 func behind(t *testing.T, trusted ...string) (addr string) {
 	t.Helper()
 	app := nextrush.New(nextrush.Options{
@@ -103,7 +103,7 @@ type visitor struct {
 	http   *http.Client
 }
 
-// newVisitor makes one at an address other than the proxy's. To it app.example is
+// newVisitor makes one with an address other than the proxy's. It resolves app.example to
 // the proxy.
 func newVisitor(t *testing.T, proxy string, roots *x509.CertPool, http2 bool) *visitor {
 	t.Helper()
@@ -117,7 +117,7 @@ func newVisitor(t *testing.T, proxy string, roots *x509.CertPool, http2 bool) *v
 	return v
 }
 
-// client shows redirects.
+// client returns an HTTP client that does not follow redirects.
 func client(transport http.RoundTripper) *http.Client {
 	return &http.Client{
 		Transport: transport, Timeout: patience,
@@ -125,8 +125,8 @@ func client(transport http.RoundTripper) *http.Client {
 	}
 }
 
-// do sends a request as a page of the app does, in a browser without
-// Sec-Fetch-Site, which lies about forwarding besides.
+// do sends a request like a page of the app in a browser without Sec-Fetch-Site, with
+// forged forwarding headers.
 func (v *visitor) do(t *testing.T, method, path, body string) *http.Response {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, v.origin+path, strings.NewReader(body))
@@ -145,8 +145,8 @@ func (v *visitor) do(t *testing.T, method, path, body string) *http.Response {
 	return res
 }
 
-// TestProxiesOfTheGuide runs the documented configuration of each proxy, on a port
-// that is not the default one, in front of an app.
+// TestProxiesOfTheGuide runs each proxy with its documented configuration in front of an
+// app, on a port other than the default one.
 func TestProxiesOfTheGuide(t *testing.T) {
 	for name, start := range map[string]func(t *testing.T, app string) (*visitor, string){
 		"nginx": startNginx, "caddy": startCaddy,
@@ -181,8 +181,7 @@ func (v *visitor) seesItsApp(t *testing.T, proto string) {
 	v.talks(t)
 }
 
-// talks opens a socket, with the Origin that a browser sends, and has a message
-// echoed.
+// talks opens a socket, with the Origin that a browser sends, and echoes a message.
 func (v *visitor) talks(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -215,7 +214,7 @@ func startNginx(t *testing.T, app string) (v *visitor, proto string) {
 	}
 	main += "\tinclude " + dir + "/app.conf;\n}\n"
 	if os.Getuid() == 0 {
-		main = "user root;\n" + main // whose workers may write to the folder
+		main = "user root;\n" + main // so that the workers may write to the folder
 	}
 	write(t, filepath.Join(dir, "nginx.conf"), main)
 	launch(t, addr, exec.Command("nginx", "-e", "stderr", "-c", filepath.Join(dir, "nginx.conf")))

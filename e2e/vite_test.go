@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// TestViteOfTheGuide has Vite's server for development, as the guide sets it up, pass
-// requests, forms, events and sockets of a page on to an app.
+// TestViteOfTheGuide sends requests, forms, events and sockets of a page to an app through
+// Vite's development server, configured as in the guide.
 func TestViteOfTheGuide(t *testing.T) {
 	dir, addr := t.TempDir(), freeAddress(t)
 	_, port, _ := net.SplitHostPort(addr)

@@ -27,7 +27,7 @@ import (
 	"github.com/nextrush/nextrush/plugins/tracing"
 )
 
-// able is a writer that notes what reaches it by which way.
+// able is a writer that records through which method it gets what.
 type able struct {
 	*httptest.ResponseRecorder
 	written, strings, files int64 // bytes
@@ -45,7 +45,7 @@ func (w *able) WriteString(s string) (int, error) {
 	return len(s), nil
 }
 
-// ReadFrom takes for a file what sendfile does.
+// ReadFrom recognizes a file as sendfile does.
 func (w *able) ReadFrom(src io.Reader) (int64, error) {
 	n, err := io.Copy(io.Discard, struct{ io.Reader }{src})
 	if part, ok := src.(*io.LimitedReader); ok {
@@ -66,7 +66,7 @@ func (w *able) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return nil, nil, errors.New("there is no connection")
 }
 
-// around is all that puts a writer around another.
+// around lists everything that puts a writer around another.
 func around(t *testing.T) map[string]func(*nextrush.App) {
 	use := func(handlers ...nextrush.Handler) func(*nextrush.App) {
 		return func(app *nextrush.App) { app.Use(handlers...) }
@@ -103,7 +103,7 @@ func around(t *testing.T) map[string]func(*nextrush.App) {
 
 const large = 8 << 20 // bytes
 
-// writing is an app that writes in all ways behind what set puts there.
+// writing is an app that writes in all ways, after the middleware that set adds.
 func writing(t *testing.T, set func(*nextrush.App)) *nextrush.App {
 	text, dir := strings.Repeat("x", large), t.TempDir()
 	for _, name := range []string{"a.png", "a.png.gz"} {
@@ -170,7 +170,7 @@ func TestWritersKeepWhatTheOneBelowCan(t *testing.T) {
 	}
 }
 
-// A string is one for all who are sent it, however slowly they read.
+// A string is not copied for each client, however slowly they read.
 func TestClientsThatDoNotReadCostNoCopies(t *testing.T) {
 	const clients = 50
 	app := writing(t, around(t)["all"])

@@ -1,6 +1,6 @@
-// Package nextrushtest tests an App in memory: requests and sockets without a
-// port. It works inside a testing/synctest bubble, where heartbeats and
-// time-outs take no time.
+// Package nextrushtest tests an App in memory, with requests and sockets but without a
+// port. It works in a testing/synctest bubble, where heartbeats and time-outs take no
+// time.
 //
 //	c := nextrushtest.New(t, app)
 //	c.Get("/users/7").WantStatus(200)
@@ -28,7 +28,7 @@ import (
 	"github.com/nextrush/nextrush/websocket"
 )
 
-// timeout bounds what is waited for; inside a bubble it takes no time.
+// timeout bounds every wait; in a bubble it takes no time.
 const timeout = 10 * time.Second
 
 // Client talks to one App.
@@ -38,7 +38,7 @@ type Client struct {
 	http     *http.Client
 }
 
-// New serves the App in memory until the test ends; then it is shut down.
+// New serves the App in memory until the test ends, and then shuts it down.
 func New(t testing.TB, app *nextrush.App) *Client {
 	t.Helper()
 	listener := memnet.Listen()
@@ -66,7 +66,8 @@ func (c *Client) Get(path string) *Response {
 	return c.Do(c.request(http.MethodGet, path, nil))
 }
 
-// Post sends a POST request: a string is a form, anything else JSON.
+// Post sends a POST request. A body that is a string is sent as a form, any other as
+// JSON.
 func (c *Client) Post(path string, body any) *Response {
 	c.t.Helper()
 	form, ok := body.(string)
@@ -111,14 +112,14 @@ func (c *Client) Do(r *http.Request) *Response {
 	return &Response{Response: resp, Body: body, t: c.t}
 }
 
-// Response is an answer with its whole body.
+// Response is a response with its whole body.
 type Response struct {
 	*http.Response
 	Body []byte
 	t    testing.TB
 }
 
-// Text is the body as a string.
+// Text returns the body as a string.
 func (r *Response) Text() string { return string(r.Body) }
 
 // JSON decodes the body.
@@ -129,7 +130,7 @@ func (r *Response) JSON(v any) {
 	}
 }
 
-// WantStatus fails the test if the status is another.
+// WantStatus fails the test if the status is not the one given.
 func (r *Response) WantStatus(status int) *Response {
 	r.t.Helper()
 	if r.StatusCode != status {
@@ -145,8 +146,8 @@ type Socket struct {
 	conn net.Conn
 }
 
-// Dial opens a socket; a refused handshake fails the test. DialError is for
-// those that are to be refused.
+// Dial opens a socket. It fails the test if the handshake is refused; use DialError to
+// test that.
 func (c *Client) Dial(path string, opts ...*websocket.DialOptions) *Socket {
 	c.t.Helper()
 	s, err := c.dial(path, opts)
@@ -160,7 +161,8 @@ func (c *Client) Dial(path string, opts ...*websocket.DialOptions) *Socket {
 	return s
 }
 
-// DialError opens a socket that is to be refused, and returns the refusal.
+// DialError returns the refusal of a handshake. It fails the test if the handshake is
+// not refused.
 func (c *Client) DialError(path string, opts ...*websocket.DialOptions) *websocket.HandshakeError {
 	c.t.Helper()
 	_, err := c.dial(path, opts)
@@ -191,7 +193,7 @@ func (c *Client) dial(path string, opts []*websocket.DialOptions) (*Socket, erro
 	return out, nil
 }
 
-// Next returns the next message, and fails the test if none comes.
+// Next returns the next message. It fails the test if none arrives within 10 seconds.
 func (s *Socket) Next() websocket.Message {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
@@ -203,8 +205,8 @@ func (s *Socket) Next() websocket.Message {
 	return m
 }
 
-// Expect compares the next message: with a string or []byte as it is, with
-// anything else as JSON.
+// Expect fails the test if the next message is not want, a string, a []byte, or a value
+// that is compared as JSON.
 func (s *Socket) Expect(want any) {
 	s.t.Helper()
 	m := s.Next()
@@ -242,8 +244,8 @@ func sameJSON(got []byte, want any) error {
 	return nil
 }
 
-// ExpectEvent takes the next message for an event of that name and decodes its
-// first argument into v, unless v is nil.
+// ExpectEvent fails the test if the next message is not an event of that name. It decodes
+// the first argument into v, unless v is nil.
 func (s *Socket) ExpectEvent(name string, v any) {
 	s.t.Helper()
 	m := s.Next()

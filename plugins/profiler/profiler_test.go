@@ -11,7 +11,7 @@ import (
 	"github.com/nextrush/nextrush/plugins/profiler"
 )
 
-// password lets through who knows the word.
+// password lets those through who send the password.
 func password(c *nextrush.Context) error {
 	if c.Header("X-Password") != "sesame" {
 		return nextrush.NewError(http.StatusUnauthorized)

@@ -7,7 +7,7 @@ import (
 	"github.com/nextrush/nextrush/plugins/static"
 )
 
-// The lines of a list add up (RFC 9110 §5.3).
+// Several lines of a list are one list (RFC 9110 §5.3).
 func TestSPALooksAtAllLinesOfAccept(t *testing.T) {
 	app := appWith(t, static.New("/", site(t), static.Options{SPA: true}))
 	r := httptest.NewRequest("GET", "/users/7", nil)

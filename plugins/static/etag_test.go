@@ -106,7 +106,7 @@ func TestALargeFileIsCachedByItsTime(t *testing.T) {
 	}
 }
 
-// stuck is a file system whose files do not come to be read until it goes on.
+// stuck is a file system whose files cannot be read until the test lets it go on.
 type stuck struct {
 	fstest.MapFS
 	begun chan struct{}

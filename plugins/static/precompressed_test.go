@@ -70,7 +70,7 @@ func TestRangesAreOfWhatIsSent(t *testing.T) {
 	}
 }
 
-// A length without content would leave the client waiting for it.
+// With a length but no content, the client would wait for the content.
 func TestAnswersWithoutContentAnnounceNone(t *testing.T) {
 	app := appWith(t, static.FS("/", bundle, static.Options{Precompressed: true}))
 	for header, value := range map[string]string{

@@ -60,8 +60,8 @@ func TestFilesOfAnArchiveAreServed(t *testing.T) {
 	}
 }
 
-// slow is a file system with one large file that cannot seek, of which no more than a
-// part is read before the client has some.
+// slow is a file system with one large file that cannot seek. Only a part of it can be
+// read before the client has got some.
 type slow struct {
 	fstest.MapFS
 	got    chan struct{} // closed when the client has the first byte

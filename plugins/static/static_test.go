@@ -14,7 +14,7 @@ import (
 	"github.com/nextrush/nextrush/plugins/static"
 )
 
-// site is a directory with what must be served, beside what must not.
+// site returns a directory with files that must be served, and others that must not.
 func site(t *testing.T) string {
 	t.Helper()
 	base := t.TempDir()

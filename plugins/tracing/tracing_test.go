@@ -26,7 +26,7 @@ const (
 	parent  = "00-" + traceID + "-b7ad6b7169203331-01"
 )
 
-// traced is an app with the plugin, and what it has recorded.
+// traced is an app with the plugin, and the spans that it has recorded.
 func traced(t *testing.T, o tracing.Options) (*nextrush.App, *tracing.Plugin, *tracetest.SpanRecorder) {
 	t.Helper()
 	recorder := tracetest.NewSpanRecorder()
@@ -39,7 +39,7 @@ func traced(t *testing.T, o tracing.Options) (*nextrush.App, *tracing.Plugin, *t
 	return app, p, recorder
 }
 
-// send answers a request without a connection, so that its span has ended then.
+// send answers a request without a connection, so that the span has ended when it returns.
 func send(app *nextrush.App, method, target string, header ...string) {
 	r := httptest.NewRequest(method, target, nil)
 	for i := 0; i < len(header); i += 2 {
@@ -220,7 +220,7 @@ func TestASpanEndsWhereAHandlerOfAMessagePanics(t *testing.T) {
 	}
 }
 
-// exporter notes what is exported, which a batcher does late or when flushed.
+// exporter records exported spans; a batcher exports them late, or when flushed.
 type exporter struct{ spans int }
 
 func (e *exporter) ExportSpans(_ context.Context, s []sdk.ReadOnlySpan) error {
@@ -244,7 +244,7 @@ func TestStopExportsWhatWaits(t *testing.T) {
 }
 
 func Example() {
-	recorder := tracetest.NewSpanRecorder() // a program takes an exporter
+	recorder := tracetest.NewSpanRecorder() // a program would use an exporter
 	provider := sdk.NewTracerProvider(sdk.WithSpanProcessor(recorder))
 
 	app := nextrush.New()

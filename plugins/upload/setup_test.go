@@ -11,7 +11,7 @@ import (
 	"github.com/nextrush/nextrush/plugins/upload"
 )
 
-// Each of them would refuse, or fail, all uploads of clients.
+// With each of them, all uploads would be refused or fail.
 func TestOptionsThatNoFileCouldMeetPanic(t *testing.T) {
 	for want, o := range map[string]upload.Options{
 		"image/svg+xml":    {Types: []string{"image/png", "image/svg+xml"}},

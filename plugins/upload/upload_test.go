@@ -23,7 +23,7 @@ var png = append([]byte("\x89PNG\r\n\x1a\n"), bytes.Repeat([]byte{7}, 1000)...)
 
 type sent struct{ field, name, content string }
 
-// form is a request with the parts; those without a name are fields.
+// form returns a request with the parts; those without a name are fields.
 func form(parts ...sent) *http.Request {
 	var b bytes.Buffer
 	w := multipart.NewWriter(&b)
@@ -160,7 +160,7 @@ func TestPartsWithoutEndAreRefused(t *testing.T) {
 	}
 }
 
-// counting counts the bytes that are read of a body.
+// counting counts the bytes that are read from a body.
 type counting struct {
 	io.Reader
 	n int
@@ -172,7 +172,7 @@ func (r *counting) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// What stands before a part is no value that MaxField could count, and is read into memory.
+// MaxField does not bound the header of a part, which is read into memory.
 func TestLongHeadersOfPartsAreRefusedUnread(t *testing.T) {
 	long := strings.Repeat("x", 1<<20)
 	for name, header := range map[string]string{
