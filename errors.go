@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 
 	"github.com/nextrush/nextrush/internal/head"
@@ -250,9 +251,7 @@ func (c *Context) problem(he *HTTPError) error {
 // problemHeader leaves of the header what suits the answer to an error.
 func (c *Context) problemHeader(he *HTTPError) {
 	h := c.w.Header()
-	for k, v := range he.Header {
-		h[k] = v
-	}
+	maps.Copy(h, he.Header)
 	for _, k := range []string{"Content-Encoding", "Content-Length", "Etag", "Last-Modified"} {
 		if _, own := he.Header[k]; !own {
 			h.Del(k)

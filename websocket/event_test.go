@@ -92,7 +92,7 @@ func TestOnceOnAndOff(t *testing.T) {
 			{"b", "a b", ""},
 		} {
 			s.Off(c.off)
-			for _, name := range strings.Fields(c.events) {
+			for name := range strings.FieldsSeq(c.events) {
 				peer.say(`{"type":"event","event":"` + name + `"}`)
 			}
 			peer.say(`{"type":"event","event":"sync","id":0}`)

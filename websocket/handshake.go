@@ -5,9 +5,11 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 	"unique"
@@ -190,10 +192,8 @@ func (srv *Server) connecting(w http.ResponseWriter, r *http.Request, ip string,
 
 func choose(ours, theirs []string) string {
 	for _, p := range ours {
-		for _, q := range theirs {
-			if p == q {
-				return p
-			}
+		if slices.Contains(theirs, p) {
+			return p
 		}
 	}
 	return ""
@@ -323,9 +323,7 @@ func (srv *Server) Upgrade(w http.ResponseWriter, r *http.Request, handler func(
 	}
 	var refused *HandshakeError
 	if errors.As(err, &refused) {
-		for k, v := range refused.Header {
-			w.Header()[k] = v
-		}
+		maps.Copy(w.Header(), refused.Header)
 		http.Error(w, refused.Message, refused.Status)
 	}
 	return err

@@ -1,5 +1,7 @@
 package header
 
+import "slices"
+
 // Clean replaces the control characters of a header that is about to be sent by spaces
 // (RFC 9110 §5.5). Clients refuse such answers, and Go's own is one.
 func Clean(h map[string][]string) {
@@ -7,11 +9,8 @@ func Clean(h map[string][]string) {
 		return // the usual case, for which a range over a map takes long
 	}
 	for name, values := range h {
-		for _, value := range values {
-			if hasControl(value) {
-				h[name] = withoutControls(values)
-				break
-			}
+		if slices.ContainsFunc(values, hasControl) {
+			h[name] = withoutControls(values)
 		}
 	}
 }
