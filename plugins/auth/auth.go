@@ -112,11 +112,11 @@ func (p *Plugin) prepare() error {
 	}
 	if name := p.opts.Cookie; name != "" {
 		if err := cookie.Check(&http.Cookie{Name: name, Path: "/"}); err != nil {
-			return fmt.Errorf("Cookie: %w", err)
+			return fmt.Errorf("the Cookie: %w", err)
 		}
 	}
 	if strings.ContainsAny(p.opts.Realm, "\"\\\r\n") {
-		return errors.New("Realm must not have quotes, backslashes or line breaks")
+		return errors.New("the Realm must not have quotes, backslashes or line breaks")
 	}
 	p.parser = p.newParser()
 	return nil

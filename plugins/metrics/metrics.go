@@ -93,7 +93,7 @@ func (p *Plugin) Install(app *nextrush.App) error {
 func rising(buckets []float64) error {
 	for i := 1; i < len(buckets); i++ {
 		if buckets[i] <= buckets[i-1] {
-			return errors.New("Buckets must rise: sort them and remove duplicates")
+			return errors.New("the Buckets must rise: sort them and remove duplicates")
 		}
 	}
 	return nil

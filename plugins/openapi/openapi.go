@@ -67,7 +67,7 @@ func (p *Plugin) Name() string { return "openapi" }
 func (p *Plugin) Install(app *nextrush.App) error {
 	p.opts.Page = strings.TrimRight(p.opts.Page, "/")
 	if !strings.HasPrefix(p.opts.Path, "/") || !p.opts.DisablePage && !strings.HasPrefix(p.opts.Page, "/") {
-		return errors.New("Path and Page must begin with a slash, and Page must not be the root")
+		return errors.New("the options Path and Page must begin with a slash, and Page must not be the root")
 	}
 	p.app, p.once = app, sync.OnceValues(p.JSON)
 	g := app.With(p.opts.Guard...)
