@@ -38,10 +38,9 @@ type lifecycle struct {
 	beforeOnce sync.Once
 	stopping   *hook.Once
 
-	mu      sync.Mutex // guards what follows
-	started bool
-	server  *http.Server
-	base    context.Context // as net/http makes it for server
+	mu     sync.Mutex // guards what follows
+	server *http.Server
+	base   context.Context // as net/http makes it for server
 }
 
 func (l *lifecycle) init() {
@@ -76,14 +75,7 @@ func (a *App) OnShutdown(f func(ctx context.Context) error) {
 // apps that are served by something else. A second call waits for the first, as long as
 // its ctx lasts, and returns the same.
 func (a *App) Start(ctx context.Context) error {
-	l := &a.life
-	return l.starting.Do(ctx, func() error {
-		err := a.start(ctx)
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		l.started = err == nil
-		return err
-	})
+	return a.life.starting.Do(ctx, func() error { return a.start(ctx) })
 }
 
 func (a *App) start(ctx context.Context) error {
@@ -148,7 +140,7 @@ func (a *App) shutdown(ctx context.Context) error {
 	errs := []error{a.announceShutdown(ctx)}
 	l.mu.Lock()
 	l.close(http.ErrServerClosed)
-	server, started := l.server, l.started
+	server, started := l.server, l.starting.Succeeded()
 	l.mu.Unlock()
 
 	errs = append(errs, a.drain(ctx, server))

@@ -60,6 +60,16 @@ func NewOnce() *Once { return &Once{done: make(chan struct{})} }
 // Done is closed when the first caller's function has returned.
 func (o *Once) Done() <-chan struct{} { return o.done }
 
+// Succeeded reports whether the first caller's function has returned without an error.
+func (o *Once) Succeeded() bool {
+	select {
+	case <-o.done:
+		return o.err == nil
+	default:
+		return false
+	}
+}
+
 // Do runs f for the first caller, and returns what f returned, or the error of ctx.
 func (o *Once) Do(ctx context.Context, f func() error) error {
 	if o.begun.CompareAndSwap(false, true) {
