@@ -41,7 +41,7 @@ func (c *Context) setPathValues() {
 func WrapMiddleware(mw func(http.Handler) http.Handler) Handler {
 	return func(c *Context) (err error) {
 		c.needExtras().id = c.ID() // of the header, which the middleware may keep to itself
-		b := &behind{from: c.fork(c.w, c.req)}
+		b := &tail{from: c.fork(c.w, c.req)}
 		defer func() { err = b.leave(c, recover()) }()
 		mw(b).ServeHTTP(c.w, c.req)
 		return nil
@@ -59,9 +59,9 @@ func (c *Context) fork(w http.ResponseWriter, r *http.Request) *Context {
 	return d
 }
 
-// behind is what follows middleware of net/http, which may run it in any goroutine,
+// tail is the rest of the chain after middleware of net/http, which may run it in any goroutine,
 // more than once, and when it has returned itself.
-type behind struct {
+type tail struct {
 	from *Context // what the handlers begin with; it does not change
 
 	mu   sync.Mutex // guards what follows
@@ -77,7 +77,7 @@ type run struct {
 	aborted  bool // by http.ErrAbortHandler
 }
 
-func (b *behind) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (b *tail) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := b.from.fork(w, r)
 	var err error
 	defer func() {
@@ -101,7 +101,7 @@ func newRun(c *Context, err error, v any) run {
 
 // ended notes a run. It reports false if the middleware has returned: nobody
 // waits for it then.
-func (b *behind) ended(r run) bool {
+func (b *tail) ended(r run) bool {
 	b.mu.Lock()
 	before, left := b.last, b.left
 	if !left {
@@ -122,7 +122,7 @@ func (b *behind) ended(r run) bool {
 
 // leave gives c, the Context before the middleware, what is known of the handlers
 // now that the middleware has returned, or has panicked with v.
-func (b *behind) leave(c *Context, v any) error {
+func (b *tail) leave(c *Context, v any) error {
 	b.mu.Lock()
 	b.left = true
 	b.mu.Unlock()
