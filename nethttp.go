@@ -41,9 +41,9 @@ func (c *Context) setPathValues() {
 func WrapMiddleware(mw func(http.Handler) http.Handler) Handler {
 	return func(c *Context) (err error) {
 		c.needExtras().id = c.ID() // of the header, which the middleware may keep to itself
-		b := &tail{from: c.fork(c.w, c.req)}
-		defer func() { err = b.leave(c, recover()) }()
-		mw(b).ServeHTTP(c.w, c.req)
+		t := &tail{from: c.fork(c.w, c.req)}
+		defer func() { err = t.leave(c, recover()) }()
+		mw(t).ServeHTTP(c.w, c.req)
 		return nil
 	}
 }
@@ -59,8 +59,8 @@ func (c *Context) fork(w http.ResponseWriter, r *http.Request) *Context {
 	return d
 }
 
-// tail is the rest of the chain after middleware of net/http, which may run it in any goroutine,
-// more than once, and when it has returned itself.
+// tail is the rest of the chain after middleware of net/http, which may run it in any
+// goroutine, more than once, and after it has returned itself.
 type tail struct {
 	from *Context // what the handlers begin with; it does not change
 
@@ -77,12 +77,12 @@ type run struct {
 	aborted  bool // by http.ErrAbortHandler
 }
 
-func (b *tail) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	c := b.from.fork(w, r)
+func (t *tail) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c := t.from.fork(w, r)
 	var err error
 	defer func() {
 		v := recover()
-		if b.ended(newRun(c, err, v)) && v != nil {
+		if t.ended(newRun(c, err, v)) && v != nil {
 			panic(v)
 		}
 	}()
@@ -101,20 +101,20 @@ func newRun(c *Context, err error, v any) run {
 
 // ended notes a run. It reports false if the middleware has returned: nobody
 // waits for it then.
-func (b *tail) ended(r run) bool {
-	b.mu.Lock()
-	before, left := b.last, b.left
+func (t *tail) ended(r run) bool {
+	t.mu.Lock()
+	before, left := t.last, t.left
 	if !left {
-		b.last = r
+		t.last = r
 	}
-	b.mu.Unlock()
+	t.mu.Unlock()
 	if left {
 		before = r
 		if r.panicked != nil {
 			r.c.logFailure(r.panicked, false)
 		}
 	}
-	if before.c != nil && before.c.extras.form != b.from.extras.form {
+	if before.c != nil && before.c.extras.form != t.from.extras.form {
 		before.c.removeFiles() // nobody else knows them
 	}
 	return !left
@@ -122,12 +122,12 @@ func (b *tail) ended(r run) bool {
 
 // leave gives c, the Context before the middleware, what is known of the handlers
 // now that the middleware has returned, or has panicked with v.
-func (b *tail) leave(c *Context, v any) error {
-	b.mu.Lock()
-	b.left = true
-	b.mu.Unlock()
+func (t *tail) leave(c *Context, v any) error {
+	t.mu.Lock()
+	t.left = true
+	t.mu.Unlock()
 	c.next = int32(len(c.endpoint.handlers))
-	last := &b.last
+	last := &t.last
 	if last.c != nil {
 		c.adopt(last.c)
 	}
