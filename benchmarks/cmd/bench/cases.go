@@ -6,18 +6,18 @@ import (
 	"strings"
 )
 
-// kind is what is measured of a case.
+// kind is what a case measures.
 type kind int
 
 const (
 	cost    kind = iota // the server's CPU
 	memory              // of a connection
-	latency             // at a rate that all servers are far from not bearing
+	latency             // at a rate that all servers bear easily
 	stalled             // latency with and without a reader that never reads
 	blocked             // what others wait while callbacks block
 )
 
-// benchCase is one kind of load and who has to bear it.
+// benchCase is one kind of load and the servers that it is for.
 type benchCase struct {
 	name  string
 	note  string // printed below it
@@ -27,7 +27,7 @@ type benchCase struct {
 	base  string   // server that the others are compared with
 	libs  []string // of cmd/serve, or scripts
 	unit  string   // of the figure that is compared
-	cores string   // for both sides, the server's GOMAXPROCS being their number; "": one each
+	cores string   // shared by both sides, and the server's GOMAXPROCS is their number; "": one core each
 }
 
 const (
@@ -44,7 +44,7 @@ var (
 	sockets    = []string{"gws", "gorilla", "coder", "gobwas", "melody", "nbio", "fasthttp", "ws", "bun", "nextrush"}
 	echoes     = slices.Insert(slices.Clone(sockets), slices.Index(sockets, "ws")+1, "socket.io")
 	rooms      = []string{"gws", "gorilla", "melody", "nbio", "fasthttp", "ws", "socket.io", "bun", "nextrush"}
-	fewSockets = []string{"gws", "gorilla", "nbio", "bun", "nextrush"} // where a run takes long
+	fewSockets = []string{"gws", "gorilla", "nbio", "bun", "nextrush"} // for cases whose runs take long
 	packed     = []string{"gws-z", "gorilla-z", "coder-z", "bun-z", "nextrush-z"}
 	frameworks = []string{"httprouter", "net/http", "gin", "echo", "chi", "fiber", "express", "fastify", "nextrush"}
 	stacked    = []string{"chi", "gin", "echo", "nextrush"}
@@ -129,8 +129,8 @@ func route(name, method, path, body string) benchCase {
 		base: "httprouter", libs: frameworks, unit: perRequest}
 }
 
-// stack asks as a page of another origin does, and wants the headers by which
-// the middleware shows that it ran.
+// stack sends the requests of a page of another origin, and checks the headers that show
+// that the middleware ran.
 func stack(name, base, which string) benchCase {
 	load := append(request("GET", "/json", ""), "-origin", "https://app.example", "-want",
 		"X-Request-Id,Access-Control-Allow-Origin,X-Content-Type-Options,X-Frame-Options,Content-Security-Policy,Referrer-Policy")

@@ -1,12 +1,11 @@
-// Command bench measures this framework against its peers and prints the
-// figures as Markdown. It must run in the benchmarks folder, on Linux with
-// taskset:
+// Command bench measures this framework beside its peers and prints the figures as
+// Markdown. It must run in the benchmarks folder, on Linux with taskset:
 //
 //	go run ./cmd/bench                      # everything, 3 rounds
 //	go run ./cmd/bench -only ws -rounds 5   # cases whose name starts with ws
 //	go run ./cmd/bench -out ../docs         # performance.md and performance.svg
 //
-// Servers of Node.js and Bun take part where npm is installed.
+// Servers of Node.js and Bun take part if npm is installed.
 //
 // README.md says how it measures and how to read the tables.
 package main
@@ -54,7 +53,7 @@ func split(list string) []string {
 	return strings.Split(list, ",")
 }
 
-// choose keeps the cases and the servers that are asked for; nil: all.
+// choose returns the cases and servers that the flags ask for; nil: all.
 func choose(all []benchCase, prefixes, libs []string) []benchCase {
 	var chosen []benchCase
 	for _, c := range all {
@@ -93,7 +92,7 @@ type bench struct {
 func (b bench) serve() string { return filepath.Join(b.dir, "serve") }
 func (b bench) load() string  { return filepath.Join(b.dir, "load") }
 
-// run goes on after a case that fails, has the report say so, and returns the errors.
+// run goes on after a case that fails; the report says so, and run returns the errors.
 func (b bench) run(chosen []benchCase) error {
 	if _, err := findNPM(); err != nil {
 		chosen = withoutScripts(chosen)
@@ -124,7 +123,7 @@ func (b bench) run(chosen []benchCase) error {
 	return errors.Join(failed, b.write(report, chart(done, results)))
 }
 
-// write makes the two files where they are asked for.
+// write writes the two files, if -out asks for them.
 func (b bench) write(report, chart string) error {
 	if b.out == "" {
 		return nil
@@ -135,11 +134,11 @@ func (b bench) write(report, chart string) error {
 	return os.WriteFile(filepath.Join(b.out, "performance.md"), []byte(report), 0o644)
 }
 
-// withoutReader marks the samples of a server for which nobody stalled.
+// withoutReader marks the samples of a server without the stalled reader.
 const withoutReader = " alone"
 
-// measure runs all servers of a case, round by round, and returns the case as it
-// was run. HTTP servers must all give the same answer.
+// measure runs all servers of a case, round by round, and returns the case with the rate
+// that was used. HTTP servers must all give the same answer.
 func (b bench) measure(c benchCase) (benchCase, map[string][]sample, error) {
 	if c.kind == latency {
 		rate, err := b.halfRate(c)
@@ -147,7 +146,7 @@ func (b bench) measure(c benchCase) (benchCase, map[string][]sample, error) {
 			return c, nil, err
 		}
 		c.load = append(slices.Clone(c.load), "-rate", strconv.Itoa(rate))
-		c.note = fmt.Sprintf("%d a second for all: half of what the slowest Go peer bears when asked for as much as it can.", rate)
+		c.note = fmt.Sprintf("%d a second for all: half of what the slowest Go server reaches at full load.", rate)
 	}
 	samples := make(map[string][]sample)
 	body := ""
@@ -182,7 +181,7 @@ func (b bench) measure(c benchCase) (benchCase, map[string][]sample, error) {
 	return c, samples, nil
 }
 
-// halfRate is half of what the slowest Go peer bears, in messages per second.
+// halfRate returns half of what the slowest Go server reaches, in messages per second.
 func (b bench) halfRate(c benchCase) (int, error) {
 	peers := slices.DeleteFunc(slices.Clone(c.libs), func(lib string) bool { return isScript(lib) || lib == "nextrush" })
 	if len(peers) == 0 {

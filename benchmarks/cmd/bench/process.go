@@ -41,7 +41,7 @@ type sample struct {
 	Cut     float64 `json:"cut"`
 }
 
-// scripts are servers that are no Go.
+// scripts are the servers that are not in Go.
 var scripts = map[string][]string{
 	"ws":        {"node", "js/ws.js"},
 	"socket.io": {"node", "js/socketio.js"},
@@ -73,14 +73,14 @@ func (b bench) build() error {
 	return nil
 }
 
-// pinned is a command on one core. Go takes GOMAXPROCS from the affinity.
+// pinned returns a command that runs on one core. Go takes GOMAXPROCS from the affinity.
 func pinned(ctx context.Context, core, name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, "taskset", append([]string{"-c", core, name}, args...)...)
 	cmd.Stderr = os.Stderr
 	return cmd
 }
 
-// once starts a fresh server, loads it and ends it.
+// once starts a fresh server, loads it and stops it.
 func (b bench) once(c benchCase, lib string, more ...string) (s sample, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), longest)
 	defer cancel()
@@ -92,7 +92,7 @@ func (b bench) once(c benchCase, lib string, more ...string) (s sample, err erro
 		server.Process.Kill()
 		server.Wait()
 	}()
-	// taskset replaces itself by the server: the process is the same.
+	// taskset executes the server in its own process.
 	args := slices.Concat([]string{"-addr", addr, "-pid", strconv.Itoa(server.Process.Pid),
 		"-duration", b.duration.String()}, special(c, lib), c.load, more)
 	text, err := pinned(ctx, cmp.Or(c.cores, loadCore), b.load(), args...).Output()
@@ -125,7 +125,7 @@ func (b bench) start(ctx context.Context, c benchCase, lib string) (*exec.Cmd, s
 	return server, strings.TrimSpace(addr), err
 }
 
-// special are the arguments of cmd/load that a server needs, whatever the case.
+// special returns the arguments of cmd/load that a server needs in every case.
 func special(c benchCase, lib string) (args []string) {
 	if isScript(lib) {
 		args = append(args, "-warm", "2s") // until the JIT compiler is done

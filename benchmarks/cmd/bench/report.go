@@ -25,7 +25,7 @@ what is compared. This page is written by
 
 `
 
-// header says when, where and on what the figures were taken.
+// header says when, where and with what the figures were measured.
 func header(b bench) string {
 	return fmt.Sprintf("# Performance\n\n"+about+"%s, commit %s, %s, %s/%s, %d × %s.\n"+
 		"Medians of %d rounds of %v; server on core %s, load on core %s.\n\n%s.\n",
@@ -33,7 +33,7 @@ func header(b bench) string {
 		runtime.GOOS, runtime.GOARCH, cores(), processor(), b.rounds, b.duration, serverCore, loadCore, versions())
 }
 
-// commit marks a tree that differs from it with a plus sign.
+// commit returns the commit, with a plus sign if the tree differs from it.
 func commit() string {
 	text, err := exec.Command("git", "describe", "--always", "--dirty=+", "--exclude=*").Output()
 	if err != nil {
@@ -121,8 +121,8 @@ func table(c benchCase, samples map[string][]sample) string {
 	return b.String()
 }
 
-// rest are the columns that are not the same in all kinds. A server that is far
-// from busy waited for the load, and paid for going to sleep and waking up.
+// rest returns the columns that depend on the kind. A server that is far from busy waited
+// for the load, and paid for going to sleep and waking up.
 func rest(c benchCase, lib string, samples map[string][]sample) string {
 	mid := func(f func(sample) float64) float64 { return median(each(samples[lib], f)) }
 	busy := 100 * mid(func(s sample) float64 { return s.CPU * float64(s.Count) / s.Seconds / 1e6 })
@@ -148,7 +148,7 @@ func rest(c benchCase, lib string, samples map[string][]sample) string {
 	return fmt.Sprintf("%.0f | %.0f %%", mid(func(s sample) float64 { return float64(s.Count) / s.Seconds }), busy)
 }
 
-// figures are what is compared, by round.
+// figures returns what is compared, by round.
 func figures(c benchCase, samples []sample) []float64 {
 	return each(samples, func(s sample) float64 {
 		switch c.kind {
@@ -179,7 +179,7 @@ func median(values []float64) float64 {
 	return (v[(len(v)-1)/2] + v[len(v)/2]) / 2
 }
 
-// list leaves out what is finer than a latency's precision.
+// list writes the figures, without digits that are finer than a latency's precision.
 func list(c benchCase, values ...float64) string {
 	digits := map[kind]int{cost: 2, memory: 2, blocked: 1}[c.kind]
 	texts := make([]string, len(values))

@@ -12,27 +12,27 @@ import (
 const (
 	echoEvery = 5 * time.Millisecond
 	askEvery  = 20 * time.Millisecond  // upgrades and requests
-	asking    = 12 * time.Second       // at most; what has been asked is waited for
+	asking    = 12 * time.Second       // at most; then only answers are waited for
 	tooLate   = 60 * time.Second       // for an answer
-	refused   = 300 * time.Millisecond // without an answer: the server accepts no more
+	refused   = 300 * time.Millisecond // without an answer means that the server accepts no more
 	sampling  = 100 * time.Millisecond
 )
 
-// crowd is everybody on a server some of whose callbacks block.
+// crowd has all connections to a server, some of which have callbacks that block.
 type crowd struct {
 	config
 	m       message
 	blocked []*peer // callbacks of these block, once each
-	rest    []*peer // open, and silent
+	rest    []*peer // open and silent
 	echo    *peer
 	request *peer // HTTP/1.1, kept open
 	start   time.Time
 	over    chan struct{} // closed when all callbacks have answered, or asking is over
 }
 
-// blockedCallbacks lets c.conns sockets send a message each at the same moment,
-// whose callbacks block, and measures what others wait meanwhile: another
-// socket's echo, an upgrade, an HTTP request.
+// blockedCallbacks makes c.conns sockets, whose callbacks block, send a message each at
+// the same moment, and measures how long others wait meanwhile: another socket's echo, an
+// upgrade, an HTTP request.
 func blockedCallbacks(c config) (result, error) {
 	m, err := newMessage(c)
 	if err != nil {
@@ -51,8 +51,7 @@ func blockedCallbacks(c config) (result, error) {
 	return w.measure()
 }
 
-// gather opens all connections. With c.fill there is no descriptor left to the
-// server afterwards.
+// gather opens all connections. With c.fill the server has no descriptor left afterwards.
 func (w *crowd) gather() (err error) {
 	quiet := w.config
 	quiet.path = "/echo"
@@ -79,7 +78,7 @@ func (w *crowd) gather() (err error) {
 	return w.fillUp(quiet, func(p *peer) error { return p.get(quiet) })
 }
 
-// fillUp opens connections until one is not served, which stays as well.
+// fillUp opens connections until one is not served; that one stays open, too.
 func (w *crowd) fillUp(c config, begin func(*peer) error) error {
 	for range maxFill {
 		conn, err := dial(c, 0)
@@ -156,8 +155,8 @@ func (w *crowd) measure() (result, error) {
 	return r, err
 }
 
-// burst sends all messages at once and waits for the answers, or until the server
-// has cut who did not get one. Asking ends with the last.
+// burst sends all messages at once and waits until each has been answered or its
+// connection cut by the server. Then the asking is over.
 func (w *crowd) burst(r *result) error {
 	var once sync.Once
 	end := func() { once.Do(func() { close(w.over) }) }
@@ -188,8 +187,8 @@ func (w *crowd) burst(r *result) error {
 	return nil
 }
 
-// echoes are due by the clock, whether or not the last one has come back, and
-// their times count from then.
+// echoes sends messages by the clock, whether or not the last one has come back; their
+// times count from when they were due.
 func (w *crowd) echoes(h *histogram) error {
 	w.echo.SetDeadline(w.start.Add(asking + tooLate))
 	w.echo.room(int(asking/echoEvery), w.m)
@@ -222,7 +221,7 @@ func (w *crowd) echoes(h *histogram) error {
 	}
 }
 
-// repeat does one thing after the other and measures each from its beginning.
+// repeat does something again and again and measures each time from its beginning.
 func (w *crowd) repeat(h *histogram, f func() error) error {
 	for at := w.start; w.until(at); at = at.Add(askEvery) {
 		begin := time.Now()
@@ -237,7 +236,7 @@ func (w *crowd) repeat(h *histogram, f func() error) error {
 	return nil
 }
 
-// until waits for a moment; false where asking is over before.
+// until waits for a moment; it returns false if the asking is over before.
 func (w *crowd) until(at time.Time) bool {
 	select {
 	case <-w.over:
@@ -247,7 +246,7 @@ func (w *crowd) until(at time.Time) bool {
 	}
 }
 
-// watch keeps the most memory and descriptors that the server has meanwhile.
+// watch records the most memory and descriptors that the server has meanwhile.
 func (w *crowd) watch(r *result) error {
 	for at := w.start.Add(echoEvery); w.until(at); at = at.Add(sampling) {
 		memory, err := rss(w.pid)

@@ -16,7 +16,7 @@ import (
 
 const (
 	patience = 10 * time.Second // for a connection, a handshake, a reply
-	// sample nonce of RFC 6455 section 1.3, and the answer to it
+	// sample nonce of RFC 6455 §1.3, and the answer to it
 	nonce  = "dGhlIHNhbXBsZSBub25jZQ=="
 	accept = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 )
@@ -40,7 +40,7 @@ func dial(c config, i int) (net.Conn, error) {
 	return d.Dial("tcp4", c.addr)
 }
 
-// upgrade makes a WebSocket, RFC 6455 section 4.1.
+// upgrade makes a WebSocket (RFC 6455 §4.1).
 func upgrade(c config, i int) (*peer, error) {
 	conn, err := dial(c, i)
 	if err != nil {
@@ -77,19 +77,19 @@ func (p *peer) handshake(c config) error {
 		return fmt.Errorf("handshake answered with %s", res.Status)
 	}
 	if c.deflate && !strings.Contains(res.Header.Get("Sec-WebSocket-Extensions"), "server_no_context_takeover") {
-		return fmt.Errorf("server compresses otherwise: %q", res.Header.Get("Sec-WebSocket-Extensions"))
+		return fmt.Errorf("server answers with other extensions: %q", res.Header.Get("Sec-WebSocket-Extensions"))
 	}
 	if c.socketIO {
 		early, _ := br.Peek(br.Buffered())
 		return p.joinSocketIO(early)
 	}
 	if br.Buffered() > 0 {
-		return errors.New("server speaks first")
+		return errors.New("server sends before the load")
 	}
 	return nil
 }
 
-// read waits for bytes and counts the messages in them, which must be m.
+// read waits for bytes and counts the messages in them, which must all be m.
 func (p *peer) read(m message) (int, error) {
 	n, err := p.Read(p.buf[p.have:])
 	p.have += n
@@ -119,8 +119,8 @@ func (p *peer) next() (frame, error) {
 	}
 }
 
-// take removes the whole frames from the buffer and counts them, except pings,
-// which it answers.
+// take removes complete frames from the buffer and counts them, except pings, which it
+// answers.
 func (p *peer) take(m message) (int, error) {
 	count, used := 0, 0
 	for {
@@ -150,7 +150,7 @@ func (p *peer) room(n int, m message) {
 	p.buf = make([]byte, max(4096, n*(len(m.text)+14)))
 }
 
-// alive tells whether the server has kept the connection.
+// alive reports whether the server has kept the connection.
 func (p *peer) alive() error {
 	conn := p.Conn
 	if t, ok := conn.(*tls.Conn); ok {
@@ -165,7 +165,7 @@ func (p *peer) alive() error {
 		n, _, peekErr = syscall.Recvfrom(int(fd), make([]byte, 1), syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
 	})
 	if peekErr == nil && n == 0 {
-		peekErr = errors.New("server closed a connection that was to stay")
+		peekErr = errors.New("server closed a connection that should have stayed open")
 	}
 	if peekErr == syscall.EAGAIN {
 		peekErr = nil

@@ -10,10 +10,10 @@ import (
 	"strings"
 )
 
-// RFC 6455 section 5.2, first byte of a frame.
+// First byte of a frame (RFC 6455 §5.2).
 const (
 	fin        = 0x80
-	rsv1       = 0x40 // compressed, RFC 7692 section 6
+	rsv1       = 0x40 // compressed (RFC 7692 §6)
 	opText     = 0x1
 	opBinary   = 0x2
 	opClose    = 0x8
@@ -21,13 +21,13 @@ const (
 	opPong     = 0xa
 	opMask     = 0x0f
 	maskBit    = 0x80
-	maxPayload = 16 << 20 // bytes; no server here has a reason to send more
+	maxPayload = 16 << 20 // bytes; no server here should send more
 )
 
-var errFrame = errors.New("frame is not one that this load asked for")
+var errFrame = errors.New("unexpected frame")
 
-// clientFrame is a whole frame as a client sends it. The key is the same every
-// time: it hides nothing on loopback, and the server's work does not depend on it.
+// clientFrame returns a frame of a client. The key is always the same: on loopback it
+// hides nothing, and the server's work does not depend on it.
 func clientFrame(first byte, payload []byte) []byte {
 	key := [4]byte{0x5a, 0xc3, 0x17, 0x9e}
 	b := []byte{first}
@@ -46,14 +46,14 @@ func clientFrame(first byte, payload []byte) []byte {
 	return b
 }
 
-// frame is one that the server sent; payload points into the buffer.
+// frame is a frame that the server sent; payload points into the buffer.
 type frame struct {
 	first   byte
 	payload []byte
 }
 
-// parse takes one frame off b and says how many bytes it has; 0 bytes where b
-// does not hold it whole.
+// parse parses the frame at the start of b and returns how many bytes it has, 0 if it is
+// not complete.
 func parse(b []byte) (f frame, n int, err error) {
 	if len(b) < 2 {
 		return f, 0, nil
@@ -79,17 +79,17 @@ func parse(b []byte) (f frame, n int, err error) {
 	return frame{b[0], b[head:n]}, n, nil
 }
 
-// message is one message of the load, ready to send, and how its echo is known.
+// message is one message of the load, ready to send, and what its echo must be.
 type message struct {
 	sent []byte // whole frame
 	op   byte
 	text []byte
 
-	packed bool // the text is compressed on the way
+	packed bool // the text is sent compressed
 }
 
-// newMessage makes JSON text that compresses as an application's does: keys
-// again and again, values that differ.
+// newMessage makes JSON text that compresses like that of an application: the same keys
+// again and again, with different values.
 func newMessage(c config) (message, error) {
 	m := message{op: opText, text: jsonText(c.size)}
 	if c.socketIO {
@@ -107,7 +107,7 @@ func newMessage(c config) (message, error) {
 	return m, err
 }
 
-// jsonText is the beginning of a list of that many bytes.
+// jsonText returns that many bytes from the beginning of a list.
 func jsonText(size int) []byte {
 	b := []byte("[")
 	for i, seed := 0, uint32(1); len(b) < size; i++ {
@@ -118,7 +118,7 @@ func jsonText(size int) []byte {
 	return b[:size]
 }
 
-// pack is RFC 7692 section 7.2.1.
+// pack compresses a message (RFC 7692 §7.2.1).
 func pack(text []byte) ([]byte, error) {
 	var b bytes.Buffer
 	w, err := flate.NewWriter(&b, flate.DefaultCompression)
@@ -132,8 +132,8 @@ func pack(text []byte) ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte{0, 0, 0xff, 0xff}), nil
 }
 
-// same tells whether f is the echo. Of a compressed one only the kind is
-// checked: inflating it would load the client more than the server.
+// same reports whether f is the echo. If it is compressed, only its kind is checked:
+// inflating it would be more work for the client than for the server.
 func (m message) same(f frame) bool {
 	if m.packed {
 		return f.first == fin|rsv1|m.op
@@ -141,7 +141,7 @@ func (m message) same(f frame) bool {
 	return f.first == fin|m.op && bytes.Equal(f.payload, m.text)
 }
 
-// inflates sends m once and fails where the echo is not m, compressed.
+// inflates sends m once and fails if the echo is not m, compressed.
 func inflates(p *peer, m message) error {
 	p.room(1, m)
 	if _, err := p.Write(m.sent); err != nil {
@@ -158,8 +158,8 @@ func inflates(p *peer, m message) error {
 	return nil
 }
 
-// unpack is RFC 7692 section 7.2.2; the last block, empty, is one that ends a
-// stream.
+// unpack decompresses a message (RFC 7692 §7.2.2). The empty block that it appends is one
+// that ends a stream.
 func unpack(b []byte) ([]byte, error) {
 	tail := strings.NewReader("\x00\x00\xff\xff\x01\x00\x00\xff\xff")
 	return io.ReadAll(flate.NewReader(io.MultiReader(bytes.NewReader(b), tail)))

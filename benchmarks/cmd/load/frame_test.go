@@ -35,7 +35,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// The key is RFC 6455's business, but the frame must unmask to what was meant.
+// Whatever the key is, the frame must unmask to the payload.
 func TestClientFrameUnmasksToThePayload(t *testing.T) {
 	for size, head := range map[int]int{0: 6, 125: 6, 126: 8, 1<<16 - 1: 8, 1 << 16: 14} {
 		payload := bytes.Repeat([]byte("a"), size)

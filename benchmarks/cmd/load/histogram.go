@@ -7,12 +7,12 @@ import (
 )
 
 const (
-	subBits = 6 // of precision: a bucket is at most 1/64 of its values wide
+	subBits = 6 // of precision: the width of a bucket is at most 1/64 of its values
 	sub     = 1 << subBits
 )
 
-// histogram counts durations in buckets that get wider as they get longer, like
-// HdrHistogram's: small, quick to add to, and 1.6 % exact at any length.
+// histogram counts durations in buckets whose width grows with the duration, like those
+// of HdrHistogram: it is small, quick to add to, and exact to 1.6 % at any length.
 type histogram struct {
 	buckets [(64 - subBits) * sub]int64
 	count   int64
@@ -23,19 +23,21 @@ func (h *histogram) add(d time.Duration) {
 	h.count++
 }
 
-// bucket keeps the highest seven bits of v, the first of which is always 1.
+// bucket returns the bucket of v, which its highest seven bits choose; the first of them
+// is always 1.
 func bucket(v uint64) int {
 	shift := max(bits.Len64(v)-subBits-1, 0)
 	return shift*sub + int(v>>shift)
 }
 
-// upper is the longest duration in a bucket.
+// upper returns the longest duration in a bucket.
 func upper(i int) time.Duration {
 	shift := max(i/sub-1, 0)
 	return time.Duration(uint64(i-shift*sub+1)<<shift - 1)
 }
 
-// quantile is a duration that the share q of all do not exceed; 0 for none.
+// quantile returns a duration that the share q of all durations do not exceed; 0 if there
+// are none.
 func (h *histogram) quantile(q float64) time.Duration {
 	rank := int64(math.Ceil(q * float64(h.count)))
 	for i, n := range h.buckets {

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// answerRoom is the most bytes that an answer may have.
+// answerRoom is the largest answer, in bytes.
 const answerRoom = 8 << 10
 
 // requests keeps one HTTP request in flight on every connection. All answers
@@ -45,7 +45,7 @@ func requests(c config) (result, error) {
 	return r, err
 }
 
-// openHTTP makes the connections and returns the body that answers must have.
+// openHTTP opens the connections and returns the body that all answers must have.
 func openHTTP(c config) (*loop, []*peer, []byte, error) {
 	first, err := probe(c, rawRequest(c))
 	if err != nil {
@@ -90,8 +90,8 @@ var (
 	headerEnd = []byte("\r\n\r\n")
 )
 
-// answered takes an answer with that body off the buffer: 1, or 0 where it is
-// not there yet. Headers may be of any length: some count requests in them.
+// answered removes an answer with that body from the buffer and returns 1, or 0 if it is
+// not complete. Headers may have any length, as some servers count requests in them.
 func (p *peer) answered(body []byte) (int, error) {
 	got := p.buf[:p.have]
 	head := bytes.Index(got, headerEnd)
@@ -112,8 +112,8 @@ func (p *peer) answered(body []byte) (int, error) {
 	return 1, nil
 }
 
-// probe makes one request and returns the body of the answer, which must have
-// the headers that are wanted.
+// probe sends one request and returns the body of the answer, which must have the wanted
+// headers.
 func probe(c config, request []byte) ([]byte, error) {
 	conn, err := dial(c, 0)
 	if err != nil {

@@ -9,17 +9,16 @@ import (
 	"time"
 )
 
-// loop is an epoll set of connections, so that the load costs two system calls
-// per read batch and the server, not the load, is what is busy. Not safe from
-// two goroutines.
+// loop is an epoll set of connections. It takes two system calls per batch that is read,
+// so that the server is busy and not the load. It is for one goroutine.
 type loop struct {
 	epoll  int
 	fds    []int // by connection
 	events []syscall.EpollEvent
 }
 
-// newLoop takes the connections away from Go's own poller and closes Go's
-// handles, one by one: there are not descriptors for all of them twice.
+// newLoop duplicates the descriptors of the connections, out of Go's poller, and closes
+// Go's own, one by one, as there are not enough descriptors for all of them twice.
 func newLoop(peers []*peer) (*loop, error) {
 	defer closeAll(peers)
 	epoll, err := syscall.EpollCreate1(syscall.EPOLL_CLOEXEC)
@@ -62,8 +61,8 @@ func (l *loop) close() {
 	syscall.Close(l.epoll)
 }
 
-// write sends a batch in one call. A batch that does not fit in the socket's
-// send buffer is an error: it would measure the buffer.
+// write sends a batch in one call. It is an error if the batch does not fit in the
+// socket's send buffer, which would be measured otherwise.
 func (l *loop) write(i int, b []byte) error {
 	n, err := syscall.Write(l.fds[i], b)
 	if err == nil && n < len(b) || err == syscall.EAGAIN {
@@ -72,7 +71,7 @@ func (l *loop) write(i int, b []byte) error {
 	return err
 }
 
-// wait calls ready for each connection that can be read, until total is over or
+// wait calls ready for each connection that can be read, until the measurement is over or
 // the time is up.
 func (l *loop) wait(total *meter, until time.Time, ready func(i int) error) error {
 	runtime.LockOSThread()
@@ -91,7 +90,7 @@ func (l *loop) wait(total *meter, until time.Time, ready func(i int) error) erro
 	return nil
 }
 
-// read fills p's buffer with what is there.
+// read reads the bytes that have arrived into p's buffer.
 func (l *loop) read(i int, p *peer) error {
 	n, err := syscall.Read(l.fds[i], p.buf[p.have:])
 	if err != nil {

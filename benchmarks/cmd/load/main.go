@@ -1,11 +1,11 @@
-// Command load puts one kind of load on a server and prints, as one line of
-// JSON, what was done and what it cost the server. It speaks WebSocket and HTTP
-// in raw bytes over TCP, so that no library's client is part of the measurement.
+// Command load puts one kind of load on a server and prints, as a line of JSON, what
+// was done and what it cost the server. It speaks WebSocket and HTTP in raw bytes over
+// TCP, so that no library's client is part of the measurement.
 //
 //	go run ./cmd/load -mode echo -addr 127.0.0.1:8080 -pid 4711 -conns 100 -inflight 16
 //
-// With -rate the load of echo, fanout and http keeps to a timetable, and the times
-// from when a message was due to its answer are measured.
+// With -rate the load of echo, fanout and http has a timetable, and the time from when
+// a message was due until its answer is measured.
 //
 // Modes: echo (-deflate to compress), fanout (every connection is in one room
 // and the first one speaks), idle (every connection talks once and stays),
@@ -27,11 +27,11 @@ type config struct {
 	mode, addr, path string
 	pid              int // server whose CPU and memory are read; 0: none
 	conns            int
-	inflight         int // messages on their way per connection, or in the room
+	inflight         int // messages in flight per connection, or in the room
 	size             int // bytes of a message
 	binary, deflate  bool
 	warm, duration   time.Duration
-	settle           time.Duration // idle: from the last message to the reading
+	settle           time.Duration // idle: from the last message until memory is read
 	method, body     string        // http
 	origin, want     string        // http
 	rate             int           // messages per second, whatever comes back; 0: as many as are answered
@@ -43,8 +43,8 @@ type config struct {
 	fill             bool // blocked: connect until the server accepts no more
 }
 
-// result is what is printed. Count is of messages echoed or delivered,
-// handshakes, requests, idle connections or callbacks that have answered.
+// result is what is printed. Count counts messages echoed or delivered, handshakes,
+// requests, idle connections or callbacks that have answered.
 type result struct {
 	Mode    string  `json:"mode"`
 	Count   int64   `json:"count"`
@@ -57,10 +57,10 @@ type result struct {
 	P50        float64 `json:"p50_us,omitempty"`     // with a rate: time to an answer, µs
 	P99        float64 `json:"p99_us,omitempty"`
 	P999       float64 `json:"p999_us,omitempty"`
-	Messages   int64   `json:"messages,omitempty"`     // with a rate: all that were sent
+	Messages   int64   `json:"messages,omitempty"`     // with a rate: messages sent
 	Kernel     int64   `json:"kernel_bytes,omitempty"` // with -stalled: what the kernel holds for that connection
 
-	Max     float64 `json:"max_us,omitempty"`     // blocked: of another connection's echo, µs
+	Max     float64 `json:"max_us,omitempty"`     // blocked: longest echo of another connection, µs
 	Upgrade float64 `json:"upgrade_us,omitempty"` // blocked: longest connect and upgrade
 	Request float64 `json:"request_us,omitempty"` // blocked: longest HTTP request
 	Peak    int64   `json:"peak_bytes,omitempty"` // blocked: server's RSS
@@ -87,11 +87,11 @@ func main() {
 	flag.StringVar(&c.origin, "origin", "", "http: Origin header")
 	flag.StringVar(&c.want, "want", "", "http: headers that the answer must have, comma-separated")
 	flag.IntVar(&c.rate, "rate", 0, "echo, fanout, http: messages per second by timetable; 0: as many as are answered")
-	flag.BoolVar(&c.stalled, "stalled", false, "fanout with -rate: one more in the room, who never reads")
+	flag.BoolVar(&c.stalled, "stalled", false, "fanout with -rate: one more connection in the room, which never reads")
 	flag.BoolVar(&c.tls, "tls", false, "idle, blocked: over TLS")
 	flag.BoolVar(&c.goroutines, "goroutines", false, "idle: ask the server at /goroutines")
 	flag.BoolVar(&c.socketIO, "socketio", false, "echo, fanout: as events of Socket.IO, named as the path")
-	flag.IntVar(&c.idle, "idle", 0, "blocked: connections besides that say nothing")
+	flag.IntVar(&c.idle, "idle", 0, "blocked: further connections, which send nothing")
 	flag.BoolVar(&c.fill, "fill", false, "blocked: connect until the server accepts no more")
 	flag.Parse()
 

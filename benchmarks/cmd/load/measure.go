@@ -33,8 +33,8 @@ func (m *meter) failed() error {
 	return m.err
 }
 
-// measure lets n goroutines run work, takes the count and the server's CPU at
-// both ends of the time asked for, then calls stop and waits for them.
+// measure runs work in n goroutines, reads the count and the server's CPU at the beginning
+// and the end of the measurement, then calls stop and waits for the goroutines.
 func measure(c config, n int, m *meter, work func(i int) error, stop func()) (result, error) {
 	var wg sync.WaitGroup
 	for i := range n {
@@ -75,10 +75,10 @@ func window(c config, m *meter) (result, error) {
 	}, nil
 }
 
-// limit is when a connection gives up, whatever happens.
+// limit returns when a connection gives up in any case.
 func (c config) limit() time.Time { return time.Now().Add(c.warm + c.duration + patience) }
 
-// open makes the connections of a WebSocket load, and the message.
+// open opens the connections of a WebSocket load and makes the message.
 func open(c config) (*loop, []*peer, message, error) {
 	m, err := newMessage(c)
 	if err != nil {
@@ -102,8 +102,8 @@ func open(c config) (*loop, []*peer, message, error) {
 	return l, peers, m, err
 }
 
-// echo keeps messages in flight on every connection; what has come back in one
-// read goes out again in one write.
+// echo keeps messages in flight on every connection. As many as one read has brought back
+// are sent again in one write.
 func echo(c config) (result, error) {
 	l, peers, m, err := open(c)
 	if err != nil {
@@ -132,9 +132,9 @@ func echo(c config) (result, error) {
 	}, func() {})
 }
 
-// fanout counts deliveries: the first connection speaks, and everybody in the
-// room, itself included, hears it. A message is on its way until as many
-// deliveries as there are connections have followed it.
+// fanout counts deliveries: the first connection sends, and everybody in the room,
+// including itself, receives. A message is in flight until it has been followed by as many
+// deliveries as there are connections.
 func fanout(c config) (result, error) {
 	l, peers, m, err := open(c)
 	if err != nil {
@@ -167,12 +167,12 @@ func fanout(c config) (result, error) {
 	}, func() {})
 }
 
-// firstConns are opened before idle reads anything: what a server needs once is
-// not each connection's.
+// firstConns is how many connections idle opens before it reads the memory, so that what
+// a server needs only once does not count.
 const firstConns = 100
 
-// idle reads the server's memory before c.conns connections, and when the last of
-// them has talked and rested.
+// idle reads the server's memory before it opens c.conns connections, and some time after
+// the last of them has sent its message.
 func idle(c config) (result, error) {
 	m, err := newMessage(c)
 	if err != nil {
@@ -238,7 +238,7 @@ func talk(p *peer, m message) error {
 	}
 }
 
-// handshakes connects, upgrades and leaves, over and over.
+// handshakes connects, upgrades and leaves, again and again.
 func handshakes(c config) (result, error) {
 	var total meter
 	return measure(c, c.conns, &total, func(i int) error {

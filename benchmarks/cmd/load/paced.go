@@ -8,17 +8,16 @@ import (
 	"time"
 )
 
-// paced is a load that keeps to a timetable, whatever the server does. What is
-// late in going out because the server, or this load, was slow is late in the
-// result too: times count from when a message was due, so none is left out for
-// the wait it caused (coordinated omission).
+// paced is a load with a timetable, whatever the server does. If a message leaves late
+// because the server, or this load, was slow, the delay is part of the result: times count
+// from when a message was due (no coordinated omission).
 type paced struct {
 	loop  *loop
 	peers []*peer
 	bytes []byte                     // of one message or request
-	take  func(p *peer) (int, error) // removes the answers that are whole
-	one   bool                       // the first connection sends all, and everybody gets an answer
-	turns bool                       // HTTP: no request before the answer to the last
+	take  func(p *peer) (int, error) // removes complete answers
+	one   bool                       // the first connection sends all, and every connection gets an answer
+	turns bool                       // HTTP: no request before the answer to the previous one
 
 	rate  float64 // messages per second
 	warm  int     // messages that do not count
@@ -31,12 +30,12 @@ type paced struct {
 	took  histogram
 }
 
-// due is when message n has to leave, from the start.
+// due returns when message n must leave, counted from the start.
 func (p *paced) due(n int) time.Duration {
 	return time.Duration(float64(n) / p.rate * float64(time.Second))
 }
 
-// number is that of the message whose answer came k-th on connection i.
+// number returns the number of the message whose answer came k-th on connection i.
 func (p *paced) number(i, k int) int {
 	if p.one {
 		return k
@@ -44,8 +43,8 @@ func (p *paced) number(i, k int) int {
 	return i + k*len(p.peers)
 }
 
-// run sends everything, waits for the last answer, and gives the server's CPU
-// from the end of the warm-up to the last message.
+// run sends everything, waits for the last answer, and returns the server's CPU from the
+// end of the warm-up to the last message.
 func (p *paced) run(c config) (result, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -85,8 +84,8 @@ func (p *paced) run(c config) (result, error) {
 
 func micros(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
 
-// until sends what is due before message n and reads what comes meanwhile. It
-// never sleeps: a sleep would end late.
+// until sends what is due before message n, and reads what arrives meanwhile. It never
+// sleeps, as a sleep would end late.
 func (p *paced) until(n int) error {
 	for p.sent < n {
 		for now := time.Since(p.start); p.sent < n && p.due(p.sent) <= now; p.sent++ {

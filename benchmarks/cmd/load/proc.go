@@ -13,7 +13,7 @@ import (
 // that Go runs on, see proc(5).
 const tick = 10 * time.Millisecond
 
-// cpu is the user and system time that a process has used; 0 for no process.
+// cpu returns the user and system time that a process has used; 0 for no process.
 func cpu(pid int) (time.Duration, error) {
 	if pid == 0 {
 		return 0, nil
@@ -25,8 +25,8 @@ func cpu(pid int) (time.Duration, error) {
 	return parseStat(b)
 }
 
-// parseStat adds fields 14 and 15. The name, field 2, may hold spaces and
-// brackets: what follows it is counted from its last bracket.
+// parseStat adds fields 14 and 15. The name, field 2, may contain spaces and brackets, so
+// the fields after it are counted from the last bracket.
 func parseStat(b []byte) (time.Duration, error) {
 	fields := bytes.Fields(b[bytes.LastIndexByte(b, ')')+1:])
 	if len(fields) < 13 {
@@ -40,7 +40,7 @@ func parseStat(b []byte) (time.Duration, error) {
 	return time.Duration(user+system) * tick, err
 }
 
-// rss is the resident memory of a process in bytes; 0 for no process.
+// rss returns the resident memory of a process in bytes; 0 for no process.
 func rss(pid int) (int64, error) {
 	if pid == 0 {
 		return 0, nil
@@ -58,7 +58,7 @@ func rss(pid int) (int64, error) {
 	return kilobytes << 10, err
 }
 
-// countGoroutines asks the server, where it can be asked.
+// countGoroutines asks the server for its goroutines, if it can answer that.
 func countGoroutines(c config) (int, error) {
 	if !c.goroutines {
 		return 0, nil
@@ -71,8 +71,7 @@ func countGoroutines(c config) (int, error) {
 	return strconv.Atoi(string(body))
 }
 
-// descriptors fails where the process may not have as many files open as the
-// connections need.
+// descriptors fails if the process cannot open as many files as the connections need.
 func descriptors(conns int) error {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {

@@ -8,9 +8,9 @@ import (
 // socketIOPath asks for Engine.IO protocol 4 on a WebSocket from the start.
 const socketIOPath = "/socket.io/?EIO=4&transport=websocket"
 
-// joinSocketIO goes through the two packets before events: Engine.IO's open (0)
-// from the server, and Socket.IO's connect (40) there and back. early is what
-// came with the handshake.
+// joinSocketIO exchanges the packets that precede events: Engine.IO's open (0) from the
+// server, and Socket.IO's connect (40) in both directions. early is what came with the
+// handshake.
 func (p *peer) joinSocketIO(early []byte) error {
 	p.buf = make([]byte, 4096)
 	p.have = copy(p.buf, early)
@@ -25,7 +25,7 @@ func (p *peer) joinSocketIO(early []byte) error {
 		return err
 	}
 	if p.have > 0 {
-		return fmt.Errorf("socket.io goes on: %.40q", p.buf[:p.have])
+		return fmt.Errorf("socket.io sends more: %.40q", p.buf[:p.have])
 	}
 	return nil
 }
@@ -38,7 +38,7 @@ func (p *peer) expect(packet string) error {
 	return err
 }
 
-// socketIOEvent is text as the only argument of an event.
+// socketIOEvent returns an event with text as its only argument.
 func socketIOEvent(event string, text []byte) []byte {
 	return fmt.Appendf(nil, `42["%s","%s"]`, event, text)
 }

@@ -14,11 +14,11 @@ import (
 type stalled struct {
 	*peer
 	local *net.TCPAddr
-	bytes int // of one message to it
+	bytes int // of one message that it gets
 }
 
-// stall joins with the smallest buffers there are, so that the server's side is
-// full soon and all that follows has to wait in the server's own memory.
+// stall joins with the smallest buffers that the kernel allows, so that the server's are
+// soon full and everything after that must wait in the server's own memory.
 func stall(c config) (*stalled, error) {
 	d := net.Dialer{Timeout: patience, Control: func(_, _ string, raw syscall.RawConn) error {
 		var errs [2]error
@@ -40,8 +40,8 @@ func stall(c config) (*stalled, error) {
 	return &stalled{p, conn.LocalAddr().(*net.TCPAddr), c.size}, nil
 }
 
-// stuck fails where the kernel took all that was sent: then nothing waited in
-// the server, and the run says nothing. A server may also have hung up.
+// stuck fails if the kernel took everything that was sent: then nothing waited in the
+// server, and the run shows nothing. It passes if the server has closed the connection.
 func (s *stalled) stuck(r *result) error {
 	table, err := os.ReadFile("/proc/net/tcp")
 	if err != nil {
@@ -49,13 +49,13 @@ func (s *stalled) stuck(r *result) error {
 	}
 	r.Kernel = queued(table, s.local.Port)
 	if total := r.Messages * int64(s.bytes); r.Kernel >= total {
-		return fmt.Errorf("the reader that stalls has %d of %d bytes in the kernel: nothing waits in the server", r.Kernel, total)
+		return fmt.Errorf("the stalled reader has %d of %d bytes in the kernel: nothing waits in the server", r.Kernel, total)
 	}
 	return nil
 }
 
-// queued adds up what lies in the send and receive queues of a port of the
-// client, see proc_net_tcp in the kernel's documentation.
+// queued adds up the bytes in the send and receive queues of a port of the client, see
+// proc_net_tcp in the kernel's documentation.
 func queued(table []byte, port int) (total int64) {
 	name := fmt.Appendf(nil, ":%04X", port)
 	for line := range bytes.Lines(table) {

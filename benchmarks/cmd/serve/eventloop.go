@@ -11,8 +11,8 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// serveNbio has nbio's own HTTP server and its pollers, without a goroutine for
-// a connection.
+// serveNbio uses nbio's own HTTP server and pollers, without a goroutine for each
+// connection.
 func serveNbio(l net.Listener) error {
 	logging.SetLevel(logging.LevelError)
 	mux := http.NewServeMux()
@@ -21,7 +21,7 @@ func serveNbio(l net.Listener) error {
 	mux.HandleFunc("/goroutines", goroutines)
 	engine := nbhttp.NewEngine(nbhttp.Config{
 		Network: "tcp", Addrs: []string{l.Addr().String()}, Handler: mux,
-		MaxWebsocketFramePayloadSize: 2 << 20, // as the others: no fragments
+		MaxWebsocketFramePayloadSize: 2 << 20, // no fragments, like the others
 		Listen:                       func(string, string) (net.Listener, error) { return l, nil },
 	})
 	if err := engine.Start(); err != nil {
@@ -48,7 +48,7 @@ func nbioRoom() http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) { up.Upgrade(w, r, nil) }
 }
 
-// serveFasthttp is gorilla's code on fasthttp.
+// serveFasthttp has gorilla's code on fasthttp.
 func serveFasthttp(l net.Listener) error {
 	var up fastws.FastHTTPUpgrader
 	var room members[*fastClient]
@@ -81,7 +81,7 @@ type fastClient struct {
 	queue chan *fastws.PreparedMessage
 }
 
-// fastRoom is gorillaRoom.
+// fastRoom is gorillaRoom for fasthttp.
 func fastRoom(room *members[*fastClient], conn *fastws.Conn) {
 	c := &fastClient{conn, make(chan *fastws.PreparedMessage, queueLength)}
 	done := make(chan struct{})

@@ -25,7 +25,7 @@ type message struct {
 	Message string `json:"message"`
 }
 
-// user carries gin's tag besides validator's own.
+// user has gin's tags beside those of validator.
 type user struct {
 	Name  string `json:"name" validate:"required,max=100" binding:"required,max=100"`
 	Email string `json:"email" validate:"required,email" binding:"required,email"`
@@ -53,7 +53,7 @@ func writeJSON(w http.ResponseWriter, v any) {
 
 func object(w http.ResponseWriter, _ *http.Request) { writeJSON(w, message{hello}) }
 
-// create does by hand what binding does: limit, decode, validate.
+// create does by hand what binding does: it limits, decodes and validates.
 func create(w http.ResponseWriter, r *http.Request) {
 	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, bodyLimit))
 	var u user

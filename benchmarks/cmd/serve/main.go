@@ -1,4 +1,4 @@
-// Command serve is every server that is measured, one at a time:
+// Command serve runs one of the servers that are measured:
 //
 //	go run ./cmd/serve -lib gws -addr 127.0.0.1:8080
 //
@@ -24,10 +24,10 @@ import (
 	coder "github.com/coder/websocket"
 )
 
-// servers serve a listener until it fails. WebSocket libraries answer at /echo,
-// some at /room, where all are sent what one says, and at /joined, an echo whose
-// connections are in one room and have a heartbeat; ours has /block as well, whose
-// callbacks block before they echo. HTTP ones have the four routes of http.go.
+// servers serve a listener until it fails. WebSocket libraries answer at /echo. Some also
+// answer at /room, where everybody gets every message, and at /joined, an echo whose
+// connections are in one room and have a heartbeat. Ours also has /block, whose callbacks
+// block before they echo. HTTP servers have the four routes of http.go.
 var servers = map[string]func(net.Listener) error{
 	"nextrush": serveNextrush,
 
@@ -71,7 +71,7 @@ func main() {
 	}
 	slog.SetLogLoggerLevel(slog.LevelWarn)
 	if *nofile > 0 {
-		slog.SetLogLoggerLevel(slog.LevelError) // that accept fails is expected
+		slog.SetLogLoggerLevel(slog.LevelError) // accept is expected to fail
 	}
 	serve := find(*lib, *stack)
 	if serve == nil {
@@ -94,7 +94,7 @@ func limitFiles(n uint64) error {
 
 func names[V any](m map[string]V) string { return strings.Join(slices.Sorted(maps.Keys(m)), ", ") }
 
-// find returns nil for what there is not.
+// find returns nil if there is no such server.
 func find(lib, stack string) func(net.Listener) error {
 	behind := stacks[lib]
 	switch {
@@ -110,7 +110,7 @@ type routes map[string]http.HandlerFunc
 
 var gwsServer = sockets(routes{"/echo": gwsEcho(false), "/room": gwsRoom(), "/joined": gwsJoined()})
 
-// sockets serves WebSocket handlers with net/http alone.
+// sockets serves WebSocket handlers with net/http only.
 func sockets(handlers routes) func(net.Listener) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/goroutines", goroutines)
@@ -122,7 +122,7 @@ func sockets(handlers routes) func(net.Listener) error {
 
 func countGoroutines() string { return strconv.Itoa(runtime.NumGoroutine()) }
 
-// goroutines answers with how many there are.
+// goroutines answers with the number of goroutines.
 func goroutines(w http.ResponseWriter, _ *http.Request) {
 	n := countGoroutines()
 	w.Header().Set("Content-Length", strconv.Itoa(len(n)))

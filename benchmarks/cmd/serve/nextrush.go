@@ -49,7 +49,7 @@ func newNextrush(opts websocket.Options) *nextrush.App {
 			return err
 		}
 		s.OnMessage(func(m websocket.Message) {
-			time.Sleep(d) // as a query to a database would
+			time.Sleep(d) // like a query to a database
 			s.SendMessage(m)
 		})
 		return nil

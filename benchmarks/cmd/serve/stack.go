@@ -26,25 +26,25 @@ import (
 )
 
 const (
-	allowed    = "https://app.example" // the origin that CORS lets in
-	perSecond  = 1_000_000             // requests of one client; the load never gets there
+	allowed    = "https://app.example" // the origin that CORS allows
+	perSecond  = 1_000_000             // requests of one client; the load never reaches it
 	framing    = "DENY"
 	policy     = "default-src 'self'"
 	noReferrer = "no-referrer"
 )
 
-// sink is a log that nobody reads. It is not io.Discard, which package log
-// knows and formats nothing for.
+// sink is a log that nobody reads. It is not io.Discard, for which package log would
+// format nothing.
 type sink struct{}
 
 func (sink) Write(b []byte) (int, error) { return len(b), nil }
 
 func logToSink() { slog.SetDefault(slog.New(slog.NewTextHandler(sink{}, nil))) }
 
-// stacks serve JSON at /json behind middleware that each framework's users take,
-// its own where it has it: request id, logger, recover, CORS, security headers,
-// and with limit a rate limit in memory. All send the same id, CORS and security
-// headers; those of the rate limit are each one's own.
+// stacks serve JSON at /json with the middleware that each framework's users take, the
+// framework's own if it has it: request id, logger, recover, CORS, security headers, and
+// with limit a rate limit in memory. All send the same id, CORS and security headers; the
+// headers of the rate limit differ.
 var stacks = map[string]func(l net.Listener, limit bool) error{
 	"chi":      stackChi,
 	"gin":      stackGin,
@@ -68,12 +68,12 @@ func stackChi(l net.Listener, limit bool) error {
 	return http.Serve(l, r)
 }
 
-// chiClient is the key that httprate's documentation asks for.
+// chiClient returns the key that httprate's documentation asks for.
 func chiClient(r *http.Request) (string, error) {
 	return httprate.CanonicalizeIP(chimiddleware.GetClientIP(r.Context())), nil
 }
 
-// sendRequestID is what chi leaves to its users.
+// sendRequestID sends the request's id, which chi leaves to its users.
 func sendRequestID(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set(chimiddleware.RequestIDHeader, chimiddleware.GetReqID(r.Context()))
@@ -94,7 +94,7 @@ func stackGin(l net.Listener, limit bool) error {
 	return http.Serve(l, r)
 }
 
-// ginSecure is by hand, as gin's own documentation has it.
+// ginSecure sets the headers by hand, as in gin's own documentation.
 func ginSecure(c *gin.Context) {
 	c.Header("X-Content-Type-Options", "nosniff")
 	c.Header("X-Frame-Options", framing)

@@ -14,7 +14,7 @@ import (
 	"github.com/olahol/melody"
 )
 
-// members is the room of a library that has none.
+// members is a room for libraries that have none.
 type members[C comparable] struct {
 	mu  sync.RWMutex // guards all
 	all map[C]struct{}
@@ -46,7 +46,7 @@ func (m *members[C]) each(f func(C)) {
 type gwsHandler struct {
 	gws.BuiltinEventHandler
 	room  *members[*gws.Conn] // nil: none
-	echo  bool                // to the sender alone, also with a room
+	echo  bool                // to the sender only, even if there is a room
 	quiet time.Duration       // heartbeat: longest silence; 0: no limit
 }
 
@@ -57,7 +57,7 @@ func (h *gwsHandler) OnOpen(c *gws.Conn) {
 	h.alive(c)
 }
 
-// alive is the heartbeat of gws's own example: pings come from the client.
+// alive is the heartbeat of gws's own example, with pings from the client.
 func (h *gwsHandler) alive(c *gws.Conn) {
 	if h.quiet > 0 {
 		c.SetDeadline(time.Now().Add(h.quiet))
@@ -125,11 +125,11 @@ func gorillaEcho(compress bool) http.HandlerFunc {
 	}
 }
 
-// queueLength is of gorilla's chat example.
+// queueLength is that of gorilla's chat example.
 const queueLength = 256
 
-// gorillaClient has a queue and a writer, as in gorilla's chat example; one
-// whose queue is full is dropped, as there.
+// gorillaClient has a queue and a writer, as in gorilla's chat example. As there, a client
+// whose queue is full is dropped.
 type gorillaClient struct {
 	*gorilla.Conn
 	queue chan *gorilla.PreparedMessage
@@ -197,8 +197,7 @@ func gobwasEcho(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// gobwasRaw does without net/http, as gobwas can: no routes, every path is the
-// echo.
+// gobwasRaw uses gobwas without net/http: it has no routes, and every path is the echo.
 func gobwasRaw(l net.Listener) error {
 	for {
 		conn, err := l.Accept()
@@ -233,7 +232,7 @@ func melodyEcho() http.HandlerFunc {
 
 func melodyRoom() http.HandlerFunc {
 	m := melody.New()
-	m.Config.MaxMessageSize = 64 << 10 // its own, 512 bytes, is less than the load has
+	m.Config.MaxMessageSize = 64 << 10 // the default, 512 bytes, is too small for the load
 	m.HandleMessage(func(_ *melody.Session, b []byte) { m.Broadcast(b) })
 	return func(w http.ResponseWriter, r *http.Request) { m.HandleRequest(w, r) }
 }
