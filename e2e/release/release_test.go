@@ -1,4 +1,4 @@
-// Package release plays a release of this repository, and strangers who get it.
+// Package release tests a release of this repository, as its users get it.
 package release
 
 import (
@@ -12,9 +12,9 @@ import (
 
 const root = "github.com/nextrush/nextrush"
 
-// TestStrangersGetEachModule gets each module of a release, alone and first, in
-// an empty module with an empty module cache, builds the program of its guide
-// and runs its Examples; then it does so with a newer core.
+// TestStrangersGetEachModule gets each module of a release, alone, into an empty module
+// with an empty module cache, builds the program of its guide and runs its Examples. Then
+// it does the same with a newer core.
 func TestStrangersGetEachModule(t *testing.T) {
 	repo := clone(t)
 	release(t, repo, "v0.1.0")
@@ -54,9 +54,8 @@ func (p public) testCommand(t *testing.T) {
 	s.wants(root, "v0.2.0") // the latest
 }
 
-// testTree looks at the tree of the release: its go.mod and go.sum are those
-// that go mod tidy makes of the published modules, and before they are published
-// the tree builds without them.
+// testTree checks the tree of the release: go mod tidy does not change its go.mod and
+// go.sum after the modules have been published, and before that it builds without them.
 func (p public) testTree(t *testing.T) {
 	for dir := range strings.SplitSeq(must(t, p.repo, "go", "list", "-m", "-f", "{{.Dir}}"), "\n") {
 		s := shell{t: t, dir: dir, env: p.env}
@@ -97,7 +96,7 @@ func clone(t *testing.T) string {
 	for name := range strings.SplitSeq(must(t, here, "git", "ls-files", "--cached", "--others", "--exclude-standard"), "\n") {
 		text, err := os.ReadFile(filepath.Join(here, name))
 		if os.IsNotExist(err) {
-			continue // removed, and not committed
+			continue // removed, but not committed
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -110,7 +109,7 @@ func clone(t *testing.T) string {
 	return dir
 }
 
-// release notes a version in the changelog, and makes it.
+// release adds a version to the changelog and makes it.
 func release(t *testing.T, repo, version string) {
 	t.Helper()
 	write(t, filepath.Join(repo, "CHANGELOG.md"), "# Changelog\n\n## "+version+"\n\n- A change.\n")
@@ -119,7 +118,7 @@ func release(t *testing.T, repo, version string) {
 	must(t, repo, "go", "run", "./scripts/release", version)
 }
 
-// public is the released modules as others get them.
+// public has the released modules as others get them.
 type public struct {
 	repo    string
 	modules []string
@@ -127,9 +126,9 @@ type public struct {
 	bin     string
 }
 
-// publish fills a GOPROXY with the modules of all tags, as the go command makes
-// them of the public repository; modules lists those of the first version.
-// Modules of others come from where they come from on this machine.
+// publish fills a GOPROXY with the modules of all tags, as the go command makes them from
+// the public repository; modules lists those of the first version. Other modules come from
+// the same places as elsewhere on this machine.
 func publish(t *testing.T, repo string, first string) public {
 	t.Helper()
 	proxy, cache := t.TempDir(), t.TempDir()
@@ -146,7 +145,7 @@ func publish(t *testing.T, repo string, first string) public {
 	}
 	maker.do("go", download...)
 	proxies := []string{fileProxy(proxy), fileProxy(must(t, repo, "go", "env", "GOMODCACHE")), must(t, repo, "go", "env", "GOPROXY")}
-	// trimpath, so that what does not change is compiled once.
+	// With trimpath, unchanged packages are compiled only once.
 	p.env = []string{"GOWORK=off", "GOFLAGS=-mod=mod -modcacherw -trimpath", "GOMODCACHE=" + cache,
 		"GOPROXY=" + strings.Join(proxies, ","), "GONOSUMDB=" + root, "GOBIN=" + p.bin}
 	return p
@@ -154,14 +153,14 @@ func publish(t *testing.T, repo string, first string) public {
 
 func fileProxy(cache string) string { return "file://" + filepath.Join(cache, "cache", "download") }
 
-// stranger makes an empty module.
+// stranger returns a shell in a new, empty module.
 func (p public) stranger(t *testing.T) shell {
 	s := shell{t: t, dir: t.TempDir(), env: p.env}
 	s.do("go", "mod", "init", "example.com/stranger")
 	return s
 }
 
-// shell runs commands in a folder, with these variables besides its own.
+// shell runs commands in a folder, with these variables added to the environment.
 type shell struct {
 	t   *testing.T
 	dir string
@@ -181,7 +180,7 @@ func (s shell) do(name string, args ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// uses builds the program and runs the Examples of a module that have an output.
+// uses builds the program and runs the Examples of a module.
 func (s shell) uses(module string) {
 	s.t.Helper()
 	s.do("go", "build", "-o", "program", ".")
