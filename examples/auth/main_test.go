@@ -123,7 +123,7 @@ func TestAnotherSiteCannotUseTheCookie(t *testing.T) {
 	}
 }
 
-func TestFeedIsForThoseWhoAreKnownWhileTheyAre(t *testing.T) {
+func TestFeedIsForKnownUsersUntilTheirTokenExpires(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := client(t)
 		if e := c.DialError("/feed"); e.Status != 401 {

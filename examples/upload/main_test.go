@@ -68,7 +68,7 @@ func TestAPictureIsKeptAndShown(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoPictureIsRefusedAndNotKept(t *testing.T) {
+func TestAFileThatIsNotAPictureIsRefusedAndNotKept(t *testing.T) {
 	c, dir := client(t)
 	pixel := onePixel(t)
 	for name, answer := range map[string]*nextrushtest.Response{

@@ -144,7 +144,7 @@ func TestTheSameAppHasTheSameDocument(t *testing.T) {
 	}
 }
 
-func TestAGuardStandsBeforeBoth(t *testing.T) {
+func TestAGuardRunsForBoth(t *testing.T) {
 	app := nextrush.New()
 	app.Register(asyncapi.New(asyncapi.Options{Guard: []nextrush.Handler{
 		func(*nextrush.Context) error { return nextrush.NewError(http.StatusForbidden) }}}))

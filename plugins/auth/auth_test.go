@@ -329,7 +329,7 @@ func TestLoginWithoutACookieNameNamesTheFix(t *testing.T) {
 	c.Do(r).WantStatus(401)
 }
 
-func TestLookupKnowsWhoHasNoToken(t *testing.T) {
+func TestLookupIsCalledWithoutAToken(t *testing.T) {
 	a := auth.New(auth.Options{
 		Roles: map[string][]string{"editor": {"posts:*"}},
 		Lookup: func(c *nextrush.Context) (*auth.Principal, error) {

@@ -157,7 +157,7 @@ func TestAKeyIsChosenByItsIDAndAlgorithm(t *testing.T) {
 	}
 }
 
-func TestIssuerThatIsAwayIsNotTheClientsFault(t *testing.T) {
+func TestAnIssuerThatIsAwayIsA503(t *testing.T) {
 	var id issuer
 	c := nextrushtest.New(t, appWith(t, auth.New(id.options())))
 	c.Do(request("GET", "/me", "Authorization", "Bearer "+issuedBy(jwt.SigningMethodEdDSA, edKey(), "1"))).WantStatus(503)
@@ -180,7 +180,7 @@ func TestManyUnknownKeysAskTheIssuerOnce(t *testing.T) {
 	})
 }
 
-func TestOnlyPublicKeysForSignaturesAreTaken(t *testing.T) {
+func TestOnlyPublicKeysForSignaturesAreUsed(t *testing.T) {
 	ed := edKey()
 	set := func(keys ...jose.JSONWebKey) string {
 		return string(must(json.Marshal(jose.JSONWebKeySet{Keys: keys})))

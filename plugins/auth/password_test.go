@@ -16,7 +16,7 @@ import (
 // cheap has low costs, for tests that are about something else.
 func cheap() *auth.Passwords { return &auth.Passwords{Memory: 64, Time: 1} }
 
-func TestPasswordIsVerifiedWithItsHashAlone(t *testing.T) {
+func TestAPasswordIsVerifiedWithItsOwnHashOnly(t *testing.T) {
 	var p auth.Passwords
 	hash := must(p.Hash(t.Context(), "correct horse"))
 	if !strings.HasPrefix(hash, "$argon2id$v=19$m=19456,t=2,p=1$") {
@@ -77,7 +77,7 @@ func TestUnknownUserIsAWrongPassword(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoHashIsAnError(t *testing.T) {
+func TestATextThatIsNotAHashIsAnError(t *testing.T) {
 	const salt, sum = "c29tZXNhbHRzYWx0", "AAAAAAAAAAAAAAAAAAAAAA"
 	for _, hash := range []string{
 		"pw", "$", "$$$$$", "$2a$", "$argon2i$v=19$m=64,t=1,p=1$" + salt + "$" + sum,
@@ -104,7 +104,7 @@ func TestWhatIsNoHashIsAnError(t *testing.T) {
 	}
 }
 
-func TestWhoHasGoneIsNotHashedFor(t *testing.T) {
+func TestNothingIsHashedForAClientThatHasGone(t *testing.T) {
 	p := &auth.Passwords{Memory: 64, Time: 1, Concurrent: 1}
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -119,7 +119,7 @@ func TestWhoHasGoneIsNotHashedFor(t *testing.T) {
 }
 
 // bcrypt looks at 72 bytes, and repeats a shorter password after a NUL.
-func TestWhatBcryptDoesNotSeeIsNoUpgrade(t *testing.T) {
+func TestAPasswordThatBcryptCutsOffIsNotUpgraded(t *testing.T) {
 	full := strings.Repeat("a", 72)
 	for hashed, tests := range map[string]map[string]bool{ // whether there is an upgrade
 		full: {full: true, full + "b": false, full + strings.Repeat("b", 900): false},

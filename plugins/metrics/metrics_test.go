@@ -148,7 +148,7 @@ func TestAnAppWithoutSocketsShowsTheRuntimeOnly(t *testing.T) {
 	}
 }
 
-func TestTheRouteIsThatOfTheOptionsBehindTheGuard(t *testing.T) {
+func TestTheRouteHasTheOptionsPathAndGuard(t *testing.T) {
 	guard := func(c *nextrush.Context) error {
 		if c.Header("Authorization") != "Bearer s3cret" {
 			return nextrush.NewError(http.StatusUnauthorized)

@@ -179,7 +179,7 @@ func TestThePageRunsNoScriptButItsOwn(t *testing.T) {
 	}
 }
 
-func TestAGuardStandsBeforeAll(t *testing.T) {
+func TestAGuardRunsForAll(t *testing.T) {
 	app, _ := newApp(t, Options{Guard: []nextrush.Handler{
 		func(*nextrush.Context) error { return nextrush.NewError(http.StatusForbidden) }}})
 	c := nextrushtest.New(t, app)
@@ -196,7 +196,7 @@ func TestMistakesInTheOptionsAreErrors(t *testing.T) {
 	}
 }
 
-func TestTypesOfOneNameGetTheirUseWithIt(t *testing.T) {
+func TestATypeForInputAndOutputHasTwoNames(t *testing.T) {
 	s := newSchemas()
 	in, out := s.Of(reflect.TypeFor[node](), accepted("json"))["$ref"], s.output(reflect.TypeFor[node]())["$ref"]
 	if in != "#/components/schemas/Node" || out != "#/components/schemas/NodeOutput" {

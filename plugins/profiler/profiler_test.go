@@ -37,7 +37,7 @@ func get(c *nextrushtest.Client, path, word string) *nextrushtest.Response {
 	return c.Do(r)
 }
 
-func TestProfilesAreThereForThoseWhoMay(t *testing.T) {
+func TestProfilesAreForThoseWhomAuthLetsPass(t *testing.T) {
 	c := client(t, profiler.Options{Auth: password})
 	gzipped := "\x1f\x8b"
 	for path, begin := range map[string]string{

@@ -53,7 +53,7 @@ func TestKeysOfSealedSessionsAreReplaced(t *testing.T) {
 	want(t, b.get("/get"), " false")
 }
 
-func TestWhatIsNotSealedByUsIsANewSession(t *testing.T) {
+func TestACookieThatIsNotOursBeginsANewSession(t *testing.T) {
 	b := &browser{app: newApp(sealed(keyOf(1)))}
 	b.get("/put/ada")
 	good := b.cookie.Value

@@ -86,7 +86,7 @@ func want(t *testing.T, got, want string) {
 	}
 }
 
-func TestASessionKeepsValuesForItsClientAlone(t *testing.T) {
+func TestASessionKeepsValuesForItsClientOnly(t *testing.T) {
 	app := newApp(session.Options{})
 	one, two := &browser{app: app}, &browser{app: app}
 	one.get("/put/ada")
@@ -107,7 +107,7 @@ func TestASessionIsSavedBeforeTheAnswerIsFlushed(t *testing.T) {
 }
 
 // CVE-2024-38513: an id that an attacker chose was taken over.
-func TestAnIDOfTheClientsIsNotTakenOver(t *testing.T) {
+func TestAnIDThatAClientMadeUpIsNotUsed(t *testing.T) {
 	b := &browser{app: newApp(session.Options{}), cookie: &http.Cookie{Name: "session", Value: "chosen"}}
 	b.get("/put/ada")
 	if b.cookie.Value == "chosen" || len(b.cookie.Value) < 40 {
@@ -123,7 +123,7 @@ func TestAnIDOfTheClientsIsNotTakenOver(t *testing.T) {
 	want(t, old.get("/get"), " false")
 }
 
-func TestTheCookieIsForThisSiteAlone(t *testing.T) {
+func TestTheCookieIsForThisSiteOnly(t *testing.T) {
 	b := &browser{app: newApp(session.Options{})}
 	b.get("/put/x")
 	if c := b.cookie; !c.HttpOnly || c.Secure || c.SameSite != http.SameSiteLaxMode || c.Path != "/" || c.Domain != "" {

@@ -21,7 +21,7 @@ var bundle = fstest.MapFS{
 	"alone.txt":       {Data: []byte("alone"), ModTime: time.Unix(100, 0)},
 }
 
-func TestCompressedFilesAreSentToThoseWhoTakeThem(t *testing.T) {
+func TestCompressedFilesAreSentToClientsThatAcceptThem(t *testing.T) {
 	app := appWith(t, static.FS("/", bundle, static.Options{Precompressed: true}))
 	for _, tt := range []struct {
 		name, accept, body, encoding, contentType, vary string

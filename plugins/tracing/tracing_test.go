@@ -208,7 +208,7 @@ func TestMessagesAreTracesOfTheirOwnLinkedToTheUpgrade(t *testing.T) {
 	}
 }
 
-func TestASpanEndsWhereAHandlerOfAMessagePanics(t *testing.T) {
+func TestASpanEndsIfAHandlerOfAMessagePanics(t *testing.T) {
 	_, p, recorder := traced(t, tracing.Options{})
 	func() {
 		defer func() { recover() }()

@@ -224,7 +224,7 @@ func TestARefusalSaysWhichFile(t *testing.T) {
 	}
 }
 
-func TestFilesGoWhateverHappens(t *testing.T) {
+func TestFilesAreRemovedWhateverHappens(t *testing.T) {
 	for name, h := range map[string]nextrush.Handler{
 		"an error": func(*nextrush.Context) error { return errors.New("x") },
 		"a panic":  func(*nextrush.Context) error { panic("x") },
@@ -237,7 +237,7 @@ func TestFilesGoWhateverHappens(t *testing.T) {
 	}
 }
 
-func TestNamesOfClientsAreNoPaths(t *testing.T) {
+func TestNamesOfClientsAreNotPaths(t *testing.T) {
 	for name, want := range map[string]string{
 		"../../etc/passwd": "passwd", `..\..\boot.ini`: "boot.ini", "a\u202egpj.exe": "agpj.exe", "..": "file", "/": "file",
 	} {
