@@ -11,11 +11,11 @@
 //	})
 //
 // An id that the client made up is never used: a new session gets a new id
-// (CVE-2024-38513). The cookie is HttpOnly and SameSite=Lax, and Secure if the request
-// came over HTTPS. Sessions are saved when the answer begins. If several requests change
-// a session at once, the last one wins; a request that only reads it undoes no change,
-// and none brings back a session that has ended, in any process and with any Store: see
-// Updater.
+// (CVE-2024-38513). The cookie is HttpOnly and SameSite=Lax. It is Secure if the request
+// came over HTTPS, or if its name begins with __Host- or __Secure-. Sessions are saved
+// when the answer begins. If several requests change a session at once, the last one
+// wins; a request that only reads it undoes no change, and none brings back a session
+// that has ended, in any process and with any Store: see Updater.
 //
 // With Options.Keys, the session itself is in the cookie, encrypted, and not in a store
 // on the server. Then a program with several processes needs no shared store, but nothing
