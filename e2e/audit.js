@@ -1,5 +1,5 @@
-// audit lists what is wrong with the page as it is shown: contrast (WCAG 2.2 §1.4.3,
-// §1.4.11), names of controls (§4.1.2), width, and what each page must have.
+// audit lists the faults of the page that is shown: contrast (WCAG 2.2 §1.4.3, §1.4.11),
+// names of controls (§4.1.2), width, and elements that each page must have.
 (() => {
   const faults = [];
   const fault = (e, text) => faults.push((e.id ? "#" + e.id : e.tagName.toLowerCase() + "." + e.className) + ": " + text);

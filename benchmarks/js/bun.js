@@ -1,6 +1,6 @@
-// Echo at /echo and a room at /room, on Bun, which has uWebSockets inside; with
-// argument deflate all is compressed. At /joined, an echo whose connections are in
-// one room; they have Bun's own heartbeat, as all do.
+// Echo at /echo and a room at /room, on Bun, which has uWebSockets inside. With the
+// argument deflate, everything is compressed. At /joined, an echo whose connections are
+// in one room. All connections have Bun's own heartbeat.
 const deflate = process.argv.includes("deflate");
 const server = Bun.serve({
   hostname: "127.0.0.1",

@@ -1,4 +1,4 @@
-// socket.io with its WebSocket transport: event "echo" goes back to its sender,
+// socket.io with its WebSocket transport: the event "echo" goes back to its sender, the
 // event "room" to everybody.
 import { createServer } from "node:http";
 import { Server } from "socket.io";
