@@ -27,7 +27,7 @@ type DialOptions struct {
 	// NetDial opens the transport; nil: net.Dialer. For wss, TLS runs over it.
 	NetDial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Proxy names the proxy for a request, for ws and for wss with the scheme http
-	// or https. nil: http.ProxyFromEnvironment, none where NetDial is given.
+	// or https. nil: http.ProxyFromEnvironment, but none with NetDial.
 	Proxy func(*http.Request) (*url.URL, error)
 	// Options are those of the socket; what only a server does is ignored.
 	Options Options

@@ -61,7 +61,7 @@ func (e Emitter) Emit(event string, args ...any) error {
 
 // deliver queues p for all, holding no lock but that of one receiver at a
 // time, and then has them written: when the batch of the sender ends, or at
-// once where there is none.
+// once if there is none.
 func (e Emitter) deliver(p *Prepared) {
 	receivers := e.receivers()
 	flush := make([]loop.Flusher, 0, len(receivers))

@@ -95,7 +95,7 @@ func (srv *Server) accept(w http.ResponseWriter, r *http.Request) (*Handshake, *
 		return nil, srv.refused(r, reason, "", e)
 	}
 	accepted := false
-	defer func() { // also where VerifyClient ends the goroutine
+	defer func() { // also if VerifyClient ends the goroutine
 		if !accepted {
 			srv.dismiss(ip)
 		}

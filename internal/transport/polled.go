@@ -79,8 +79,8 @@ func (p *Polled) Write(op *Op) (int, error) {
 
 func (p *Polled) Try(op *Op) (int, error) { return p.conn.Write(&op.vector, op.Pieces, 0) }
 
-// push writes op from where it was left until all has left or the descriptor takes no more. In that case
-// op belongs to the next event from then on.
+// push writes the rest of op until all has left or the descriptor takes no more. In
+// that case op belongs to the next event from then on.
 func (p *Polled) push(op *Op) (int, error) {
 	for {
 		p.state.Store(0)

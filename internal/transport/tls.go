@@ -28,7 +28,7 @@ func (l *listener) Accept() (net.Conn, error) {
 
 // switched is what a tls.Conn of a server reads from and writes to: the TCP
 // connection, and once that is polled a polledTLS, with taken instead of the other.
-// That never blocks: crypto/tls keeps its state where a read fails with a
+// That never blocks: crypto/tls keeps its state if a read fails with a
 // temporary net.Error.
 type switched struct {
 	net.Conn

@@ -105,7 +105,7 @@ func (o *outbox) commit(start int, messages int32, merge bool) {
 	o.pieces = append(o.pieces, piece{b: o.arena[start:len(o.arena):cap(o.arena)], messages: messages, open: merge})
 }
 
-// frame queues a frame, masked where its header says so (RFC 6455 §5.3).
+// frame queues a frame, masked if its header says so (RFC 6455 §5.3).
 func (o *outbox) frame(h wire.Header, payload []byte, merge bool) {
 	o.reserve(wire.MaxHeaderSize + len(payload))
 	start := len(o.arena)

@@ -30,8 +30,8 @@ type Hub[M comparable] struct {
 }
 
 type shard[M comparable] struct {
-	mu    sync.Mutex // guards rooms and what is in them
-	rooms map[string]*room[M]
+	mu    sync.Mutex          // guards rooms and what is in them
+	rooms map[string]*room[M] // nil before the first
 }
 
 // room is a set of members. list is made when somebody asks for it and kept until
@@ -59,11 +59,7 @@ const noted = -1
 // New makes a hub with at most maxRooms rooms, if that is not 0, and a member in at
 // most maxEntries of them.
 func New[M comparable](maxRooms, maxEntries int) *Hub[M] {
-	h := &Hub[M]{maxRooms: maxRooms, maxEntries: maxEntries, seed: maphash.MakeSeed()}
-	for i := range h.shards {
-		h.shards[i].rooms = make(map[string]*room[M])
-	}
-	return h
+	return &Hub[M]{maxRooms: maxRooms, maxEntries: maxEntries, seed: maphash.MakeSeed()}
 }
 
 // Join puts m into a room, or, unless now, notes that for Enter. Being there already
@@ -175,6 +171,9 @@ func (h *Hub[M]) enter(e *entry[M]) bool {
 			return false
 		}
 		r = &room[M]{name: name}
+		if sh.rooms == nil {
+			sh.rooms = make(map[string]*room[M])
+		}
 		sh.rooms[name] = r
 	}
 	r.add(e)
