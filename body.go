@@ -77,12 +77,12 @@ func (c *Context) setLimit(body io.ReadCloser, limit int64) {
 // Body reads the whole body, once; asked again it returns the same. A body over
 // Options.BodyLimit is an *HTTPError with status 413.
 func (c *Context) Body() ([]byte, error) {
-	m := c.needExtras()
-	if !m.bodyRead {
-		m.body, m.bodyErr = c.readBody()
-		m.bodyRead = true
+	e := c.needExtras()
+	if !e.bodyRead {
+		e.body, e.bodyErr = c.readBody()
+		e.bodyRead = true
 	}
-	return m.body, m.bodyErr
+	return e.body, e.bodyErr
 }
 
 func (c *Context) bodyRead() bool { return c.extras != nil && c.extras.bodyRead }
@@ -110,11 +110,11 @@ func (c *Context) LimitBody(limit int64) error {
 	if c.req.ContentLength > limit {
 		return NewError(http.StatusRequestEntityTooLarge)
 	}
-	m := c.needExtras()
-	m.limit = limit
+	e := c.needExtras()
+	e.limit = limit
 	if body := c.req.Body; body != nil && body != http.NoBody {
-		if body == m.limited {
-			body = m.raw
+		if body == e.limited {
+			body = e.raw
 		}
 		c.setLimit(body, limit)
 	}

@@ -141,11 +141,11 @@ func (c *Context) matched() *Route {
 
 // Set keeps a value for the handlers that follow.
 func (c *Context) Set(key string, value any) {
-	m := c.needExtras()
-	if m.values == nil {
-		m.values = make(map[string]any)
+	e := c.needExtras()
+	if e.values == nil {
+		e.values = make(map[string]any)
 	}
-	m.values[key] = value
+	e.values[key] = value
 }
 
 // Get returns the value that Set kept, or nil.
@@ -169,13 +169,13 @@ func (c *Context) ID() string {
 	if id := c.w.Header().Get("X-Request-Id"); id != "" {
 		return id
 	}
-	m := c.needExtras()
-	if m.id == "" {
+	e := c.needExtras()
+	if e.id == "" {
 		var b [16]byte
 		rand.Read(b[:])
-		m.id = base64.RawURLEncoding.EncodeToString(b[:])
+		e.id = base64.RawURLEncoding.EncodeToString(b[:])
 	}
-	return m.id
+	return e.id
 }
 
 // Log returns the app's logger with the request's id, method and path.

@@ -51,9 +51,9 @@ func WrapMiddleware(mw func(http.Handler) http.Handler) Handler {
 // fork returns a Context that has what c has, except for the request and the writer,
 // and shares nothing with it that either changes.
 func (c *Context) fork(w http.ResponseWriter, r *http.Request) *Context {
-	m := *c.needExtras()
-	m.values, m.query = maps.Clone(m.values), nil
-	d := &Context{app: c.app, req: r, endpoint: c.endpoint, params: c.params, code: c.code, next: c.next, replaced: c.replaced || r != c.req, extras: &m}
+	e := *c.needExtras()
+	e.values, e.query = maps.Clone(e.values), nil
+	d := &Context{app: c.app, req: r, endpoint: c.endpoint, params: c.params, code: c.code, next: c.next, replaced: c.replaced || r != c.req, extras: &e}
 	d.out = recorder{ResponseWriter: w}
 	d.w = &d.out
 	return d
@@ -154,12 +154,12 @@ func (c *Context) adopt(d *Context) {
 	if d.out.hijacked {
 		c.w.hijacked, c.w.status = true, d.out.status
 	}
-	m, from := c.needExtras(), d.extras
-	if from.form != m.form {
+	e, from := c.needExtras(), d.extras
+	if from.form != e.form {
 		c.removeFiles()
 	}
-	m.values, m.form = from.values, from.form
-	m.body, m.bodyErr, m.bodyRead = from.body, from.bodyErr, from.bodyRead
+	e.values, e.form = from.values, from.form
+	e.body, e.bodyErr, e.bodyRead = from.body, from.bodyErr, from.bodyRead
 }
 
 // Pre adds middleware that runs before a route is looked for, so that it may change the

@@ -37,11 +37,11 @@ func (c *Context) Query(name string, fallback ...string) string {
 func (c *Context) Queries() url.Values { return c.queries() }
 
 func (c *Context) queries() url.Values {
-	m := c.needExtras()
-	if m.query == nil {
-		m.query, _ = query.Parse(c.req.URL.RawQuery)
+	e := c.needExtras()
+	if e.query == nil {
+		e.query, _ = query.Parse(c.req.URL.RawQuery)
 	}
-	return m.query
+	return e.query
 }
 
 // Header returns a header of the request, or "".
