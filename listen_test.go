@@ -77,8 +77,13 @@ type listeners struct {
 }
 
 func newListeners(t *testing.T) *listeners {
-	l := &listeners{t: t, app: New(), done: make(chan error)}
+	l := listenersOf(t, New())
 	l.app.Get("/", func(c *Context) error { return c.Text(c.Scheme() + " " + c.Request().Proto) })
+	return l
+}
+
+func listenersOf(t *testing.T, app *App) *listeners {
+	l := &listeners{t: t, app: app, done: make(chan error)}
 	t.Cleanup(func() {
 		if err := l.app.Shutdown(context.Background()); err != nil {
 			t.Error(err)

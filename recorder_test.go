@@ -62,8 +62,7 @@ func TestControlCharactersAreNotSentInHeaders(t *testing.T) {
 			}
 		}
 	}
-	ts := httptest.NewServer(app)
-	defer ts.Close()
+	ts := served(t, app)
 	s, err := websocket.Dial(t.Context(), "ws"+strings.TrimPrefix(ts.URL, "http")+"/socket", nil)
 	if err != nil {
 		t.Fatal(err)

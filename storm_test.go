@@ -82,7 +82,7 @@ func storm(t *testing.T, portable bool) {
 		calling.Go(func() { callAll(app, over) })
 	}
 	for range peers {
-		talking.Go(func() { stormyPeer(srv) })
+		talking.Go(func() { stormyPeer(t, srv) })
 	}
 	finished := make(chan error, 1)
 	go func() {
@@ -152,7 +152,7 @@ func stormy(s *websocket.Socket, c *Context) error {
 }
 
 // stormyPeer talks for a while, asks for a page, and ends as it likes.
-func stormyPeer(srv *httptest.Server) {
+func stormyPeer(t *testing.T, srv *httptest.Server) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(100+rand.IntN(400))*time.Millisecond)
 	defer cancel()
 	if res, err := srv.Client().Get(srv.URL + "/page"); err == nil {
@@ -163,6 +163,7 @@ func stormyPeer(srv *httptest.Server) {
 	if err != nil {
 		return
 	}
+	t.Cleanup(func() { s.Close(websocket.StatusNormalClosure, "") })
 	for i := 0; s.Send(fmt.Sprint(i)) == nil; i++ {
 		if _, err := s.Receive(ctx); err != nil {
 			break

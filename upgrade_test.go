@@ -3,6 +3,7 @@ package nextrush
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"crypto/tls"
 	"io"
 	"log/slog"
@@ -41,7 +42,7 @@ func TestAWebSocketRouteAskedInAnotherHTTPVersionIs426(t *testing.T) {
 	app := New(Options{Debug: true, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	app.EnableWebSocket(websocket.Options{})
 	app.WS("/ws", func(*websocket.Socket, *Context) error { return nil })
-	l := &listeners{t: t, app: app, done: make(chan error)}
+	l := listenersOf(t, app)
 	cert := certificate(t, "127.0.0.1")
 	secure, plain := l.add(&tls.Config{Certificates: []tls.Certificate{cert}}), l.add(nil)
 
@@ -101,7 +102,7 @@ func TestASocketIsAnAnswer(t *testing.T) {
 		defer close(done)
 		app.ServeHTTP(w, r)
 	}))
-	defer srv.Close()
+	t.Cleanup(func() { app.Shutdown(context.Background()); srv.Close() })
 	if _, err := dial(t, srv, "/ws"); err != nil {
 		t.Fatal(err)
 	}

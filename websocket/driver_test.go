@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nextrush/nextrush/internal/leak"
 	"github.com/nextrush/nextrush/websocket/internal/wire"
 )
 
@@ -63,7 +64,7 @@ func (c keptConn) Hijacked() net.Conn { return c.Conn }
 
 // serving counts goroutines that wait for one socket of a server.
 func serving() (n int) {
-	for _, stack := range engineStacks() {
+	for _, stack := range leak.Stacks() {
 		if strings.Contains(stack, "transport.(*Stream)") || strings.Contains(stack, "net/http") {
 			n++
 		}

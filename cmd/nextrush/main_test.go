@@ -13,8 +13,11 @@ import (
 	"testing/iotest"
 
 	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/internal/leak"
 	"github.com/nextrush/nextrush/websocket"
 )
+
+func TestMain(m *testing.M) { leak.Main(m) }
 
 func command(t *testing.T, in string, args ...string) (out, problems string, err error) {
 	t.Helper()
