@@ -3,7 +3,7 @@
 //
 //	go run ./cmd/bench                      # everything, 3 rounds
 //	go run ./cmd/bench -only ws -rounds 5   # cases whose name starts with ws
-//	go run ./cmd/bench -out ../docs         # performance.md and performance.svg
+//	go run ./cmd/bench -out ../docs         # performance.md and performance.svg, of a clean tree
 //
 // Servers of Node.js and Bun take part if npm is installed.
 //
@@ -33,6 +33,11 @@ func main() {
 	flag.Parse()
 	if *rounds < 1 || *rounds > 20 || *duration > 10*time.Second {
 		log.Fatal("bench: need 1 to 20 -rounds and a -duration of at most 10s")
+	}
+	if *out != "" {
+		if err := publishable(*rounds, changes()); err != nil {
+			log.Fatal("bench: -out: ", err)
+		}
 	}
 	dir, err := os.MkdirTemp("", "bench")
 	if err != nil {

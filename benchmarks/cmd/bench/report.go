@@ -42,6 +42,27 @@ func commit() string {
 	return strings.TrimSpace(string(text))
 }
 
+// publishable says why the figures of a run are not for the documentation: one
+// round is an anecdote, and what is not committed cannot be measured again.
+func publishable(rounds int, changes string) error {
+	if rounds < 3 {
+		return fmt.Errorf("%d rounds, need 3 or more", rounds)
+	}
+	if changes != "" {
+		return fmt.Errorf("commit or remove what differs from the last commit:\n%s", changes)
+	}
+	return nil
+}
+
+// changes lists the files that differ from the last commit.
+func changes() string {
+	text, err := exec.Command("git", "status", "--porcelain").CombinedOutput()
+	if err != nil {
+		return fmt.Sprintf("git status: %v\n%s", err, text)
+	}
+	return string(text)
+}
+
 // versions names what is measured, as go.mod and package.json do.
 func versions() string {
 	text, err := exec.Command("go", "mod", "edit", "-json").Output()

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+	"os/exec"
 	"strings"
 	"testing"
 )
@@ -85,5 +87,45 @@ func TestVersionsAreThoseOfThePeers(t *testing.T) {
 	all := versions()
 	if !strings.Contains(all, "github.com/gin-gonic/gin v1.") || strings.Contains(all, "nextrush") || strings.Contains(all, "sonic") {
 		t.Error(all)
+	}
+}
+
+func TestTheDocumentationHasFiguresOfCommitsAndOfThreeRounds(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		rounds  int
+		changes string
+		ok      bool
+	}{
+		{"three rounds of a commit", 3, "", true},
+		{"one round", 1, "", false},
+		{"two rounds", 2, "", false},
+		{"a changed file", 3, " M app.go\n", false},
+		{"a new file", 20, "?? new.go\n", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if err := publishable(c.rounds, c.changes); (err == nil) != c.ok {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+func TestATreeWithANewFileIsNotClean(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if changes() == "" {
+		t.Error("a folder outside of a repository is clean")
+	}
+	if out, err := exec.Command("git", "init", "-q").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if got := changes(); got != "" {
+		t.Errorf("an empty repository differs: %s", got)
+	}
+	if err := os.WriteFile("new.go", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := changes(); got != "?? new.go\n" {
+		t.Errorf("got %q", got)
 	}
 }
