@@ -30,11 +30,11 @@ unit: core
 	cd benchmarks && $(GO) test ./...
 
 cross:
-	@for t in $(TARGETS); do echo "build $$t"; GOOS=$${t%/*} GOARCH=$${t#*/} $(GO) vet ./... || exit 1; done
+	@for t in $(TARGETS); do echo "vet $$t"; GOOS=$${t%/*} GOARCH=$${t#*/} $(GO) vet ./... || exit 1; done
 
 e2e:
 	@scripts/need.sh chromium:chromium nginx:nginx-light caddy:caddy npm:npm systemd-analyze:systemd
-	cd e2e && $(GO) test -race -count=1 ./...
+	cd e2e && $(GO) test -race -count=1 -timeout 20m ./...
 
 # make fuzz FUZZTIME=10m runs every fuzz target that long.
 FUZZTIME ?= 10s
