@@ -87,18 +87,7 @@ func (e *HTTPError) EventReply() (message string, details any) {
 }
 
 // PanicError is the error that a panic in a handler becomes.
-type PanicError struct {
-	Value any
-	Stack []byte
-}
-
-func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
-
-// Unwrap returns the value that was panicked with if it is an error.
-func (e *PanicError) Unwrap() error {
-	err, _ := e.Value.(error)
-	return err
-}
+type PanicError = websocket.PanicError
 
 // AsHTTPError returns the HTTPError that answers err: the one that err wraps, 413 for a
 // body over the limit, 500 for everything else, and for a status that is not of an error.

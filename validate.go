@@ -98,7 +98,7 @@ func (a *App) apply(v any, t reflect.Type) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			text := fmt.Sprintf("the rules of %s: %v", rules.Panicking(v, t, a.opts.Validator), p)
-			err = NewError(http.StatusInternalServerError).WithCause(&PanicError{text, debug.Stack()})
+			err = NewError(http.StatusInternalServerError).WithCause(&PanicError{Value: text, Stack: debug.Stack()})
 		}
 	}()
 	return a.opts.Validator.Struct(v)

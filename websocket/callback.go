@@ -239,15 +239,21 @@ func (s *Socket) call(f func(Message), m Message) {
 	}
 }
 
-// PanicError is what OnError gets of a panic in a callback.
+// PanicError is the error that a panic in a callback, a handler or a hook becomes.
 type PanicError struct {
 	Value any
-	Stack []byte
+	Stack []byte // as runtime/debug.Stack formats it, of where the panic began
 }
 
-func (e *PanicError) Error() string { return fmt.Sprintf("websocket: panic: %v", e.Value) }
+func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
 
-var errExited = errors.New("websocket: a callback has ended its goroutine")
+// Unwrap returns the value that was panicked with if it is an error.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}
+
+var errExited = errors.New("a callback has ended its goroutine")
 
 // protect runs a callback. One that panics, or ends its goroutine, closes the
 // socket with 1011.
@@ -280,6 +286,6 @@ func (s *Socket) failed(err error) {
 	if p, ok := err.(*PanicError); ok {
 		stack = p.Stack
 	}
-	s.eng.log(s).Error(err.Error(), "stack", string(stack))
+	s.eng.log(s).Error("websocket: "+err.Error(), "stack", string(stack))
 	s.conn.Abort(err)
 }
