@@ -49,7 +49,7 @@ func (r *ownRequest) end() {
 // Read returns an *HTTPError with status 408 when the client's time is up.
 func (b *timedBody) Read(p []byte) (int, error) {
 	n, err := b.Body.Read(p)
-	if errors.Is(err, os.ErrDeadlineExceeded) {
+	if err != nil && err != io.EOF && errors.Is(err, os.ErrDeadlineExceeded) {
 		err = NewError(http.StatusRequestTimeout, "the body came too slowly").WithCause(err)
 	}
 	return n, err

@@ -14,7 +14,11 @@ func (t Target) DecodeJSON(text []byte) (*Mismatch, error) {
 	if t.untagged.Has(JSON) {
 		defer holdOut(t.value, "json")()
 	}
-	return misfit(json.Unmarshal(text, t.pointer))
+	err := json.Unmarshal(text, t.pointer)
+	if err == nil {
+		return nil, nil
+	}
+	return misfit(err)
 }
 
 func misfit(err error) (*Mismatch, error) {

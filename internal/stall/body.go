@@ -46,7 +46,7 @@ func (b *Body) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if errors.Is(err, os.ErrDeadlineExceeded) {
+	if err != nil && err != io.EOF && errors.Is(err, os.ErrDeadlineExceeded) {
 		b.left = 0 // for whoever tries again
 		return n, err
 	}
