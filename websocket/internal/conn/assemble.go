@@ -2,6 +2,8 @@ package conn
 
 import (
 	"errors"
+	"slices"
+	"sync"
 
 	"github.com/nextrush/nextrush/internal/buffer"
 	"github.com/nextrush/nextrush/websocket/internal/deflate"
@@ -11,6 +13,8 @@ import (
 const (
 	MaxEmptyFragments = 1000    // of one message, then 1008
 	firstMessageSize  = 4 << 10 // bytes of a message buffer to begin with
+	maxKeptMessage    = 2 << 20 // bytes of the largest message buffer that is kept
+	directSize        = 8 << 10 // bytes of payload that have come, and that are still to come, to be read to where they belong
 )
 
 var (
@@ -27,38 +31,192 @@ var (
 	errRate        = &wire.Error{Code: policyViolation, Reason: "rate limit exceeded"}
 )
 
-func (c *Conn) maskError() error {
-	if c.cfg.Client {
+// input makes messages and control frames of the bytes that arrive (RFC 6455 §5). It
+// is of the goroutine of the run, and knows no connection.
+type input struct {
+	part    *unfinished // nil between messages
+	limiter *limiter
+}
+
+// unfinished is a frame or message that has not all arrived.
+type unfinished struct {
+	header  [wire.MaxHeaderSize]byte
+	headerN int
+
+	frame   wire.Header // the frame whose payload is arriving
+	inFrame bool
+	at      int64 // payload bytes of it that have arrived
+
+	message    bool // a data message is open
+	op         wire.Opcode
+	compressed bool
+	empty      int // fragments without payload
+	text       wire.UTF8
+	data       []byte // of the message, unmasked
+	control    []byte // payload of a control frame that arrives in parts
+}
+
+// unit is what has arrived whole: a message or a control frame.
+type unit struct {
+	op    wire.Opcode // OpContinuation: nothing yet
+	moved bool        // a message that came in parts has grown or ended
+	data  []byte      // lent until release
+	part  *unfinished // has data
+	buf   *[]byte     // the same, if data was compressed
+}
+
+func (u *unit) whole() bool   { return u.op != wire.OpContinuation }
+func (u *unit) message() bool { return u.whole() && !u.op.IsControl() }
+
+// release ends the loan of a unit's bytes.
+func (u *unit) release() {
+	if u.part != nil {
+		u.part.release()
+	}
+	if u.buf != nil {
+		buffer.Release(u.buf)
+	}
+}
+
+var allUnfinished = sync.Pool{New: func() any { return new(unfinished) }}
+
+func (r *unfinished) release() {
+	data := r.data[:0]
+	if cap(data) > maxKeptMessage {
+		data = nil
+	}
+	*r = unfinished{data: data, control: r.control[:0]}
+	allUnfinished.Put(r)
+}
+
+// drop forgets what has not all arrived.
+func (in *input) drop() {
+	if in.part != nil {
+		in.part.release()
+		in.part = nil
+	}
+}
+
+func (in *input) partial() *unfinished {
+	if in.part == nil {
+		in.part = allUnfinished.Get().(*unfinished)
+	}
+	return in.part
+}
+
+// open reports whether a message has begun and not ended.
+func (in *input) open() bool { return in.part != nil && in.part.message }
+
+// room is where to read to: buf, or, for a long payload, where it belongs. That
+// is no longer than what the peer has sent of the message already.
+func (in *input) room(buf []byte) []byte {
+	r := in.part
+	if r == nil || !r.inFrame || r.frame.Op.IsControl() || r.frame.Length-r.at < directSize {
+		return buf
+	}
+	have := len(r.data)
+	if have < directSize {
+		return buf
+	}
+	r.data = slices.Grow(r.data, int(min(r.frame.Length-r.at, int64(have))))
+	free := r.data[have:cap(r.data)]
+	return free[:min(int64(len(free)), r.frame.Length-r.at)]
+}
+
+// next takes bytes off p up to the end of a unit, or all (RFC 6455 §5.2). k is nil if
+// compression was not agreed on.
+func (in *input) next(cfg *Config, k *codec, p []byte, u *unit) (rest []byte, err error) {
+	*u = unit{}
+	var h wire.Header
+	for len(p) > 0 && !u.whole() {
+		if r := in.part; r != nil && r.inFrame {
+			n, err := in.payload(cfg, k, p, u)
+			if err != nil {
+				return nil, err
+			}
+			p = p[n:]
+			continue
+		}
+		n, err := in.header(cfg, &h, p)
+		if err != nil || n == 0 {
+			return nil, err
+		}
+		p = p[n:]
+		if err := in.admit(cfg, k, &h); err != nil {
+			return nil, err
+		}
+		if int64(len(p)) < h.Length {
+			in.openFrame(&h, u)
+			continue
+		}
+		body := p[:h.Length]
+		p = p[h.Length:]
+		if h.Masked {
+			wire.Mask(h.Mask, 0, body)
+		}
+		if err := in.frame(cfg, k, &h, body, u); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+// header parses a header that may have begun in an earlier read. n == 0: it
+// has not ended.
+func (in *input) header(cfg *Config, h *wire.Header, p []byte) (n int, err error) {
+	if r := in.part; r != nil && r.headerN > 0 {
+		had := r.headerN
+		r.headerN += copy(r.header[had:], p)
+		n, err = h.Parse(r.header[:r.headerN])
+		if n > 0 {
+			r.headerN = 0
+			n -= had
+		}
+		return n, err
+	}
+	n, err = h.Parse(p)
+	if n == 0 && err == nil {
+		if len(p) > 1 && (p[1]&0x80 != 0) == cfg.Client {
+			return 0, maskError(cfg.Client)
+		}
+		r := in.partial()
+		r.headerN = copy(r.header[:], p)
+	}
+	return n, err
+}
+
+func maskError(client bool) error {
+	if client {
 		return errMasked
 	}
 	return errUnmasked
 }
 
-// admitFrame checks a header against the state of the connection.
-func (c *Conn) admitFrame(h *wire.Header) error {
-	if h.Masked == c.cfg.Client {
-		return c.maskError()
+// admit checks a header against what came before.
+func (in *input) admit(cfg *Config, k *codec, h *wire.Header) error {
+	if h.Masked == cfg.Client {
+		return maskError(cfg.Client)
 	}
 	if h.Op.IsControl() {
 		if h.Op == wire.OpClose {
 			return nil
 		}
-		return c.limit(int(h.Length))
+		return in.allow(cfg, int(h.Length))
 	}
-	open := c.read != nil && c.read.message
+	open := in.open()
 	switch {
 	case h.Op == wire.OpContinuation && !open:
 		return errNoMessage
 	case h.Op != wire.OpContinuation && open:
 		return errInterleaved
-	case h.Rsv1 && c.codec == nil:
+	case h.Rsv1 && k == nil:
 		return errRSV1
 	}
 	had, compressed := int64(0), h.Rsv1
 	if open {
-		had, compressed = int64(len(c.read.data)), c.read.compressed
+		had, compressed = int64(len(in.part.data)), in.part.compressed
 	}
-	if h.Length > c.wireLimit(compressed)-had {
+	if h.Length > cfg.wireLimit(compressed)-had {
 		return errTooBig
 	}
 	return nil
@@ -66,8 +224,8 @@ func (c *Conn) admitFrame(h *wire.Header) error {
 
 // wireLimit is the most payload that a message may have on the wire. Where it does
 // not compress, stored blocks add a few bytes and the fixed code an eighth.
-func (c *Conn) wireLimit(compressed bool) int64 {
-	limit := c.cfg.MaxMessage
+func (cfg *Config) wireLimit(compressed bool) int64 {
+	limit := cfg.MaxMessage
 	if compressed {
 		limit += limit>>3 + 64
 	}
@@ -75,87 +233,82 @@ func (c *Conn) wireLimit(compressed bool) int64 {
 }
 
 // openFrame begins a frame whose payload has not all arrived.
-func (c *Conn) openFrame(h *wire.Header) {
-	r := c.partial()
+func (in *input) openFrame(h *wire.Header, u *unit) {
+	r := in.partial()
 	r.frame, r.inFrame, r.at = *h, true, 0
-	if !h.Op.IsControl() {
-		c.openMessage(r, h)
+	if h.Op.IsControl() {
+		r.control = r.control[:0]
+		return
 	}
+	r.openMessage(h, u)
 }
 
-func (c *Conn) openMessage(r *reader, h *wire.Header) {
+func (r *unfinished) openMessage(h *wire.Header, u *unit) {
 	if r.message {
 		return
 	}
+	u.moved = true
 	r.message, r.op, r.compressed = true, h.Op, h.Rsv1
 	r.text = wire.UTF8{}
-	c.watchProgress()
 }
 
 // payload takes what p has of the open frame's payload.
-func (c *Conn) payload(r *reader, p []byte, received *int64) (n int, done bool, err error) {
+func (in *input) payload(cfg *Config, k *codec, p []byte, u *unit) (n int, err error) {
+	r := in.part
 	n = int(min(int64(len(p)), r.frame.Length-r.at))
 	part := p[:n]
 	if r.frame.Masked {
 		wire.Mask(r.frame.Mask, int(r.at&3), part)
 	}
 	r.at += int64(n)
-	ended := r.at == r.frame.Length
+	r.inFrame = r.at < r.frame.Length
 	if r.frame.Op.IsControl() {
 		r.control = append(r.control, part...)
-		if !ended {
-			return n, false, nil
+		if !r.inFrame {
+			u.op, u.data = r.frame.Op, r.control
 		}
-		r.inFrame = false
-		done, err = c.controlFrame(r.frame.Op, r.control)
-		r.control = r.control[:0]
-		return n, done, err
+		return n, nil
 	}
-	if err := c.extend(r, part); err != nil {
-		return n, false, err
+	err = r.extend(part, u)
+	if err == nil && !r.inFrame && r.frame.Fin {
+		err = in.closeMessage(cfg, k, u)
 	}
-	if !ended {
-		return n, false, nil
-	}
-	r.inFrame = false
-	if r.frame.Fin {
-		return n, false, c.closeMessage(r, received)
-	}
-	return n, false, nil
+	return n, err
 }
 
-// whole takes a frame whose payload is all there.
-func (c *Conn) whole(h *wire.Header, body []byte, received *int64) (done bool, err error) {
+// frame takes a frame whose payload is all there.
+func (in *input) frame(cfg *Config, k *codec, h *wire.Header, body []byte, u *unit) error {
 	if h.Op.IsControl() {
-		return c.controlFrame(h.Op, body)
+		u.op, u.data = h.Op, body
+		return nil
 	}
 	if h.Fin && h.Op != wire.OpContinuation && !h.Rsv1 {
 		if h.Op == wire.OpText && !wire.ValidText(body) {
-			return false, errText
+			return errText
 		}
-		c.dropReader() // if there is one, it held no more than this frame's header
-		*received++
-		return false, c.arrived(h.Op, body)
+		in.drop() // if there is something, it is no more than this frame's header
+		u.op, u.data = h.Op, body
+		return nil
 	}
-	r := c.partial()
-	c.openMessage(r, h)
+	r := in.partial()
+	r.openMessage(h, u)
 	if h.Length == 0 && !h.Fin {
 		if r.empty++; r.empty > MaxEmptyFragments {
-			return false, errFragments
+			return errFragments
 		}
 	}
-	if err := c.extend(r, body); err != nil {
-		return false, err
+	if err := r.extend(body, u); err != nil {
+		return err
 	}
 	if h.Fin {
-		return false, c.closeMessage(r, received)
+		return in.closeMessage(cfg, k, u)
 	}
-	return false, nil
+	return nil
 }
 
 // extend appends unmasked payload to the open message. Text is checked as it
 // comes (RFC 6455 §8.1), compressed text as it is inflated.
-func (c *Conn) extend(r *reader, part []byte) error {
+func (r *unfinished) extend(part []byte, u *unit) error {
 	if r.op == wire.OpText && !r.compressed && !r.text.Write(part) {
 		return errText
 	}
@@ -164,51 +317,47 @@ func (c *Conn) extend(r *reader, part []byte) error {
 	}
 	have := len(r.data)
 	if end := r.data[have:cap(r.data)]; len(part) > 0 && len(end) > 0 && &end[0] == &part[0] {
-		r.data = r.data[:have+len(part)]
+		r.data = r.data[:have+len(part)] // it was read to its place
 	} else {
 		r.data = append(r.data, part...)
 	}
 	if len(part) > 0 {
-		r.empty = 0
-		c.watchProgress()
+		r.empty, u.moved = 0, true
 	}
 	return nil
 }
 
-// closeMessage hands on a message whose last frame has arrived.
-func (c *Conn) closeMessage(r *reader, received *int64) error {
+// closeMessage makes a unit of a message whose last frame has arrived.
+func (in *input) closeMessage(cfg *Config, k *codec, u *unit) error {
+	r := in.part
 	r.message, r.empty = false, 0
-	c.progressed()
+	u.moved = true
 	if r.compressed {
-		*received++
-		return c.inflate(r)
+		u.op = r.op
+		return in.inflate(cfg, k, u)
 	}
 	if r.op == wire.OpText && !r.text.Complete() {
 		return errText
 	}
-	*received++
-	c.read = nil // a callback may run long; nothing of it belongs to the next message
-	err := c.arrived(r.op, r.data)
-	c.read = r
-	c.dropReader()
-	return err
+	u.op, u.data, u.part = r.op, r.data, r
+	in.part = nil
+	return nil
 }
 
-// inflate decompresses a message (RFC 7692 §7.2.2) and hands it on.
-func (c *Conn) inflate(r *reader) error {
-	buf := buffer.Borrow()
-	defer buffer.Release(buf)
+// inflate decompresses a message (RFC 7692 §7.2.2).
+func (in *input) inflate(cfg *Config, k *codec, u *unit) error {
+	r := in.part
+	u.buf = buffer.Borrow()
 	var dict []byte
-	op, window := r.op, c.codec.window
-	if window != nil {
-		dict = window.Bytes()
+	if k.window != nil {
+		dict = k.window.Bytes()
 	}
 	var check func([]byte) bool
-	if op == wire.OpText {
+	if r.op == wire.OpText {
 		check = r.text.Write
 	}
-	out, err := deflate.DecompressChecked((*buf)[:0], r.data, dict, c.cfg.MaxMessage, check)
-	*buf = out
+	out, err := deflate.DecompressChecked((*u.buf)[:0], r.data, dict, cfg.MaxMessage, check)
+	*u.buf, u.data = out, out
 	switch {
 	case errors.Is(err, deflate.ErrTooLarge):
 		return errTooBig
@@ -217,44 +366,9 @@ func (c *Conn) inflate(r *reader) error {
 	case err != nil:
 		return errInflate
 	}
-	if window != nil {
-		window.Append(out)
+	if k.window != nil {
+		k.window.Append(out)
 	}
-	c.dropReader()
-	return c.arrived(op, out)
-}
-
-// controlFrame handles a close, ping or pong; done ends the processing of input.
-func (c *Conn) controlFrame(op wire.Opcode, payload []byte) (done bool, err error) {
-	switch op {
-	case wire.OpClose:
-		return true, c.peerClosed(payload)
-	case wire.OpPing:
-		c.pinged(payload)
-	case wire.OpPong:
-		c.ponged(payload)
-	}
-	return false, nil
-}
-
-// pinged answers a ping (RFC 6455 §5.5.2), and then tells of it.
-func (c *Conn) pinged(payload []byte) {
-	c.mu.Lock()
-	write := false
-	if c.phase == Open && !c.sealedLocked() {
-		c.controlLocked(wire.OpPong, payload)
-		write = c.flushLocked() == flush
-	}
-	c.mu.Unlock()
-	if write {
-		c.Flush()
-	}
-	c.owner.Control(wire.OpPing, payload)
-}
-
-func (c *Conn) ponged(payload []byte) {
-	c.mu.Lock()
-	c.measureLocked(payload)
-	c.mu.Unlock()
-	c.owner.Control(wire.OpPong, payload)
+	in.drop()
+	return nil
 }

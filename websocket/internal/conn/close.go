@@ -165,7 +165,7 @@ func (c *Conn) dropLocked(err error) {
 func (c *Conn) Failed() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.in != inReading && c.phase != Connecting {
+	if c.reading != inReading && c.phase != Connecting {
 		c.dropLocked(io.ErrUnexpectedEOF)
 	}
 }
@@ -199,8 +199,8 @@ func (c *Conn) closeLocked(code uint16, reason string, linger bool) {
 // readOnLocked reads for the peer's close frame, which neither a handler that stays
 // nor a message that nobody takes may keep from us.
 func (c *Conn) readOnLocked() {
-	if c.in != inReading {
-		c.in = inReading
+	if c.reading != inReading {
+		c.reading = inReading
 		c.wakeLocked(workRead)
 	}
 }
@@ -337,7 +337,7 @@ func (c *Conn) tellEnd() {
 	c.owner.Ended()
 	if !e.gone {
 		e.gone = true
-		c.dropReader()
+		c.in.drop()
 		c.cfg.Loop.Remove()
 		c.owner.Gone()
 	}

@@ -76,7 +76,7 @@ type Conn struct {
 	phase    Phase
 	pending  work // for the next run
 	run      runState
-	in       inState
+	reading  inState
 	output   outState
 	handling bool   // the handler has not returned
 	dirty    bool   // in a list of connections to be flushed
@@ -86,15 +86,14 @@ type Conn struct {
 	jitter   byte   // of the heartbeat
 	writes   uint32 // counts writes, to tell one from the next
 
-	worker  *loop.Worker // of the run; nil: none
-	out     *outbox      // nil while nothing waits
-	ending  *ending      // &notEnding until it begins
-	inbox   *inbox
-	codec   *codec // permessage-deflate; nil if it was not agreed on
-	rare    *rare
-	heart   heartbeat
-	limiter *limiter // of the goroutine of the run
-	read    *reader  // nil between messages; of the goroutine of the run
+	worker *loop.Worker // of the run; nil: none
+	out    *outbox      // nil while nothing waits
+	ending *ending      // &notEnding until it begins
+	inbox  *inbox
+	codec  *codec // permessage-deflate; nil if it was not agreed on
+	rare   *rare
+	heart  heartbeat
+	in     input // of the goroutine of the run
 }
 
 // rare is what few connections have.

@@ -112,7 +112,7 @@ func (c *Conn) messageDueLocked(now int64) int64 {
 	if h.messageAt == 0 || c.phase != Open {
 		return never
 	}
-	if c.in == inPaused || c.run != atRest {
+	if c.reading == inPaused || c.run != atRest {
 		h.messageAt = now
 	}
 	return h.messageAt + int64(MessageStall)
@@ -127,7 +127,7 @@ func (c *Conn) beatLocked(now int64) (next int64, failure error) {
 	}
 	h := &c.heart
 	last := c.activity.Load()
-	if h.pingAt != 0 && (last >= h.pingAt || c.in != inReading || c.run != atRest) {
+	if h.pingAt != 0 && (last >= h.pingAt || c.reading != inReading || c.run != atRest) {
 		last, h.pingAt = max(last, h.pingAt), 0
 	}
 	if h.pingAt != 0 {
@@ -187,20 +187,17 @@ func (c *Conn) watch() {
 	}
 }
 
-// watchProgress notes that the open message has grown.
-func (c *Conn) watchProgress() {
+// watchMessage notes that a message that comes in parts has grown, or has ended.
+func (c *Conn) watchMessage(open bool) {
 	now := c.cfg.Loop.Now()
 	c.mu.Lock()
 	first := c.heart.messageAt == 0
-	c.heart.messageAt = now
+	c.heart.messageAt = 0
+	if open {
+		c.heart.messageAt = now
+	}
 	c.mu.Unlock()
-	if every := c.pingEvery(); first && (every == 0 || every > int64(MessageStall)) {
+	if every := c.pingEvery(); open && first && (every == 0 || every > int64(MessageStall)) {
 		c.cfg.Wheel.Schedule(c, now+int64(MessageStall))
 	}
-}
-
-func (c *Conn) progressed() {
-	c.mu.Lock()
-	c.heart.messageAt = 0
-	c.mu.Unlock()
 }

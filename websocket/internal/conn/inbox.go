@@ -177,11 +177,11 @@ func (c *Conn) receiveNow(in *inbox) (m message, ok bool, err error) {
 
 // resumeLocked goes on reading if that had paused.
 func (c *Conn) resumeLocked() {
-	if c.in != inPaused || c.inbox.full() {
+	if c.reading != inPaused || c.inbox.full() {
 		return
 	}
 	now := c.cfg.Loop.Now()
-	c.in = inReading
+	c.reading = inReading
 	c.activity.Store(now)
 	if c.heart.messageAt != 0 {
 		c.heart.messageAt = now
@@ -193,7 +193,7 @@ func (c *Conn) resumeLocked() {
 // for long, and nobody is there to call: else the end of the connection would never
 // show.
 func (c *Conn) thawLocked() {
-	if in := c.inbox; c.in == inPaused && !c.handling && in.waiting == 0 && !in.wait {
+	if in := c.inbox; c.reading == inPaused && !c.handling && in.waiting == 0 && !in.wait {
 		in.pull = false
 		c.resumeLocked()
 	}
@@ -210,7 +210,7 @@ func (c *Conn) arrived(op wire.Opcode, data []byte) error {
 	if !open {
 		return nil
 	}
-	if err := c.limit(len(data)); err != nil {
+	if err := c.in.allow(c.cfg, len(data)); err != nil {
 		return err
 	}
 	if failed {
@@ -285,7 +285,7 @@ func (c *Conn) Consume(register func()) {
 		in.handled(true)
 		c.resumeLocked()
 	}
-	if len(in.messages) > 0 && c.in != inNotBegun {
+	if len(in.messages) > 0 && c.reading != inNotBegun {
 		c.wakeLocked(workInbox)
 	}
 }

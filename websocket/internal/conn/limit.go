@@ -29,25 +29,25 @@ func (b *bucket) take(n, rate, burst int, now int64) bool {
 	return b.tokens >= 0
 }
 
-// limit counts a message or a control frame of size bytes, and fails if the peer has
+// allow counts a message or a control frame of size bytes, and fails if the peer has
 // sent too much.
-func (c *Conn) limit(size int) error {
-	l := c.cfg.Limit
+func (in *input) allow(cfg *Config, size int) error {
+	l := cfg.Limit
 	if l.Messages == 0 && l.Bytes == 0 {
 		return nil
 	}
-	if c.limiter == nil {
-		c.limiter = new(limiter)
+	if in.limiter == nil {
+		in.limiter = new(limiter)
 	}
 	burst := l.Burst
 	if burst == 0 {
 		burst = l.Messages
 	}
-	now := c.cfg.Loop.Now()
-	if l.Messages > 0 && !c.limiter.messages.take(1, l.Messages, burst, now) {
+	now := cfg.Loop.Now()
+	if l.Messages > 0 && !in.limiter.messages.take(1, l.Messages, burst, now) {
 		return errRate
 	}
-	if l.Bytes > 0 && !c.limiter.bytes.take(size, l.Bytes, l.Bytes, now) {
+	if l.Bytes > 0 && !in.limiter.bytes.take(size, l.Bytes, l.Bytes, now) {
 		return errRate
 	}
 	return nil

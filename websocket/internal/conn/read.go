@@ -10,57 +10,13 @@ import (
 
 const (
 	readBufferSize = 68 << 10 // bytes of one read: a message of 64 KiB and its header fit
-	maxKeptMessage = 2 << 20  // bytes of the largest message buffer that is kept
-	directSize     = 8 << 10  // bytes of payload that have come, and that are still to come, to be read to where they belong
 	readTurn       = 16       // reads of one connection before others have a turn
 )
-
-// reader is an unfinished frame or message. A connection has one
-// only between the first byte of a message and its last.
-type reader struct {
-	header  [wire.MaxHeaderSize]byte
-	headerN int
-
-	frame   wire.Header // the frame whose payload is arriving
-	inFrame bool
-	at      int64 // payload bytes of it that have arrived
-
-	message    bool // a data message is open
-	op         wire.Opcode
-	compressed bool
-	empty      int // fragments without payload
-	text       wire.UTF8
-	data       []byte // of the message, unmasked
-	control    []byte // payload of a control frame that arrives in parts
-}
 
 var readBuffers = sync.Pool{New: func() any {
 	b := make([]byte, readBufferSize)
 	return &b
 }}
-
-var readers = sync.Pool{New: func() any { return new(reader) }}
-
-func (c *Conn) dropReader() {
-	r := c.read
-	if r == nil {
-		return
-	}
-	data := r.data[:0]
-	if cap(data) > maxKeptMessage {
-		data = nil
-	}
-	*r = reader{data: data, control: r.control[:0]}
-	readers.Put(r)
-	c.read = nil
-}
-
-func (c *Conn) partial() *reader {
-	if c.read == nil {
-		c.read = readers.Get().(*reader)
-	}
-	return c.read
-}
 
 // Begin begins to read, unless that is so already or the connection is not open yet.
 func (c *Conn) Begin() {
@@ -73,10 +29,10 @@ func (c *Conn) Begin() {
 func (c *Conn) beginReading() (await bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.in != inNotBegun || c.link == nil { // which it is before the 101, and after a refusal
+	if c.reading != inNotBegun || c.link == nil { // which it is before the 101, and after a refusal
 		return false
 	}
-	c.in = inReading
+	c.reading = inReading
 	if c.pending&workRead == 0 {
 		return true
 	}
@@ -95,17 +51,17 @@ func (c *Conn) readAll() (await bool) {
 			return false
 		}
 		if c.ahead {
-			if !c.feed(c.takeEarly(), false) {
+			if !c.feed(c.takeEarly()) {
 				return false
 			}
 			continue
 		}
-		into, direct := c.room(*lent)
+		into := c.in.room(*lent)
 		n, err := c.link.Read(into)
 		if n > 0 {
 			c.activity.Store(c.cfg.Loop.Now())
 			c.cfg.Counters.BytesReceived.Add(int64(n))
-			if !c.feed(into[:n], direct) {
+			if !c.feed(into[:n]) {
 				return false
 			}
 			if c.ahead { // even if err is not ErrAgain: it comes again
@@ -147,43 +103,20 @@ func (c *Conn) mayRead() bool {
 	if c.phase == Closed {
 		return false
 	}
-	c.in = inReading
+	c.reading = inReading
 	if c.phase == Open && c.inbox.full() {
-		c.in = inPaused
+		c.reading = inPaused
 	}
-	return c.in == inReading
+	return c.reading == inReading
 }
 
-// room is where to read to: buf, or, for a long payload, where it belongs. That
-// is no longer than what the peer has sent of the message already.
-func (c *Conn) room(buf []byte) (into []byte, direct bool) {
-	r := c.read
-	if r == nil || !r.inFrame || r.frame.Op.IsControl() || r.frame.Length-r.at < directSize {
-		return buf, false
-	}
-	have := len(r.data)
-	if have < directSize {
-		return buf, false
-	}
-	r.data = slices.Grow(r.data, int(min(r.frame.Length-r.at, int64(have))))
-	free := r.data[have:cap(r.data)]
-	return free[:min(int64(len(free)), r.frame.Length-r.at)], true
-}
-
-// feed processes bytes and reports whether the connection is still alive. direct
-// tells that they are in their place after the message's others.
-func (c *Conn) feed(p []byte, direct bool) bool {
+// feed processes bytes and reports whether the connection is still alive.
+func (c *Conn) feed(p []byte) bool {
 	if c.discard(len(p)) {
 		return c.Phase() != Closed
 	}
 	received := int64(0)
-	var rest []byte
-	var err error
-	if direct {
-		_, _, err = c.payload(c.read, p, &received)
-	} else {
-		rest, err = c.process(p, &received)
-	}
+	rest, err := c.process(p, &received)
 	c.cfg.Counters.Received.Add(received)
 	switch {
 	case err == nil:
@@ -193,6 +126,41 @@ func (c *Conn) feed(p []byte, direct bool) bool {
 		c.setAside(slices.Clone(rest))
 	}
 	return c.Phase() != Closed
+}
+
+// process takes what has arrived whole, and returns the bytes that it has not
+// processed. It counts messages in received.
+func (c *Conn) process(p []byte, received *int64) (rest []byte, err error) {
+	var u unit
+	for done := false; len(p) > 0 && !done && err == nil; {
+		p, err = c.in.next(c.cfg, c.codec, p, &u)
+		if u.moved {
+			c.watchMessage(c.in.open())
+		}
+		if u.message() {
+			*received++
+		}
+		if u.whole() && err == nil {
+			done, err = c.take(&u)
+		}
+		u.release()
+	}
+	return p, err
+}
+
+// take takes a message, or a close, ping or pong; done ends the processing of input.
+func (c *Conn) take(u *unit) (done bool, err error) {
+	switch u.op {
+	case wire.OpClose:
+		return true, c.peerClosed(u.data)
+	case wire.OpPing:
+		c.pinged(u.data)
+	case wire.OpPong:
+		c.ponged(u.data)
+	default:
+		err = c.arrived(u.op, u.data)
+	}
+	return false, err
 }
 
 // discard reports whether what arrives is dropped, after a failure or the peer's
@@ -211,63 +179,24 @@ func (c *Conn) discard(n int) bool {
 	return true
 }
 
-// process takes bytes off the stream frame by frame (RFC 6455 §5.2), and returns
-// those that it has not processed. It counts messages in received.
-func (c *Conn) process(p []byte, received *int64) (rest []byte, err error) {
-	var h wire.Header
-	for len(p) > 0 {
-		if r := c.read; r != nil && r.inFrame {
-			n, done, err := c.payload(r, p, received)
-			p = p[n:]
-			if err != nil || done {
-				return p, err
-			}
-			continue
-		}
-		n, err := c.header(&h, p)
-		if err != nil || n == 0 {
-			return nil, err
-		}
-		p = p[n:]
-		if err := c.admitFrame(&h); err != nil {
-			return nil, err
-		}
-		if int64(len(p)) < h.Length {
-			c.openFrame(&h)
-			continue
-		}
-		body := p[:h.Length]
-		p = p[h.Length:]
-		if h.Masked {
-			wire.Mask(h.Mask, 0, body)
-		}
-		if done, err := c.whole(&h, body, received); err != nil || done {
-			return p, err
-		}
+// pinged answers a ping (RFC 6455 §5.5.2), and then tells of it.
+func (c *Conn) pinged(payload []byte) {
+	c.mu.Lock()
+	write := false
+	if c.phase == Open && !c.sealedLocked() {
+		c.controlLocked(wire.OpPong, payload)
+		write = c.flushLocked() == flush
 	}
-	return nil, nil
+	c.mu.Unlock()
+	if write {
+		c.Flush()
+	}
+	c.owner.Control(wire.OpPing, payload)
 }
 
-// header parses a header that may have begun in an earlier read. n == 0: it
-// has not ended.
-func (c *Conn) header(h *wire.Header, p []byte) (n int, err error) {
-	if r := c.read; r != nil && r.headerN > 0 {
-		had := r.headerN
-		r.headerN += copy(r.header[had:], p)
-		n, err = h.Parse(r.header[:r.headerN])
-		if n > 0 {
-			r.headerN = 0
-			n -= had
-		}
-		return n, err
-	}
-	n, err = h.Parse(p)
-	if n == 0 && err == nil {
-		if len(p) > 1 && (p[1]&0x80 != 0) == c.cfg.Client {
-			return 0, c.maskError()
-		}
-		r := c.partial()
-		r.headerN = copy(r.header[:], p)
-	}
-	return n, err
+func (c *Conn) ponged(payload []byte) {
+	c.mu.Lock()
+	c.measureLocked(payload)
+	c.mu.Unlock()
+	c.owner.Control(wire.OpPong, payload)
 }

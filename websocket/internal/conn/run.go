@@ -54,7 +54,7 @@ func (c *Conn) noteLocked(w work) bool {
 // dueLocked is what of the pending work can be done now.
 func (c *Conn) dueLocked() work {
 	todo := c.pending
-	if c.in == inNotBegun {
+	if c.reading == inNotBegun {
 		todo &^= workRead
 	}
 	if c.handling {
