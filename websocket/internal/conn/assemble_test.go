@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/nextrush/nextrush/internal/loop"
 	"github.com/nextrush/nextrush/websocket/internal/deflate"
@@ -116,19 +115,5 @@ func TestInputLimitsTheRate(t *testing.T) {
 	}
 	if err = in.allow(cfg, 1); err != errRate {
 		t.Fatalf("a fourth at once: %v", err)
-	}
-}
-
-func TestBucketRefills(t *testing.T) {
-	var b bucket
-	second := int64(time.Second)
-	for _, c := range []struct {
-		at   int64
-		n    int
-		want bool
-	}{{1, 4, true}, {1, 1, false}, {1 + 2*second, 1, true}, {1 + 9*second, 4, true}, {1 + 9*second, 1, false}} {
-		if got := b.take(c.n, 1, 4, c.at); got != c.want {
-			t.Errorf("%d at %v: %v", c.n, time.Duration(c.at), got)
-		}
 	}
 }

@@ -151,7 +151,7 @@ func (c *Conn) drop(err error) {
 
 func (c *Conn) dropLocked(err error) {
 	e, eof := c.ending, errors.Is(err, io.EOF)
-	if e.received && c.out != nil && !c.cfg.Client && eof {
+	if e.received && c.out.box != nil && !c.cfg.Client && eof {
 		return // the peer has only finished sending: it still gets what is queued
 	}
 	expected := e.sent && !c.cutShortLocked(err) || c.phase == Closed
@@ -191,7 +191,7 @@ func (c *Conn) closeLocked(code uint16, reason string, linger bool) {
 	}
 	c.phase = Closing
 	e.sent = true
-	c.controlLocked(wire.OpClose, wire.AppendClose(nil, code, reason))
+	c.out.control(c.cfg, wire.OpClose, wire.AppendClose(nil, code, reason))
 	c.readOnLocked()
 	c.watchWriteLocked()
 }
@@ -209,7 +209,7 @@ func (c *Conn) readOnLocked() {
 // the time for the peer's answer begin.
 func (c *Conn) closeSentLocked() {
 	e := c.ending
-	if !e.sent || c.phase != Closing || c.out != nil {
+	if !e.sent || c.phase != Closing || c.out.box != nil {
 		return
 	}
 	if e.received && !c.cfg.Client {
@@ -278,26 +278,18 @@ func (c *Conn) endLocked(err error) {
 		e.Code, e.Reason = abnormalClosure, ""
 	}
 	c.phase = Closed
-	if c.out != nil && c.output == outIdle {
-		c.releaseLocked()
+	if c.out.state == outIdle {
+		c.out.release()
 	}
 	c.inbox.end()
 	c.cfg.Loop.Go((*leave)(c))
 }
 
 // cutShortLocked reports whether a normal close was to follow messages that the peer
-// has not got. Of a write that tells nothing before its end it may have all, unless
-// it took nothing.
+// has not got.
 func (c *Conn) cutShortLocked(err error) bool {
 	e := c.ending
-	if c.out == nil || e.Remote || e.Code != normalClosure && e.Code != goingAway {
-		return false
-	}
-	skip := 0
-	if c.out.inHand > 0 && !errors.Is(err, errWriteTimeout) {
-		skip = c.out.busy
-	}
-	return c.out.messages(skip) > 0
+	return !e.Remote && (e.Code == normalClosure || e.Code == goingAway) && c.out.unsent(err)
 }
 
 // leave takes the connection out of everything that knows it, and then has its end
@@ -315,7 +307,7 @@ func (l *leave) Run(*loop.Worker) {
 func (c *Conn) writing() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.output != outIdle
+	return c.out.state != outIdle
 }
 
 // RepeatEnd calls the owner's Ended again, in a run, if it was called already.

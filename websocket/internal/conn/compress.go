@@ -36,7 +36,7 @@ func (c *Conn) Compress(d wire.Deflate) {
 }
 
 // takeover reports whether what is sent may refer to what was sent before.
-func (c *Conn) takeover() bool { return c.codec != nil && c.codec.compressor != nil }
+func (k *codec) takeover() bool { return k != nil && k.compressor != nil }
 
 // Frame is a message for any number of connections: framed once, and compressed at
 // most once for each window size. It is safe from any goroutine and never changes.

@@ -77,18 +77,13 @@ type Conn struct {
 	pending  work // for the next run
 	run      runState
 	reading  inState
-	output   outState
-	handling bool   // the handler has not returned
-	dirty    bool   // in a list of connections to be flushed
-	backlog  bool   // Drained is owed
-	drains   bool   // the owner wants it
-	ahead    bool   // there is rare.early; of the goroutine of the run
-	jitter   byte   // of the heartbeat
-	writes   uint32 // counts writes, to tell one from the next
+	handling bool // the handler has not returned
+	ahead    bool // there is rare.early; of the goroutine of the run
+	jitter   byte // of the heartbeat
 
 	worker *loop.Worker // of the run; nil: none
-	out    *outbox      // nil while nothing waits
-	ending *ending      // &notEnding until it begins
+	out    writing
+	ending *ending // &notEnding until it begins
 	inbox  *inbox
 	codec  *codec // permessage-deflate; nil if it was not agreed on
 	rare   *rare
@@ -109,15 +104,6 @@ const (
 	inNotBegun inState = iota
 	inReading
 	inPaused // a run has stopped before all was read
-)
-
-// outState tells who writes.
-type outState uint8
-
-const (
-	outIdle    outState = iota
-	outWriting          // a goroutine owns the front of the outbox
-	outBlocked          // the transport is finishing a write in the background
 )
 
 // Init makes c a connecting connection. jitter varies its heartbeat.

@@ -82,21 +82,17 @@ func (c *Conn) closeDueLocked() int64 {
 
 // writeDueLocked is when a peer that takes no bytes is given up.
 func (c *Conn) writeDueLocked() int64 {
-	if c.output != outBlocked {
+	if c.out.state != outBlocked {
 		return never
 	}
-	limit := c.writeLimitLocked()
-	if limit < 0 {
-		return never
-	}
-	return c.out.stalled + int64(limit)
+	return c.out.due(c.writeLimitLocked())
 }
 
 // writeLimitLocked is how long a peer may take no bytes. If that is not limited, a
 // close still is.
 func (c *Conn) writeLimitLocked() time.Duration {
 	limit := c.cfg.WriteTimeout
-	if c.out.answer > 0 {
+	if c.out.box.answer > 0 {
 		limit = c.cfg.HandshakeTimeout
 	}
 	if limit < 0 && c.phase == Closing {
@@ -121,7 +117,7 @@ func (c *Conn) messageDueLocked(now int64) int64 {
 // beatLocked sends the ping of the heartbeat and judges whether the peer lives. A
 // connection that we do not read has no chance to show that.
 func (c *Conn) beatLocked(now int64) (next int64, failure error) {
-	every := c.pingEvery()
+	every := c.cfg.pingEvery(c.jitter)
 	if every <= 0 || c.phase != Open {
 		return never, nil
 	}
@@ -138,7 +134,7 @@ func (c *Conn) beatLocked(now int64) (next int64, failure error) {
 	}
 	c.thawLocked()
 	h.pingAt = now
-	c.controlLocked(wire.OpPing, binary.BigEndian.AppendUint64(nil, uint64(now)))
+	c.out.control(c.cfg, wire.OpPing, binary.BigEndian.AppendUint64(nil, uint64(now)))
 	if d := int64(c.cfg.PongTimeout); d > 0 {
 		return now + d, nil
 	}
@@ -150,23 +146,23 @@ func (c *Conn) judgeLocked(now int64) (next int64, failure error) {
 	limit := int64(c.cfg.PongTimeout)
 	if limit < 0 {
 		c.heart.pingAt = 0
-		return now + c.pingEvery(), nil
+		return now + c.cfg.pingEvery(c.jitter), nil
 	}
 	if due := c.heart.pingAt + limit; now < due {
 		return due, nil
 	}
-	c.controlLocked(wire.OpClose, wire.AppendClose(nil, internalError, "ping timeout"))
+	c.out.control(c.cfg, wire.OpClose, wire.AppendClose(nil, internalError, "ping timeout"))
 	c.endingLocked().sealed = true
 	return never, errPongTimeout
 }
 
-// pingEvery is the ping interval of this connection: ±20 %, fixed by its jitter.
-func (c *Conn) pingEvery() int64 {
-	d := int64(c.cfg.PingInterval)
+// pingEvery is the ping interval of a connection: ±20 %, fixed by its jitter.
+func (cfg *Config) pingEvery(jitter byte) int64 {
+	d := int64(cfg.PingInterval)
 	if d < 0 {
 		return 0
 	}
-	return d*4/5 + d*2/5*int64(c.jitter)/255
+	return d*4/5 + d*2/5*int64(jitter)/255
 }
 
 // measureLocked takes the round-trip time from the pong to our ping.
@@ -182,7 +178,7 @@ func (c *Conn) measureLocked(payload []byte) {
 func (c *Conn) watch() {
 	now := c.cfg.Loop.Now()
 	c.activity.Store(now)
-	if every := c.pingEvery(); every > 0 {
+	if every := c.cfg.pingEvery(c.jitter); every > 0 {
 		c.cfg.Wheel.Schedule(c, now+every)
 	}
 }
@@ -197,7 +193,7 @@ func (c *Conn) watchMessage(open bool) {
 		c.heart.messageAt = now
 	}
 	c.mu.Unlock()
-	if every := c.pingEvery(); open && first && (every == 0 || every > int64(MessageStall)) {
+	if every := c.cfg.pingEvery(c.jitter); open && first && (every == 0 || every > int64(MessageStall)) {
 		c.cfg.Wheel.Schedule(c, now+int64(MessageStall))
 	}
 }

@@ -51,10 +51,7 @@ func (c *Conn) open(link transport.Conn, o Opening) bool {
 		c.pending |= workRead
 	}
 	if len(o.Answer) > 0 {
-		if c.out == nil {
-			c.out = borrowOutbox()
-		}
-		c.out.greet(o.Answer)
+		c.out.need().greet(o.Answer)
 	}
 	if e := c.ending; e.sealed { // Close was called before
 		c.closeLocked(e.Code, e.Reason, false)
@@ -90,9 +87,7 @@ func (c *Conn) Abandon() bool {
 	e.told, e.gone = true, true
 	e.Code = abnormalClosure
 	c.phase = Closed
-	if c.out != nil {
-		c.releaseLocked()
-	}
+	c.out.release()
 	c.inbox.end()
 	return true
 }

@@ -184,7 +184,7 @@ func (c *Conn) pinged(payload []byte) {
 	c.mu.Lock()
 	write := false
 	if c.phase == Open && !c.sealedLocked() {
-		c.controlLocked(wire.OpPong, payload)
+		c.out.control(c.cfg, wire.OpPong, payload)
 		write = c.flushLocked() == flush
 	}
 	c.mu.Unlock()

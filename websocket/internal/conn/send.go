@@ -1,17 +1,12 @@
 package conn
 
 import (
-	"math/rand/v2"
-
 	"github.com/nextrush/nextrush/internal/buffer"
 	"github.com/nextrush/nextrush/websocket/internal/deflate"
 	"github.com/nextrush/nextrush/websocket/internal/wire"
 )
 
-const (
-	volatileLimit = 16 << 10 // bytes that may wait for a volatile message to be sent
-	largeSize     = 16 << 10 // bytes from which a message is written before it is copied
-)
+const largeSize = 16 << 10 // bytes from which a message is written before it is copied
 
 // Policy says what happens to a message that does not fit in the send queue.
 type Policy uint8
@@ -85,40 +80,29 @@ func (c *Conn) offerFrame(h *wire.Header, payload []byte, made bool) (next, erro
 	if todo, err := c.admitLocked(len(payload)+wire.MaxHeaderSize, made); todo != nothing || err != nil {
 		return todo, err
 	}
-	c.setLength(h, len(payload))
+	c.cfg.setLength(h, len(payload))
 	if len(payload) >= largeSize && c.mayLendLocked() {
-		c.out.lend(*h, payload)
-		c.startWriteLocked()
+		c.out.box.lend(*h, payload)
+		c.out.start()
 		return writeLent, nil
 	}
-	c.out.frame(*h, payload, c.cfg.Slow != DropOldest)
+	c.out.box.frame(*h, payload, c.cfg.Slow != DropOldest)
 	return c.flushLocked(), nil
 }
 
 // mayLendLocked reports whether a message may be written before it is copied. If
 // messages may be dropped, each is to be a piece of its own.
 func (c *Conn) mayLendLocked() bool {
-	return c.phase == Open && c.output == outIdle && !c.cfg.Client && !c.inbox.full() &&
-		len(c.out.pieces) < maxWritePiece-2 && c.cfg.Slow != DropOldest
+	return c.phase == Open && !c.cfg.Client && !c.inbox.full() && c.cfg.Slow != DropOldest && c.out.mayLend()
 }
 
 // writeLent writes what waits and then the message that was lent, which is copied
 // only if it does not leave at once. The caller has begun the write.
 func (c *Conn) writeLent() {
-	o := c.out // stays until the write has ended
+	o := c.out.box // stays until the write has ended
 	n, err := c.link.Try(&o.op)
 	if c.wroteLent(n, err) {
 		c.Flush()
-	}
-}
-
-// setLength gives a frame its length, and its mask if we are the client.
-func (c *Conn) setLength(h *wire.Header, length int) {
-	h.Length = int64(length)
-	if c.cfg.Client {
-		h.Masked = true
-		key := rand.Uint32() // RFC 6455 §5.3: unpredictable; ChaCha8 seeded by the system
-		h.Mask = [4]byte{byte(key), byte(key >> 8), byte(key >> 16), byte(key >> 24)}
 	}
 }
 
@@ -142,7 +126,7 @@ func (c *Conn) Broadcast(f *Frame, volatile bool) (write bool) {
 // enqueue queues a frame and reports whether the caller is to flush: with list, only
 // if c is not in a list for that already.
 func (c *Conn) enqueue(f *Frame, volatile, list bool) (write bool, err error) {
-	if c.cfg.Client || c.takeover() {
+	if c.cfg.Client || c.codec.takeover() {
 		if volatile && c.stalled() {
 			return false, ErrDropped
 		}
@@ -170,13 +154,10 @@ func (c *Conn) offerShared(frame []byte, volatile, list, made bool) (next, error
 	if todo, err := c.admitLocked(len(frame), made); todo != nothing || err != nil {
 		return todo, err
 	}
-	c.out.shared(frame, c.cfg.Slow != DropOldest, c.output == outBlocked)
+	c.out.box.shared(frame, c.cfg.Slow != DropOldest, c.out.state == outBlocked)
 	todo := c.flushLocked()
-	if todo == flush && list {
-		if c.dirty {
-			return nothing, nil
-		}
-		c.dirty = true
+	if todo == flush && list && !c.out.list() {
+		todo = nothing
 	}
 	return todo, nil
 }
@@ -190,7 +171,7 @@ func (c *Conn) stalled() bool {
 }
 
 func (c *Conn) stalledLocked() bool {
-	if c.output != outBlocked || c.out.bytes <= volatileLimit {
+	if !c.out.stalled() {
 		return false
 	}
 	c.cfg.Counters.Dropped.Add(1)
@@ -200,14 +181,13 @@ func (c *Conn) stalledLocked() bool {
 // flushLocked tells whether what was queued is to be written now; in a batch not
 // before it has grown large.
 func (c *Conn) flushLocked() next {
-	if in := c.inbox; in != nil && in.pull && len(in.messages) > 0 && c.out.bytes < flushAt {
-		if !c.dirty { // more of one read waits for Receive
-			c.dirty = true
+	if in := c.inbox; in != nil && in.pull && len(in.messages) > 0 && c.out.box.bytes < flushAt {
+		if c.out.list() { // more of one read waits for Receive
 			c.cfg.Loop.Flush(c)
 		}
 		return nothing
 	}
-	if c.phase != Connecting && c.output == outIdle && (c.run != batching || c.out.bytes >= flushAt) {
+	if c.phase != Connecting && c.out.ready(c.run == batching) {
 		return flush
 	}
 	return nothing
@@ -223,12 +203,9 @@ func (c *Conn) admitLocked(n int, made bool) (next, error) {
 	switch {
 	case c.sealedLocked():
 		return nothing, ErrClosed
-	case c.out == nil:
-		c.out = borrowOutbox()
+	case c.out.need().fits(n, c.cfg.SendQueue):
 		return nothing, nil
-	case c.out.fits(n, c.cfg.SendQueue):
-		return nothing, nil
-	case c.output == outIdle && c.phase == Open && !made:
+	case c.out.state == outIdle && c.phase == Open && !made:
 		return makeRoom, nil
 	}
 	return nothing, c.overflowLocked(n)
@@ -236,32 +213,17 @@ func (c *Conn) admitLocked(n int, made bool) (next, error) {
 
 // overflowLocked applies the policy for slow consumers.
 func (c *Conn) overflowLocked(n int) error {
-	switch c.policy() {
-	case DropNewest:
-		c.cfg.Counters.Dropped.Add(1)
-		return ErrDropped
-	case DropOldest:
-		dropped, ok := c.out.dropOldest(n, c.cfg.SendQueue+c.out.inHand)
-		c.cfg.Counters.Dropped.Add(int64(dropped))
-		if ok {
-			return nil
-		}
-		c.cfg.Counters.Dropped.Add(1)
-		return ErrDropped
+	policy := c.cfg.Slow
+	if policy == DropOldest && c.codec.takeover() { // later messages may refer to what waits
+		policy = DropNewest
 	}
-	c.cfg.Counters.Slow.Add(1)
-	c.out.dropUnwritten()
-	c.closeLocked(tryAgainLater, "slow consumer", false)
-	return ErrSlow
-}
-
-// policy is that for slow consumers: what waits must not be dropped if later messages
-// may refer to it.
-func (c *Conn) policy() Policy {
-	if c.cfg.Slow == DropOldest && c.takeover() {
-		return DropNewest
+	dropped, err := c.out.overflow(policy, n, c.cfg.SendQueue)
+	c.cfg.Counters.Dropped.Add(int64(dropped))
+	if err == ErrSlow {
+		c.cfg.Counters.Slow.Add(1)
+		c.closeLocked(tryAgainLater, "slow consumer", false)
 	}
-	return c.cfg.Slow
+	return err
 }
 
 // Ping queues a ping with up to 125 bytes (RFC 6455 §5.5.2); longer data is cut.
@@ -279,19 +241,8 @@ func (c *Conn) offerPing(data []byte) (next, error) {
 	if c.sealedLocked() {
 		return nothing, ErrClosed
 	}
-	c.controlLocked(wire.OpPing, data)
+	c.out.control(c.cfg, wire.OpPing, data)
 	return c.flushLocked(), nil
-}
-
-// controlLocked queues a control frame (RFC 6455 §5.5), ahead of messages that wait
-// for a write under way.
-func (c *Conn) controlLocked(op wire.Opcode, payload []byte) {
-	if c.out == nil {
-		c.out = borrowOutbox()
-	}
-	h := wire.Header{Fin: true, Op: op}
-	c.setLength(&h, len(payload))
-	c.out.control(h, payload, c.output != outIdle)
 }
 
 // Buffered is how many bytes wait to be written. If there are some, the owner's
@@ -299,8 +250,8 @@ func (c *Conn) controlLocked(op wire.Opcode, payload []byte) {
 func (c *Conn) Buffered() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	n := c.queuedLocked()
-	c.backlog = c.backlog || n > 0
+	n := c.out.bytes()
+	c.out.backlog = c.out.backlog || n > 0
 	return n
 }
 
@@ -308,12 +259,5 @@ func (c *Conn) Buffered() int {
 func (c *Conn) Queued() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.queuedLocked()
-}
-
-func (c *Conn) queuedLocked() int {
-	if c.out == nil {
-		return 0
-	}
-	return c.out.bytes
+	return c.out.bytes()
 }
