@@ -4,31 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"time"
 
 	"github.com/nextrush/nextrush/internal/loop"
 	"github.com/nextrush/nextrush/websocket/internal/wire"
-)
-
-const (
-	// After a close that we started because of a failure, what the peer still sends is
-	// read and dropped, so that it reads our code and not a reset.
-	lingerTime  = time.Second
-	lingerBytes = 1 << 20
-)
-
-// Close codes (RFC 6455 §7.4.1).
-const (
-	normalClosure   = 1000
-	goingAway       = 1001
-	protocolError   = 1002
-	noStatus        = 1005 // never on the wire
-	abnormalClosure = 1006 // never on the wire
-	invalidPayload  = 1007
-	policyViolation = 1008
-	messageTooBig   = 1009
-	internalError   = 1011
-	tryAgainLater   = 1013
 )
 
 // Errors of sending.
@@ -37,32 +15,6 @@ var (
 	ErrSlow    = errors.New("websocket: slow consumer")
 	ErrDropped = errors.New("websocket: message dropped, send queue is full")
 )
-
-// End is how a connection ended.
-type End struct {
-	Code   uint16
-	Reason string
-	Remote bool  // the peer sent it
-	Err    error // the failure behind it; may be nil
-}
-
-// ending is how a connection ends, guarded by its mu.
-type ending struct {
-	End
-	sealed   bool  // nothing may be queued any more, though the phase does not say so
-	sent     bool  // our close frame is queued
-	received bool  // the peer's has come
-	linger   bool  // drop what still comes, until the peer has closed
-	half     bool  // our side of the connection is shut
-	told     bool  // the owner is told the end, or has been
-	gone     bool  // it has been, and the loop is let go; of the goroutine of the run
-	dropped  int   // bytes dropped while lingering
-	deadline int64 // on the loop's clock, when waiting ends
-}
-
-// notEnding is the shared ending of connections that have not begun to end. It is
-// only read.
-var notEnding ending
 
 // endingLocked is for writing to c.ending.
 func (c *Conn) endingLocked() *ending {
@@ -118,7 +70,7 @@ func (c *Conn) startClose(code uint16, reason string, cause error) bool {
 		c.reportLocked(cause)
 	}
 	c.closeLocked(code, reason, false)
-	return c.run != batching
+	return !c.runs.holds()
 }
 
 // breach closes because the peer broke a rule. err has the code.
@@ -154,7 +106,7 @@ func (c *Conn) dropLocked(err error) {
 	if e.received && c.out.box != nil && !c.cfg.Client && eof {
 		return // the peer has only finished sending: it still gets what is queued
 	}
-	expected := e.sent && !c.cutShortLocked(err) || c.phase == Closed
+	expected := e.sent && !e.cutShort(c.out.unsent(err)) || c.phase == Closed
 	if !expected && !eof {
 		c.reportLocked(err)
 	}
@@ -165,7 +117,7 @@ func (c *Conn) dropLocked(err error) {
 func (c *Conn) Failed() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.reading != inReading && c.phase != Connecting {
+	if c.runs.reading != inReading && c.phase != Connecting {
 		c.dropLocked(io.ErrUnexpectedEOF)
 	}
 }
@@ -199,8 +151,8 @@ func (c *Conn) closeLocked(code uint16, reason string, linger bool) {
 // readOnLocked reads for the peer's close frame, which neither a handler that stays
 // nor a message that nobody takes may keep from us.
 func (c *Conn) readOnLocked() {
-	if c.reading != inReading {
-		c.reading = inReading
+	if c.runs.reading != inReading {
+		c.runs.reading = inReading
 		c.wakeLocked(workRead)
 	}
 }
@@ -216,13 +168,8 @@ func (c *Conn) closeSentLocked() {
 		c.endLocked(nil) // the server closes first (RFC 6455 §7.1.1)
 		return
 	}
-	wait := c.cfg.CloseTimeout
-	if e.linger {
-		wait = lingerTime
-	}
-	if at := c.cfg.Loop.Now() + int64(wait); wait > 0 && (e.deadline == 0 || at < e.deadline) {
-		e.deadline = at
-		c.cfg.Wheel.Schedule(c, at)
+	if e.await(c.cfg.Loop.Now(), c.cfg.CloseTimeout) {
+		c.cfg.Wheel.Schedule(c, e.deadline)
 	}
 	if e.linger && !e.half {
 		e.half = true
@@ -254,12 +201,8 @@ func (c *Conn) answerClose(end End) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e := c.endingLocked()
-	e.received = true
-	if c.phase == Open {
-		c.phase = Closing
-		end.Err = e.Err
-		e.End = end
-	}
+	e.answered(end, c.phase == Open)
+	c.phase = max(c.phase, Closing)
 	c.closeLocked(end.Code, "", false)
 }
 
@@ -269,27 +212,13 @@ func (c *Conn) endLocked(err error) {
 		return
 	}
 	e := c.endingLocked()
-	if c.phase == Open {
-		e.Code, e.Err = abnormalClosure, err
-	} else if !e.received && !e.linger && e.sent && err != nil && e.Err == nil {
-		e.Err = err
-	}
-	if c.cutShortLocked(err) {
-		e.Code, e.Reason = abnormalClosure, ""
-	}
+	e.lost(err, c.phase == Open, c.out.unsent(err))
 	c.phase = Closed
 	if c.out.state == outIdle {
 		c.out.release()
 	}
 	c.inbox.end()
 	c.cfg.Loop.Go((*leave)(c))
-}
-
-// cutShortLocked reports whether a normal close was to follow messages that the peer
-// has not got.
-func (c *Conn) cutShortLocked(err error) bool {
-	e := c.ending
-	return !e.Remote && (e.Code == normalClosure || e.Code == goingAway) && c.out.unsent(err)
 }
 
 // leave takes the connection out of everything that knows it, and then has its end

@@ -72,16 +72,12 @@ type Conn struct {
 	activity atomic.Int64 // when bytes arrived last, on the loop's clock
 	timer    loop.Timer[*Conn]
 
-	mu       sync.Mutex // guards the fields below
-	phase    Phase
-	pending  work // for the next run
-	run      runState
-	reading  inState
-	handling bool // the handler has not returned
-	ahead    bool // there is rare.early; of the goroutine of the run
-	jitter   byte // of the heartbeat
+	mu     sync.Mutex // guards the fields below
+	phase  Phase
+	runs   schedule
+	ahead  bool // there is rare.early; of the goroutine of the run
+	jitter byte // of the heartbeat
 
-	worker *loop.Worker // of the run; nil: none
 	out    writing
 	ending *ending // &notEnding until it begins
 	inbox  *inbox
@@ -96,15 +92,6 @@ type rare struct {
 	early []byte  // read and not processed: with the handshake, or while the inbox was full
 	errs  []error // that the owner is still to be told
 }
-
-// inState tells whether bytes are read.
-type inState uint8
-
-const (
-	inNotBegun inState = iota
-	inReading
-	inPaused // a run has stopped before all was read
-)
 
 // Init makes c a connecting connection. jitter varies its heartbeat.
 func (c *Conn) Init(cfg *Config, owner Owner, jitter byte) {

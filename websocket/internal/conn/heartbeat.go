@@ -2,11 +2,8 @@ package conn
 
 import (
 	"encoding/binary"
-	"errors"
 	"math"
 	"time"
-
-	"github.com/nextrush/nextrush/websocket/internal/wire"
 )
 
 const (
@@ -14,146 +11,53 @@ const (
 	never        = int64(math.MaxInt64)
 )
 
-var (
-	errPongTimeout  = errors.New("websocket: peer did not answer a ping in time")
-	errWriteTimeout = errors.New("websocket: peer took no bytes in time")
-)
-
-// heartbeat is what the wheel looks at, guarded by the connection's mu. Times are on
-// the loop's clock.
+// heartbeat tells whether the peer lives and its messages progress. Times are on the
+// loop's clock. It is guarded by the connection's mu.
 type heartbeat struct {
 	pingAt    int64 // when the ping that waits for its pong was sent; 0: none
 	rtt       int64 // nanoseconds
 	messageAt int64 // when the open message grew last; 0: none is open
 }
 
-// RTT is the time between the last ping of the heartbeat and its pong; 0 before the
-// first.
-func (c *Conn) RTT() time.Duration {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return time.Duration(c.heart.rtt)
-}
+// beat is what is to be done for the heartbeat.
+type beat uint8
 
-// Tick is called by the wheel. It does what is due at now and returns when to look
-// again; 0: never.
-func (c *Conn) Tick(now int64) (next int64) {
-	next, failure := c.tick(now)
-	c.Flush()
-	if failure != nil {
-		c.drop(failure)
-		return 0
-	}
-	if next == never {
-		return 0
-	}
-	return next
-}
+const (
+	wait   beat = iota
+	ping        // send one
+	giveUp      // the peer has not answered
+)
 
-// tick returns an error if the connection is to be given up.
-func (c *Conn) tick(now int64) (next int64, failure error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.phase == Closed {
-		return never, nil
-	}
-	closeAt, writeAt, messageAt := c.closeDueLocked(), c.writeDueLocked(), c.messageDueLocked(now)
-	switch {
-	case now >= closeAt:
-		c.endLocked(nil)
-		return never, nil
-	case now >= writeAt:
-		return never, errWriteTimeout
-	case now >= messageAt:
-		c.breachLocked(errStalled)
-		return now + int64(lingerTime), nil
-	}
-	next, failure = c.beatLocked(now)
-	return min(next, closeAt, writeAt, messageAt), failure
-}
-
-// closeDueLocked is when the wait for the peer's half of a close ends.
-func (c *Conn) closeDueLocked() int64 {
-	if at := c.ending.deadline; at != 0 {
-		return at
-	}
-	return never
-}
-
-// writeDueLocked is when a peer that takes no bytes is given up.
-func (c *Conn) writeDueLocked() int64 {
-	if c.out.state != outBlocked {
-		return never
-	}
-	return c.out.due(c.writeLimitLocked())
-}
-
-// writeLimitLocked is how long a peer may take no bytes. If that is not limited, a
-// close still is.
-func (c *Conn) writeLimitLocked() time.Duration {
-	limit := c.cfg.WriteTimeout
-	if c.out.box.answer > 0 {
-		limit = c.cfg.HandshakeTimeout
-	}
-	if limit < 0 && c.phase == Closing {
-		return c.cfg.CloseTimeout
-	}
-	return limit
-}
-
-// messageDueLocked is when an open message has not grown for too long. While we do
-// not read, it cannot grow.
-func (c *Conn) messageDueLocked(now int64) int64 {
-	h := &c.heart
-	if h.messageAt == 0 || c.phase != Open {
-		return never
-	}
-	if c.reading == inPaused || c.run != atRest {
-		h.messageAt = now
-	}
-	return h.messageAt + int64(MessageStall)
-}
-
-// beatLocked sends the ping of the heartbeat and judges whether the peer lives. A
-// connection that we do not read has no chance to show that.
-func (c *Conn) beatLocked(now int64) (next int64, failure error) {
-	every := c.cfg.pingEvery(c.jitter)
-	if every <= 0 || c.phase != Open {
-		return never, nil
-	}
-	h := &c.heart
-	last := c.activity.Load()
-	if h.pingAt != 0 && (last >= h.pingAt || c.reading != inReading || c.run != atRest) {
+// beat tells what is to be done at now, and when to look again. The peer was heard of
+// last at last, is pinged when that was every ago, and is to answer within limit;
+// negative: whenever it likes. deaf: it may have been, had we read.
+func (h *heartbeat) beat(now, last, every, limit int64, deaf bool) (next int64, todo beat) {
+	if h.pingAt != 0 && (last >= h.pingAt || deaf) {
 		last, h.pingAt = max(last, h.pingAt), 0
 	}
 	if h.pingAt != 0 {
-		return c.judgeLocked(now)
+		return h.judge(now, every, limit)
 	}
 	if due := last + every; now < due {
-		return due, nil
+		return due, wait
 	}
-	c.thawLocked()
 	h.pingAt = now
-	c.out.control(c.cfg, wire.OpPing, binary.BigEndian.AppendUint64(nil, uint64(now)))
-	if d := int64(c.cfg.PongTimeout); d > 0 {
-		return now + d, nil
+	if limit > 0 {
+		return now + limit, ping
 	}
-	return now + every, nil
+	return now + every, ping
 }
 
-// judgeLocked gives up a peer that has not answered a ping in time.
-func (c *Conn) judgeLocked(now int64) (next int64, failure error) {
-	limit := int64(c.cfg.PongTimeout)
+// judge gives up a peer that has not answered a ping in time.
+func (h *heartbeat) judge(now, every, limit int64) (next int64, todo beat) {
 	if limit < 0 {
-		c.heart.pingAt = 0
-		return now + c.cfg.pingEvery(c.jitter), nil
+		h.pingAt = 0
+		return now + every, wait
 	}
-	if due := c.heart.pingAt + limit; now < due {
-		return due, nil
+	if due := h.pingAt + limit; now < due {
+		return due, wait
 	}
-	c.out.control(c.cfg, wire.OpClose, wire.AppendClose(nil, internalError, "ping timeout"))
-	c.endingLocked().sealed = true
-	return never, errPongTimeout
+	return never, giveUp
 }
 
 // pingEvery is the ping interval of a connection: ±20 %, fixed by its jitter.
@@ -165,35 +69,39 @@ func (cfg *Config) pingEvery(jitter byte) int64 {
 	return d*4/5 + d*2/5*int64(jitter)/255
 }
 
-// measureLocked takes the round-trip time from the pong to our ping.
-func (c *Conn) measureLocked(payload []byte) {
-	h := &c.heart
-	if h.pingAt == 0 || len(payload) != 8 || binary.BigEndian.Uint64(payload) != uint64(h.pingAt) {
-		return
-	}
-	h.rtt = c.cfg.Loop.Now() - h.pingAt
-}
-
-// watch has the wheel look at the connection for the first time.
-func (c *Conn) watch() {
-	now := c.cfg.Loop.Now()
-	c.activity.Store(now)
-	if every := c.cfg.pingEvery(c.jitter); every > 0 {
-		c.cfg.Wheel.Schedule(c, now+every)
+// pong takes the round-trip time from the pong to our ping.
+func (h *heartbeat) pong(payload []byte, now int64) {
+	if h.pingAt != 0 && len(payload) == 8 && binary.BigEndian.Uint64(payload) == uint64(h.pingAt) {
+		h.rtt = now - h.pingAt
 	}
 }
 
-// watchMessage notes that a message that comes in parts has grown, or has ended.
-func (c *Conn) watchMessage(open bool) {
-	now := c.cfg.Loop.Now()
-	c.mu.Lock()
-	first := c.heart.messageAt == 0
-	c.heart.messageAt = 0
+// grew notes that the open message has grown, or that none is open any more. It
+// reports whether this is the first that it hears of the message.
+func (h *heartbeat) grew(open bool, now int64) (first bool) {
+	first = open && h.messageAt == 0
+	h.messageAt = 0
 	if open {
-		c.heart.messageAt = now
+		h.messageAt = now
 	}
-	c.mu.Unlock()
-	if every := c.cfg.pingEvery(c.jitter); open && first && (every == 0 || every > int64(MessageStall)) {
-		c.cfg.Wheel.Schedule(c, now+int64(MessageStall))
+	return first
+}
+
+// resume has the open message begin anew to be waited for.
+func (h *heartbeat) resume(now int64) {
+	if h.messageAt != 0 {
+		h.messageAt = now
 	}
+}
+
+// stallsAt is when the open message has not grown for too long. While we do not read,
+// it cannot grow.
+func (h *heartbeat) stallsAt(now int64, deaf bool) int64 {
+	if h.messageAt == 0 {
+		return never
+	}
+	if deaf {
+		h.messageAt = now
+	}
+	return h.messageAt + int64(MessageStall)
 }

@@ -177,15 +177,12 @@ func (c *Conn) receiveNow(in *inbox) (m message, ok bool, err error) {
 
 // resumeLocked goes on reading if that had paused.
 func (c *Conn) resumeLocked() {
-	if c.reading != inPaused || c.inbox.full() {
+	if c.inbox.full() || !c.runs.resume() {
 		return
 	}
 	now := c.cfg.Loop.Now()
-	c.reading = inReading
 	c.activity.Store(now)
-	if c.heart.messageAt != 0 {
-		c.heart.messageAt = now
-	}
+	c.heart.resume(now)
 	c.wakeLocked(workRead)
 }
 
@@ -193,7 +190,7 @@ func (c *Conn) resumeLocked() {
 // for long, and nobody is there to call: else the end of the connection would never
 // show.
 func (c *Conn) thawLocked() {
-	if in := c.inbox; c.reading == inPaused && !c.handling && in.waiting == 0 && !in.wait {
+	if in := c.inbox; c.runs.reading == inPaused && !c.runs.handling && in.waiting == 0 && !in.wait {
 		in.pull = false
 		c.resumeLocked()
 	}
@@ -281,11 +278,11 @@ func (c *Conn) Consume(register func()) {
 	}
 	in.passed = 0
 	in.changes++
-	if !c.handling {
+	if !c.runs.handling {
 		in.handled(true)
 		c.resumeLocked()
 	}
-	if len(in.messages) > 0 && c.reading != inNotBegun {
+	if len(in.messages) > 0 && c.runs.reading != inNotBegun {
 		c.wakeLocked(workInbox)
 	}
 }

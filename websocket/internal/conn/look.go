@@ -13,7 +13,7 @@ type Look struct {
 func (c *Conn) Look() Look {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	l := Look{Paused: c.reading == inPaused, Handling: c.handling}
+	l := Look{Paused: c.runs.reading == inPaused, Handling: c.runs.handling}
 	if in := c.inbox; in != nil {
 		l.Receivers, l.Messages, l.Bytes = in.waiting, len(in.messages), in.bytes
 	}

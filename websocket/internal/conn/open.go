@@ -44,11 +44,11 @@ func (c *Conn) open(link transport.Conn, o Opening) bool {
 	}
 	c.link, c.pace = link, o.Pace
 	c.phase = Open
-	c.handling = true
+	c.runs.handling = true
 	if len(o.Early) > 0 {
 		c.rareLocked().early = o.Early
 		c.ahead = true
-		c.pending |= workRead
+		c.runs.pending |= workRead
 	}
 	if len(o.Answer) > 0 {
 		c.out.need().greet(o.Answer)
@@ -69,7 +69,7 @@ func (c *Conn) HandlerDone() {
 func (c *Conn) handlerDone() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.handling = false
+	c.runs.handling = false
 	c.inbox.handled(c.owner.Consumes())
 	c.resumeLocked()
 	c.wakeLocked(0)

@@ -29,11 +29,10 @@ func (c *Conn) Begin() {
 func (c *Conn) beginReading() (await bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.reading != inNotBegun || c.link == nil { // which it is before the 101, and after a refusal
+	if c.link == nil || !c.runs.begin() { // nil before the 101, and after a refusal
 		return false
 	}
-	c.reading = inReading
-	if c.pending&workRead == 0 {
+	if c.runs.pending&workRead == 0 {
 		return true
 	}
 	c.wakeLocked(0)
@@ -103,11 +102,11 @@ func (c *Conn) mayRead() bool {
 	if c.phase == Closed {
 		return false
 	}
-	c.reading = inReading
+	c.runs.reading = inReading
 	if c.phase == Open && c.inbox.full() {
-		c.reading = inPaused
+		c.runs.reading = inPaused
 	}
-	return c.reading == inReading
+	return c.runs.reading == inReading
 }
 
 // feed processes bytes and reports whether the connection is still alive.
@@ -169,11 +168,10 @@ func (c *Conn) discard(n int) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e := c.ending
-	if c.phase == Open || !e.linger && !e.received {
+	if c.phase == Open || !e.deaf() {
 		return false
 	}
-	e.dropped += n
-	if e.dropped > lingerBytes {
+	if e.discard(n) {
 		c.endLocked(nil)
 	}
 	return true
@@ -196,7 +194,7 @@ func (c *Conn) pinged(payload []byte) {
 
 func (c *Conn) ponged(payload []byte) {
 	c.mu.Lock()
-	c.measureLocked(payload)
+	c.heart.pong(payload, c.cfg.Loop.Now())
 	c.mu.Unlock()
 	c.owner.Control(wire.OpPong, payload)
 }

@@ -6,27 +6,6 @@ import (
 	"github.com/nextrush/nextrush/internal/loop"
 )
 
-// runState tells where a run is.
-type runState uint8
-
-const (
-	atRest   runState = iota
-	queued            // a worker has been asked
-	batching          // what callbacks send is held back for the end of the batch
-	unheld            // the run goes on, and nothing is held back
-)
-
-// work is a set of reasons for a run.
-type work uint8
-
-const (
-	workError work = 1 << iota // errors are to be told
-	workRead                   // bytes may be there
-	workInbox                  // a consumer has come for what waits
-	workDrain                  // the queue has emptied
-	workEnd                    // the end is to be told
-)
-
 // wake has the connection run for w. A run that is under way sees it.
 func (c *Conn) wake(w work) {
 	c.mu.Lock()
@@ -35,39 +14,16 @@ func (c *Conn) wake(w work) {
 }
 
 func (c *Conn) wakeLocked(w work) {
-	if c.noteLocked(w) {
+	if c.runs.note(w) {
 		c.cfg.Loop.Go(c)
 	}
-}
-
-// noteLocked adds to what is pending, and reports whether the caller must see to a
-// run.
-func (c *Conn) noteLocked(w work) bool {
-	c.pending |= w
-	if c.run != atRest || c.dueLocked() == 0 {
-		return false
-	}
-	c.run = queued
-	return true
-}
-
-// dueLocked is what of the pending work can be done now.
-func (c *Conn) dueLocked() work {
-	todo := c.pending
-	if c.reading == inNotBegun {
-		todo &^= workRead
-	}
-	if c.handling {
-		todo &^= workEnd
-	}
-	return todo
 }
 
 // Readable is called by the transport. It is quickest to run in the goroutine that
 // polls, but others wait: only handlers that have shown to be quick do.
 func (c *Conn) Readable(w *loop.Worker) {
 	c.mu.Lock()
-	run := c.noteLocked(workRead)
+	run := c.runs.note(workRead)
 	c.mu.Unlock()
 	switch {
 	case !run:
@@ -102,21 +58,14 @@ func (c *Conn) Run(w *loop.Worker) {
 func (c *Conn) next(w *loop.Worker) work {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	todo := c.dueLocked()
-	c.pending &^= todo
-	if todo == 0 {
-		c.run, c.worker = atRest, nil
-	} else {
-		c.run, c.worker = batching, w
-	}
-	return todo
+	return c.runs.next(w)
 }
 
 // rest ends the run, and has a worker do what is pending.
 func (c *Conn) rest() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.run, c.worker = atRest, nil
+	c.runs.rest()
 	c.wakeLocked(0)
 }
 
@@ -172,8 +121,7 @@ func (c *Conn) exited(w *loop.Worker, todo work) {
 	w.EndTurn()
 	c.mu.Lock()
 	c.closeLocked(internalError, "internal error", true)
-	c.pending |= todo &^ workDrain // whose callbacks would all run again
-	c.run, c.worker = queued, nil
+	c.runs.again(todo &^ workDrain) // whose callbacks would all run again
 	c.mu.Unlock()
 	c.Flush()
 	c.cfg.Loop.Go(c)
@@ -182,9 +130,7 @@ func (c *Conn) exited(w *loop.Worker, todo work) {
 // unhold ends the holding back of what the connection sends itself.
 func (c *Conn) unhold() {
 	c.mu.Lock()
-	if c.run == batching {
-		c.run = unheld
-	}
+	c.runs.unhold()
 	c.mu.Unlock()
 	c.Flush()
 }
@@ -201,7 +147,7 @@ func (c *Conn) Relieved(polled bool) {
 // InCallback reports whether the caller is in a callback of the connection.
 func (c *Conn) InCallback() bool {
 	c.mu.Lock()
-	w := c.worker
+	w := c.runs.worker
 	c.mu.Unlock()
 	return w != nil && w.Runs(c)
 }
@@ -210,7 +156,7 @@ func (c *Conn) InCallback() bool {
 // batch ends. It reports false if there is no such batch.
 func (c *Conn) Hold(receivers []loop.Flusher) bool {
 	c.mu.Lock()
-	w := c.worker
+	w := c.runs.worker
 	c.mu.Unlock()
 	return w != nil && w.Hold(c, receivers)
 }

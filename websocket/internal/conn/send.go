@@ -187,7 +187,7 @@ func (c *Conn) flushLocked() next {
 		}
 		return nothing
 	}
-	if c.phase != Connecting && c.out.ready(c.run == batching) {
+	if c.phase != Connecting && c.out.ready(c.runs.holds()) {
 		return flush
 	}
 	return nothing

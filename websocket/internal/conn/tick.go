@@ -1,0 +1,122 @@
+package conn
+
+import (
+	"encoding/binary"
+	"errors"
+	"time"
+
+	"github.com/nextrush/nextrush/websocket/internal/wire"
+)
+
+var (
+	errPongTimeout  = errors.New("websocket: peer did not answer a ping in time")
+	errWriteTimeout = errors.New("websocket: peer took no bytes in time")
+)
+
+// RTT is the time between the last ping of the heartbeat and its pong; 0 before the
+// first.
+func (c *Conn) RTT() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return time.Duration(c.heart.rtt)
+}
+
+// Tick is called by the wheel. It does what is due at now and returns when to look
+// again; 0: never.
+func (c *Conn) Tick(now int64) (next int64) {
+	next, failure := c.tick(now)
+	c.Flush()
+	if failure != nil {
+		c.drop(failure)
+		return 0
+	}
+	if next == never {
+		return 0
+	}
+	return next
+}
+
+// tick returns an error if the connection is to be given up.
+func (c *Conn) tick(now int64) (next int64, failure error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.phase == Closed {
+		return never, nil
+	}
+	closeAt, writeAt, messageAt := c.ending.due(), c.writeDueLocked(), never
+	if c.phase == Open {
+		messageAt = c.heart.stallsAt(now, c.runs.reading == inPaused || c.runs.state != atRest)
+	}
+	switch {
+	case now >= closeAt:
+		c.endLocked(nil)
+		return never, nil
+	case now >= writeAt:
+		return never, errWriteTimeout
+	case now >= messageAt:
+		c.breachLocked(errStalled)
+		return now + int64(lingerTime), nil
+	}
+	next, failure = c.beatLocked(now)
+	return min(next, closeAt, writeAt, messageAt), failure
+}
+
+// writeDueLocked is when a peer that takes no bytes is given up.
+func (c *Conn) writeDueLocked() int64 {
+	if c.out.state != outBlocked {
+		return never
+	}
+	return c.out.due(c.writeLimitLocked())
+}
+
+// writeLimitLocked is how long a peer may take no bytes. If that is not limited, a
+// close still is.
+func (c *Conn) writeLimitLocked() time.Duration {
+	limit := c.cfg.WriteTimeout
+	if c.out.box.answer > 0 {
+		limit = c.cfg.HandshakeTimeout
+	}
+	if limit < 0 && c.phase == Closing {
+		return c.cfg.CloseTimeout
+	}
+	return limit
+}
+
+// beatLocked sends the ping of the heartbeat and judges whether the peer lives.
+func (c *Conn) beatLocked(now int64) (next int64, failure error) {
+	every := c.cfg.pingEvery(c.jitter)
+	if every <= 0 || c.phase != Open {
+		return never, nil
+	}
+	next, todo := c.heart.beat(now, c.activity.Load(), every, int64(c.cfg.PongTimeout), c.runs.deaf())
+	switch todo {
+	case ping:
+		c.thawLocked()
+		c.out.control(c.cfg, wire.OpPing, binary.BigEndian.AppendUint64(nil, uint64(now)))
+	case giveUp:
+		c.out.control(c.cfg, wire.OpClose, wire.AppendClose(nil, internalError, "ping timeout"))
+		c.endingLocked().sealed = true
+		failure = errPongTimeout
+	}
+	return next, failure
+}
+
+// watch has the wheel look at the connection for the first time.
+func (c *Conn) watch() {
+	now := c.cfg.Loop.Now()
+	c.activity.Store(now)
+	if every := c.cfg.pingEvery(c.jitter); every > 0 {
+		c.cfg.Wheel.Schedule(c, now+every)
+	}
+}
+
+// watchMessage notes that a message that comes in parts has grown, or has ended.
+func (c *Conn) watchMessage(open bool) {
+	now := c.cfg.Loop.Now()
+	c.mu.Lock()
+	first := c.heart.grew(open, now)
+	c.mu.Unlock()
+	if every := c.cfg.pingEvery(c.jitter); first && (every == 0 || every > int64(MessageStall)) {
+		c.cfg.Wheel.Schedule(c, now+int64(MessageStall))
+	}
+}
