@@ -113,15 +113,6 @@ func (c *Conn) dropLocked(err error) {
 	c.endLocked(err)
 }
 
-// Failed is called by the transport. While somebody reads, that shows it.
-func (c *Conn) Failed() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.runs.reading != inReading && c.phase != Connecting {
-		c.dropLocked(io.ErrUnexpectedEOF)
-	}
-}
-
 // closeLocked queues our close frame, or has Open do so. With linger, the peer has
 // broken a rule: nothing of it is processed any more.
 func (c *Conn) closeLocked(code uint16, reason string, linger bool) {
@@ -145,7 +136,7 @@ func (c *Conn) closeLocked(code uint16, reason string, linger bool) {
 	e.sent = true
 	c.out.control(c.cfg, wire.OpClose, wire.AppendClose(nil, code, reason))
 	c.readOnLocked()
-	c.watchWriteLocked()
+	output{c}.watchWriteLocked()
 }
 
 // readOnLocked reads for the peer's close frame, which neither a handler that stays
@@ -173,37 +164,17 @@ func (c *Conn) closeSentLocked() {
 	}
 	if e.linger && !e.half {
 		e.half = true
-		c.cfg.Loop.Go((*halfClose)(c))
+		c.cfg.Loop.Go(halfClose{c})
 	}
 }
 
 // halfClose shuts our side of the connection, which may take a while under TLS.
-type halfClose Conn
+type halfClose struct{ c *Conn }
 
-func (h *halfClose) Run(*loop.Worker) {
-	if c := (*Conn)(h); !c.link.CloseWrite() {
-		c.Drop(nil)
+func (h halfClose) Run(*loop.Worker) {
+	if !h.c.link.CloseWrite() {
+		h.c.Drop(nil)
 	}
-}
-
-// peerClosed answers the peer's close frame.
-func (c *Conn) peerClosed(payload []byte) error {
-	code, reason, err := wire.ParseClose(payload)
-	if err != nil {
-		return err
-	}
-	c.answerClose(End{Code: code, Reason: reason, Remote: true})
-	c.Flush()
-	return nil
-}
-
-func (c *Conn) answerClose(end End) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	e := c.endingLocked()
-	e.answered(end, c.phase == Open)
-	c.phase = max(c.phase, Closing)
-	c.closeLocked(end.Code, "", false)
 }
 
 // endLocked ends the connection.
@@ -218,25 +189,25 @@ func (c *Conn) endLocked(err error) {
 		c.out.release()
 	}
 	c.inbox.end()
-	c.cfg.Loop.Go((*leave)(c))
+	c.cfg.Loop.Go(leave{c})
 }
 
 // leave takes the connection out of everything that knows it, and then has its end
 // told.
-type leave Conn
+type leave struct{ c *Conn }
 
-func (l *leave) Run(*loop.Worker) {
-	c := (*Conn)(l)
-	c.link.Close(c.writing())
+func (l leave) Run(*loop.Worker) {
+	c := l.c
+	c.link.Close(l.writing())
 	c.cfg.Wheel.Remove(c)
 	c.owner.Left()
 	c.wake(workEnd)
 }
 
-func (c *Conn) writing() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.out.state != outIdle
+func (l leave) writing() bool {
+	l.c.mu.Lock()
+	defer l.c.mu.Unlock()
+	return l.c.out.state != outIdle
 }
 
 // RepeatEnd calls the owner's Ended again, in a run, if it was called already.
@@ -245,21 +216,5 @@ func (c *Conn) RepeatEnd() {
 	defer c.mu.Unlock()
 	if c.ending.told {
 		c.wakeLocked(workEnd)
-	}
-}
-
-// tellEnd tells the owner the end, and then lets go of the loop. If a callback ends
-// the goroutine, the next run tells the others.
-func (c *Conn) tellEnd() {
-	c.mu.Lock()
-	e := c.endingLocked()
-	e.told = true
-	c.mu.Unlock()
-	c.owner.Ended()
-	if !e.gone {
-		e.gone = true
-		c.in.drop()
-		c.cfg.Loop.Remove()
-		c.owner.Gone()
 	}
 }

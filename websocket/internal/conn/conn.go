@@ -132,19 +132,3 @@ func (c *Conn) reportLocked(err error) {
 	x.errs = append(x.errs, err)
 	c.wakeLocked(workError)
 }
-
-// tellErrors tells the owner what was reported.
-func (c *Conn) tellErrors() {
-	for err := c.nextError(); err != nil; err = c.nextError() {
-		c.owner.Failed(err)
-	}
-}
-
-func (c *Conn) nextError() (err error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.rare != nil && len(c.rare.errs) > 0 {
-		err, c.rare.errs = c.rare.errs[0], c.rare.errs[1:]
-	}
-	return err
-}

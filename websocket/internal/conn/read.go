@@ -42,159 +42,190 @@ func (c *Conn) beginReading() (await bool) {
 // readAll reads and processes until nothing is there, and reports whether the
 // transport is to be asked for more. The bytes that came with the handshake, or were
 // set aside, are the first.
-func (c *Conn) readAll() (await bool) {
+func (r run) readAll() (await bool) {
 	lent := readBuffers.Get().(*[]byte)
 	defer readBuffers.Put(lent)
 	for range readTurn {
-		if !c.mayRead() {
+		if !r.mayRead() {
 			return false
 		}
-		if c.ahead {
-			if !c.feed(c.takeEarly()) {
+		if r.c.ahead {
+			if !r.feed(r.takeEarly()) {
 				return false
 			}
 			continue
 		}
-		into := c.in.room(*lent)
-		n, err := c.link.Read(into)
+		into := r.c.in.room(*lent)
+		n, err := r.c.link.Read(into)
 		if n > 0 {
-			c.activity.Store(c.cfg.Loop.Now())
-			c.cfg.Counters.BytesReceived.Add(int64(n))
-			if !c.feed(into[:n]) {
+			r.c.activity.Store(r.c.cfg.Loop.Now())
+			r.c.cfg.Counters.BytesReceived.Add(int64(n))
+			if !r.feed(into[:n]) {
 				return false
 			}
-			if c.ahead { // even if err is not ErrAgain: it comes again
+			if r.c.ahead { // even if err is not ErrAgain: it comes again
 				continue
 			}
 		}
 		if err == transport.ErrAgain || err == nil && n < len(into) {
-			return c.mayRead()
+			return r.mayRead()
 		}
 		if err != nil {
-			c.drop(err)
+			r.c.drop(err)
 			return false
 		}
 	}
-	c.wake(workRead)
+	r.c.wake(workRead)
 	return false
 }
 
 // setAside keeps bytes to be processed before others are read.
-func (c *Conn) setAside(b []byte) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.rareLocked().early = b
-	c.ahead = true
+func (r run) setAside(b []byte) {
+	r.c.mu.Lock()
+	defer r.c.mu.Unlock()
+	r.c.rareLocked().early = b
+	r.c.ahead = true
 }
 
-func (c *Conn) takeEarly() (early []byte) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	early, c.rare.early, c.ahead = c.rare.early, nil, false
+func (r run) takeEarly() (early []byte) {
+	r.c.mu.Lock()
+	defer r.c.mu.Unlock()
+	early, r.c.rare.early, r.c.ahead = r.c.rare.early, nil, false
 	return early
 }
 
 // mayRead reports whether more may be read, and notes that reading has paused if
 // not.
-func (c *Conn) mayRead() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.phase == Closed {
+func (r run) mayRead() bool {
+	r.c.mu.Lock()
+	defer r.c.mu.Unlock()
+	if r.c.phase == Closed {
 		return false
 	}
-	c.runs.reading = inReading
-	if c.phase == Open && c.inbox.full() {
-		c.runs.reading = inPaused
+	r.c.runs.reading = inReading
+	if r.c.phase == Open && r.c.inbox.full() {
+		r.c.runs.reading = inPaused
 	}
-	return c.runs.reading == inReading
+	return r.c.runs.reading == inReading
 }
 
 // feed processes bytes and reports whether the connection is still alive.
-func (c *Conn) feed(p []byte) bool {
-	if c.discard(len(p)) {
-		return c.Phase() != Closed
+func (r run) feed(p []byte) bool {
+	if r.discard(len(p)) {
+		return r.c.Phase() != Closed
 	}
 	received := int64(0)
-	rest, err := c.process(p, &received)
-	c.cfg.Counters.Received.Add(received)
+	rest, err := r.process(p, &received)
+	r.c.cfg.Counters.Received.Add(received)
 	switch {
 	case err == nil:
 	case err != errFull:
-		c.breach(err)
+		r.c.breach(err)
 	case len(rest) > 0:
-		c.setAside(slices.Clone(rest))
+		r.setAside(slices.Clone(rest))
 	}
-	return c.Phase() != Closed
+	return r.c.Phase() != Closed
 }
 
 // process takes what has arrived whole, and returns the bytes that it has not
 // processed. It counts messages in received.
-func (c *Conn) process(p []byte, received *int64) (rest []byte, err error) {
+func (r run) process(p []byte, received *int64) (rest []byte, err error) {
 	var u unit
 	for done := false; len(p) > 0 && !done && err == nil; {
-		p, err = c.in.next(c.cfg, c.codec, p, &u)
+		p, err = r.c.in.next(r.c.cfg, r.c.codec, p, &u)
 		if u.moved {
-			c.watchMessage(c.in.open())
+			r.watchMessage(r.c.in.open())
 		}
 		if u.message() {
 			*received++
 		}
 		if u.whole() && err == nil {
-			done, err = c.take(&u)
+			done, err = r.take(&u)
 		}
 		u.release()
 	}
 	return p, err
 }
 
+// watchMessage notes that a message that comes in parts has grown, or has ended.
+func (r run) watchMessage(open bool) {
+	now := r.c.cfg.Loop.Now()
+	r.c.mu.Lock()
+	first := r.c.heart.grew(open, now)
+	r.c.mu.Unlock()
+	if every := r.c.cfg.pingEvery(r.c.jitter); first && (every == 0 || every > int64(MessageStall)) {
+		r.c.cfg.Wheel.Schedule(r.c, now+int64(MessageStall))
+	}
+}
+
 // take takes a message, or a close, ping or pong; done ends the processing of input.
-func (c *Conn) take(u *unit) (done bool, err error) {
+func (r run) take(u *unit) (done bool, err error) {
 	switch u.op {
 	case wire.OpClose:
-		return true, c.peerClosed(u.data)
+		return true, r.peerClosed(u.data)
 	case wire.OpPing:
-		c.pinged(u.data)
+		r.pinged(u.data)
 	case wire.OpPong:
-		c.ponged(u.data)
+		r.ponged(u.data)
 	default:
-		err = c.arrived(u.op, u.data)
+		err = r.arrived(u.op, u.data)
 	}
 	return false, err
 }
 
 // discard reports whether what arrives is dropped, after a failure or the peer's
 // close frame.
-func (c *Conn) discard(n int) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	e := c.ending
-	if c.phase == Open || !e.deaf() {
+func (r run) discard(n int) bool {
+	r.c.mu.Lock()
+	defer r.c.mu.Unlock()
+	e := r.c.ending
+	if r.c.phase == Open || !e.deaf() {
 		return false
 	}
 	if e.discard(n) {
-		c.endLocked(nil)
+		r.c.endLocked(nil)
 	}
 	return true
 }
 
 // pinged answers a ping (RFC 6455 §5.5.2), and then tells of it.
-func (c *Conn) pinged(payload []byte) {
-	c.mu.Lock()
+func (r run) pinged(payload []byte) {
+	r.c.mu.Lock()
 	write := false
-	if c.phase == Open && !c.sealedLocked() {
-		c.out.control(c.cfg, wire.OpPong, payload)
-		write = c.flushLocked() == flush
+	if r.c.phase == Open && !r.c.sealedLocked() {
+		r.c.out.control(r.c.cfg, wire.OpPong, payload)
+		write = output{r.c}.flushLocked() == flush
 	}
-	c.mu.Unlock()
+	r.c.mu.Unlock()
 	if write {
-		c.Flush()
+		r.c.Flush()
 	}
-	c.owner.Control(wire.OpPing, payload)
+	r.c.owner.Control(wire.OpPing, payload)
 }
 
-func (c *Conn) ponged(payload []byte) {
-	c.mu.Lock()
-	c.heart.pong(payload, c.cfg.Loop.Now())
-	c.mu.Unlock()
-	c.owner.Control(wire.OpPong, payload)
+func (r run) ponged(payload []byte) {
+	r.c.mu.Lock()
+	r.c.heart.pong(payload, r.c.cfg.Loop.Now())
+	r.c.mu.Unlock()
+	r.c.owner.Control(wire.OpPong, payload)
+}
+
+// peerClosed answers the peer's close frame.
+func (r run) peerClosed(payload []byte) error {
+	code, reason, err := wire.ParseClose(payload)
+	if err != nil {
+		return err
+	}
+	r.answerClose(End{Code: code, Reason: reason, Remote: true})
+	r.c.Flush()
+	return nil
+}
+
+func (r run) answerClose(end End) {
+	r.c.mu.Lock()
+	defer r.c.mu.Unlock()
+	e := r.c.endingLocked()
+	e.answered(end, r.c.phase == Open)
+	r.c.phase = max(r.c.phase, Closing)
+	r.c.closeLocked(end.Code, "", false)
 }

@@ -6,6 +6,10 @@ import (
 	"github.com/nextrush/nextrush/internal/loop"
 )
 
+// run is a connection that runs: what only the goroutine of the run calls. It reads,
+// takes what has arrived, and calls the owner.
+type run struct{ c *Conn }
+
 // wake has the connection run for w. A run that is under way sees it.
 func (c *Conn) wake(w work) {
 	c.mu.Lock()
@@ -15,116 +19,101 @@ func (c *Conn) wake(w work) {
 
 func (c *Conn) wakeLocked(w work) {
 	if c.runs.note(w) {
-		c.cfg.Loop.Go(c)
-	}
-}
-
-// Readable is called by the transport. It is quickest to run in the goroutine that
-// polls, but others wait: only handlers that have shown to be quick do.
-func (c *Conn) Readable(w *loop.Worker) {
-	c.mu.Lock()
-	run := c.runs.note(workRead)
-	c.mu.Unlock()
-	switch {
-	case !run:
-	case w != nil && c.pace.Inline():
-		c.Run(w)
-	default:
-		c.cfg.Loop.Go(c)
+		c.cfg.Loop.Go(run{c})
 	}
 }
 
 // Run does what is pending until nothing is, or once if others wait. It is called
 // by the loop.
-func (c *Conn) Run(w *loop.Worker) {
-	todo := c.next(w)
+func (r run) Run(w *loop.Worker) {
+	todo := r.next(w)
 	defer func() {
 		if todo != 0 {
-			c.exited(w, todo)
+			r.exited(w, todo)
 		}
 	}()
 	for todo != 0 {
-		c.batch(w, todo)
+		r.batch(w, todo)
 		if w.Polls() {
 			todo = 0
-			c.rest()
+			r.rest()
 		} else {
-			todo = c.next(w)
+			todo = r.next(w)
 		}
 	}
 }
 
 // next takes what is pending; with nothing, the run is over.
-func (c *Conn) next(w *loop.Worker) work {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.runs.next(w)
+func (r run) next(w *loop.Worker) work {
+	r.c.mu.Lock()
+	defer r.c.mu.Unlock()
+	return r.c.runs.next(w)
 }
 
 // rest ends the run, and has a worker do what is pending.
-func (c *Conn) rest() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.runs.rest()
-	c.wakeLocked(0)
+func (r run) rest() {
+	r.c.mu.Lock()
+	defer r.c.mu.Unlock()
+	r.c.runs.rest()
+	r.c.wakeLocked(0)
 }
 
 // batch does what is to be done, and writes at its end what that has queued.
-func (c *Conn) batch(w *loop.Worker, todo work) {
-	began := c.cfg.Loop.Now()
-	w.Begin(c)
-	await := c.work(todo)
-	c.unhold()
-	now := c.cfg.Loop.Now()
+func (r run) batch(w *loop.Worker, todo work) {
+	began := r.c.cfg.Loop.Now()
+	w.Begin(r)
+	await := r.work(todo)
+	r.c.unhold()
+	now := r.c.cfg.Loop.Now()
 	w.End(now)
-	c.keepPace(w, time.Duration(now-began))
+	r.keepPace(w, time.Duration(now-began))
 	if await {
-		c.link.AwaitRead()
+		r.c.link.AwaitRead()
 	}
 }
 
-func (c *Conn) keepPace(w *loop.Worker, d time.Duration) {
+func (r run) keepPace(w *loop.Worker, d time.Duration) {
 	switch {
-	case c.pace == nil:
+	case r.c.pace == nil:
 	case w.Polls():
-		c.pace.RanInline(d)
+		r.c.pace.RanInline(d)
 	default:
-		c.pace.RanInWorker(d)
+		r.c.pace.RanInWorker(d)
 	}
 }
 
 // work reports whether the connection waits for more to read.
-func (c *Conn) work(todo work) (await bool) {
+func (r run) work(todo work) (await bool) {
 	if todo&workError != 0 {
-		c.tellErrors()
+		r.tellErrors()
 	}
 	if todo&workInbox != 0 {
-		c.drainInbox()
+		r.drainInbox()
 	}
 	if todo&workRead != 0 {
-		await = c.readAll()
+		await = r.readAll()
 	}
 	if todo&workDrain != 0 {
-		c.owner.Drained()
+		r.c.owner.Drained()
 	}
 	if todo&workEnd != 0 {
-		c.tellEnd()
+		r.tellEnd()
 	}
 	return await
 }
 
 // exited is for a callback that has ended its goroutine (runtime.Goexit) while todo
 // was done. What had been read with its message is lost, so the connection ends.
-func (c *Conn) exited(w *loop.Worker, todo work) {
-	c.unhold()
-	w.End(c.cfg.Loop.Now())
+func (r run) exited(w *loop.Worker, todo work) {
+	r.c.unhold()
+	w.End(r.c.cfg.Loop.Now())
 	w.EndTurn()
-	c.mu.Lock()
-	c.closeLocked(internalError, "internal error", true)
-	c.runs.again(todo &^ workDrain) // whose callbacks would all run again
-	c.mu.Unlock()
-	c.Flush()
-	c.cfg.Loop.Go(c)
+	r.c.mu.Lock()
+	r.c.closeLocked(internalError, "internal error", true)
+	r.c.runs.again(todo &^ workDrain) // whose callbacks would all run again
+	r.c.mu.Unlock()
+	r.c.Flush()
+	r.c.cfg.Loop.Go(r)
 }
 
 // unhold ends the holding back of what the connection sends itself.
@@ -137,10 +126,10 @@ func (c *Conn) unhold() {
 
 // Relieved is called by the loop when the batch is slow. A handler that has kept the
 // poller waiting has to show again that it is quick.
-func (c *Conn) Relieved(polled bool) {
-	c.unhold()
+func (r run) Relieved(polled bool) {
+	r.c.unhold()
 	if polled {
-		c.pace.Relieved()
+		r.c.pace.Relieved()
 	}
 }
 
@@ -149,7 +138,7 @@ func (c *Conn) InCallback() bool {
 	c.mu.Lock()
 	w := c.runs.worker
 	c.mu.Unlock()
-	return w != nil && w.Runs(c)
+	return w != nil && w.Runs(run{c})
 }
 
 // Hold has receivers of what a callback of the connection sends flushed when its
@@ -158,8 +147,40 @@ func (c *Conn) Hold(receivers []loop.Flusher) bool {
 	c.mu.Lock()
 	w := c.runs.worker
 	c.mu.Unlock()
-	return w != nil && w.Hold(c, receivers)
+	return w != nil && w.Hold(run{c}, receivers)
 }
 
 // Timer is the connection's place in the wheel.
 func (c *Conn) Timer() *loop.Timer[*Conn] { return &c.timer }
+
+// tellErrors tells the owner what was reported.
+func (r run) tellErrors() {
+	for err := r.nextError(); err != nil; err = r.nextError() {
+		r.c.owner.Failed(err)
+	}
+}
+
+func (r run) nextError() (err error) {
+	r.c.mu.Lock()
+	defer r.c.mu.Unlock()
+	if r.c.rare != nil && len(r.c.rare.errs) > 0 {
+		err, r.c.rare.errs = r.c.rare.errs[0], r.c.rare.errs[1:]
+	}
+	return err
+}
+
+// tellEnd tells the owner the end, and then lets go of the loop. If a callback ends
+// the goroutine, the next run tells the others.
+func (r run) tellEnd() {
+	r.c.mu.Lock()
+	e := r.c.endingLocked()
+	e.told = true
+	r.c.mu.Unlock()
+	r.c.owner.Ended()
+	if !e.gone {
+		e.gone = true
+		r.c.in.drop()
+		r.c.cfg.Loop.Remove()
+		r.c.owner.Gone()
+	}
+}

@@ -17,6 +17,9 @@ const (
 	DropOldest               // drop the messages that have waited longest
 )
 
+// output is a connection that sends and writes, from any goroutine.
+type output struct{ c *Conn }
+
 // next is what is to be done after something was queued, or to be.
 type next uint8
 
@@ -30,85 +33,85 @@ const (
 // Send queues a message. It never blocks, and copies data.
 func (c *Conn) Send(op wire.Opcode, data []byte) error {
 	if c.codec != nil && len(data) >= c.cfg.Threshold {
-		return c.sendCompressed(op, data)
+		return output{c}.sendCompressed(op, data)
 	}
-	return c.queue(wire.Header{Fin: true, Op: op}, data)
+	return output{c}.queue(wire.Header{Fin: true, Op: op}, data)
 }
 
 // sendCompressed compresses outside the lock if messages are independent.
-func (c *Conn) sendCompressed(op wire.Opcode, data []byte) error {
+func (o output) sendCompressed(op wire.Opcode, data []byte) error {
 	buf := buffer.Borrow()
 	defer buffer.Release(buf)
 	h := wire.Header{Fin: true, Rsv1: true, Op: op}
-	if k := c.codec; k.compressor != nil {
+	if k := o.c.codec; k.compressor != nil {
 		k.mu.Lock()
 		defer k.mu.Unlock()
 		*buf = k.compressor.Compress((*buf)[:0], data)
-		err := c.queue(h, *buf)
+		err := o.queue(h, *buf)
 		if err != nil {
 			k.compressor.Reset() // the peer's window will not have this message
 		}
 		return err
 	}
-	*buf = deflate.Compress((*buf)[:0], data, c.cfg.Level, int(c.codec.sendBits))
+	*buf = deflate.Compress((*buf)[:0], data, o.c.cfg.Level, int(o.c.codec.sendBits))
 	if len(*buf) >= len(data) {
-		return c.queue(wire.Header{Fin: true, Op: op}, data)
+		return o.queue(wire.Header{Fin: true, Op: op}, data)
 	}
-	return c.queue(h, *buf)
+	return o.queue(h, *buf)
 }
 
 // queue puts a data frame after the others, and writes unless a batch is open.
-func (c *Conn) queue(h wire.Header, payload []byte) error {
-	todo, err := c.offerFrame(&h, payload, false)
+func (o output) queue(h wire.Header, payload []byte) error {
+	todo, err := o.offerFrame(&h, payload, false)
 	if todo == makeRoom {
-		c.Flush()
-		todo, err = c.offerFrame(&h, payload, true)
+		o.c.Flush()
+		todo, err = o.offerFrame(&h, payload, true)
 	}
 	switch todo {
 	case flush:
-		c.Flush()
+		o.c.Flush()
 	case writeLent:
-		c.writeLent()
+		o.writeLent()
 	}
 	return err
 }
 
 // offerFrame queues a frame if there is room. made tells that it was asked to be made.
-func (c *Conn) offerFrame(h *wire.Header, payload []byte, made bool) (next, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if todo, err := c.admitLocked(len(payload)+wire.MaxHeaderSize, made); todo != nothing || err != nil {
+func (o output) offerFrame(h *wire.Header, payload []byte, made bool) (next, error) {
+	o.c.mu.Lock()
+	defer o.c.mu.Unlock()
+	if todo, err := o.admitLocked(len(payload)+wire.MaxHeaderSize, made); todo != nothing || err != nil {
 		return todo, err
 	}
-	c.cfg.setLength(h, len(payload))
-	if len(payload) >= largeSize && c.mayLendLocked() {
-		c.out.box.lend(*h, payload)
-		c.out.start()
+	o.c.cfg.setLength(h, len(payload))
+	if len(payload) >= largeSize && o.mayLendLocked() {
+		o.c.out.box.lend(*h, payload)
+		o.c.out.start()
 		return writeLent, nil
 	}
-	c.out.box.frame(*h, payload, c.cfg.Slow != DropOldest)
-	return c.flushLocked(), nil
+	o.c.out.box.frame(*h, payload, o.c.cfg.Slow != DropOldest)
+	return o.flushLocked(), nil
 }
 
 // mayLendLocked reports whether a message may be written before it is copied. If
 // messages may be dropped, each is to be a piece of its own.
-func (c *Conn) mayLendLocked() bool {
-	return c.phase == Open && !c.cfg.Client && !c.inbox.full() && c.cfg.Slow != DropOldest && c.out.mayLend()
+func (o output) mayLendLocked() bool {
+	return o.c.phase == Open && !o.c.cfg.Client && !o.c.inbox.full() && o.c.cfg.Slow != DropOldest && o.c.out.mayLend()
 }
 
 // writeLent writes what waits and then the message that was lent, which is copied
 // only if it does not leave at once. The caller has begun the write.
-func (c *Conn) writeLent() {
-	o := c.out.box // stays until the write has ended
-	n, err := c.link.Try(&o.op)
-	if c.wroteLent(n, err) {
-		c.Flush()
+func (o output) writeLent() {
+	box := o.c.out.box // stays until the write has ended
+	n, err := o.c.link.Try(&box.op)
+	if o.wroteLent(n, err) {
+		o.c.Flush()
 	}
 }
 
 // SendFrame queues a message that was framed once for many connections.
 func (c *Conn) SendFrame(f *Frame) error {
-	write, err := c.enqueue(f, false, false)
+	write, err := output{c}.enqueue(f, false, false)
 	if write {
 		c.Flush()
 	}
@@ -119,44 +122,44 @@ func (c *Conn) SendFrame(f *Frame) error {
 // is to be flushed soon. A volatile message is dropped if the peer is slow to take
 // what it has been sent already.
 func (c *Conn) Broadcast(f *Frame, volatile bool) (write bool) {
-	write, _ = c.enqueue(f, volatile, true)
+	write, _ = output{c}.enqueue(f, volatile, true)
 	return write
 }
 
 // enqueue queues a frame and reports whether the caller is to flush: with list, only
 // if c is not in a list for that already.
-func (c *Conn) enqueue(f *Frame, volatile, list bool) (write bool, err error) {
-	if c.cfg.Client || c.codec.takeover() {
-		if volatile && c.stalled() {
+func (o output) enqueue(f *Frame, volatile, list bool) (write bool, err error) {
+	if o.c.cfg.Client || o.c.codec.takeover() {
+		if volatile && o.stalled() {
 			return false, ErrDropped
 		}
-		return false, c.Send(f.op, f.payload())
+		return false, o.c.Send(f.op, f.payload())
 	}
 	frame := f.plain
-	if c.codec != nil && len(frame) >= c.cfg.Threshold {
-		frame = f.compressed(c.cfg.Level, c.codec.sendBits)
+	if o.c.codec != nil && len(frame) >= o.c.cfg.Threshold {
+		frame = f.compressed(o.c.cfg.Level, o.c.codec.sendBits)
 	}
-	todo, err := c.offerShared(frame, volatile, list, false)
+	todo, err := o.offerShared(frame, volatile, list, false)
 	if todo == makeRoom {
-		c.Flush()
-		todo, err = c.offerShared(frame, volatile, list, true)
+		o.c.Flush()
+		todo, err = o.offerShared(frame, volatile, list, true)
 	}
 	return todo == flush, err
 }
 
 // offerShared is offerFrame for a frame that other connections have too.
-func (c *Conn) offerShared(frame []byte, volatile, list, made bool) (next, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if volatile && c.stalledLocked() {
+func (o output) offerShared(frame []byte, volatile, list, made bool) (next, error) {
+	o.c.mu.Lock()
+	defer o.c.mu.Unlock()
+	if volatile && o.stalledLocked() {
 		return nothing, ErrDropped
 	}
-	if todo, err := c.admitLocked(len(frame), made); todo != nothing || err != nil {
+	if todo, err := o.admitLocked(len(frame), made); todo != nothing || err != nil {
 		return todo, err
 	}
-	c.out.box.shared(frame, c.cfg.Slow != DropOldest, c.out.state == outBlocked)
-	todo := c.flushLocked()
-	if todo == flush && list && !c.out.list() {
+	o.c.out.box.shared(frame, o.c.cfg.Slow != DropOldest, o.c.out.state == outBlocked)
+	todo := o.flushLocked()
+	if todo == flush && list && !o.c.out.list() {
 		todo = nothing
 	}
 	return todo, nil
@@ -164,30 +167,30 @@ func (c *Conn) offerShared(frame []byte, volatile, list, made bool) (next, error
 
 // stalled reports whether the peer has left so much untaken that a volatile message
 // is dropped, and counts that.
-func (c *Conn) stalled() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.stalledLocked()
+func (o output) stalled() bool {
+	o.c.mu.Lock()
+	defer o.c.mu.Unlock()
+	return o.stalledLocked()
 }
 
-func (c *Conn) stalledLocked() bool {
-	if !c.out.stalled() {
+func (o output) stalledLocked() bool {
+	if !o.c.out.stalled() {
 		return false
 	}
-	c.cfg.Counters.Dropped.Add(1)
+	o.c.cfg.Counters.Dropped.Add(1)
 	return true
 }
 
 // flushLocked tells whether what was queued is to be written now; in a batch not
 // before it has grown large.
-func (c *Conn) flushLocked() next {
-	if in := c.inbox; in != nil && in.pull && len(in.messages) > 0 && c.out.box.bytes < flushAt {
-		if c.out.list() { // more of one read waits for Receive
-			c.cfg.Loop.Flush(c)
+func (o output) flushLocked() next {
+	if in := o.c.inbox; in != nil && in.pull && len(in.messages) > 0 && o.c.out.box.bytes < flushAt {
+		if o.c.out.list() { // more of one read waits for Receive
+			o.c.cfg.Loop.Flush(o.c)
 		}
 		return nothing
 	}
-	if c.phase != Connecting && c.out.ready(c.runs.holds()) {
+	if o.c.phase != Connecting && o.c.out.ready(o.c.runs.holds()) {
 		return flush
 	}
 	return nothing
@@ -199,50 +202,50 @@ func (c *Conn) sealedLocked() bool { return c.phase >= Closing || c.ending.seale
 // admitLocked makes sure that n more bytes may be queued. A message that is larger
 // than the whole queue is admitted if nothing waits. made tells that the caller has
 // made room already.
-func (c *Conn) admitLocked(n int, made bool) (next, error) {
+func (o output) admitLocked(n int, made bool) (next, error) {
 	switch {
-	case c.sealedLocked():
+	case o.c.sealedLocked():
 		return nothing, ErrClosed
-	case c.out.need().fits(n, c.cfg.SendQueue):
+	case o.c.out.need().fits(n, o.c.cfg.SendQueue):
 		return nothing, nil
-	case c.out.state == outIdle && c.phase == Open && !made:
+	case o.c.out.state == outIdle && o.c.phase == Open && !made:
 		return makeRoom, nil
 	}
-	return nothing, c.overflowLocked(n)
+	return nothing, o.overflowLocked(n)
 }
 
 // overflowLocked applies the policy for slow consumers.
-func (c *Conn) overflowLocked(n int) error {
-	policy := c.cfg.Slow
-	if policy == DropOldest && c.codec.takeover() { // later messages may refer to what waits
+func (o output) overflowLocked(n int) error {
+	policy := o.c.cfg.Slow
+	if policy == DropOldest && o.c.codec.takeover() { // later messages may refer to what waits
 		policy = DropNewest
 	}
-	dropped, err := c.out.overflow(policy, n, c.cfg.SendQueue)
-	c.cfg.Counters.Dropped.Add(int64(dropped))
+	dropped, err := o.c.out.overflow(policy, n, o.c.cfg.SendQueue)
+	o.c.cfg.Counters.Dropped.Add(int64(dropped))
 	if err == ErrSlow {
-		c.cfg.Counters.Slow.Add(1)
-		c.closeLocked(tryAgainLater, "slow consumer", false)
+		o.c.cfg.Counters.Slow.Add(1)
+		o.c.closeLocked(tryAgainLater, "slow consumer", false)
 	}
 	return err
 }
 
 // Ping queues a ping with up to 125 bytes (RFC 6455 §5.5.2); longer data is cut.
 func (c *Conn) Ping(data []byte) error {
-	todo, err := c.offerPing(data[:min(len(data), wire.MaxControlPayload)])
+	todo, err := output{c}.offerPing(data[:min(len(data), wire.MaxControlPayload)])
 	if todo == flush {
 		c.Flush()
 	}
 	return err
 }
 
-func (c *Conn) offerPing(data []byte) (next, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.sealedLocked() {
+func (o output) offerPing(data []byte) (next, error) {
+	o.c.mu.Lock()
+	defer o.c.mu.Unlock()
+	if o.c.sealedLocked() {
 		return nothing, ErrClosed
 	}
-	c.out.control(c.cfg, wire.OpPing, data)
-	return c.flushLocked(), nil
+	o.c.out.control(o.c.cfg, wire.OpPing, data)
+	return o.flushLocked(), nil
 }
 
 // Buffered is how many bytes wait to be written. If there are some, the owner's

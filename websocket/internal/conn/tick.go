@@ -43,7 +43,7 @@ func (c *Conn) tick(now int64) (next int64, failure error) {
 	if c.phase == Closed {
 		return never, nil
 	}
-	closeAt, writeAt, messageAt := c.ending.due(), c.writeDueLocked(), never
+	closeAt, writeAt, messageAt := c.ending.due(), output{c}.writeDueLocked(), never
 	if c.phase == Open {
 		messageAt = c.heart.stallsAt(now, c.runs.reading == inPaused || c.runs.state != atRest)
 	}
@@ -59,27 +59,6 @@ func (c *Conn) tick(now int64) (next int64, failure error) {
 	}
 	next, failure = c.beatLocked(now)
 	return min(next, closeAt, writeAt, messageAt), failure
-}
-
-// writeDueLocked is when a peer that takes no bytes is given up.
-func (c *Conn) writeDueLocked() int64 {
-	if c.out.state != outBlocked {
-		return never
-	}
-	return c.out.due(c.writeLimitLocked())
-}
-
-// writeLimitLocked is how long a peer may take no bytes. If that is not limited, a
-// close still is.
-func (c *Conn) writeLimitLocked() time.Duration {
-	limit := c.cfg.WriteTimeout
-	if c.out.box.answer > 0 {
-		limit = c.cfg.HandshakeTimeout
-	}
-	if limit < 0 && c.phase == Closing {
-		return c.cfg.CloseTimeout
-	}
-	return limit
 }
 
 // beatLocked sends the ping of the heartbeat and judges whether the peer lives.
@@ -107,16 +86,5 @@ func (c *Conn) watch() {
 	c.activity.Store(now)
 	if every := c.cfg.pingEvery(c.jitter); every > 0 {
 		c.cfg.Wheel.Schedule(c, now+every)
-	}
-}
-
-// watchMessage notes that a message that comes in parts has grown, or has ended.
-func (c *Conn) watchMessage(open bool) {
-	now := c.cfg.Loop.Now()
-	c.mu.Lock()
-	first := c.heart.grew(open, now)
-	c.mu.Unlock()
-	if every := c.cfg.pingEvery(c.jitter); first && (every == 0 || every > int64(MessageStall)) {
-		c.cfg.Wheel.Schedule(c, now+int64(MessageStall))
 	}
 }

@@ -1,104 +1,88 @@
 package conn
 
-import "github.com/nextrush/nextrush/internal/transport"
+import (
+	"time"
+
+	"github.com/nextrush/nextrush/internal/transport"
+)
 
 // Flush writes what is queued, unless somebody is writing. The transport waits for a
 // peer that is slow, never Flush.
 func (c *Conn) Flush() {
 	for more := true; more; {
-		op, turn := c.startWrite()
+		op, turn := output{c}.startWrite()
 		if op == nil {
 			return
 		}
 		n, err := c.link.Write(op)
-		more = c.wrote(turn, n, err)
+		more = output{c}.wrote(turn, n, err)
 	}
 }
 
 // startWrite begins a write if there is one to make, and tells its number.
-func (c *Conn) startWrite() (op *transport.Op, turn uint32) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.out.dirty = false
-	if c.phase == Connecting || !c.out.idle() {
+func (o output) startWrite() (op *transport.Op, turn uint32) {
+	o.c.mu.Lock()
+	defer o.c.mu.Unlock()
+	o.c.out.dirty = false
+	if o.c.phase == Connecting || !o.c.out.idle() {
 		return nil, 0
 	}
-	c.out.start()
-	if _, blind := c.link.(*transport.Stream); blind {
-		c.out.box.inHand, c.out.box.stalled = c.out.box.gathered(), c.cfg.Loop.Now()
+	o.c.out.start()
+	if _, blind := o.c.link.(*transport.Stream); blind {
+		o.c.out.box.inHand, o.c.out.box.stalled = o.c.out.box.gathered(), o.c.cfg.Loop.Now()
 	}
-	return &c.out.box.op, c.out.turn
+	return &o.c.out.box.op, o.c.out.turn
 }
 
 // wrote ends a write, unless the transport goes on with it, and reports whether there
 // is more to write.
-func (c *Conn) wrote(turn uint32, n int, err error) (more bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+func (o output) wrote(turn uint32, n int, err error) (more bool) {
+	o.c.mu.Lock()
+	defer o.c.mu.Unlock()
 	if err != transport.ErrAgain {
-		return c.tookLocked(n, err)
+		return o.tookLocked(n, err)
 	}
-	if c.out.block(turn, c.cfg.Loop.Now()) {
-		c.watchWriteLocked()
+	if o.c.out.block(turn, o.c.cfg.Loop.Now()) {
+		o.watchWriteLocked()
 	}
 	return false
 }
 
 // wroteLent is wrote for a message that was lent.
-func (c *Conn) wroteLent(n int, err error) (more bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.out.box.settle(n)
+func (o output) wroteLent(n int, err error) (more bool) {
+	o.c.mu.Lock()
+	defer o.c.mu.Unlock()
+	o.c.out.box.settle(n)
 	if err == transport.ErrAgain {
 		err = nil
 	}
-	return c.tookLocked(n, err)
+	return o.tookLocked(n, err)
 }
-
-// Waiting is the write that the transport goes on with.
-func (c *Conn) Waiting() *transport.Op { return &c.out.box.op }
 
 // watchWriteLocked has the wheel look at the write that waits.
-func (c *Conn) watchWriteLocked() {
-	if c.out.state != outBlocked {
+func (o output) watchWriteLocked() {
+	if o.c.out.state != outBlocked {
 		return
 	}
-	if d := c.writeLimitLocked(); d > 0 {
-		c.cfg.Wheel.Schedule(c, c.out.box.stalled+int64(d))
-	}
-}
-
-// Progress is called by the transport when bytes of a waiting write have left.
-func (c *Conn) Progress() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.out.progress(c.cfg.Loop.Now())
-}
-
-// Written is called by the transport when a write that had to wait has ended.
-func (c *Conn) Written(n int, err error) {
-	c.mu.Lock()
-	more := c.tookLocked(n, err)
-	c.mu.Unlock()
-	if more {
-		c.Flush()
+	if d := o.writeLimitLocked(); d > 0 {
+		o.c.cfg.Wheel.Schedule(o.c, o.c.out.box.stalled+int64(d))
 	}
 }
 
 // tookLocked accounts for n written bytes, and reports whether there is more to
 // write. An error ends the connection.
-func (c *Conn) tookLocked(n int, err error) (more bool) {
-	messages, frames := c.out.took(n)
-	c.cfg.Counters.BytesSent.Add(int64(frames))
-	c.cfg.Counters.Sent.Add(int64(messages))
+func (o output) tookLocked(n int, err error) (more bool) {
+	messages, frames := o.c.out.took(n)
+	o.c.cfg.Counters.BytesSent.Add(int64(frames))
+	o.c.cfg.Counters.Sent.Add(int64(messages))
 	switch {
-	case c.phase == Closed:
-		c.out.release()
+	case o.c.phase == Closed:
+		o.c.out.release()
 	case err != nil:
-		c.dropLocked(err)
-	case len(c.out.box.pieces) == 0:
-		c.out.release()
-		c.emptiedLocked()
+		o.c.dropLocked(err)
+	case len(o.c.out.box.pieces) == 0:
+		o.c.out.release()
+		o.emptiedLocked()
 	default:
 		return true
 	}
@@ -113,9 +97,30 @@ func (c *Conn) WatchDrain() {
 }
 
 // emptiedLocked does what waited for the queue to be written.
-func (c *Conn) emptiedLocked() {
-	if c.out.emptied() {
-		c.wakeLocked(workDrain)
+func (o output) emptiedLocked() {
+	if o.c.out.emptied() {
+		o.c.wakeLocked(workDrain)
 	}
-	c.closeSentLocked()
+	o.c.closeSentLocked()
+}
+
+// writeDueLocked is when a peer that takes no bytes is given up.
+func (o output) writeDueLocked() int64 {
+	if o.c.out.state != outBlocked {
+		return never
+	}
+	return o.c.out.due(o.writeLimitLocked())
+}
+
+// writeLimitLocked is how long a peer may take no bytes. If that is not limited, a
+// close still is.
+func (o output) writeLimitLocked() time.Duration {
+	limit := o.c.cfg.WriteTimeout
+	if o.c.out.box.answer > 0 {
+		limit = o.c.cfg.HandshakeTimeout
+	}
+	if limit < 0 && o.c.phase == Closing {
+		return o.c.cfg.CloseTimeout
+	}
+	return limit
 }

@@ -1,0 +1,55 @@
+package conn
+
+import (
+	"io"
+
+	"github.com/nextrush/nextrush/internal/loop"
+	"github.com/nextrush/nextrush/internal/transport"
+)
+
+// peer is a connection as its transport sees it: whom to tell what the peer does.
+type peer struct{ c *Conn }
+
+// Readable is called by the transport. It is quickest to run in the goroutine that
+// polls, but others wait: only handlers that have shown to be quick do.
+func (p peer) Readable(w *loop.Worker) {
+	p.c.mu.Lock()
+	due := p.c.runs.note(workRead)
+	p.c.mu.Unlock()
+	switch {
+	case !due:
+	case w != nil && p.c.pace.Inline():
+		run{p.c}.Run(w)
+	default:
+		p.c.cfg.Loop.Go(run{p.c})
+	}
+}
+
+// Waiting is the write that the transport goes on with.
+func (p peer) Waiting() *transport.Op { return &p.c.out.box.op }
+
+// Progress is called by the transport when bytes of a waiting write have left.
+func (p peer) Progress() {
+	p.c.mu.Lock()
+	defer p.c.mu.Unlock()
+	p.c.out.progress(p.c.cfg.Loop.Now())
+}
+
+// Written is called by the transport when a write that had to wait has ended.
+func (p peer) Written(n int, err error) {
+	p.c.mu.Lock()
+	more := output{p.c}.tookLocked(n, err)
+	p.c.mu.Unlock()
+	if more {
+		p.c.Flush()
+	}
+}
+
+// Failed is called by the transport. While somebody reads, that shows it.
+func (p peer) Failed() {
+	p.c.mu.Lock()
+	defer p.c.mu.Unlock()
+	if p.c.runs.reading != inReading && p.c.phase != Connecting {
+		p.c.dropLocked(io.ErrUnexpectedEOF)
+	}
+}
