@@ -10,6 +10,24 @@
 // What there is to do for a connection is noted, and done in runs, one at a time:
 // callbacks are called there and nowhere else, and never under a lock. A run ends
 // with one write of everything that it has queued.
+//
+// # Types
+//
+// What can be decided without a connection is decided by types that know none. Conn
+// has them by value, and they are tested alone:
+//
+//   - schedule: when a run is due, and what for; whether bytes are read
+//   - input: makes messages and control frames of bytes, within limits
+//   - inbox: what waits for a consumer
+//   - outbox: what is queued, in the order in which it leaves
+//   - writing: who writes it, and whether the peer takes it
+//   - heartbeat: when to ping, and when to give up
+//   - ending: how the connection ends, and how long that may take
+//
+// Conn guards them with its mutex, has the methods for its owner, and three ways to
+// end: closeWith, breach and drop. What acts on several of them is grouped by who
+// calls it: run has what only the goroutine of the run does, from reading to the
+// owner's methods; output sends and writes; peer is what the transport calls.
 package conn
 
 import (
