@@ -19,9 +19,9 @@ func (p peer) Readable(w *loop.Worker) {
 	switch {
 	case !due:
 	case w != nil && p.c.pace.Inline():
-		run{p.c}.Run(w)
+		run(p).Run(w)
 	default:
-		p.c.cfg.Loop.Go(run{p.c})
+		p.c.cfg.Loop.Go(run(p))
 	}
 }
 
@@ -38,7 +38,7 @@ func (p peer) Progress() {
 // Written is called by the transport when a write that had to wait has ended.
 func (p peer) Written(n int, err error) {
 	p.c.mu.Lock()
-	more := output{p.c}.tookLocked(n, err)
+	more := output(p).tookLocked(n, err)
 	p.c.mu.Unlock()
 	if more {
 		p.c.Flush()

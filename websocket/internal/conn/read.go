@@ -194,7 +194,7 @@ func (r run) pinged(payload []byte) {
 	write := false
 	if r.c.phase == Open && !r.c.sealedLocked() {
 		r.c.out.control(r.c.cfg, wire.OpPong, payload)
-		write = output{r.c}.flushLocked() == flush
+		write = output(r).flushLocked() == flush
 	}
 	r.c.mu.Unlock()
 	if write {
