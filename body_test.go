@@ -194,7 +194,7 @@ func TestFormsOfLongNamesOrManyPartsAreRefused(t *testing.T) {
 		"a header of a file":   {"--b\r\nContent-Disposition: form-data; name=\"f\"; filename=\"f\"\r\nX: " + long + "\r\n\r\nx\r\n", 413},
 		"many parts":           {strings.Repeat("--b\r\nContent-Disposition: form-data; name=\"x\"\r\n\r\n\r\n", 20_000), 413},
 		"many headers":         {"--b\r\nContent-Disposition: form-data; name=\"x\"\r\n" + strings.Repeat("X: y\r\n", 100_000) + "\r\n\r\n", 413},
-		"what is no form":      {"--b\r\nContent", 400},
+		"not a form":           {"--b\r\nContent", 400},
 		"many files, all fine": {strings.Repeat(file, 100), 200},
 	} {
 		for _, path := range []string{"/bind", "/form", "/file"} {

@@ -74,7 +74,7 @@ func TestETagKnowsRanges(t *testing.T) {
 	}
 }
 
-func TestETagLetsThroughWhatItCanNotTag(t *testing.T) {
+func TestETagLetsThroughWhatItCannotTag(t *testing.T) {
 	long := strings.Repeat("x", 17)
 	for name, test := range map[string]struct {
 		handler nextrush.Handler

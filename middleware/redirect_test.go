@@ -68,14 +68,14 @@ func TestWWWRedirects(t *testing.T) {
 		"no www for IPv4":               {www, "192.0.2.1", ""},
 		"no www for IPv6":               {www, "[2001:db8::1]", ""},
 		"no www for one label":          {www, "localhost:3000", ""},
-		"no www for what is no host":    {www, "a.example/@b", ""},
+		"no www for what is not a host": {www, "a.example/@b", ""},
 		"from www":                      {bare, "www.a.example", "http://a.example/x?q"},
 		"from www, with a port":         {bare, "www.a.example:8080", "http://a.example:8080/x?q"},
 		"is bare":                       {bare, "a.example", ""},
 		"www in the middle":             {bare, "a.www.example", ""},
 		"a name that only begins so":    {bare, "www2.a.example", ""},
 		"nothing but a top level below": {bare, "www.example", ""},
-		"what is no host":               {bare, "www.a.example@b.example", ""},
+		"not a host":                    {bare, "www.a.example@b.example", ""},
 	} {
 		if got := location(t, test.handler, test.host, "/x?q", nil); got != test.want {
 			t.Errorf("%s: %q, want %q", name, got, test.want)

@@ -221,7 +221,7 @@ func TestWhatACallbackSentLeavesWhileItBlocks(t *testing.T) {
 	})
 }
 
-// A peer whose socket's callback blocks can not send without end: its bytes
+// A peer whose socket's callback blocks cannot send without end: its bytes
 // stay where the system keeps them, not with us.
 func TestABlockedCallbackPushesBack(t *testing.T) {
 	run(t, func(t *testing.T, n network) {

@@ -281,7 +281,7 @@ func TestContextOfAHandlerEndsWithTheSocket(t *testing.T) {
 }
 
 // What has no handler is answered where that is wanted, and otherwise left to
-// OnMessage, as is everything that is no event.
+// OnMessage, as is everything that is not an event.
 func TestWhatNobodyHandles(t *testing.T) {
 	const unknown = `{"type":"event","event":"nobody","data":[]}`
 	for _, c := range []struct {

@@ -408,7 +408,7 @@ func TestRefuseGivesThePlaceBack(t *testing.T) {
 	}
 }
 
-func TestConnectionThatCanNotBeUpgraded(t *testing.T) {
+func TestConnectionThatCannotBeUpgraded(t *testing.T) {
 	srv := NewServer(Options{MaxConnections: 1})
 	for range 2 {
 		r := httptest.NewRequest("GET", "/", nil)

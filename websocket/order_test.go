@@ -89,7 +89,7 @@ func TestMessagesReachTheCallbackInOrderUnderLoad(t *testing.T) {
 					t.Error("two callbacks of one socket run at once")
 				}
 				if got := number(m.Text()); got != next {
-					t.Errorf("message %d came in place of %d", got, next)
+					t.Errorf("message %d came instead of %d", got, next)
 				}
 				next++
 				if next%100 == 0 {
@@ -167,7 +167,7 @@ func TestMessagesOfOneSenderArriveInOrder(t *testing.T) {
 						t.Fatalf("a message begins with %.40q", m.Text())
 					}
 					if got := number(text); got != next[i] {
-						t.Fatalf("message %d of sender %d came in place of %d", got, i, next[i])
+						t.Fatalf("message %d of sender %d came instead of %d", got, i, next[i])
 					}
 					next[i]++
 				}

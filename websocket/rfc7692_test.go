@@ -426,7 +426,7 @@ func TestDeflateTakeoverSurvivesDroppedMessages(t *testing.T) {
 			t.Fatal("connection ended")
 		}
 		if got, err := ours.inflate(f.payload); err != nil || got != want {
-			t.Fatalf("message %d can not be read: %v", i, err)
+			t.Fatalf("message %d cannot be read: %v", i, err)
 		}
 	}
 }

@@ -84,11 +84,11 @@ func TestWhatIsNoMessageIsNotSent(t *testing.T) {
 	run(t, func(t *testing.T, n network) {
 		st := n.serve(t, Options{}, func(s *Socket) error {
 			for name, err := range map[string]error{
-				"a Message without a type":  s.SendMessage(Message{}),
-				"sent as any value":         s.Send(NewMessage(9, nil)),
-				"to all":                    s.eng.srv.Broadcast(Message{}),
-				"no Prepared":               s.SendPrepared(nil),
-				"a Prepared that is no one": s.Send(&Prepared{}),
+				"a Message without a type":             s.SendMessage(Message{}),
+				"sent as any value":                    s.Send(NewMessage(9, nil)),
+				"to all":                               s.eng.srv.Broadcast(Message{}),
+				"no Prepared":                          s.SendPrepared(nil),
+				"a Prepared that Prepare has not made": s.Send(&Prepared{}),
 			} {
 				if err == nil {
 					t.Errorf("%s: no error", name)

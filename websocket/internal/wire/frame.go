@@ -68,7 +68,7 @@ var legalFirst = [256]bool{
 
 // ParseHeader reads the header at the start of b and says how many bytes it
 // took. It returns n == 0 and no error if more bytes are needed, and an *Error
-// as soon as the bytes at hand can not begin a legal header, whatever follows.
+// as soon as the bytes at hand cannot begin a legal header, whatever follows.
 //
 // It refuses what needs no knowledge of the connection: reserved opcodes, RSV2
 // and RSV3, RSV1 where permessage-deflate forbids it (control and continuation

@@ -22,7 +22,7 @@ type UTF8 struct {
 }
 
 // Write adds p and reports whether everything so far can still become valid
-// UTF-8. It is false from the first byte on that can not be part of any, which
+// UTF-8. It is false from the first byte on that cannot be part of any, which
 // may be in the middle of a sequence (RFC 6455 section 8.1, RFC 3629 section 4).
 func (u *UTF8) Write(p []byte) bool {
 	for u.need > 0 && len(p) > 0 && !u.bad {
