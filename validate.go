@@ -34,25 +34,30 @@ func NewValidator() *validator.Validate {
 
 // Validate applies the app's validator to v. Invalid fields are an *HTTPError
 // with status 422 and a []FieldError as details.
-func (c *Context) Validate(v any) error { return c.app.validate(c, v) }
+func (c *Context) Validate(v any) error { return validation{&c.app.opts, c}.check(v) }
 
-// validate has no Context for events of sockets.
-func (a *App) validate(c *Context, v any) error {
+// validation applies the app's validator.
+type validation struct {
+	opts *Options
+	c    *Context // of the request; nil: for an event of a socket
+}
+
+func (r validation) check(v any) error {
 	val := reflect.ValueOf(v)
 	for val.Kind() == reflect.Pointer && !val.IsNil() {
 		val = val.Elem()
 	}
 	switch val.Kind() {
 	case reflect.Struct:
-		wrong, err := a.validateStruct(c, v, val.Type(), "")
+		wrong, err := r.fields(v, val.Type(), "")
 		return invalid(wrong, err)
 	case reflect.Slice, reflect.Array:
-		return a.validateSlice(c, val)
+		return r.list(val)
 	}
 	return nil
 }
 
-func (a *App) validateSlice(c *Context, val reflect.Value) error {
+func (r validation) list(val reflect.Value) error {
 	elem := val.Type().Elem()
 	if elem.Kind() == reflect.Pointer {
 		elem = elem.Elem()
@@ -66,7 +71,7 @@ func (a *App) validateSlice(c *Context, val reflect.Value) error {
 		if item.Kind() == reflect.Pointer && item.IsNil() {
 			continue
 		}
-		wrong, err := a.validateStruct(c, item.Interface(), elem, fmt.Sprintf("[%d].", i))
+		wrong, err := r.fields(item.Interface(), elem, fmt.Sprintf("[%d].", i))
 		if err != nil {
 			return invalid(nil, err)
 		}
@@ -75,9 +80,9 @@ func (a *App) validateSlice(c *Context, val reflect.Value) error {
 	return invalid(all, nil)
 }
 
-// validateStruct returns what is wrong with the fields, or an error of another kind.
-func (a *App) validateStruct(c *Context, v any, t reflect.Type, prefix string) ([]FieldError, error) {
-	err := a.apply(v, t)
+// fields returns what is wrong with the fields, or an error of another kind.
+func (r validation) fields(v any, t reflect.Type, prefix string) ([]FieldError, error) {
+	err := r.apply(v, t)
 	if err == nil {
 		return nil, nil
 	}
@@ -87,21 +92,21 @@ func (a *App) validateStruct(c *Context, v any, t reflect.Type, prefix string) (
 	}
 	wrong := make([]FieldError, len(failed))
 	for i, f := range failed {
-		wrong[i] = FieldError{Field: prefix + rules.Path(f, t), Rule: f.Tag(), Param: f.Param(), Message: a.message(c, f)}
+		wrong[i] = FieldError{Field: prefix + rules.Path(f, t), Rule: f.Tag(), Param: f.Param(), Message: r.message(f)}
 	}
 	return wrong, nil
 }
 
 // apply returns a panic as an error with status 500 that names the field: a rule may
 // be for other values than the one that a client has sent.
-func (a *App) apply(v any, t reflect.Type) (err error) {
+func (r validation) apply(v any, t reflect.Type) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			text := fmt.Sprintf("the rules of %s: %v", rules.Panicking(v, t, a.opts.Validator), p)
+			text := fmt.Sprintf("the rules of %s: %v", rules.Panicking(v, t, r.opts.Validator), p)
 			err = NewError(http.StatusInternalServerError).WithCause(&PanicError{Value: text, Stack: debug.Stack()})
 		}
 	}()
-	return a.opts.Validator.Struct(v)
+	return r.opts.Validator.Struct(v)
 }
 
 func invalid(wrong []FieldError, err error) error {
@@ -118,9 +123,9 @@ func invalid(wrong []FieldError, err error) error {
 	return NewError(http.StatusUnprocessableEntity, "the input is invalid").WithDetails(wrong)
 }
 
-func (a *App) message(c *Context, f validator.FieldError) string {
-	if a.opts.ValidationMessage != nil {
-		if text := a.opts.ValidationMessage(c, f); text != "" {
+func (r validation) message(f validator.FieldError) string {
+	if r.opts.ValidationMessage != nil {
+		if text := r.opts.ValidationMessage(r.c, f); text != "" {
 			return text
 		}
 	}

@@ -67,7 +67,7 @@ func (a *App) webSocketOptions(o websocket.Options) websocket.Options {
 
 // validateEvent checks the payload of an event with the app's validator.
 func (a *App) validateEvent(v any) error {
-	err := a.validate(nil, v)
+	err := validation{&a.opts, nil}.check(v)
 	var he *HTTPError
 	switch {
 	case !errors.As(err, &he):
