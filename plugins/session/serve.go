@@ -92,7 +92,7 @@ func (w *saver) committing(ctx context.Context) context.Context {
 }
 
 // endOthers ends the client's other sessions, which could be used instead from now on.
-func (w *saver) endOthers(ctx context.Context) error {
+func (w *saver) endOthers() error {
 	m := w.plugin.manager
 	if w.plugin.seal != nil {
 		return nil

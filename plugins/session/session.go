@@ -157,7 +157,7 @@ func Remove(c *nextrush.Context, name string) { changed(c).Remove(c.Context(), n
 // session meanwhile, only the values put by this request are kept.
 func Renew(c *nextrush.Context) error {
 	m, w := changed(c), saverOf(c)
-	if err := errors.Join(w.forgetEnded(c.Context()), w.endOthers(c.Context())); err != nil {
+	if err := errors.Join(w.forgetEnded(c.Context()), w.endOthers()); err != nil {
 		return err
 	}
 	return m.RenewToken(c.Context())
@@ -167,5 +167,5 @@ func Renew(c *nextrush.Context) error {
 // the cookie.
 func Destroy(c *nextrush.Context) error {
 	w := saverOf(c)
-	return errors.Join(w.endOthers(c.Context()), w.plugin.manager.Destroy(c.Context()))
+	return errors.Join(w.endOthers(), w.plugin.manager.Destroy(c.Context()))
 }
