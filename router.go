@@ -78,16 +78,6 @@ func (g *routes) Options(path string, handlers ...Handler) *Route {
 	return g.Handle(http.MethodOptions, path, handlers...)
 }
 
-// Connect registers a route for CONNECT.
-func (g *routes) Connect(path string, handlers ...Handler) *Route {
-	return g.Handle(http.MethodConnect, path, handlers...)
-}
-
-// Trace registers a route for TRACE.
-func (g *routes) Trace(path string, handlers ...Handler) *Route {
-	return g.Handle(http.MethodTrace, path, handlers...)
-}
-
 // Any registers a route for all methods of RFC 9110 and PATCH. A route for one of them
 // on the same path takes precedence.
 func (g *routes) Any(path string, handlers ...Handler) *Route {
