@@ -14,9 +14,10 @@ import (
 	"github.com/nextrush/nextrush/internal/clientip"
 	"github.com/nextrush/nextrush/internal/content"
 	"github.com/nextrush/nextrush/internal/head"
+	"github.com/nextrush/nextrush/internal/hook"
 	"github.com/nextrush/nextrush/internal/opt"
 	"github.com/nextrush/nextrush/internal/seldom"
-	"github.com/nextrush/nextrush/internal/stall"
+	"github.com/nextrush/nextrush/internal/server"
 	"github.com/nextrush/nextrush/websocket"
 )
 
@@ -115,6 +116,8 @@ type App struct {
 	sockets      *websocket.Server // nil before EnableWebSocket
 	refusals     seldom.Log        // of upgrades
 	life         lifecycle
+	server       *server.Server
+	unrouted     atomic.Int64 // requests without a route that run
 }
 
 // New makes an app. It panics on a mistake in the options; the text says which.
@@ -127,8 +130,23 @@ func New(opts ...Options) *App {
 		panic("nextrush: TrustedProxies: " + err.Error())
 	}
 	a.proxies.Blocks = trusted
-	a.life.init()
+	a.life.starting, a.life.stopping = hook.NewOnce(), hook.NewOnce()
+	a.server = a.newServer()
 	return a
+}
+
+func (a *App) newServer() *server.Server {
+	return server.New(server.Config{
+		Handler:           a.serveHTTP,
+		Log:               a.Log,
+		Running:           a.running,
+		ReadHeaderTimeout: a.opts.ReadHeaderTimeout,
+		StallTimeout:      a.opts.StallTimeout,
+		IdleTimeout:       a.opts.IdleTimeout,
+		ShutdownTimeout:   a.opts.ShutdownTimeout,
+		MaxHeaderBytes:    a.opts.MaxHeaderBytes,
+		H2C:               a.opts.H2C,
+	})
 }
 
 // Log returns the app's logger. It is safe from any goroutine.
@@ -143,38 +161,7 @@ func (a *App) Log() *slog.Logger {
 // that of the groups and the route's handlers; without a route, that given to Pre and
 // Use. A request with a body is copied for them: net/http looks at its own again when it
 // sends the header, and would first read all of a body that is not its own.
-func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if timed := a.timeAnswer(w, r); timed != nil {
-		defer timed.End()
-		w = timed
-	}
-	a.serveHTTP(w, r)
-}
-
-// timeAnswer returns a writer that keeps Options.StallTimeout, or nil if the connection
-// does, or the server has a time-out of its own.
-func (a *App) timeAnswer(w http.ResponseWriter, r *http.Request) *stall.Writer {
-	server, ok := r.Context().Value(http.ServerContextKey).(*http.Server)
-	if !ok || a.opts.StallTimeout < 0 || server.WriteTimeout > 0 {
-		return nil
-	}
-	if _, ours := server.Handler.(paced); ours && r.ProtoMajor < 2 {
-		return nil
-	}
-	return stall.NewWriter(w, a.opts.StallTimeout, r.ProtoMajor > 1)
-}
-
-// paced is the app as the handler of its own server, whose connections keep
-// Options.StallTimeout; of HTTP/2 its streams have to.
-type paced struct{ *App }
-
-func (p paced) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.ProtoMajor < 2 {
-		p.App.serveHTTP(w, r)
-		return
-	}
-	p.App.ServeHTTP(w, r)
-}
+func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.server.ServeHTTP(w, r) }
 
 func (a *App) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Body != nil && r.Body != http.NoBody {

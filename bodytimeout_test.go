@@ -32,7 +32,10 @@ func (p *pipes) dial() net.Conn {
 func inPipes(t *testing.T, app *App, f func(*pipes)) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &pipes{memnet.Listen()}
-		s := app.newServer()
+		s, err := app.server.HTTP()
+		if err != nil {
+			t.Fatal(err)
+		}
 		done := make(chan error, 1)
 		go func() { done <- s.Serve(stall.Listen(p, app.opts.StallTimeout)) }()
 		f(p)

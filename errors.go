@@ -10,6 +10,7 @@ import (
 
 	"github.com/nextrush/nextrush/internal/head"
 	"github.com/nextrush/nextrush/internal/problem"
+	"github.com/nextrush/nextrush/internal/server"
 	"github.com/nextrush/nextrush/websocket"
 )
 
@@ -135,7 +136,7 @@ func (c *Context) HandleError(err error) {
 	if err == nil || c.failed || head.BrokeOff(c.req.Context(), err) {
 		return
 	}
-	if c.endedByShutdown(err) {
+	if server.EndedBy(c.req.Context(), err) {
 		err = NewError(http.StatusServiceUnavailable, "the server is shutting down").WithCause(err)
 	}
 	c.failed = true

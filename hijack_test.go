@@ -129,7 +129,7 @@ func TestHijackIsRefusedWithAnAnswer(t *testing.T) {
 	app.Get("/", took)
 	app.Get("/late", func(c *Context) error {
 		close(under)
-		<-app.life.closing.Done()
+		<-app.Context().Done()
 		return took(c)
 	})
 	t.Run("by a writer that cannot", func(t *testing.T) {

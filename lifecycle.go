@@ -5,16 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/nextrush/nextrush/internal/contain"
-	"github.com/nextrush/nextrush/internal/hijack"
 	"github.com/nextrush/nextrush/internal/hook"
+	"github.com/nextrush/nextrush/internal/server"
 )
 
 // lifecycle is what an app has started and has to stop.
@@ -25,28 +22,9 @@ type lifecycle struct {
 	before     []func(context.Context) // Shutdown
 	failed     error                   // of installing a plugin
 
-	hijacked hijack.Conns
-
-	closing context.Context // ends when the app begins to drain
-	close   context.CancelCauseFunc
-
-	requests    context.Context // that of all requests to the server
-	endRequests context.CancelCauseFunc
-	unrouted    atomic.Int64 // requests without a route that run
-
 	starting   *hook.Once
 	beforeOnce sync.Once
 	stopping   *hook.Once
-
-	mu     sync.Mutex // guards what follows
-	server *http.Server
-	base   context.Context // as net/http makes it for server
-}
-
-func (l *lifecycle) init() {
-	l.closing, l.close = context.WithCancelCause(context.Background())
-	l.requests, l.endRequests = context.WithCancelCause(context.Background())
-	l.starting, l.stopping = hook.NewOnce(), hook.NewOnce()
 }
 
 // OnStart registers f to run before the app begins to serve, after the plugins have
@@ -114,14 +92,6 @@ func shutdownAll(ctx context.Context, apps []*App) error {
 	return errors.Join(errs...)
 }
 
-// baseContext is what net/http begins the context of a request to the app's own server
-// with; nil before there is a server.
-func (l *lifecycle) baseContext() context.Context {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.base
-}
-
 // Shutdown ends the app. It runs the BeforeShutdown hooks, takes no new requests, closes
 // sockets with 1001 while the requests under way finish, runs the OnShutdown hooks, and
 // stops the plugins in reverse order, and then mounted apps.
@@ -138,12 +108,9 @@ func (a *App) Shutdown(ctx context.Context) error {
 func (a *App) shutdown(ctx context.Context) error {
 	l := &a.life
 	errs := []error{a.announceShutdown(ctx)}
-	l.mu.Lock()
-	l.close(http.ErrServerClosed)
-	server, started := l.server, l.starting.Succeeded()
-	l.mu.Unlock()
-
-	errs = append(errs, a.drain(ctx, server))
+	a.server.Close()
+	started := l.starting.Succeeded()
+	errs = append(errs, a.drain(ctx))
 	for _, f := range slices.Backward(l.onShutdown) {
 		if err := a.runHook(ctx, f); err != nil {
 			errs = append(errs, fmt.Errorf("nextrush: OnShutdown: %w", err))
@@ -156,21 +123,17 @@ func (a *App) shutdown(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// drain ends sockets and other connections that were taken over, those of mounted
-// apps too, and requests at the same time.
-func (a *App) drain(ctx context.Context, server *http.Server) error {
+// drain ends sockets, requests and connections that were taken over, those of mounted
+// apps too, all at the same time.
+func (a *App) drain(ctx context.Context) error {
 	apps := append(a.descendants(), a)
-	errs := make([]error, 2*len(apps)+1)
+	errs := make([]error, 2*len(apps))
 	var wg sync.WaitGroup
 	for i, app := range apps {
-		app.life.close(http.ErrServerClosed)
-		wg.Go(func() { errs[len(apps)+i] = app.life.hijacked.Shutdown(ctx) })
+		wg.Go(func() { errs[2*i] = app.server.Drain(ctx) })
 		if app.sockets != nil {
-			wg.Go(func() { errs[i] = app.sockets.Shutdown(ctx) })
+			wg.Go(func() { errs[2*i+1] = app.sockets.Shutdown(ctx) })
 		}
-	}
-	if server != nil {
-		errs[2*len(apps)] = a.drainRequests(ctx, server)
 	}
 	wg.Wait()
 	return errors.Join(errs...)
@@ -211,83 +174,21 @@ func (a *App) announceShutdown(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-const (
-	drainNotice = time.Second // what ends sooner is not worth a line in the log
-	drainNamed  = 10          // routes that the log names
-)
-
 // Context ends when the app begins to drain: once the BeforeShutdown hooks have
 // returned. A handler that waits for long, as a poll or a stream does, should
 // return then; Context.Context ends only halfway through the time that Shutdown
 // has left. Both have the cause http.ErrServerClosed. It is safe from any goroutine.
-func (a *App) Context() context.Context { return a.life.closing }
-
-// drainRequests ends the server and waits for its requests. Halfway through the
-// time that ctx leaves, or through Options.ShutdownTimeout if it has no deadline,
-// the contexts of those that are left end.
-func (a *App) drainRequests(ctx context.Context, server *http.Server) error {
-	done, watched := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(watched)
-		a.watchDrain(ctx, done)
-	}()
-	err := server.Shutdown(ctx)
-	close(done)
-	<-watched
-	if err != nil {
-		err = fmt.Errorf("nextrush: shutdown: requests were cut: %s: %w", a.running(), err)
-		server.Close()
-	}
-	a.life.endRequests(http.ErrServerClosed)
-	return err
-}
-
-func (a *App) watchDrain(ctx context.Context, done <-chan struct{}) {
-	half := a.opts.ShutdownTimeout / 2
-	if deadline, ok := ctx.Deadline(); ok {
-		half = time.Until(deadline) / 2
-	}
-	notice := min(drainNotice, half/2)
-	select {
-	case <-done:
-		return
-	case <-time.After(notice):
-	}
-	contain.Run(func() { a.Log().Info("shutdown: waiting for requests", "requests", a.running()) })
-	select {
-	case <-done:
-		return
-	case <-time.After(half - notice):
-	}
-	contain.Run(func() {
-		a.Log().Warn("shutdown: half of the time is over, and requests are left: their contexts end", "requests", a.running())
-	})
-	a.life.endRequests(http.ErrServerClosed)
-}
+func (a *App) Context() context.Context { return a.server.Closing() }
 
 // running tells how many requests run, by route.
 func (a *App) running() string {
-	type count struct {
-		n    int64
-		what string
-	}
-	counts := []count{{a.life.unrouted.Load(), "no route"}}
+	counts := []server.Count{{N: a.unrouted.Load(), What: "no route"}}
 	a.mu.Lock()
 	for _, rt := range a.all {
-		counts = append(counts, count{rt.running.Load(), cmp.Or(rt.method, "ANY") + " " + rt.Path()})
+		counts = append(counts, server.Count{N: rt.running.Load(), What: cmp.Or(rt.method, "ANY") + " " + rt.Path()})
 	}
 	a.mu.Unlock()
-	counts = slices.DeleteFunc(counts, func(c count) bool { return c.n <= 0 })
-	slices.SortFunc(counts, func(a, b count) int { return cmp.Or(cmp.Compare(b.n, a.n), cmp.Compare(a.what, b.what)) })
-	var parts []string
-	for i, c := range counts {
-		if i == drainNamed {
-			parts = append(parts, fmt.Sprintf("those of %d other routes", len(counts)-i))
-			break
-		}
-		parts = append(parts, fmt.Sprintf("%d of %s", c.n, c.what))
-	}
-	return cmp.Or(strings.Join(parts, ", "), "none in a handler")
+	return server.Names(counts)
 }
 
 // counter counts the requests that run for the same route.
@@ -295,11 +196,5 @@ func (c *Context) counter() *atomic.Int64 {
 	if rt := c.matched(); rt != nil {
 		return &rt.running
 	}
-	return &c.app.life.unrouted
-}
-
-// endedByShutdown reports an error that comes of the end of a request's context at
-// shutdown.
-func (c *Context) endedByShutdown(err error) bool {
-	return errors.Is(err, context.Canceled) && context.Cause(c.req.Context()) == http.ErrServerClosed
+	return &c.app.unrouted
 }

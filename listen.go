@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -16,8 +15,6 @@ import (
 	"text/tabwriter"
 
 	"github.com/nextrush/nextrush/internal/listen"
-	"github.com/nextrush/nextrush/internal/stall"
-	"github.com/nextrush/nextrush/websocket"
 )
 
 // Listen serves HTTP on a TCP address, ":3000", until SIGINT or SIGTERM, and
@@ -113,53 +110,16 @@ func (a *App) serve(ctx context.Context, ln net.Listener, config *tls.Config) er
 		ln.Close()
 		return err
 	}
-	server, err := a.httpServer()
-	if err != nil {
-		ln.Close()
+	err := a.server.Serve(ln, config, func() {
+		a.buildTable()
+		a.Log().Info("listening", "url", listen.URL(ln.Addr(), config != nil))
+	})
+	switch {
+	case err == http.ErrServerClosed:
 		return err
-	}
-	a.buildTable()
-	a.Log().Info("listening", "url", listen.URL(ln.Addr(), config != nil))
-	ln = stall.Listen(ln, a.opts.StallTimeout)
-	if config != nil {
-		ln = listen.TLS(websocket.PollListener(ln), config)
-	}
-	if err = server.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+	case err != nil:
 		return fmt.Errorf("nextrush: serve: %w", err)
 	}
 	<-a.life.stopping.Done()
 	return nil
-}
-
-// httpServer returns the app's one server.
-func (a *App) httpServer() (*http.Server, error) {
-	l := &a.life
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.closing.Err() != nil {
-		return nil, http.ErrServerClosed
-	}
-	if l.server == nil {
-		l.server = a.newServer()
-		l.base = context.WithValue(context.Background(), http.ServerContextKey, l.server)
-	}
-	return l.server, nil
-}
-
-func (a *App) newServer() *http.Server {
-	s := &http.Server{
-		Handler:           paced{a},
-		BaseContext:       func(net.Listener) context.Context { return a.life.requests },
-		ReadHeaderTimeout: a.opts.ReadHeaderTimeout,
-		IdleTimeout:       a.opts.IdleTimeout,
-		MaxHeaderBytes:    a.opts.MaxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(a.Log().Handler(), slog.LevelWarn),
-		Protocols:         new(http.Protocols),
-		// So that OPTIONS * runs through our middleware like any other.
-		DisableGeneralOptionsHandler: true,
-	}
-	s.Protocols.SetHTTP1(true)
-	s.Protocols.SetHTTP2(true)
-	s.Protocols.SetUnencryptedHTTP2(a.opts.H2C)
-	return s
 }

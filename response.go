@@ -1,7 +1,6 @@
 package nextrush
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/csv"
@@ -181,7 +180,7 @@ func (c *Context) Stream(contentType string, r io.Reader) error {
 	if c.req.Method == http.MethodHead {
 		return nil
 	}
-	ctx, closing := c.Context(), c.app.life.closing
+	ctx, closing := c.Context(), c.app.Context()
 	events := strings.HasPrefix(contentType, "text/event-stream")
 	defer context.AfterFunc(ctx, func() { interrupt(r) })()
 	if events {
@@ -281,30 +280,15 @@ func interrupt(r io.Reader) {
 // A connection that is still open when Shutdown's time is up is cut, and that is an error
 // of Shutdown.
 func (c *Context) Hijack() (conn net.Conn, closing context.Context, err error) {
-	l := &c.app.life
 	if c.req.ProtoMajor != 1 {
 		return nil, nil, NewError(http.StatusBadRequest, "this needs HTTP/1.1")
 	}
-	if l.closing.Err() != nil {
-		return nil, nil, errShuttingDown
+	conn, closing, err = c.app.server.Hijack(c.w)
+	switch {
+	case err == http.ErrServerClosed:
+		err = NewError(http.StatusServiceUnavailable, "the server is shutting down")
+	case err != nil:
+		err = NewError(http.StatusInternalServerError, "the connection cannot be taken over").WithCause(err)
 	}
-	raw, rw, err := http.NewResponseController(c.w).Hijack()
-	if err != nil {
-		return nil, nil, NewError(http.StatusInternalServerError, "the connection cannot be taken over").WithCause(err)
-	}
-	taken, closing := l.hijacked.Add(raw, buffered(rw.Reader))
-	if taken == nil {
-		raw.Close()
-		return nil, nil, errShuttingDown
-	}
-	return taken, closing, nil
-}
-
-var errShuttingDown = NewError(http.StatusServiceUnavailable, "the server is shutting down")
-
-// buffered is what r has read and nobody has taken.
-func buffered(r *bufio.Reader) []byte {
-	b := make([]byte, r.Buffered())
-	r.Read(b)
-	return b
+	return conn, closing, err
 }

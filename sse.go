@@ -59,7 +59,7 @@ func (c *Context) SSE(f func(*SSE) error) error {
 	}
 	s := c.newSSE()
 	defer s.close()
-	defer context.AfterFunc(c.app.life.closing, s.cancel)()
+	defer context.AfterFunc(c.app.Context(), s.cancel)()
 	ctx := c.Context()
 	defer context.AfterFunc(ctx, func() {
 		if ctx.Err() != context.DeadlineExceeded {

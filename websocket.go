@@ -107,7 +107,7 @@ type socketBase struct{ server, paced context.Context }
 // into it, all sockets of the route share a lighter one.
 func (r *socketRoute) request(c *Context) *http.Request {
 	ctx := c.req.Context()
-	server := c.app.life.baseContext()
+	server := c.app.server.Context()
 	if c.replaced || server == nil || server.Value(http.ServerContextKey) != ctx.Value(http.ServerContextKey) {
 		return c.req.WithContext(pace.With(ctx, r.pace))
 	}
