@@ -195,7 +195,7 @@ func (a *App) answer(w http.ResponseWriter, r *http.Request) {
 	if err := c.protect(); err != nil {
 		c.HandleError(err)
 	}
-	if c.out.status == 0 && r.Context().Err() == nil {
+	if c.out.Status == 0 && r.Context().Err() == nil {
 		c.logUnanswered()
 	}
 }

@@ -9,8 +9,10 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/url"
+	"runtime/debug"
 	"slices"
 
+	"github.com/nextrush/nextrush/internal/record"
 	"github.com/nextrush/nextrush/internal/route"
 )
 
@@ -25,16 +27,16 @@ type Handler func(c *Context) error
 type Context struct {
 	app      *App
 	req      *http.Request
-	w        *recorder    // out, or one of a writer that middleware has put around it
-	out      recorder     // of the server's writer
-	params   route.Params // by position; the names are the route's
-	endpoint *endpoint    // what is to run; nil before the route table has said
-	code     int32        // for the next write; 0: 200
-	next     int32        // handler to run next
-	replaced bool         // middleware has replaced the request
-	failed   bool         // an error has been answered
-	logged   bool         // the error that comes next has been logged
-	extras   *extras      // nil until asked for
+	w        *record.Writer // out, or one of a writer that middleware has put around it
+	out      record.Writer  // of the server's writer
+	params   route.Params   // by position; the names are the route's
+	endpoint *endpoint      // what is to run; nil before the route table has said
+	code     int32          // for the next write; 0: 200
+	next     int32          // handler to run next
+	replaced bool           // middleware has replaced the request
+	failed   bool           // an error has been answered
+	logged   bool           // the error that comes next has been logged
+	extras   *extras        // nil until asked for
 
 	contentType [1]string // the header, if the handler has set none
 }
@@ -67,7 +69,7 @@ func (c *Context) needExtras() *extras {
 
 func newContext(a *App, w http.ResponseWriter, r *http.Request) *Context {
 	c := &Context{app: a, req: r}
-	c.out.ResponseWriter, c.out.last = w, true
+	c.out.ResponseWriter, c.out.Last = w, true
 	c.w = &c.out
 	return c
 }
@@ -92,6 +94,32 @@ func (c *Context) Run(handlers ...Handler) error {
 	return c.Next()
 }
 
+// protect runs the chain and turns a panic into an error.
+func (c *Context) protect() (err error) {
+	defer func() {
+		v := recover()
+		if v == nil {
+			return
+		}
+		if v == http.ErrAbortHandler {
+			c.cutOff()
+		}
+		err = asPanicError(v)
+	}()
+	err = c.Next()
+	c.out.CleanHeader() // which net/http sends if nothing was written
+	return err
+}
+
+// asPanicError is the error that v becomes in the deferred function that recovered
+// it. One that is a PanicError already knows where it began.
+func asPanicError(v any) *PanicError {
+	if p, ok := v.(*PanicError); ok {
+		return p
+	}
+	return &PanicError{Value: v, Stack: debug.Stack()}
+}
+
 // App returns the app that serves the request.
 func (c *Context) App() *App { return c.app }
 
@@ -110,9 +138,9 @@ func (c *Context) Writer() http.ResponseWriter { return c.w }
 // the new one, which counts for StatusCode and BytesWritten; setting the one before
 // brings back its own counts.
 func (c *Context) SetWriter(w http.ResponseWriter) {
-	noted, ok := w.(*recorder)
+	noted, ok := w.(*record.Writer)
 	if !ok {
-		noted = &recorder{ResponseWriter: w}
+		noted = &record.Writer{ResponseWriter: w}
 	}
 	c.w = noted
 }

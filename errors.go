@@ -10,6 +10,7 @@ import (
 
 	"github.com/nextrush/nextrush/internal/head"
 	"github.com/nextrush/nextrush/internal/problem"
+	"github.com/nextrush/nextrush/internal/record"
 	"github.com/nextrush/nextrush/internal/server"
 	"github.com/nextrush/nextrush/websocket"
 )
@@ -140,7 +141,7 @@ func (c *Context) HandleError(err error) {
 		err = NewError(http.StatusServiceUnavailable, "the server is shutting down").WithCause(err)
 	}
 	c.failed = true
-	c.discard(c.w)
+	record.Discard(c.w, &c.out)
 	defer c.logFailure(err, c.StatusCode() != 0)
 	c.app.opts.ErrorHandler(c, err)
 	if c.StatusCode() == 0 {
@@ -158,7 +159,7 @@ func (c *Context) Answered() bool { return c.failed }
 func DefaultErrorHandler(c *Context, err error) {
 	he := AsHTTPError(err)
 	if c.StatusCode() != 0 {
-		whole := c.w.hijacked || errors.Is(err, http.ErrBodyNotAllowed) // as a 204 is without what it must not have
+		whole := c.w.Hijacked || errors.Is(err, http.ErrBodyNotAllowed) // as a 204 is without what it must not have
 		if he.Status >= 500 && !whole {
 			c.noteCut(err)
 			c.cutOff()
@@ -174,7 +175,7 @@ func DefaultErrorHandler(c *Context, err error) {
 // before: a client that gets nothing at all sends the request again (RFC 9112
 // §9.3.1). One of HTTP/1.0 would take it for whole.
 func (c *Context) cutOff() {
-	if c.StatusCode() != 0 && !c.w.hijacked && c.req.ProtoAtLeast(1, 1) {
+	if c.StatusCode() != 0 && !c.w.Hijacked && c.req.ProtoAtLeast(1, 1) {
 		c.w.Flush()
 	}
 	panic(http.ErrAbortHandler)
@@ -199,7 +200,7 @@ func (c *Context) logFailure(err error, began bool) {
 // clientLeft reports that a write has failed because the client does not read any
 // more: net/http ends the request's context then.
 func (c *Context) clientLeft() bool {
-	return c.out.broke && context.Cause(c.req.Context()) == context.Canceled
+	return c.out.Broke && context.Cause(c.req.Context()) == context.Canceled
 }
 
 // logUnanswered tells of a request that everybody has left to the others. net/http

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+
+	"github.com/nextrush/nextrush/internal/record"
 )
 
 // WrapHandler makes a Handler of one for net/http. Path parameters are in
@@ -54,7 +56,7 @@ func (c *Context) fork(w http.ResponseWriter, r *http.Request) *Context {
 	e := *c.needExtras()
 	e.values, e.query = maps.Clone(e.values), nil
 	d := &Context{app: c.app, req: r, endpoint: c.endpoint, params: c.params, code: c.code, next: c.next, replaced: c.replaced || r != c.req, extras: &e}
-	d.out = recorder{ResponseWriter: w}
+	d.out = record.Writer{ResponseWriter: w}
 	d.w = &d.out
 	return d
 }
@@ -151,8 +153,8 @@ func (t *tail) leave(c *Context, v any) error {
 // request and writer.
 func (c *Context) adopt(d *Context) {
 	c.code, c.failed = d.code, d.failed
-	if d.out.hijacked {
-		c.w.hijacked, c.w.status = true, d.out.status
+	if d.out.Hijacked {
+		c.w.Hijacked, c.w.Status = true, d.out.Status
 	}
 	e, from := c.needExtras(), d.extras
 	if from.form != e.form {
@@ -182,7 +184,7 @@ type cutKey struct{}
 // of which middleware has kept all to itself, as http.TimeoutHandler does, and sends
 // what came through one that has no Flush: see cutOff.
 func (a *App) serveFront(w http.ResponseWriter, r *http.Request) {
-	out := &recorder{ResponseWriter: w}
+	out := &record.Writer{ResponseWriter: w}
 	cut := new(atomic.Pointer[error])
 	defer func() {
 		err := cut.Load()
@@ -193,7 +195,7 @@ func (a *App) serveFront(w http.ResponseWriter, r *http.Request) {
 		case v == nil: // the middleware has answered
 		case v != http.ErrAbortHandler:
 			panic(v)
-		case out.status != 0:
+		case out.Status != 0:
 			out.Flush()
 			panic(v)
 		default:

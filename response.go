@@ -44,10 +44,10 @@ func (c *Context) Status(code int) *Context {
 // StatusCode is the status that was written: 0 if none was, 101 for a connection that was
 // taken over, as for a WebSocket. Like BytesWritten it counts what went through
 // [Context.Writer]; middleware that put another writer there may still hold it back.
-func (c *Context) StatusCode() int { return int(c.w.status) }
+func (c *Context) StatusCode() int { return int(c.w.Status) }
 
 // BytesWritten is the number of bytes of the body that have been written.
-func (c *Context) BytesWritten() int64 { return c.w.size }
+func (c *Context) BytesWritten() int64 { return c.w.Size }
 
 // SetHeader sets a header of the response.
 func (c *Context) SetHeader(name, value string) *Context {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nextrush/nextrush/internal/eventstream"
+	"github.com/nextrush/nextrush/internal/record"
 )
 
 const (
@@ -46,7 +47,7 @@ type SSEEvent struct {
 // If middleware has put a writer around net/http's that has neither Flush nor Unwrap,
 // events could only be sent at the end. That is an error, and f does not run.
 func (c *Context) SSE(f func(*SSE) error) error {
-	if err := c.canFlush(); err != nil {
+	if err := record.CanFlush(c.w); err != nil {
 		return fmt.Errorf("nextrush: SSE: %w", err)
 	}
 	h := c.w.Header()
@@ -68,7 +69,7 @@ func (c *Context) SSE(f func(*SSE) error) error {
 	})()
 	c.begin("")
 	if err := s.write(nil); err != nil {
-		return fmt.Errorf("nextrush: SSE: %w", c.lacks("Flush", err))
+		return fmt.Errorf("nextrush: SSE: %w", record.Lacks(c.w, "Flush", err))
 	}
 	err := f(s)
 	if s.close(); s.broke != nil {

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/nextrush/nextrush/internal/pace"
+	"github.com/nextrush/nextrush/internal/record"
 	"github.com/nextrush/nextrush/websocket"
 )
 
@@ -226,7 +227,7 @@ func (a *App) logRefusal(c *Context, err error) {
 func (c *Context) openFailed(err error) error {
 	var refused *websocket.HandshakeError
 	if errors.As(err, &refused) {
-		return c.lacks("Hijack", err)
+		return record.Lacks(c.w, "Hijack", err)
 	}
 	c.Log().Debug("websocket not opened", "error", err)
 	return nil
@@ -237,7 +238,7 @@ func (c *Context) openFailed(err error) error {
 // net/http's, and keeping its writer would keep its buffers.
 func (c *Context) detach(ctx context.Context) *Context {
 	d := &Context{app: c.app, req: c.req.WithContext(ctx), endpoint: c.endpoint, params: c.params}
-	d.out = recorder{ResponseWriter: noWriter{make(http.Header)}, status: http.StatusSwitchingProtocols, hijacked: true}
+	d.out = record.Writer{ResponseWriter: noWriter{make(http.Header)}, Status: http.StatusSwitchingProtocols, Hijacked: true}
 	d.w = &d.out
 	d.extras = &extras{id: c.ID(), query: c.needExtras().query, values: maps.Clone(c.needExtras().values)}
 	return d
