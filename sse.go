@@ -4,16 +4,10 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/nextrush/nextrush/internal/eventstream"
 	"github.com/nextrush/nextrush/internal/record"
-)
-
-const (
-	sseHeartbeat    = 15 * time.Second // shorter than the idle time-outs of proxies
-	sseWriteTimeout = 10 * time.Second // of one write, to a client that does not read
 )
 
 // SSE is a stream of server-sent events (WHATWG HTML §9.2). Its methods are
@@ -21,14 +15,8 @@ const (
 // nothing was sent for 15 seconds it sends a comment, which keeps proxies from
 // closing the stream and finds out whether the client is still there.
 type SSE struct {
-	c      *Context
-	ctx    context.Context
-	cancel context.CancelFunc
-	out    *http.ResponseController
-	mu     sync.Mutex // guards the writer and what follows
-	end    bool
-	broke  error // of a heartbeat
-	beat   *time.Timer
+	stream *eventstream.Stream
+	lastID string
 }
 
 // SSEEvent is one server-sent event.
@@ -58,55 +46,17 @@ func (c *Context) SSE(f func(*SSE) error) error {
 		c.begin("")
 		return nil
 	}
-	s := c.newSSE()
-	defer s.close()
-	defer context.AfterFunc(c.app.Context(), s.cancel)()
-	ctx := c.Context()
-	defer context.AfterFunc(ctx, func() {
-		if ctx.Err() != context.DeadlineExceeded {
-			s.cancel()
-		}
-	})()
 	c.begin("")
-	if err := s.write(nil); err != nil {
+	stream, err := eventstream.Open(c.Context(), c.app.Context(), c.w, func(v any) error { return asPanicError(v) })
+	if err != nil {
 		return fmt.Errorf("nextrush: SSE: %w", record.Lacks(c.w, "Flush", err))
 	}
-	err := f(s)
-	if s.close(); s.broke != nil {
-		return s.broke
+	defer stream.Close()
+	err = f(&SSE{stream, c.Header("Last-Event-Id")})
+	if broke := stream.Close(); broke != nil {
+		return broke
 	}
 	return err
-}
-
-func (c *Context) newSSE() *SSE {
-	s := &SSE{c: c, out: http.NewResponseController(c.w)}
-	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(c.Context()))
-	s.beat = time.AfterFunc(sseHeartbeat, s.heartbeat)
-	return s
-}
-
-// heartbeat runs in a goroutine of its own. A writer that middleware has put around
-// net/http's may panic in it, which ends the stream and is the error of SSE.
-func (s *SSE) heartbeat() {
-	defer func() {
-		if v := recover(); v != nil {
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			if !s.end {
-				s.broke = asPanicError(v)
-				s.cancel()
-			}
-		}
-	}()
-	s.Comment("")
-}
-
-func (s *SSE) close() {
-	s.cancel()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.end = true
-	s.beat.Stop()
 }
 
 // Send sends data as a "message".
@@ -124,32 +74,16 @@ func (s *SSE) Event(e SSEEvent) error {
 // Comment sends what clients ignore.
 func (s *SSE) Comment(text string) error { return s.write(eventstream.Comment(text)) }
 
-// LastEventID is the id of the last event that the client got before it
-// reconnected, or "".
-func (s *SSE) LastEventID() string { return s.c.Header("Last-Event-Id") }
-
-// Context ends when the client goes and when the app shuts down.
-func (s *SSE) Context() context.Context { return s.ctx }
-
 func (s *SSE) write(b []byte) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.end {
-		return fmt.Errorf("nextrush: SSE: the stream has ended")
+	if err := s.stream.Write(b); err != nil {
+		return fmt.Errorf("nextrush: SSE: %w", err)
 	}
-	if err := s.ctx.Err(); err != nil {
-		return err
-	}
-	s.out.SetWriteDeadline(time.Now().Add(sseWriteTimeout)) // not every writer can
-	defer s.out.SetWriteDeadline(time.Time{})               // HTTP/2 ends even a stream at rest with it
-	_, err := s.c.w.Write(b)
-	if err == nil {
-		err = s.out.Flush()
-	}
-	if err != nil {
-		s.cancel()
-		return err
-	}
-	s.beat.Reset(sseHeartbeat)
 	return nil
 }
+
+// LastEventID is the id of the last event that the client got before it
+// reconnected, or "".
+func (s *SSE) LastEventID() string { return s.lastID }
+
+// Context ends when the client goes and when the app shuts down.
+func (s *SSE) Context() context.Context { return s.stream.Context() }

@@ -1,0 +1,111 @@
+package eventstream
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"time"
+)
+
+const (
+	heartbeat    = 15 * time.Second // shorter than the idle time-outs of proxies
+	writeTimeout = 10 * time.Second // of one write, to a client that does not read
+)
+
+// Stream is a response of events. Its methods are safe from any goroutine. When nothing
+// was sent for 15 seconds it sends a comment.
+type Stream struct {
+	ctx      context.Context
+	cancel   context.CancelFunc
+	w        http.ResponseWriter
+	out      *http.ResponseController
+	panicked func(v any) error
+	undo     []func() bool // what ends it with others
+
+	mu    sync.Mutex // guards the writer and what follows
+	end   bool
+	broke error // of a heartbeat
+	beat  *time.Timer
+}
+
+// Open begins a stream in a response whose header is complete. It ends with the context,
+// but not with a deadline of that, and with closing. panicked makes an error of the value
+// of a panic in a writer, in the deferred function that has recovered it.
+func Open(ctx, closing context.Context, w http.ResponseWriter, panicked func(v any) error) (*Stream, error) {
+	s := &Stream{w: w, out: http.NewResponseController(w), panicked: panicked}
+	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	s.undo = append(s.undo, context.AfterFunc(closing, s.cancel), context.AfterFunc(ctx, func() {
+		if ctx.Err() != context.DeadlineExceeded {
+			s.cancel()
+		}
+	}))
+	s.beat = time.AfterFunc(heartbeat, s.heartbeat)
+	opened := false
+	defer func() { // also on the way up of a panic
+		if !opened {
+			s.Close()
+		}
+	}()
+	if err := s.Write(nil); err != nil {
+		return nil, err
+	}
+	opened = true
+	return s, nil
+}
+
+// heartbeat runs in a goroutine of its own. A writer that middleware has put around
+// the server's may panic in it, which ends the stream and is the error of Close.
+func (s *Stream) heartbeat() {
+	defer func() {
+		if v := recover(); v != nil {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			if !s.end {
+				s.broke = s.panicked(v)
+				s.cancel()
+			}
+		}
+	}()
+	s.Write(Comment(""))
+}
+
+// Close ends the stream, and returns what a heartbeat has ended it with.
+func (s *Stream) Close() error {
+	s.cancel()
+	for _, undo := range s.undo {
+		undo()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.end = true
+	s.beat.Stop()
+	return s.broke
+}
+
+// Context ends when the client goes, and with the stream.
+func (s *Stream) Context() context.Context { return s.ctx }
+
+// Write sends b at once. An error ends the stream.
+func (s *Stream) Write(b []byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.end {
+		return errors.New("the stream has ended")
+	}
+	if err := s.ctx.Err(); err != nil {
+		return err
+	}
+	s.out.SetWriteDeadline(time.Now().Add(writeTimeout)) // not every writer can
+	defer s.out.SetWriteDeadline(time.Time{})            // HTTP/2 ends even a stream at rest with it
+	_, err := s.w.Write(b)
+	if err == nil {
+		err = s.out.Flush()
+	}
+	if err != nil {
+		s.cancel()
+		return err
+	}
+	s.beat.Reset(heartbeat)
+	return nil
+}
