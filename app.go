@@ -16,6 +16,7 @@ import (
 	"github.com/nextrush/nextrush/internal/head"
 	"github.com/nextrush/nextrush/internal/hook"
 	"github.com/nextrush/nextrush/internal/opt"
+	"github.com/nextrush/nextrush/internal/origin"
 	"github.com/nextrush/nextrush/internal/seldom"
 	"github.com/nextrush/nextrush/internal/server"
 	"github.com/nextrush/nextrush/websocket"
@@ -37,8 +38,18 @@ type Options struct {
 	// TrustedProxies lists the addresses and CIDR blocks of proxies whose
 	// X-Forwarded-For, -Proto and -Host are believed; empty: nobody's.
 	TrustedProxies []string
-	BodyLimit      int64 // bytes of a request body, then 413; 0: 4 MiB; negative: no limit
-	Debug          bool  // send causes and stacks of errors to the client, and warn of requests that nobody answers
+	// TrustedOrigins lists origins whose pages may act for their visitors, as the app's
+	// own may: "https://a.example", "https://*.a.example". Sockets, middleware.CSRF,
+	// middleware.CORS with Credentials and the cookie of plugins/auth let them in. "*"
+	// and "null" are refused.
+	TrustedOrigins []string
+	// TrustOrigin reports whether an origin is trusted that TrustedOrigins does not list,
+	// as the domain of a tenant is. It is called from any goroutine, with the text that
+	// the browser sent, which is a well-formed origin; nil: none is.
+	TrustOrigin func(r *http.Request, origin string) bool
+
+	BodyLimit int64 // bytes of a request body, then 413; 0: 4 MiB; negative: no limit
+	Debug     bool  // send causes and stacks of errors to the client, and warn of requests that nobody answers
 
 	ErrorHandler func(c *Context, err error) // nil: DefaultErrorHandler, which answers what it does not, too
 	Logger       *slog.Logger                // nil: slog.Default()
@@ -100,6 +111,7 @@ type App struct {
 	routes
 	opts    Options
 	proxies clientip.Proxies
+	trusted origin.Trust
 
 	mu       sync.Mutex        // guards what follows, up to the blank line
 	all      []*Route          // in order of registration
@@ -130,6 +142,10 @@ func New(opts ...Options) *App {
 		panic("nextrush: TrustedProxies: " + err.Error())
 	}
 	a.proxies.Blocks = trusted
+	a.trusted.Func = a.opts.TrustOrigin
+	if a.trusted.List, err = origin.ParseTrusted(a.opts.TrustedOrigins); err != nil {
+		panic("nextrush: TrustedOrigins: " + err.Error())
+	}
 	a.life.starting, a.life.stopping = hook.NewOnce(), hook.NewOnce()
 	a.server = a.newServer()
 	return a
@@ -148,6 +164,11 @@ func (a *App) newServer() *server.Server {
 		H2C:               a.opts.H2C,
 	})
 }
+
+// TrustsOrigin reports whether a request's Origin is one of Options.TrustedOrigins, or
+// Options.TrustOrigin knows it. The app's own origin and "null" are not. It is safe from
+// any goroutine.
+func (a *App) TrustsOrigin(r *http.Request, origin string) bool { return a.trusted.Has(r, origin) }
 
 // Log returns the app's logger. It is safe from any goroutine.
 func (a *App) Log() *slog.Logger {

@@ -60,6 +60,11 @@ func (a *App) webSocketOptions(o websocket.Options) websocket.Options {
 			return scheme + "://" + host
 		}
 	}
+	if own := o.TrustOrigin; own == nil {
+		o.TrustOrigin = a.TrustsOrigin
+	} else {
+		o.TrustOrigin = func(r *http.Request, origin string) bool { return a.TrustsOrigin(r, origin) || own(r, origin) }
+	}
 	if o.Validate == nil {
 		o.Validate = a.validateEvent
 	}

@@ -17,13 +17,16 @@ import (
 // credentials.
 type CORSOptions struct {
 	// AllowOrigins lists "https://a.example", "https://*.a.example", "*" for all, or
-	// "null", which any site can be in a sandboxed frame. Empty: "*".
+	// "null", which any site can be in a sandboxed frame. Empty: "*", or, with
+	// Credentials, those that the App trusts alone.
 	AllowOrigins  []string
-	AllowMethods  []string      // empty: GET, HEAD, POST, PUT, PATCH, DELETE; "*" for all, as in the next two
-	AllowHeaders  []string      // empty: those that the browser asks for
-	ExposeHeaders []string      // response headers that scripts may read
-	Credentials   bool          // cookies; not together with any "*", or "null"
-	MaxAge        time.Duration // that a preflight is kept; 0: the browser's own
+	AllowMethods  []string // empty: GET, HEAD, POST, PUT, PATCH, DELETE; "*" for all, as in the next two
+	AllowHeaders  []string // empty: those that the browser asks for
+	ExposeHeaders []string // response headers that scripts may read
+	// Credentials allows cookies, and adds the origins that the App trusts (see
+	// [nextrush.App.TrustsOrigin]) to AllowOrigins. Not together with any "*", or "null".
+	Credentials bool
+	MaxAge      time.Duration // that a preflight is kept; 0: the browser's own
 }
 
 // cors is CORSOptions, parsed.
@@ -47,7 +50,7 @@ func CORS(opts ...CORSOptions) nextrush.Handler {
 		c.Vary("Origin")
 		from := c.Header("Origin")
 		preflight := c.Method() == http.MethodOptions && from != "" && c.Header("Access-Control-Request-Method") != ""
-		if p.allows(from) {
+		if p.allows(c, from) {
 			p.mark(c, from, preflight)
 		}
 		if preflight {
@@ -77,7 +80,7 @@ func parseCORS(o CORSOptions) *cors {
 	if o.MaxAge > 0 {
 		p.maxAge = strconv.Itoa(int(o.MaxAge.Seconds()))
 	}
-	if len(o.AllowOrigins) == 0 {
+	if len(o.AllowOrigins) == 0 && !o.Credentials {
 		o.AllowOrigins = []string{"*"}
 	}
 	var listed []string
@@ -113,8 +116,9 @@ func mustListCORS(o CORSOptions) {
 	}
 }
 
-func (p *cors) allows(from string) bool {
-	return from != "" && (p.any || p.null && from == "null" || p.origins.Has(from))
+func (p *cors) allows(c *nextrush.Context, from string) bool {
+	return from != "" && (p.any || p.null && from == "null" || p.origins.Has(from) ||
+		p.credentials && c.App().TrustsOrigin(c.Request(), from))
 }
 
 func (p *cors) mark(c *nextrush.Context, from string, preflight bool) {

@@ -13,8 +13,8 @@ import (
 // CSRFOptions configures CSRF. The zero value refuses what browsers send on
 // behalf of other sites; that is enough for browsers since 2023.
 type CSRFOptions struct {
-	// TrustedOrigins lists others that may send requests, without a token:
-	// "https://a.example", "https://*.a.example".
+	// TrustedOrigins lists others that may send requests, without a token, besides
+	// nextrush.Options.TrustedOrigins: "https://a.example", "https://*.a.example".
 	TrustedOrigins []string
 	// Bypass lists requests that are not checked, as patterns of http.ServeMux, "POST
 	// /webhooks/", for the path as the App's routes see it.
@@ -60,7 +60,7 @@ func CSRF(opts ...CSRFOptions) nextrush.Handler {
 func newCSRF(o CSRFOptions) *csrf {
 	p := &csrf{tokens: newCSRFTokens(o)}
 	var err error
-	if p.trusted, err = origin.ParseList(o.TrustedOrigins); err != nil {
+	if p.trusted, err = origin.ParseTrusted(o.TrustedOrigins); err != nil {
 		panic("middleware: CSRF: TrustedOrigins: " + err.Error())
 	}
 	if len(o.Bypass) > 0 {
@@ -94,10 +94,11 @@ func (p *csrf) matches(c *nextrush.Context, u *url.URL) bool {
 }
 
 func (p *csrf) check(c *nextrush.Context) error {
-	if err := p.trusted.CheckSite(c.Request().Header, c.Scheme(), c.Host()); err != nil {
+	trusts := func(from string) bool { return p.trusted.Has(from) || c.App().TrustsOrigin(c.Request(), from) }
+	if err := origin.CheckSite(c.Request().Header, c.Scheme(), c.Host(), trusts); err != nil {
 		return forbidden("the request comes from another site: "+err.Error(), nil)
 	}
-	if p.tokens == nil || p.trusted.Has(c.Header("Origin")) {
+	if p.tokens == nil || trusts(c.Header("Origin")) {
 		return nil
 	}
 	return p.tokens.check(c)

@@ -139,12 +139,12 @@ func (srv *Server) clientIP(r *http.Request) string {
 	return clientip.Peer(r)
 }
 
-// verify checks the origin and asks VerifyClient. A panic there, or in SameOrigin,
-// is a refusal.
+// verify checks the origin and asks VerifyClient. A panic there, or in SameOrigin or
+// TrustOrigin, is a refusal.
 func (srv *Server) verify(r *http.Request) (reason, hint string, refused *HandshakeError) {
 	defer func() {
 		if v := recover(); v != nil {
-			srv.opts.Logger.Error("websocket: panic in SameOrigin or VerifyClient", "panic", v, "stack", string(debug.Stack()))
+			srv.opts.Logger.Error("websocket: panic in SameOrigin, TrustOrigin or VerifyClient", "panic", v, "stack", string(debug.Stack()))
 			reason, hint, refused = "client", "", refusal(http.StatusInternalServerError, "internal error")
 		}
 	}()
@@ -153,7 +153,7 @@ func (srv *Server) verify(r *http.Request) (reason, hint string, refused *Handsh
 		sameOrigin = srv.opts.SameOrigin
 	}
 	own := sameOrigin(r)
-	if err := srv.origins.allow(r.Header["Origin"], own); err != nil {
+	if err := srv.origins.allow(r, own); err != nil {
 		hint = fmt.Sprintf("the server's own origin is %q: add the other to AllowOrigins if its pages may connect", own)
 		return "origin", hint, &HandshakeError{Status: http.StatusForbidden, Message: err.Error()}
 	}

@@ -29,8 +29,11 @@ type Options struct {
 
 	// AllowOrigins lists the origins that browsers may connect from besides the
 	// same origin: "https://a.example", "https://*.a.example", "*" for all. Empty:
-	// the same origin alone.
+	// the same origin alone. "*" does not include "null", which any page can be.
 	AllowOrigins []string
+	// TrustOrigin reports whether browsers may connect from an origin that is not listed,
+	// as the domain of a tenant; it is not asked about "null"; nil: from none.
+	TrustOrigin func(r *http.Request, origin string) bool
 	// VerifyClient refuses an upgrade by returning an error: a *HandshakeError
 	// with its own status, any other with 403; nil: none is refused.
 	VerifyClient func(*http.Request) error

@@ -8,16 +8,17 @@ import (
 	"github.com/nextrush/nextrush/internal/origin"
 )
 
-// origins is Options.AllowOrigins, parsed.
+// origins is Options.AllowOrigins, parsed, and Options.TrustOrigin.
 type origins struct {
-	any  bool
-	list origin.List
+	any     bool
+	trusted origin.Trust
 }
 
-func parseOrigins(texts []string) (o origins, err error) {
+func parseOrigins(opts Options) (o origins, err error) {
 	isAny := func(text string) bool { return text == "*" }
-	o.any = slices.ContainsFunc(texts, isAny)
-	o.list, err = origin.ParseList(slices.DeleteFunc(slices.Clone(texts), isAny))
+	o.any = slices.ContainsFunc(opts.AllowOrigins, isAny)
+	o.trusted.Func = opts.TrustOrigin
+	o.trusted.List, err = origin.ParseList(slices.DeleteFunc(slices.Clone(opts.AllowOrigins), isAny))
 	if err != nil {
 		return o, fmt.Errorf("websocket: AllowOrigins: %w", err)
 	}
@@ -26,7 +27,8 @@ func parseOrigins(texts []string) (o origins, err error) {
 
 // allow decides on the Origin headers of a request. None at all comes from no
 // browser and is let in.
-func (o origins) allow(headers []string, own string) error {
+func (o origins) allow(r *http.Request, own string) error {
+	headers := r.Header["Origin"]
 	if len(headers) == 0 || o.any && len(headers) == 1 && headers[0] != "null" {
 		return nil
 	}
@@ -34,7 +36,7 @@ func (o origins) allow(headers []string, own string) error {
 		return fmt.Errorf("several Origin headers")
 	}
 	from := headers[0]
-	if origin.Same(from, own) || o.list.Has(from) {
+	if origin.Same(from, own) || o.trusted.Has(r, from) {
 		return nil
 	}
 	if _, ok := origin.Parse(from); !ok {

@@ -44,7 +44,7 @@ func NewServer(opts Options) *Server {
 	if err != nil {
 		panic(err)
 	}
-	allowed, err := parseOrigins(opts.AllowOrigins)
+	allowed, err := parseOrigins(opts)
 	if err != nil {
 		panic(err)
 	}

@@ -91,6 +91,36 @@ func (l List) Has(text string) bool {
 	return ok && slices.ContainsFunc(l, func(p pattern) bool { return p.matches(o) })
 }
 
+// ParseTrusted is ParseList for origins whose pages may use their visitors' cookies. It
+// says why nobody can trust all, nor pages without an origin.
+func ParseTrusted(texts []string) (List, error) {
+	for _, text := range texts {
+		if text == "*" || text == "null" {
+			return nil, fmt.Errorf("%q would let every site act for your users; list the origins", text)
+		}
+	}
+	return ParseList(texts)
+}
+
+// Trust is who is trusted: a list, and a function that may know others.
+type Trust struct {
+	List
+	Func func(r *http.Request, origin string) bool // nil: it knows nobody
+}
+
+// Has reports whether the origin that a request names is trusted. The function is not
+// asked for a text that is not an origin, as "null".
+func (t Trust) Has(r *http.Request, text string) bool {
+	if t.List.Has(text) {
+		return true
+	}
+	if t.Func == nil {
+		return false
+	}
+	_, ok := Parse(text)
+	return ok && t.Func(r, text)
+}
+
 func (p pattern) matches(o Origin) bool {
 	if !p.wild {
 		return p.Origin == o
@@ -100,12 +130,12 @@ func (p pattern) matches(o Origin) bool {
 }
 
 // CheckSite returns why a request, which is to change something, is not taken for
-// one of the server's own pages, whose scheme and host are given, nor of the list's.
-// Browsers since 2023 say what they send in Sec-Fetch-Site (Fetch Metadata), older
+// one of the server's own pages, whose scheme and host are given, nor of those that are
+// trusted. Browsers since 2023 say what they send in Sec-Fetch-Site (Fetch Metadata), older
 // ones by the Origin alone, and programs neither.
-func (l List) CheckSite(h http.Header, scheme, host string) error {
+func CheckSite(h http.Header, scheme, host string, trusted func(origin string) bool) error {
 	site, from := h.Get("Sec-Fetch-Site"), h.Get("Origin")
-	if site == "same-origin" || site == "none" || site == "" && from == "" || l.Has(from) {
+	if site == "same-origin" || site == "none" || site == "" && from == "" || trusted(from) {
 		return nil
 	}
 	if site != "" {

@@ -136,7 +136,7 @@ func TestCheckSite(t *testing.T) {
 		if test.from != "" {
 			h.Set("Origin", test.from)
 		}
-		err := trusted.CheckSite(h, test.scheme, test.host)
+		err := CheckSite(h, test.scheme, test.host, trusted.Has)
 		if (err == nil) != (test.want == "") || err != nil && (!strings.Contains(err.Error(), test.want) || len(err.Error()) > 400) {
 			t.Errorf("%s: %v, want %q", test.name, err, test.want)
 		}

@@ -41,8 +41,10 @@ type Options struct {
 	// Cookie is the name of the cookie with the token, which Login sets; empty: no
 	// cookie is read. "__Host-token" is a good name if the site has HTTPS. A request
 	// that changes something and comes from another origin cannot use the cookie.
-	Cookie         string
-	TrustedOrigins []string // origins whose requests may use the cookie: "https://a.example", "https://*.a.example"
+	Cookie string
+	// TrustedOrigins lists origins whose requests may use the cookie, besides
+	// nextrush.Options.TrustedOrigins: "https://a.example", "https://*.a.example".
+	TrustedOrigins []string
 
 	// Roles lists the permissions of each role, for Require: "editor" has
 	// "posts:write", or "posts:*", or "*".
@@ -107,7 +109,7 @@ func (p *Plugin) prepare() error {
 		return errors.New("no way to know users: set Keys, JWKS or Lookup")
 	}
 	var err error
-	if p.trusted, err = origin.ParseList(p.opts.TrustedOrigins); err != nil {
+	if p.trusted, err = origin.ParseTrusted(p.opts.TrustedOrigins); err != nil {
 		return fmt.Errorf("TrustedOrigins: %w", err)
 	}
 	if name := p.opts.Cookie; name != "" {

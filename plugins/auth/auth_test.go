@@ -25,7 +25,7 @@ func withSecret() auth.Options { return auth.Options{Keys: []auth.Key{{Key: secr
 // senders, and one each for a permission and a role.
 func appWith(t *testing.T, a *auth.Plugin) *nextrush.App {
 	t.Helper()
-	app := nextrush.New()
+	app := nextrush.New(nextrush.Options{TrustedOrigins: []string{"https://friend.test"}})
 	if err := app.Register(a); err != nil {
 		t.Fatal(err)
 	}
@@ -184,6 +184,8 @@ func TestMistakesAtSetUp(t *testing.T) {
 		{"JWKS without TLS", with(func(o *auth.Options) { o.JWKS, o.Issuer, o.Audience = "http://id.example/keys", "x", "y" }), "https only"},
 		{"a cookie with a space", with(func(o *auth.Options) { o.Cookie = "my token" }), "Cookie:"},
 		{"quotes in the realm", with(func(o *auth.Options) { o.Realm = `a"b` }), "Realm"},
+		{"every origin", with(func(o *auth.Options) { o.TrustedOrigins = []string{"*"} }), "every site"},
+		{"no origin", with(func(o *auth.Options) { o.TrustedOrigins = []string{"null"} }), "every site"},
 		{"an origin with a path", with(func(o *auth.Options) { o.TrustedOrigins = []string{"https://a.example/x"} }), "TrustedOrigins"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -237,6 +239,7 @@ func TestCookieOfLogin(t *testing.T) {
 		{"changing from null", "POST", []string{"Origin", "null"}, 403},
 		{"changing from the same origin with its port, of an old browser", "POST", []string{"Origin", "http://app.test:80"}, 200},
 		{"changing from a trusted origin with its port", "POST", []string{"Sec-Fetch-Site", "cross-site", "Origin", "https://front.test:443"}, 200},
+		{"changing from an origin that the app trusts", "POST", []string{"Sec-Fetch-Site", "cross-site", "Origin", "https://friend.test"}, 200},
 		{"changing from a trusted origin", "POST", []string{"Sec-Fetch-Site", "cross-site", "Origin", "https://front.test"}, 200},
 	} {
 		t.Run(test.name, func(t *testing.T) {

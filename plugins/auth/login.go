@@ -6,6 +6,7 @@ import (
 
 	"github.com/nextrush/nextrush"
 	"github.com/nextrush/nextrush/internal/cookie"
+	"github.com/nextrush/nextrush/internal/origin"
 )
 
 // Login issues a token for user and sets it as the cookie Options.Cookie, for
@@ -43,8 +44,11 @@ func (p *Plugin) cookie(c *nextrush.Context, token string, maxAge int) *http.Coo
 func (p *Plugin) verifyCookies(c *nextrush.Context, tokens []string) (user *Principal, err error) {
 	r := c.Request()
 	safe := r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodOptions
-	if err := p.trusted.CheckSite(r.Header, c.Scheme(), c.Host()); err != nil && !safe {
-		return nil, nextrush.NewError(http.StatusForbidden, "the request comes from another origin: "+err.Error())
+	if !safe {
+		trusts := func(from string) bool { return p.trusted.Has(from) || c.App().TrustsOrigin(r, from) }
+		if err := origin.CheckSite(r.Header, c.Scheme(), c.Host(), trusts); err != nil {
+			return nil, nextrush.NewError(http.StatusForbidden, "the request comes from another origin: "+err.Error())
+		}
 	}
 	for _, token := range tokens {
 		user, failed := p.Verify(c.Context(), token)
