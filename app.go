@@ -2,6 +2,8 @@ package nextrush
 
 import (
 	"cmp"
+	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -36,8 +38,14 @@ const (
 // says what its zero means.
 type Options struct {
 	// TrustedProxies lists the addresses and CIDR blocks of proxies whose
-	// X-Forwarded-For, -Proto and -Host are believed; empty: nobody's.
+	// X-Forwarded-For, -Proto and -Host are believed; empty: nobody's. "loopback",
+	// "private" and "linklocal" are those networks, "cloudflare" is the list that
+	// Cloudflare had published in September 2026; see [App.TrustProxies] for a newer one.
 	TrustedProxies []string
+	// TrustedHops is how many proxies stand before the app, whatever their addresses.
+	// Nobody must be able to pass them by: then he could claim any address. Instead of
+	// TrustedProxies; 0: those.
+	TrustedHops int
 	// TrustedOrigins lists origins whose pages may act for their visitors, as the app's
 	// own may: "https://a.example", "https://*.a.example". Sockets, middleware.CSRF,
 	// middleware.CORS with Credentials and the cookie of plugins/auth let them in. "*"
@@ -137,11 +145,14 @@ func New(opts ...Options) *App {
 	a := &App{taken: make(map[string]*Route)}
 	a.routes.app = a
 	a.opts = opt.First(opts).withDefaults()
-	trusted, err := clientip.ParseBlocks(a.opts.TrustedProxies)
-	if err != nil {
-		panic("nextrush: TrustedProxies: " + err.Error())
+	if a.opts.TrustedHops < 0 || a.opts.TrustedHops > 0 && len(a.opts.TrustedProxies) > 0 {
+		panic("nextrush: TrustedHops: give the number of proxies, and no TrustedProxies besides")
 	}
-	a.proxies.Blocks = trusted
+	a.proxies.Hops = a.opts.TrustedHops
+	err := a.TrustProxies(a.opts.TrustedProxies...)
+	if err != nil {
+		panic(err.Error())
+	}
 	a.trusted.Func = a.opts.TrustOrigin
 	if a.trusted.List, err = origin.ParseTrusted(a.opts.TrustedOrigins); err != nil {
 		panic("nextrush: TrustedOrigins: " + err.Error())
@@ -163,6 +174,21 @@ func (a *App) newServer() *server.Server {
 		MaxHeaderBytes:    a.opts.MaxHeaderBytes,
 		H2C:               a.opts.H2C,
 	})
+}
+
+// TrustProxies replaces the list of Options.TrustedProxies, as when a provider has
+// published a new one. An error names the text that is not of a list, and changes
+// nothing. It is safe from any goroutine.
+func (a *App) TrustProxies(list ...string) error {
+	blocks, err := clientip.ParseBlocks(list)
+	if err == nil && len(list) > 0 && a.opts.TrustedHops > 0 {
+		err = errors.New("the app counts its proxies: leave out TrustedHops")
+	}
+	if err != nil {
+		return fmt.Errorf("nextrush: TrustedProxies: %w", err)
+	}
+	a.proxies.Set(blocks)
+	return nil
 }
 
 // TrustsOrigin reports whether a request's Origin is one of Options.TrustedOrigins, or

@@ -10,7 +10,8 @@ import (
 )
 
 // IPFilterOptions configures IPFilter. At least one list is needed. They hold
-// addresses and CIDR blocks: "192.0.2.1", "10.0.0.0/8", "2001:db8::/32".
+// addresses and CIDR blocks: "192.0.2.1", "10.0.0.0/8", "2001:db8::/32", and the names
+// that nextrush.Options.TrustedProxies knows, as "private".
 type IPFilterOptions struct {
 	Allow []string // that may pass; empty: all that Deny lets
 	Deny  []string // that may not, whether they are in Allow or not

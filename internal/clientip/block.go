@@ -9,20 +9,24 @@ import (
 // Blocks is a list of addresses and CIDR blocks.
 type Blocks []netip.Prefix
 
-// ParseBlocks reads "192.0.2.1", "10.0.0.0/8" and "2001:db8::/32". An error names the
-// text that is none of these.
+// ParseBlocks reads "192.0.2.1", "10.0.0.0/8", "2001:db8::/32", and the names of presets.
+// An error names the text that is none of these.
 func ParseBlocks(list []string) (Blocks, error) {
-	blocks := make(Blocks, len(list))
-	for i, s := range list {
+	var blocks Blocks
+	for _, s := range list {
+		if preset, ok := presets[s]; ok {
+			blocks = append(blocks, preset...)
+			continue
+		}
 		block, err := netip.ParsePrefix(s)
 		if addr, single := netip.ParseAddr(s); single == nil && addr.Zone() == "" {
 			addr = addr.Unmap()
 			block, err = netip.PrefixFrom(addr, addr.BitLen()), nil
 		}
 		if err != nil || block.Addr().Is4In6() {
-			return nil, fmt.Errorf("%q is neither an address nor a CIDR block such as 10.0.0.0/8", s)
+			return nil, fmt.Errorf("%q is neither an address nor a CIDR block such as 10.0.0.0/8, nor loopback, private, linklocal or cloudflare", s)
 		}
-		blocks[i] = block
+		blocks = append(blocks, block)
 	}
 	return blocks, nil
 }

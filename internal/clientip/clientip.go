@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 )
 
 // Peer is the address that a request came from, without its port.
@@ -18,28 +19,52 @@ func Peer(r *http.Request) string {
 	return host
 }
 
-// Proxies are those that are trusted to say for whom they pass on a request.
-type Proxies struct{ Blocks }
+// Proxies are those that are trusted to say for whom they pass on a request: by their
+// addresses, or as many as stand before the server. Its methods are safe from any
+// goroutine.
+type Proxies struct {
+	blocks atomic.Pointer[Blocks] // nil: none
+	Hops   int                    // set before use; 0: by the blocks
+}
+
+// Set replaces the blocks.
+func (p *Proxies) Set(b Blocks) { p.blocks.Store(&b) }
 
 // trust reports whether a request comes straight from one of the proxies.
-func (p Proxies) trust(r *http.Request) bool { return len(p.Blocks) > 0 && p.Have(Peer(r)) }
+func (p *Proxies) trust(r *http.Request) bool {
+	if p.Hops > 0 {
+		return true
+	}
+	b := p.blocks.Load()
+	return b != nil && len(*b) > 0 && b.Have(Peer(r))
+}
+
+// passesOn reports whether the nth address from the right of X-Forwarded-For, from 1, is
+// that of one of the proxies.
+func (p *Proxies) passesOn(n int, addr netip.Addr) bool {
+	if p.Hops > 0 {
+		return n < p.Hops // the last one is the server's peer
+	}
+	b := p.blocks.Load()
+	return b != nil && b.have(addr)
+}
 
 // Client walks X-Forwarded-For from the right, where our own proxies write, to the
 // first address that is not one of theirs. A text that is not an address ends the walk,
 // for what is left of it may be invented.
-func (p Proxies) Client(r *http.Request) string {
+func (p *Proxies) Client(r *http.Request) string {
 	client := Peer(r)
 	if !p.trust(r) {
 		return client
 	}
 	hops := strings.Split(strings.Join(r.Header["X-Forwarded-For"], ","), ",")
-	for i := len(hops) - 1; i >= 0; i-- {
-		addr, ok := parseHop(strings.TrimSpace(hops[i]))
+	for n := 1; n <= len(hops); n++ {
+		addr, ok := parseHop(strings.TrimSpace(hops[len(hops)-n]))
 		if !ok {
 			return client
 		}
 		client = addr.String()
-		if !p.have(addr) {
+		if !p.passesOn(n, addr) {
 			return client
 		}
 	}
@@ -59,7 +84,7 @@ func parseHop(s string) (netip.Addr, bool) {
 
 // Origin is the scheme, http or https, and the host that the client sent a request to,
 // by X-Forwarded-Proto and X-Forwarded-Host.
-func (p Proxies) Origin(r *http.Request) (scheme, host string) {
+func (p *Proxies) Origin(r *http.Request) (scheme, host string) {
 	scheme, host = "http", r.Host
 	if r.TLS != nil {
 		scheme = "https"
@@ -67,24 +92,30 @@ func (p Proxies) Origin(r *http.Request) (scheme, host string) {
 	if !p.trust(r) {
 		return scheme, host
 	}
-	switch proto := firstValue(r.Header["X-Forwarded-Proto"]); proto {
+	switch proto := p.value(r.Header["X-Forwarded-Proto"]); proto {
 	case "http", "https":
 		scheme = proto
 	case "ws", "wss":
 		scheme = "http" + proto[2:]
 	}
-	if forwarded := firstValue(r.Header["X-Forwarded-Host"]); validHost(forwarded) {
+	if forwarded := p.value(r.Header["X-Forwarded-Host"]); validHost(forwarded) {
 		host = forwarded
 	}
 	return scheme, host
 }
 
-func firstValue(lines []string) string {
+// value is what the outermost of the proxies says. Of a list it is the first; by their
+// number it is theirs even if they have added to what the client had sent.
+func (p *Proxies) value(lines []string) string {
 	if len(lines) == 0 {
 		return ""
 	}
-	v, _, _ := strings.Cut(lines[0], ",")
-	return strings.ToLower(strings.TrimSpace(v))
+	values := strings.Split(strings.Join(lines, ","), ",")
+	first := 0
+	if p.Hops > 0 {
+		first = max(0, len(values)-p.Hops)
+	}
+	return strings.ToLower(strings.TrimSpace(values[first]))
 }
 
 // validHost refuses what could break out of a URL.
