@@ -1,49 +1,92 @@
-// Package nextrushtest tests an App in memory, with requests and sockets but without a
-// port. It works in a testing/synctest bubble, where heartbeats and time-outs take no
-// time.
+// Package nextrushtest tests an App with requests and sockets: in memory, without a port,
+// or on a port of the loopback. In memory it works in a testing/synctest bubble, where
+// heartbeats and time-outs take no time.
 //
 //	c := nextrushtest.New(t, app)
-//	c.Get("/users/7").WantStatus(200)
+//	c.Get("/users/7").WantStatus(200).WantJSON(`{"id": "7"}`)
+//	c.With("Authorization", "Bearer "+token).Delete("/users/7").WantStatus(204)
 //	s := c.Dial("/echo")
 //	s.Send("hi")
-//	s.Expect("Echo: hi")
+//	s.Expect("hi")
 package nextrushtest
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"net"
 	"net/http"
-	"reflect"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/nextrush/nextrush"
 	"github.com/nextrush/nextrush/internal/memnet"
-	"github.com/nextrush/nextrush/websocket"
 )
 
 // timeout bounds every wait; in a bubble it takes no time.
 const timeout = 10 * time.Second
 
-// Client talks to one App.
+// Client talks to one App. It fails its test for what goes wrong on the way, so it is for
+// the goroutine of that test.
 type Client struct {
-	t        testing.TB
-	listener *memnet.Listener
-	http     *http.Client
+	t      testing.TB
+	dial   func(ctx context.Context, network, address string) (net.Conn, error)
+	http   *http.Client
+	header http.Header // of each request and handshake
+	host   string
 }
 
-// New serves the App in memory until the test ends, and then shuts it down.
+// New serves the App in memory until the test ends, and then shuts it down. Its sockets
+// are run as with Options.DisablePolling.
 func New(t testing.TB, app *nextrush.App) *Client {
 	t.Helper()
 	listener := memnet.Listen()
-	transport := &http.Transport{DialContext: listener.DialContext}
-	c := &Client{t: t, listener: listener, http: &http.Client{
+	return serve(t, app, listener, listener.DialContext)
+}
+
+// Listen is New on a port of the loopback, where sockets are run as in production: on
+// Linux by the event loop, unless the App has set Options.DisablePolling. The kernel's
+// buffers are as small as it allows, so that a client that does not read is soon felt. It
+// does not work in a synctest bubble.
+func Listen(t testing.TB, app *nextrush.App) *Client {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatalf("nextrushtest: %v", err)
+	}
+	return serve(t, app, smallBuffers{listener}, func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var d net.Dialer
+		conn, err := d.DialContext(ctx, "tcp", listener.Addr().String())
+		if err == nil {
+			err = conn.(*net.TCPConn).SetReadBuffer(bufferSize)
+		}
+		return conn, err
+	})
+}
+
+// EachDriver runs a test twice, as "portable" with New and as "polling" with Listen, each
+// with an App of its own.
+func EachDriver(t *testing.T, app func() *nextrush.App, test func(t *testing.T, c *Client)) {
+	t.Run("portable", func(t *testing.T) { test(t, New(t, app())) })
+	t.Run("polling", func(t *testing.T) { test(t, Listen(t, app())) })
+}
+
+// bufferSize is what is asked of the kernel for one direction of a connection, in bytes.
+const bufferSize = 4 << 10
+
+type smallBuffers struct{ net.Listener }
+
+func (l smallBuffers) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err == nil {
+		err = conn.(*net.TCPConn).SetWriteBuffer(bufferSize)
+	}
+	return conn, err
+}
+
+func serve(t testing.TB, app *nextrush.App, listener net.Listener, dial func(context.Context, string, string) (net.Conn, error)) *Client {
+	transport := &http.Transport{DialContext: dial}
+	c := &Client{t: t, dial: dial, host: "app.test", header: http.Header{}, http: &http.Client{
 		Transport:     transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
@@ -60,213 +103,36 @@ func New(t testing.TB, app *nextrush.App) *Client {
 	return c
 }
 
-// Get sends a GET request.
-func (c *Client) Get(path string) *Response {
-	c.t.Helper()
-	return c.Do(c.request(http.MethodGet, path, nil))
-}
-
-// Post sends a POST request. A body that is a string is sent as a form, any other as
-// JSON.
-func (c *Client) Post(path string, body any) *Response {
-	c.t.Helper()
-	form, ok := body.(string)
-	if ok {
-		r := c.request(http.MethodPost, path, strings.NewReader(form))
-		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		return c.Do(r)
-	}
-	data, err := json.Marshal(body)
-	if err != nil {
-		c.t.Fatalf("nextrushtest: Post: %v", err)
-	}
-	r := c.request(http.MethodPost, path, bytes.NewReader(data))
-	r.Header.Set("Content-Type", "application/json")
-	return c.Do(r)
-}
-
-func (c *Client) request(method, path string, body io.Reader) *http.Request {
-	c.t.Helper()
-	r, err := http.NewRequest(method, path, body)
-	if err != nil {
-		c.t.Fatalf("nextrushtest: %v", err)
-	}
-	return r
-}
-
-// Do sends a request; its URL may be a path. Redirects are not followed.
-func (c *Client) Do(r *http.Request) *Response {
-	c.t.Helper()
-	if r.URL.Host == "" {
-		r.URL.Scheme, r.URL.Host = "http", "app.test"
-	}
-	resp, err := c.http.Do(r)
-	if err != nil {
-		c.t.Fatalf("nextrushtest: %s %s: %v", r.Method, r.URL.Path, err)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		c.t.Fatalf("nextrushtest: %s %s: %v", r.Method, r.URL.Path, err)
-	}
-	return &Response{Response: resp, Body: body, t: c.t}
-}
-
-// Response is a response with its whole body.
-type Response struct {
-	*http.Response
-	Body []byte
-	t    testing.TB
-}
-
-// Text returns the body as a string.
-func (r *Response) Text() string { return string(r.Body) }
-
-// JSON decodes the body.
-func (r *Response) JSON(v any) {
-	r.t.Helper()
-	if err := json.Unmarshal(r.Body, v); err != nil {
-		r.t.Fatalf("nextrushtest: body %q: %v", r.Body, err)
-	}
-}
-
-// WantStatus fails the test if the status is not the one given.
-func (r *Response) WantStatus(status int) *Response {
-	r.t.Helper()
-	if r.StatusCode != status {
-		r.t.Errorf("got status %d, want %d; body %q", r.StatusCode, status, r.Body)
-	}
-	return r
-}
-
-// Socket is a client socket of a test.
-type Socket struct {
-	*websocket.Socket
-	t    testing.TB
-	conn net.Conn
-}
-
-// Dial opens a socket. It fails the test if the handshake is refused; use DialError to
-// test that.
-func (c *Client) Dial(path string, opts ...*websocket.DialOptions) *Socket {
-	c.t.Helper()
-	s, err := c.dial(path, opts)
-	var refused *websocket.HandshakeError
-	if errors.As(err, &refused) {
-		c.t.Fatalf("nextrushtest: dial %s: %v\n%s", path, err, refused.Body)
-	}
-	if err != nil {
-		c.t.Fatalf("nextrushtest: dial %s: %v", path, err)
-	}
-	return s
-}
-
-// DialError returns the refusal of a handshake. It fails the test if the handshake is
-// not refused.
-func (c *Client) DialError(path string, opts ...*websocket.DialOptions) *websocket.HandshakeError {
-	c.t.Helper()
-	_, err := c.dial(path, opts)
-	var refused *websocket.HandshakeError
-	if !errors.As(err, &refused) {
-		c.t.Fatalf("nextrushtest: dial %s: got %v, want a refusal", path, err)
-	}
-	return refused
-}
-
-func (c *Client) dial(path string, opts []*websocket.DialOptions) (*Socket, error) {
-	var o websocket.DialOptions
-	if len(opts) > 0 && opts[0] != nil {
-		o = *opts[0]
-	}
-	out := &Socket{t: c.t}
-	o.NetDial = func(ctx context.Context, network, address string) (net.Conn, error) {
-		conn, err := c.listener.DialContext(ctx, network, address)
-		out.conn = conn
-		return conn, err
-	}
-	s, err := websocket.Dial(context.Background(), "ws://app.test"+path, &o)
-	if err != nil {
-		return nil, err
-	}
-	out.Socket = s
-	c.t.Cleanup(func() { s.Close(websocket.StatusNormalClosure, "") })
-	return out, nil
-}
-
-// Next returns the next message. It fails the test if none arrives within 10 seconds.
-func (s *Socket) Next() websocket.Message {
-	s.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), timeout)
-	defer cancel()
-	m, err := s.Receive(ctx)
-	if err != nil {
-		s.t.Fatalf("nextrushtest: receive: %v", err)
-	}
-	return m
-}
-
-// Expect fails the test if the next message is not want, a string, a []byte, or a value
-// that is compared as JSON.
-func (s *Socket) Expect(want any) {
-	s.t.Helper()
-	m := s.Next()
-	switch want := want.(type) {
-	case string:
-		if m.Text() != want {
-			s.t.Errorf("got message %q, want %q", m.Text(), want)
-		}
-	case []byte:
-		if !bytes.Equal(m.Bytes(), want) {
-			s.t.Errorf("got message %x, want %x", m.Bytes(), want)
-		}
+// With returns a Client that sends a header with each request and handshake, beside those
+// that c sends. The value "" takes it away. "Host" is the host that is asked for, which
+// is "app.test" otherwise.
+func (c *Client) With(name, value string) *Client {
+	clone := *c
+	clone.header = c.header.Clone()
+	switch {
+	case strings.EqualFold(name, "Host"):
+		clone.host = value
+	case value == "":
+		clone.header.Del(name)
 	default:
-		if err := sameJSON(m.Bytes(), want); err != nil {
-			s.t.Error(err)
-		}
+		clone.header.Set(name, value)
 	}
+	return &clone
 }
 
-func sameJSON(got []byte, want any) error {
-	text, err := json.Marshal(want)
-	if err != nil {
-		return err
-	}
-	var x, y any
-	if err := json.Unmarshal(got, &x); err != nil {
-		return fmt.Errorf("got message %q: %w", got, err)
-	}
-	if err := json.Unmarshal(text, &y); err != nil {
-		return err
-	}
-	if !reflect.DeepEqual(x, y) {
-		return fmt.Errorf("got message %s, want %s", got, text)
-	}
-	return nil
+// WithCookies returns a Client that keeps the cookies that it gets, as one browser does,
+// and sends them with requests and handshakes. It begins without any. It sends cookies
+// with the attribute Secure as well.
+func (c *Client) WithCookies() *Client {
+	clone, own := *c, *c.http
+	own.Jar = newJar()
+	clone.http = &own
+	return &clone
 }
 
-// ExpectEvent fails the test if the next message is not an event of that name. It decodes
-// the first argument into v, unless v is nil.
-func (s *Socket) ExpectEvent(name string, v any) {
-	s.t.Helper()
-	m := s.Next()
-	var event struct {
-		Type  string            `json:"type"`
-		Event string            `json:"event"`
-		Data  []json.RawMessage `json:"data"`
-	}
-	if err := m.JSON(&event); err != nil || event.Type != "event" || event.Event != name {
-		s.t.Fatalf("got message %q, want the event %q", m.Text(), name)
-	}
-	if v == nil {
-		return
-	}
-	if len(event.Data) == 0 {
-		s.t.Fatalf("event %q has no argument", name)
-	}
-	if err := json.Unmarshal(event.Data[0], v); err != nil {
-		s.t.Fatalf("event %q: %v", name, err)
-	}
+// For returns the Client for a subtest, which then is the one that fails.
+func (c *Client) For(t testing.TB) *Client {
+	clone := *c
+	clone.t = t
+	return &clone
 }
-
-// Disconnect cuts the connection without a close handshake.
-func (s *Socket) Disconnect() { s.conn.Close() }

@@ -11,7 +11,8 @@ import (
 )
 
 // TestCodeInTheDocsCompiles compiles every block of Go in the README and the
-// guides, each as a package of its own that exists in an overlay only.
+// guides, each as a package of its own that exists in an overlay only, and runs those
+// that are tests.
 func TestCodeInTheDocsCompiles(t *testing.T) {
 	pages, err := filepath.Glob("docs/*.md")
 	if err != nil {
@@ -22,7 +23,7 @@ func TestCodeInTheDocsCompiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	overlay := map[string]map[string]string{"Replace": {}}
-	var packages []string
+	var packages, tests []string
 	for _, page := range append(pages, "README.md") {
 		for i, block := range goBlocks(t, page) {
 			name := fmt.Sprintf("examples/docs/%s%d", strings.TrimSuffix(filepath.Base(page), ".md"), i)
@@ -30,8 +31,12 @@ func TestCodeInTheDocsCompiles(t *testing.T) {
 			if err := os.WriteFile(source, []byte(block), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			overlay["Replace"][filepath.Join(here, name, "main.go")] = source
-			packages = append(packages, "./"+name)
+			file, list := "main.go", &packages
+			if strings.HasPrefix(block, "package main_test") {
+				file, list = "main_test.go", &tests
+			}
+			overlay["Replace"][filepath.Join(here, name, file)] = source
+			*list = append(*list, "./"+name)
 		}
 	}
 	if len(packages) < 10 {
@@ -46,11 +51,19 @@ func TestCodeInTheDocsCompiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	// List compiles what it exports, and links nothing.
-	compile := exec.Command("go", append([]string{"list", "-export", "-overlay", file}, packages...)...)
-	var problems strings.Builder
-	compile.Stderr = &problems
-	if err := compile.Run(); err != nil {
-		t.Errorf("%v\n%s", err, problems.String())
+	run(t, "go", append([]string{"list", "-export", "-overlay", file}, packages...)...)
+	bin := t.TempDir()
+	run(t, "go", append([]string{"test", "-c", "-vet=off", "-overlay", file, "-o", bin}, tests...)...)
+	for _, name := range tests {
+		run(t, filepath.Join(bin, filepath.Base(name)+".test"))
+	}
+}
+
+func run(t *testing.T, command string, args ...string) {
+	t.Helper()
+	said, err := exec.Command(command, args...).CombinedOutput()
+	if err != nil {
+		t.Errorf("%s: %v\n%s", command, err, said)
 	}
 }
 
