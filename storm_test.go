@@ -34,6 +34,8 @@ func running(app *App) map[string]func() {
 		"Routes":               func() { app.Routes() },
 		"ServeHTTP":            func() { app.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/page", nil)) },
 		"Shutdown":             func() {}, // ends the storm
+		"TrustProxies":         func() { app.TrustProxies("loopback") },
+		"TrustsOrigin":         func() { app.TrustsOrigin(httptest.NewRequest("GET", "/", nil), "https://a.example") },
 		"URL":                  func() { app.URL("page") },
 		"WSBroadcast":          func() { app.WSBroadcast(map[string]int{"news": 1}); app.WSBroadcast("hi", "room") },
 		"WSTo":                 func() { app.WSTo("room").Emit("tick", 1) },
