@@ -59,6 +59,12 @@ type extras struct {
 	bodyErr  error
 }
 
+// endpoint is a route, or none, with all that runs for it.
+type endpoint struct {
+	route    *Route
+	handlers []Handler
+}
+
 // needExtras returns the extras, and makes them first if there are none.
 func (c *Context) needExtras() *extras {
 	if c.extras == nil {

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"net/http"
+	"sync/atomic"
 
 	"github.com/nextrush/nextrush/internal/head"
 	"github.com/nextrush/nextrush/internal/problem"
@@ -181,6 +181,15 @@ func (c *Context) cutOff() {
 	panic(http.ErrAbortHandler)
 }
 
+type cutKey struct{}
+
+// noteCut tells serveFront why an answer is cut off.
+func (c *Context) noteCut(err error) {
+	if cut, ok := c.req.Context().Value(cutKey{}).(*atomic.Pointer[error]); ok {
+		cut.Store(&err)
+	}
+}
+
 // logFailure logs an error that has been answered, where HandleError says so; began
 // is whether the response had begun before.
 func (c *Context) logFailure(err error, began bool) {
@@ -228,7 +237,9 @@ func (c *Context) problem(he *HTTPError) error {
 			p.Stack = string(pe.Stack)
 		}
 	}
-	c.problemHeader(he)
+	problem.KeepHeader(c.w.Header(), he.Header)
+	c.code = int32(he.Status)
+	c.Vary("Accept")
 	if c.Accepts("application/problem+json", "application/json", "text/html") != "text/html" {
 		return c.Blob("application/problem+json", p.JSON())
 	}
@@ -237,21 +248,4 @@ func (c *Context) problem(he *HTTPError) error {
 		return err
 	}
 	return c.Blob("text/html; charset=utf-8", page)
-}
-
-// problemHeader leaves of the header what suits the answer to an error.
-func (c *Context) problemHeader(he *HTTPError) {
-	h := c.w.Header()
-	maps.Copy(h, he.Header)
-	for _, k := range []string{"Content-Encoding", "Content-Length", "Etag", "Last-Modified"} {
-		if _, own := he.Header[k]; !own {
-			h.Del(k)
-		}
-	}
-	if _, own := he.Header["Cache-Control"]; !own && h.Get("Cache-Control") != "" {
-		c.NoCache() // the header was for another answer, and without one a 404 may be stored (RFC 9110 §15.1)
-	}
-	c.code = int32(he.Status)
-	c.Vary("Accept")
-	h.Set("X-Content-Type-Options", "nosniff")
 }

@@ -5,7 +5,6 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
-	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -18,41 +17,15 @@ import (
 // program's own; for paths that come from clients use os.Root. A directory is 404, like a
 // file that does not exist.
 func (c *Context) File(path string) error {
-	f, err := openFile(path)
-	if err != nil {
-		return err
+	f, info, err := content.Open(path)
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return NewError(http.StatusForbidden).WithCause(err)
+	case err != nil:
+		return NewError(http.StatusNotFound).WithCause(err)
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	if !info.Mode().IsRegular() {
-		return NewError(http.StatusNotFound)
-	}
 	return c.ServeContent(info.Name(), info.ModTime(), f)
-}
-
-// openFile opens exactly that path: a symbolic link at its end that leads out of
-// its directory is refused.
-func openFile(path string) (*os.File, error) {
-	root, err := os.OpenRoot(filepath.Dir(path))
-	if err != nil {
-		return nil, notFound(err)
-	}
-	defer root.Close()
-	f, err := root.Open(filepath.Base(path))
-	if err != nil {
-		return nil, notFound(err)
-	}
-	return f, nil
-}
-
-func notFound(err error) error {
-	if errors.Is(err, fs.ErrPermission) {
-		return NewError(http.StatusForbidden).WithCause(err)
-	}
-	return NewError(http.StatusNotFound).WithCause(err)
 }
 
 // Download answers with a file, to be saved under the name, or under its own without one.

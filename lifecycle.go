@@ -84,6 +84,16 @@ func (a *App) copyChildren() []*App {
 	return slices.Clone(a.children)
 }
 
+func (a *App) descendants() []*App {
+	a.mu.Lock()
+	all := slices.Clone(a.children)
+	a.mu.Unlock()
+	for _, child := range slices.Clone(all) {
+		all = append(all, child.descendants()...)
+	}
+	return all
+}
+
 func shutdownAll(ctx context.Context, apps []*App) error {
 	var errs []error
 	for _, app := range slices.Backward(apps) {

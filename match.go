@@ -11,12 +11,6 @@ import (
 	"github.com/nextrush/nextrush/internal/urlpath"
 )
 
-// endpoint is a route, or none, with all that runs for it.
-type endpoint struct {
-	route    *Route
-	handlers []Handler
-}
-
 // table finds the endpoint of a request. It never changes: another one is built when
 // routes are added.
 type table struct {

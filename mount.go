@@ -44,23 +44,6 @@ func (g *routes) mountApp(sub *App) {
 	}
 }
 
-// graft registers a route of a mounted app here.
-func (g *routes) graft(inner *Route) {
-	rt := &Route{group: g, inner: inner, method: inner.method, source: inner.source}
-	rt.pattern = mustParse(g.join(inner.pattern.Path))
-	g.app.insert(rt)
-}
-
-func (a *App) descendants() []*App {
-	a.mu.Lock()
-	all := slices.Clone(a.children)
-	a.mu.Unlock()
-	for _, child := range slices.Clone(all) {
-		all = append(all, child.descendants()...)
-	}
-	return all
-}
-
 // mountParam is the catch-all of a mounted handler of net/http.
 const mountParam = "mounted"
 

@@ -178,8 +178,6 @@ func (a *App) Pre(middleware ...func(http.Handler) http.Handler) {
 	}
 }
 
-type cutKey struct{}
-
 // serveFront runs what was given to Pre. It answers an error that has cut off an answer
 // of which middleware has kept all to itself, as http.TimeoutHandler does, and sends
 // what came through one that has no Flush: see cutOff.
@@ -205,11 +203,4 @@ func (a *App) serveFront(w http.ResponseWriter, r *http.Request) {
 		}
 	}()
 	a.front.ServeHTTP(out, r.WithContext(context.WithValue(r.Context(), cutKey{}, cut)))
-}
-
-// noteCut tells serveFront why an answer is cut off.
-func (c *Context) noteCut(err error) {
-	if cut, ok := c.req.Context().Value(cutKey{}).(*atomic.Pointer[error]); ok {
-		cut.Store(&err)
-	}
 }

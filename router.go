@@ -3,10 +3,10 @@ package nextrush
 import (
 	"fmt"
 	"net/http"
-	"runtime"
 	"slices"
 	"strings"
 
+	"github.com/nextrush/nextrush/internal/caller"
 	"github.com/nextrush/nextrush/internal/route"
 )
 
@@ -105,7 +105,7 @@ func (g *routes) add(method, path string, handlers []Handler) *Route {
 	if len(handlers) == 0 {
 		panic("nextrush: route " + what + " has no handler: give at least one")
 	}
-	rt := &Route{group: g, method: method, handlers: slices.Clone(handlers), source: caller()}
+	rt := &Route{group: g, method: method, handlers: slices.Clone(handlers), source: caller.Outside()}
 	rt.pattern = mustParse(g.join(path))
 	rt.mustSuit(g.app)
 	g.app.insert(rt)
@@ -166,6 +166,13 @@ func (a *App) insert(rt *Route) {
 	}
 }
 
+// graft registers a route of a mounted app here.
+func (g *routes) graft(inner *Route) {
+	rt := &Route{group: g, inner: inner, method: inner.method, source: inner.source}
+	rt.pattern = mustParse(g.join(inner.pattern.Path))
+	g.app.insert(rt)
+}
+
 // changed has the route table built anew for the next request.
 func (a *App) changed() {
 	a.table.Store(nil)
@@ -174,18 +181,5 @@ func (a *App) changed() {
 	a.mu.Unlock()
 	for _, g := range mounted {
 		g.app.changed()
-	}
-}
-
-// caller is the file and line outside this package that registers a route.
-func caller() string {
-	var pcs [16]uintptr
-	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs[:])])
-	for {
-		f, more := frames.Next()
-		inside := strings.HasPrefix(f.Function, "github.com/nextrush/nextrush.") && !strings.HasSuffix(f.File, "_test.go")
-		if !inside || !more {
-			return fmt.Sprintf("%s:%d", f.File, f.Line)
-		}
 	}
 }

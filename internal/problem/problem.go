@@ -5,6 +5,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"html/template"
+	"maps"
+	"net/http"
 )
 
 // Details is the body of RFC 9457 §3.1, with "code" and "errors" as extensions.
@@ -35,6 +37,19 @@ func (d Details) HTML() ([]byte, error) {
 	var page bytes.Buffer
 	err := pageTemplate.Execute(&page, d)
 	return page.Bytes(), err
+}
+
+// KeepHeader leaves of a header what suits the answer to an error, and adds the error's
+// own to it.
+func KeepHeader(h, own http.Header) {
+	for _, k := range []string{"Content-Encoding", "Content-Length", "Etag", "Last-Modified"} {
+		h.Del(k)
+	}
+	if h.Get("Cache-Control") != "" {
+		h.Set("Cache-Control", "no-store") // it was for another answer, and without one a 404 may be stored (RFC 9110 §15.1)
+	}
+	maps.Copy(h, own)
+	h.Set("X-Content-Type-Options", "nosniff")
 }
 
 var pageTemplate = template.Must(template.New("problem").Parse(`<!DOCTYPE html>
