@@ -434,7 +434,7 @@ func TestABroadcastOfALostSocketLeavesWhileItsCallbackBlocks(t *testing.T) {
 			(<-lost).reset()
 			for s.SendBinary(big) == nil {
 			}
-			for len(s.eng.srv.Sockets()) > 1 {
+			for len(s.ns.srv.Sockets()) > 1 {
 				runtime.Gosched()
 			}
 			s.Broadcast("news")

@@ -89,7 +89,7 @@ type owner Socket
 func (o *owner) Message(op wire.Opcode, data []byte) bool {
 	s, m := (*Socket)(o), Message{MessageType(op), data}
 	events, f := s.events.Load() != nil, s.onMessage.Load()
-	s.eng.debugMessage(s, m)
+	s.ns.debugMessage(s, m)
 	if events && s.dispatch(m) {
 		return true
 	}
@@ -103,7 +103,7 @@ func (o *owner) Message(op wire.Opcode, data []byte) bool {
 func (o *owner) Offer(op wire.Opcode, data []byte, fresh bool) (claim func() func()) {
 	s, m := (*Socket)(o), Message{MessageType(op), data}
 	if fresh {
-		s.eng.debugMessage(s, m)
+		s.ns.debugMessage(s, m)
 	}
 	env, isEnvelope := parseEnvelope(m)
 	return func() func() {
@@ -149,11 +149,11 @@ func (o *owner) Failed(err error) {
 	for _, f := range s.registered().err {
 		s.guard(func() { f(err) })
 	}
-	if f := s.eng.opts.OnError; f != nil {
+	if f := s.ns.opts.OnError; f != nil {
 		s.guard(func() { f(s, err) })
 	}
-	if s.eng.opts.Debug {
-		s.eng.debug(s, "websocket error", "error", err)
+	if s.ns.opts.Debug {
+		s.ns.debug(s, "websocket error", "error", err)
 	}
 }
 
@@ -161,8 +161,8 @@ func (o *owner) Failed(err error) {
 func (o *owner) Left() {
 	s := (*Socket)(o)
 	o.leave()
-	if s.eng.srv != nil {
-		s.eng.srv.unregister(s)
+	if s.ns.srv != nil {
+		s.ns.srv.unregister(s)
 	}
 }
 
@@ -172,7 +172,7 @@ func (o *owner) leave() {
 	end := s.end()
 	s.mu.Lock()
 	s.presence = left
-	s.eng.hub.LeaveAll(&s.rooms)
+	s.ns.hub.LeaveAll(&s.rooms)
 	life, used := s.ctx.(*life)
 	s.mu.Unlock()
 	if used {
@@ -186,8 +186,8 @@ func (o *owner) Ended() {
 	s := (*Socket)(o)
 	end := s.end()
 	if o.beginEnd() {
-		s.eng.stats.closed(end.Code)
-		if f := s.eng.opts.OnDisconnect; f != nil {
+		s.ns.stats.closed(end.Code)
+		if f := s.ns.opts.OnDisconnect; f != nil {
 			s.register(func(c *callbacks) {
 				c.close = append(c.close, func(code StatusCode, reason string) { f(s, code, reason) })
 			})
@@ -219,12 +219,12 @@ func (o *owner) nextClose() (f func(StatusCode, string)) {
 
 func (o *owner) Gone() {
 	s := (*Socket)(o)
-	if s.eng.opts.Debug {
+	if s.ns.opts.Debug {
 		end := s.end()
-		s.eng.debug(s, "websocket closed", "code", int(end.Code), "reason", end.Reason)
+		s.ns.debug(s, "websocket closed", "code", int(end.Code), "reason", end.Reason)
 	}
-	if s.eng.srv != nil {
-		s.eng.srv.gone()
+	if s.ns.srv != nil {
+		s.ns.srv.gone()
 	}
 }
 
@@ -232,7 +232,7 @@ func (o *owner) Gone() {
 // that keeping them shows.
 func (s *Socket) call(f func(Message), m Message) {
 	s.protect(func() { f(m) })
-	if s.eng.opts.Debug {
+	if s.ns.opts.Debug {
 		for i := range m.data {
 			m.data[i] = 0xDB
 		}
@@ -274,7 +274,7 @@ func (s *Socket) protect(f func()) {
 func (s *Socket) guard(f func()) {
 	defer func() {
 		if v := recover(); v != nil {
-			s.eng.log(s).Error("websocket: panic in OnError", "panic", v, "stack", string(debug.Stack()))
+			s.ns.log(s).Error("websocket: panic in OnError", "panic", v, "stack", string(debug.Stack()))
 		}
 	}()
 	f()
@@ -286,6 +286,6 @@ func (s *Socket) failed(err error) {
 	if p, ok := err.(*PanicError); ok {
 		stack = p.Stack
 	}
-	s.eng.log(s).Error("websocket: "+err.Error(), "stack", string(stack))
+	s.ns.log(s).Error("websocket: "+err.Error(), "stack", string(stack))
 	s.conn.Abort(err)
 }

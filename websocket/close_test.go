@@ -57,7 +57,7 @@ func tellsAfterLeaving(t *testing.T, n network, end func(*site, *Socket, *raw)) 
 	var st *site
 	opened, told := make(chan *Socket, 1), make(chan bool)
 	look := func(where string, s *Socket) {
-		srv := s.eng.srv
+		srv := s.ns.srv
 		if slices.Contains(srv.SocketsIn("room"), s) || slices.Contains(srv.Rooms(), "room") {
 			t.Errorf("%s: it is in its room", where)
 		}

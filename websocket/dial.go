@@ -240,7 +240,7 @@ func newClient(conn net.Conn, u *url.URL, resp *http.Response, d *wire.Deflate, 
 	o.OnConnection = nil // the handler below runs it
 	eng := new(engine)
 	eng.init(o, nil)
-	s := eng.newSocket(context.Background())
+	s := eng.main.newSocket(context.Background())
 	s.ip, s.path = host(conn.RemoteAddr().String()), u.Path
 	s.info = unique.Make(handshakeInfo{protocol: resp.Header.Get("Sec-WebSocket-Protocol")})
 	if d != nil {

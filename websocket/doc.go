@@ -40,9 +40,13 @@
 // # Rooms
 //
 // A socket joins rooms by name, and leaves them when it ends. An [Emitter], from
-// [Server.To] or [Socket.To], sends to everyone in some rooms. A message is encoded
-// once and compressed at most once, whatever the number of receivers, and so is one
-// from [Prepare].
+// [Server.To], [Server.All], [Socket.To] or [Socket.Others], sends to everyone in some
+// rooms, and can have all of them join, leave or close. A message is encoded once and
+// compressed at most once, whatever the number of receivers, and so is one from
+// [Prepare].
+//
+// Rooms are those of a [Namespace]. A server has one by default, and others by name; a
+// socket is in the one that accepted it, [Server.Namespace] and [Namespace.Upgrade].
 //
 // # Sending
 //

@@ -1,6 +1,7 @@
 package websocket
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/nextrush/nextrush/internal/loop"
@@ -11,22 +12,30 @@ import (
 // once and compressed at most once, whatever the number of receivers, and a
 // socket that is in several of the rooms gets it once. Safe from any goroutine.
 type Emitter struct {
-	srv      *Server
-	from     *Socket // left out; nil: nobody
-	rooms    []string
-	except   []string
+	ns       *Namespace
+	every    bool     // everyone in all namespaces, unless there are rooms
+	from     *Socket  // left out, or, with only, the one receiver; nil: nobody
+	only     bool     // to from alone
+	rooms    []string // none: everyone
+	except   [][16]byte
 	volatile bool
 }
 
 // To adds a room.
 func (e Emitter) To(room string) Emitter {
 	e.rooms = append(slices.Clip(e.rooms), room)
+	e.only = false
 	return e
 }
 
 // Except leaves out the sockets with these ids.
 func (e Emitter) Except(ids ...string) Emitter {
-	e.except = append(slices.Clip(e.except), ids...)
+	e.except = slices.Clip(e.except)
+	for _, id := range ids {
+		if key, ok := parseID(id); ok {
+			e.except = append(e.except, key)
+		}
+	}
 	return e
 }
 
@@ -40,7 +49,7 @@ func (e Emitter) Volatile() Emitter {
 
 // Send queues a message for every receiver, encoded as Socket.Send does. The
 // error is that of encoding; what happens to a single receiver is its own. A
-// client's Emitter has no receivers.
+// client's Emitter has no receivers but itself.
 func (e Emitter) Send(v any) error {
 	p, err := Prepare(v)
 	if err != nil {
@@ -63,13 +72,13 @@ func (e Emitter) Emit(event string, args ...any) error {
 // time, and then has them written: when the batch of the sender ends, or at
 // once if there is none.
 func (e Emitter) deliver(p *Prepared) {
-	receivers := e.receivers()
-	flush := make([]loop.Flusher, 0, len(receivers))
-	for _, r := range receivers {
-		if r == e.from || len(e.except) > 0 && slices.Contains(e.except, r.ID()) {
+	members := e.members()
+	flush := make([]loop.Flusher, 0, len(members))
+	for _, r := range members {
+		if e.leavesOut(r) {
 			continue
 		}
-		if r.conn.Broadcast(&p.frame, e.volatile) {
+		if write, _ := r.conn.Broadcast(&p.frame, e.volatile); write {
 			flush = append(flush, &r.conn)
 		}
 	}
@@ -81,8 +90,8 @@ func (e Emitter) deliver(p *Prepared) {
 func (e Emitter) flush(list []loop.Flusher) {
 	switch {
 	case e.from != nil && e.from.conn.Hold(list):
-	case e.from == nil && e.srv.loop.Batching():
-		e.srv.loop.Flush(list...)
+	case e.from == nil && e.ns.loop.Batching():
+		e.ns.loop.Flush(list...)
 	default:
 		for _, r := range list {
 			r.Flush()
@@ -90,21 +99,29 @@ func (e Emitter) flush(list []loop.Flusher) {
 	}
 }
 
-// receivers lists who is meant, each once.
-func (e Emitter) receivers() []*Socket {
-	if e.srv == nil {
+// leavesOut reports whether a member is no receiver.
+func (e *Emitter) leavesOut(s *Socket) bool {
+	return s == e.from && !e.only || len(e.except) > 0 && slices.Contains(e.except, s.id)
+}
+
+// members lists who is in the rooms, each once. The list must not be changed.
+func (e Emitter) members() []*Socket {
+	switch {
+	case e.only:
+		return []*Socket{e.from}
+	case e.ns == nil || e.ns.srv == nil:
 		return nil
-	}
-	switch len(e.rooms) {
-	case 0:
-		return e.srv.crowd.Members()
-	case 1:
-		return e.srv.hub.Members(e.rooms[0])
+	case len(e.rooms) == 0 && e.every:
+		return e.ns.srv.everyone()
+	case len(e.rooms) == 0:
+		return e.ns.crowd.Members()
+	case len(e.rooms) == 1:
+		return e.ns.hub.Members(e.rooms[0])
 	}
 	seen := make(map[*Socket]struct{})
 	var all []*Socket
 	for _, name := range e.rooms {
-		for _, s := range e.srv.hub.Members(name) {
+		for _, s := range e.ns.hub.Members(name) {
 			if _, ok := seen[s]; !ok {
 				seen[s] = struct{}{}
 				all = append(all, s)
@@ -114,23 +131,75 @@ func (e Emitter) receivers() []*Socket {
 	return all
 }
 
-// To sends to everyone in a room but the socket itself.
-func (s *Socket) To(room string) Emitter {
-	return Emitter{srv: s.eng.srv, from: s, rooms: []string{room}}
+// Sockets lists the receivers.
+func (e Emitter) Sockets() []*Socket {
+	return slices.DeleteFunc(slices.Clone(e.members()), e.leavesOut)
 }
 
-// Broadcast sends to everyone in the rooms, or to everyone if none is
-// given, but not to the socket itself.
+// Join puts every receiver into the rooms, as Socket.Join does. A receiver that ends
+// meanwhile is no error; ErrRoomName is returned before anybody has joined, ErrRoomLimit
+// after all those have that could.
+func (e Emitter) Join(rooms ...string) error {
+	for _, room := range rooms {
+		if err := checkRoom(room); err != nil {
+			return err
+		}
+	}
+	var failed error
+	for _, s := range e.Sockets() {
+		for _, room := range rooms {
+			if err := s.Join(room); err != nil && !errors.Is(err, ErrClosed) {
+				failed = err
+			}
+		}
+	}
+	return failed
+}
+
+// Leave takes every receiver out of the rooms.
+func (e Emitter) Leave(rooms ...string) {
+	for _, s := range e.Sockets() {
+		for _, room := range rooms {
+			s.Leave(room)
+		}
+	}
+}
+
+// Close closes every receiver, as Socket.Close does. Its error is that of a code that
+// must not be sent.
+func (e Emitter) Close(code StatusCode, reason string) error {
+	for _, s := range e.Sockets() {
+		if err := s.Close(code, reason); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// To sends to everyone in a room of the socket's namespace but the socket itself.
+func (s *Socket) To(room string) Emitter { return s.Others().To(room) }
+
+// Others sends to everyone in the socket's namespace but the socket itself.
+func (s *Socket) Others() Emitter { return Emitter{ns: s.ns, from: s} }
+
+// Volatile sends to the socket alone, and lets the message be dropped if the peer is
+// slow; see Emitter.Volatile. With To it is s.To(room).Volatile().
+func (s *Socket) Volatile() Emitter { return Emitter{ns: s.ns, from: s, only: true, volatile: true} }
+
+// Broadcast sends to everyone in the rooms of the socket's namespace, or to everyone in
+// it if none is given, but not to the socket itself.
 func (s *Socket) Broadcast(v any, rooms ...string) error {
-	return Emitter{srv: s.eng.srv, from: s, rooms: rooms}.Send(v)
+	return Emitter{ns: s.ns, from: s, rooms: rooms}.Send(v)
 }
 
-// To sends to everyone in a room.
-func (srv *Server) To(room string) Emitter {
-	return Emitter{srv: srv, rooms: []string{room}}
-}
+// To sends to everyone in a room of the default namespace.
+func (srv *Server) To(room string) Emitter { return srv.main.To(room) }
 
-// Broadcast sends to everyone in the rooms, or to everyone if none is given.
+// All sends to everyone, in all namespaces. With To it is srv.To(room).
+func (srv *Server) All() Emitter { return Emitter{ns: srv.main, every: true} }
+
+// Broadcast sends to everyone in the rooms of the default namespace, or to everyone in
+// all namespaces if none is given.
 func (srv *Server) Broadcast(v any, rooms ...string) error {
-	return Emitter{srv: srv, rooms: rooms}.Send(v)
+	return Emitter{ns: srv.main, every: true, rooms: rooms}.Send(v)
 }

@@ -15,15 +15,17 @@ type engine struct {
 	srv   *Server // nil: a client's
 	loop  *loop.Loop
 	conns conn.Config
-	hub   *hub.Hub[*Socket]
+	main  *Namespace // the default one
 	stats counters
+
+	limits hub.Limits // on the rooms of all namespaces
 }
 
 func (e *engine) init(opts Options, srv *Server) {
 	e.opts, e.srv = opts, srv
 	e.loop = loop.New()
 	e.stats.rejected, e.stats.closes = make(map[string]int64), make(map[StatusCode]int64)
-	e.hub = hub.New[*Socket](opts.MaxRooms, opts.MaxRoomsPerSocket)
+	e.limits.MaxRooms, e.limits.MaxEntries = opts.MaxRooms, opts.MaxRoomsPerSocket
 	e.conns = conn.Config{
 		Loop:     e.loop,
 		Wheel:    loop.NewWheel[*conn.Conn](e.loop.Clock),
@@ -45,6 +47,11 @@ func (e *engine) init(opts Options, srv *Server) {
 		Level:     opts.Compression.Level,
 		Threshold: opts.Compression.Threshold,
 	}
+	shards := 1
+	if srv != nil {
+		shards = mainShards
+	}
+	e.main = e.newNamespace("", shards)
 }
 
 func (e *engine) log(s *Socket) *slog.Logger { return e.opts.Logger.With("socket", s.ID()) }

@@ -123,7 +123,7 @@ func argument[In any](e *Event) (in In, err error) {
 			return in, err
 		}
 	}
-	if check := e.Socket.eng.opts.Validate; check != nil {
+	if check := e.Socket.ns.opts.Validate; check != nil {
 		err = check(&in)
 	}
 	return in, err

@@ -22,7 +22,7 @@ func (h *handling) Run(*loop.Worker) {
 	if s.conn.Awaited() || s.events.Load().awaited() {
 		s.conn.Begin()
 	}
-	if f := s.eng.opts.OnConnection; f != nil {
+	if f := s.ns.opts.OnConnection; f != nil {
 		s.protect(func() { f(s) })
 	}
 	if h.handler == nil {
@@ -65,6 +65,6 @@ func (s *Socket) closedBy(err error) bool {
 
 // abort closes with 1011 because of an error of the program's.
 func (s *Socket) abort(err error) {
-	s.eng.log(s).Error("websocket: handler failed", "error", err)
+	s.ns.log(s).Error("websocket: handler failed", "error", err)
 	s.conn.Abort(err)
 }

@@ -72,17 +72,14 @@ type Handshake struct {
 // Accept checks a request and the limits, and returns a handshake to open or refuse.
 // It writes nothing; its error is a *HandshakeError, for the caller to answer.
 func (srv *Server) Accept(w http.ResponseWriter, r *http.Request) (*Handshake, error) {
-	h, refused := srv.accept(w, r)
-	if refused != nil {
-		return nil, refused
-	}
-	return h, nil
+	return srv.main.Accept(w, r)
 }
 
 // Socket is the socket that connects.
 func (h *Handshake) Socket() *Socket { return h.socket }
 
-func (srv *Server) accept(w http.ResponseWriter, r *http.Request) (*Handshake, *HandshakeError) {
+func (ns *Namespace) accept(w http.ResponseWriter, r *http.Request) (*Handshake, *HandshakeError) {
+	srv := ns.srv
 	if e := checkRequest(r); e != nil {
 		return nil, srv.refused(r, "request", "", e)
 	}
@@ -104,7 +101,7 @@ func (srv *Server) accept(w http.ResponseWriter, r *http.Request) (*Handshake, *
 		return nil, srv.refused(r, reason, hint, e)
 	}
 	accepted = true
-	return srv.connecting(w, r, ip, protocols), nil
+	return ns.connecting(w, r, ip, protocols), nil
 }
 
 // refused counts a refusal and logs why, as the page that asked learns nothing:
@@ -172,8 +169,8 @@ func (srv *Server) verify(r *http.Request) (reason, hint string, refused *Handsh
 }
 
 // connecting makes the socket, with what was negotiated.
-func (srv *Server) connecting(w http.ResponseWriter, r *http.Request, ip string, protocols []string) *Handshake {
-	s := srv.newSocket(r.Context())
+func (ns *Namespace) connecting(w http.ResponseWriter, r *http.Request, ip string, protocols []string) *Handshake {
+	srv, s := ns.srv, ns.newSocket(r.Context())
 	h := &Handshake{socket: s, w: w, key: strings.TrimSpace(r.Header.Get("Sec-Websocket-Key")), pace: pace.From(r.Context())}
 	h.protocol = choose(srv.opts.Protocols, protocols)
 	s.ip, s.path = ip, strings.Clone(r.URL.Path) // not the whole request line
@@ -203,7 +200,7 @@ func choose(ours, theirs []string) string {
 // nothing.
 func (h *Handshake) Refuse() {
 	if h.abandon() {
-		h.socket.eng.stats.reject("refused")
+		h.socket.ns.stats.reject("refused")
 	}
 }
 
@@ -217,7 +214,7 @@ func (h *Handshake) abandon() bool {
 	o.beginEnd() // which the server is not told
 	o.leave()
 	s.conn.RepeatEnd()
-	s.eng.srv.dismiss(s.ip)
+	s.ns.srv.dismiss(s.ip)
 	return true
 }
 
@@ -236,13 +233,13 @@ func (h *Handshake) Open(handler func(*Socket) error) error {
 		return err
 	}
 	if h.pace == nil {
-		h.pace = s.eng.srv.paceOf(handler)
+		h.pace = s.ns.srv.paceOf(handler)
 	}
 	if !s.open(netConn, early, h.answer(), h.pace) {
 		h.abandon()
 		return ErrServerClosed
 	}
-	s.eng.loop.Go(&handling{s, handler})
+	s.ns.loop.Go(&handling{s, handler})
 	return nil
 }
 
@@ -305,8 +302,8 @@ var notInAnswer = map[string]bool{
 // down or the socket was refused.
 func (s *Socket) open(netConn net.Conn, early, answer []byte, p *pace.Pace) bool {
 	opened := s.conn.Open(conn.Opening{Conn: netConn, Early: early, Answer: answer, Pace: p, Enter: s.entered})
-	if opened && s.eng.opts.Debug {
-		s.eng.debug(s, "websocket open", "path", s.path, "ip", s.ip)
+	if opened && s.ns.opts.Debug {
+		s.ns.debug(s, "websocket open", "path", s.path, "ip", s.ip)
 	}
 	return opened
 }
@@ -317,7 +314,11 @@ func (s *Socket) open(netConn net.Conn, early, answer []byte, p *pace.Pace) bool
 // handler returns closes the socket: nil leaves it open, a *CloseError gives
 // the code, any other error is 1011.
 func (srv *Server) Upgrade(w http.ResponseWriter, r *http.Request, handler func(*Socket) error) error {
-	h, err := srv.Accept(w, r)
+	return srv.main.Upgrade(w, r, handler)
+}
+
+// openOrAnswer opens an accepted handshake, or answers one that was refused.
+func openOrAnswer(w http.ResponseWriter, h *Handshake, err error, handler func(*Socket) error) error {
 	if err == nil {
 		err = h.Open(handler)
 	}

@@ -47,6 +47,7 @@ func (w weather) methods(s *Socket) map[string]func() {
 		"LastActivity": func() { s.LastActivity() },
 		"Leave":        func() { s.Leave(room) },
 		"LeaveAll":     func() { s.LeaveAll() },
+		"Namespace":    func() { s.Namespace().Name() },
 		"Off":          func() { s.Off("event") },
 		"On":           seldom(func() { s.On("event", w.event) }),
 		"OnClose":      seldom(func() { s.OnClose(func(StatusCode, string) { w.sometimes() }) }),
@@ -58,6 +59,7 @@ func (w weather) methods(s *Socket) map[string]func() {
 		"Once":         seldom(func() { s.Once("event", w.event) }),
 		"Open":         func() { s.State() }, // of who accepted it
 		"Origin":       func() { s.Origin() },
+		"Others":       func() { s.Others().Send("others") },
 		"Path":         func() { s.Path() },
 		"Ping":         func() { s.Ping([]byte("ping")) },
 		"Protocol":     func() { s.Protocol() },
@@ -76,6 +78,7 @@ func (w weather) methods(s *Socket) map[string]func() {
 		"State":        func() { s.State() },
 		"To":           func() { s.To(room).Send("to") },
 		"UserAgent":    func() { s.UserAgent() },
+		"Volatile":     func() { s.Volatile().To(room).Send("volatile") },
 	}
 }
 
@@ -113,9 +116,17 @@ func eventMethods(e *Event) map[string]func() {
 
 func emitterMethods(e Emitter) map[string]func() {
 	return map[string]func(){
+		"Close": func() {
+			if rand.IntN(1000) == 0 {
+				e.Close(4001, "storm")
+			}
+		},
 		"Emit":     func() { e.Emit("event", 1) },
 		"Except":   func() { e.Except("nobody").Send("except") },
+		"Join":     func() { e.Join("room2") },
+		"Leave":    func() { e.Leave("room2") },
 		"Send":     func() { e.Send("send") },
+		"Sockets":  func() { e.Sockets() },
 		"To":       func() { e.To("room2").Send("to") },
 		"Volatile": func() { e.Volatile().Send("volatile") },
 	}
@@ -123,17 +134,42 @@ func emitterMethods(e Emitter) map[string]func() {
 
 func serverMethods(srv *Server) map[string]func() {
 	return map[string]func(){
+		"All":       func() { srv.All().Send("all") },
 		"Accept":    func() {}, // and the four others are those of the storm itself
 		"Close":     func() {},
 		"Shutdown":  func() {},
 		"Upgrade":   func() {},
 		"Broadcast": func() { srv.Broadcast("all") },
 		"SocketsIn": func() { srv.SocketsIn("room") },
-		"Rooms":     func() { srv.Rooms() },
-		"Socket":    func() { srv.Socket("nobody") },
-		"Sockets":   func() { srv.Sockets() },
-		"Stats":     func() { srv.Stats() },
-		"To":        func() { srv.To("room").Send("to") },
+		"Namespace": func() { srv.Namespace("other").Stats() },
+		"Namespaces": func() {
+			for _, ns := range srv.Namespaces() {
+				for _, f := range namespaceMethods(ns) {
+					f()
+				}
+			}
+		},
+		"Rooms":   func() { srv.Rooms() },
+		"Socket":  func() { srv.Socket("nobody") },
+		"Sockets": func() { srv.Sockets() },
+		"Stats":   func() { srv.Stats() },
+		"To":      func() { srv.To("room").Send("to") },
+	}
+}
+
+func namespaceMethods(ns *Namespace) map[string]func() {
+	return map[string]func(){
+		"Accept":    func() {}, // is the server's
+		"All":       func() { ns.All().Send("all") },
+		"Broadcast": func() { ns.Broadcast("room", "room1") },
+		"Name":      func() { ns.Name() },
+		"Rooms":     func() { ns.Rooms() },
+		"Socket":    func() { ns.Socket("nobody") },
+		"Sockets":   func() { ns.Sockets() },
+		"SocketsIn": func() { ns.SocketsIn("room1") },
+		"Stats":     func() { ns.Stats() },
+		"To":        func() { ns.To("room1").Send("to") },
+		"Upgrade":   func() {}, // is the server's
 	}
 }
 
@@ -148,6 +184,7 @@ func TestTheStormKnowsEveryMethod(t *testing.T) {
 	}{
 		{(*Socket)(nil), weather{}.methods(nil)},
 		{(*Server)(nil), serverMethods(nil)},
+		{(*Namespace)(nil), namespaceMethods(nil)},
 		{Emitter{}, emitterMethods(Emitter{})},
 		{Message{}, messageMethods(Message{})},
 		{(*Event)(nil), eventMethods(nil)},

@@ -13,8 +13,8 @@ const maxRoomName = 256 // bytes
 // the 101 the join is noted and takes effect on it. Errors: ErrRoomName,
 // ErrRoomLimit, ErrClosed.
 func (s *Socket) Join(name string) error {
-	if name == "" || len(name) > maxRoomName {
-		return fmt.Errorf("%w, not %d", ErrRoomName, len(name))
+	if err := checkRoom(name); err != nil {
+		return err
 	}
 	closing := s.State() >= StateClosing
 	s.mu.Lock()
@@ -22,11 +22,18 @@ func (s *Socket) Join(name string) error {
 	if closing || s.presence == left {
 		return ErrClosed
 	}
-	switch err := s.eng.hub.Join(&s.rooms, s, name, s.presence == present); {
+	switch err := s.ns.hub.Join(&s.rooms, s, name, s.presence == present); {
 	case errors.Is(err, hub.ErrEntries):
-		return fmt.Errorf("%w: a socket may be in %d", ErrRoomLimit, s.eng.opts.MaxRoomsPerSocket)
+		return fmt.Errorf("%w: a socket may be in %d", ErrRoomLimit, s.ns.opts.MaxRoomsPerSocket)
 	case err != nil:
-		return fmt.Errorf("%w: there may be %d", ErrRoomLimit, s.eng.opts.MaxRooms)
+		return fmt.Errorf("%w: there may be %d", ErrRoomLimit, s.ns.opts.MaxRooms)
+	}
+	return nil
+}
+
+func checkRoom(name string) error {
+	if name == "" || len(name) > maxRoomName {
+		return fmt.Errorf("%w, not %d", ErrRoomName, len(name))
 	}
 	return nil
 }
@@ -35,14 +42,14 @@ func (s *Socket) Join(name string) error {
 func (s *Socket) Leave(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.eng.hub.Leave(&s.rooms, name)
+	s.ns.hub.Leave(&s.rooms, name)
 }
 
 // LeaveAll takes the socket out of all its rooms.
 func (s *Socket) LeaveAll() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.eng.hub.LeaveAll(&s.rooms)
+	s.ns.hub.LeaveAll(&s.rooms)
 	s.rooms = hub.Rooms[*Socket]{}
 }
 
@@ -56,12 +63,12 @@ func (s *Socket) Rooms() []string {
 // entered makes the socket known to its server, and the joins from before the 101 take
 // effect. It reports false if the server is shutting down.
 func (s *Socket) entered() bool {
-	if srv := s.eng.srv; srv != nil && !srv.register(s) {
+	if srv := s.ns.srv; srv != nil && !srv.register(s) {
 		return false
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.presence = present
-	s.eng.hub.Enter(&s.rooms)
+	s.ns.hub.Enter(&s.rooms)
 	return true
 }

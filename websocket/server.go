@@ -14,7 +14,6 @@ import (
 	"github.com/nextrush/nextrush/internal/clientip"
 	"github.com/nextrush/nextrush/internal/pace"
 	"github.com/nextrush/nextrush/internal/seldom"
-	"github.com/nextrush/nextrush/websocket/internal/hub"
 )
 
 // Server accepts sockets on any net/http router and knows all of them. Its
@@ -22,7 +21,7 @@ import (
 type Server struct {
 	engine
 	origins origins
-	crowd   *hub.Crowd[*Socket] // who is open
+	spaces  namespaces
 	started time.Time
 
 	refusals seldom.Log // of upgrades
@@ -50,21 +49,19 @@ func NewServer(opts Options) *Server {
 	}
 	srv := &Server{
 		origins: allowed,
-		crowd:   hub.NewCrowd(func(s *Socket) *int32 { return &s.index }),
 		started: time.Now(),
 		byID:    make(map[[16]byte]*Socket),
 		byIP:    make(map[string]int),
 	}
+	srv.spaces.byName = make(map[string]*inUse)
 	srv.engine.init(opts, srv)
 	return srv
 }
 
-// Sockets lists the open sockets.
-func (srv *Server) Sockets() []*Socket {
-	return slices.Clone(srv.crowd.Members())
-}
+// Sockets lists the open sockets of all namespaces.
+func (srv *Server) Sockets() []*Socket { return slices.Clone(srv.everyone()) }
 
-// Socket returns the open socket with that id, or nil.
+// Socket returns the open socket with that id, in whatever namespace, or nil.
 func (srv *Server) Socket(id string) *Socket {
 	key, ok := parseID(id)
 	if !ok {
@@ -75,13 +72,11 @@ func (srv *Server) Socket(id string) *Socket {
 	return srv.byID[key]
 }
 
-// Rooms lists the rooms that have somebody in them.
-func (srv *Server) Rooms() []string { return srv.hub.Names() }
+// Rooms lists the rooms of the default namespace that have somebody in them.
+func (srv *Server) Rooms() []string { return srv.main.Rooms() }
 
-// SocketsIn lists the sockets in a room.
-func (srv *Server) SocketsIn(room string) []*Socket {
-	return slices.Clone(srv.hub.Members(room))
-}
+// SocketsIn lists the sockets in a room of the default namespace.
+func (srv *Server) SocketsIn(room string) []*Socket { return srv.main.SocketsIn(room) }
 
 // admit counts an upgrade in, or says why not.
 func (srv *Server) admit(ip string) (reason string, refused *HandshakeError) {
@@ -130,12 +125,13 @@ func (srv *Server) register(s *Socket) bool {
 	c := &srv.stats
 	c.total.Add(1)
 	c.peak.Store(max(c.peak.Load(), int64(len(srv.byID))))
-	srv.crowd.Add(s)
+	s.ns.total.Add(1)
+	s.ns.crowd.Add(s)
 	return true
 }
 
 func (srv *Server) unregister(s *Socket) {
-	srv.crowd.Remove(s)
+	s.ns.crowd.Remove(s)
 	srv.mu.Lock()
 	delete(srv.byID, s.id)
 	srv.mu.Unlock()

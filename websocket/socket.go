@@ -32,7 +32,7 @@ func (s State) String() string {
 // effect on it.
 type Socket struct {
 	conn   conn.Conn
-	eng    *engine
+	ns     *Namespace
 	id     [16]byte
 	ip     string
 	path   string
@@ -49,7 +49,7 @@ type Socket struct {
 	callbacks *callbacks
 	presence  presence
 	ended     bool  // the end is being told, or has been
-	index     int32 // guarded by the server's crowd
+	index     int32 // guarded by the namespace's crowd
 }
 
 // handshakeInfo holds handshake headers; it is interned, as many sockets have the same
@@ -65,9 +65,9 @@ const (
 	left // for good
 )
 
-func (e *engine) newSocket(ctx context.Context) *Socket {
-	s := &Socket{eng: e, id: newID(), ctx: ctx, opened: time.Now().UnixMilli()}
-	s.conn.Init(&e.conns, (*owner)(s), s.id[0])
+func (ns *Namespace) newSocket(ctx context.Context) *Socket {
+	s := &Socket{ns: ns, id: newID(), ctx: ctx, opened: time.Now().UnixMilli()}
+	s.conn.Init(ns.conns, (*owner)(s), s.id[0])
 	return s
 }
 

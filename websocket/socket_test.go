@@ -86,7 +86,7 @@ func TestWhatIsNoMessageIsNotSent(t *testing.T) {
 			for name, err := range map[string]error{
 				"a Message without a type":             s.SendMessage(Message{}),
 				"sent as any value":                    s.Send(NewMessage(9, nil)),
-				"to all":                               s.eng.srv.Broadcast(Message{}),
+				"to all":                               s.ns.srv.Broadcast(Message{}),
 				"no Prepared":                          s.SendPrepared(nil),
 				"a Prepared that Prepare has not made": s.Send(&Prepared{}),
 			} {

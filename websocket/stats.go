@@ -83,7 +83,8 @@ func (c *counters) closed(code StatusCode) {
 // Stats returns a snapshot of the counters.
 func (srv *Server) Stats() Stats {
 	c := &srv.stats
-	sockets := srv.Sockets()
+	sockets := srv.everyone()
+	sent, received := srv.spaces.counted()
 	var queued int64
 	for _, s := range sockets {
 		queued += int64(s.conn.Queued())
@@ -93,9 +94,9 @@ func (srv *Server) Stats() Stats {
 	return Stats{
 		Connections:      int64(len(sockets)),
 		TotalConnections: c.total.Load(),
-		MessagesSent:     c.Sent.Load(),
-		MessagesReceived: c.Received.Load(),
-		Rooms:            srv.hub.Count(),
+		MessagesSent:     sent + srv.main.conns.Messages.Sent.Load(),
+		MessagesReceived: received + srv.main.conns.Messages.Received.Load(),
+		Rooms:            srv.limits.Rooms(),
 		Uptime:           Duration(time.Since(srv.started)),
 		BytesReceived:    c.BytesReceived.Load(),
 		BytesSent:        c.BytesSent.Load(),

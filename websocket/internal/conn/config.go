@@ -7,12 +7,13 @@ import (
 	"github.com/nextrush/nextrush/internal/loop"
 )
 
-// Config is what the connections of a server have in common. A duration that is
+// Config is what connections of a server have in common. A duration that is
 // negative means: never, or not at all.
 type Config struct {
 	Loop     *loop.Loop
 	Wheel    *loop.Wheel[*Conn]
 	Counters *Counters
+	Messages *Messages
 	Client   bool // we are the client
 	Poll     bool // descriptors, where that is possible
 
@@ -30,9 +31,11 @@ type Config struct {
 	Threshold int // bytes of the smallest message that is compressed
 }
 
+// Messages counts messages, for those connections of a server that share it.
+type Messages struct{ Sent, Received atomic.Int64 }
+
 // Counters count for all connections of a server.
 type Counters struct {
-	Sent, Received           atomic.Int64 // messages
 	BytesSent, BytesReceived atomic.Int64
 	Errors, Dropped, Slow    atomic.Int64
 }

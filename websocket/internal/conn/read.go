@@ -116,7 +116,7 @@ func (r run) feed(p []byte) bool {
 	}
 	received := int64(0)
 	rest, err := r.process(p, &received)
-	r.c.cfg.Counters.Received.Add(received)
+	r.c.cfg.Messages.Received.Add(received)
 	switch {
 	case err == nil:
 	case err != errFull:

@@ -121,9 +121,8 @@ func (c *Conn) SendFrame(f *Frame) error {
 // Broadcast is SendFrame with the writing left to the caller: if it reports true, c
 // is to be flushed soon. A volatile message is dropped if the peer is slow to take
 // what it has been sent already.
-func (c *Conn) Broadcast(f *Frame, volatile bool) (write bool) {
-	write, _ = output{c}.enqueue(f, volatile, true)
-	return write
+func (c *Conn) Broadcast(f *Frame, volatile bool) (write bool, err error) {
+	return output{c}.enqueue(f, volatile, true)
 }
 
 // enqueue queues a frame and reports whether the caller is to flush: with list, only

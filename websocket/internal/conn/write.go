@@ -74,7 +74,7 @@ func (o output) watchWriteLocked() {
 func (o output) tookLocked(n int, err error) (more bool) {
 	messages, frames := o.c.out.took(n)
 	o.c.cfg.Counters.BytesSent.Add(int64(frames))
-	o.c.cfg.Counters.Sent.Add(int64(messages))
+	o.c.cfg.Messages.Sent.Add(int64(messages))
 	switch {
 	case o.c.phase == Closed:
 		o.c.out.release()

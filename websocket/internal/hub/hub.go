@@ -10,23 +10,29 @@ import (
 	"sync/atomic"
 )
 
-const shards = 32
-
 // Errors of Join.
 var (
 	ErrRooms   = errors.New("hub: there are as many rooms as there may be")
 	ErrEntries = errors.New("hub: the member is in as many rooms as it may be")
 )
 
-// Hub holds members and rooms, these in shards so that joins to different rooms do
-// not wait for each other. Its methods are safe from any goroutine, and none of its
-// locks is held after they have returned.
+// Limits bound the rooms of some hubs together.
+type Limits struct {
+	MaxRooms   int // at once; 0: any number
+	MaxEntries int // of one member
+	rooms      atomic.Int64
+}
+
+// Rooms is how many rooms there are in the hubs together.
+func (l *Limits) Rooms() int64 { return l.rooms.Load() }
+
+// Hub holds rooms, in shards so that joins to different rooms do not wait for each
+// other. Its methods are safe from any goroutine, and none of its locks is held after
+// they have returned.
 type Hub[M comparable] struct {
-	maxRooms   int
-	maxEntries int // of one member
-	seed       maphash.Seed
-	count      atomic.Int64 // rooms
-	shards     [shards]shard[M]
+	limits *Limits
+	seed   maphash.Seed
+	shards []shard[M]
 }
 
 type shard[M comparable] struct {
@@ -56,10 +62,9 @@ type entry[M comparable] struct {
 
 const noted = -1
 
-// New makes a hub with at most maxRooms rooms, if that is not 0, and a member in at
-// most maxEntries of them.
-func New[M comparable](maxRooms, maxEntries int) *Hub[M] {
-	return &Hub[M]{maxRooms: maxRooms, maxEntries: maxEntries, seed: maphash.MakeSeed()}
+// New makes a hub with as many shards, a power of two: 1 for few rooms.
+func New[M comparable](limits *Limits, shards int) *Hub[M] {
+	return &Hub[M]{limits: limits, seed: maphash.MakeSeed(), shards: make([]shard[M], shards)}
 }
 
 // Join puts m into a room, or, unless now, notes that for Enter. Being there already
@@ -69,7 +74,7 @@ func (h *Hub[M]) Join(r *Rooms[M], m M, name string, now bool) error {
 	if *at != nil {
 		return nil
 	}
-	if n >= h.maxEntries {
+	if n >= h.limits.MaxEntries {
 		return ErrEntries
 	}
 	e := &entry[M]{member: m, room: &room[M]{name: name}, at: noted}
@@ -152,10 +157,18 @@ func (h *Hub[M]) Names() (names []string) {
 }
 
 // Count is how many rooms there are.
-func (h *Hub[M]) Count() int64 { return h.count.Load() }
+func (h *Hub[M]) Count() (n int64) {
+	for i := range h.shards {
+		sh := &h.shards[i]
+		sh.mu.Lock()
+		n += int64(len(sh.rooms))
+		sh.mu.Unlock()
+	}
+	return n
+}
 
 func (h *Hub[M]) shard(name string) *shard[M] {
-	return &h.shards[maphash.String(h.seed, name)%shards]
+	return &h.shards[maphash.String(h.seed, name)&uint64(len(h.shards)-1)]
 }
 
 // enter adds e to its room, and reports false if that would be one room too many.
@@ -166,8 +179,8 @@ func (h *Hub[M]) enter(e *entry[M]) bool {
 	defer sh.mu.Unlock()
 	r := sh.rooms[name]
 	if r == nil {
-		if n := h.count.Add(1); h.maxRooms > 0 && n > int64(h.maxRooms) {
-			h.count.Add(-1)
+		if n := h.limits.rooms.Add(1); h.limits.MaxRooms > 0 && n > int64(h.limits.MaxRooms) {
+			h.limits.rooms.Add(-1)
 			return false
 		}
 		r = &room[M]{name: name}
@@ -191,7 +204,7 @@ func (h *Hub[M]) leave(e *entry[M]) {
 	e.room.remove(e)
 	if len(e.room.entries) == 0 {
 		delete(sh.rooms, e.room.name)
-		h.count.Add(-1)
+		h.limits.rooms.Add(-1)
 	}
 }
 

@@ -20,7 +20,8 @@ func TestHubAgreesWithMaps(t *testing.T) {
 	const maxRooms, maxEntries = 12, 5
 	for seed := range uint64(200) {
 		r := rand.New(rand.NewPCG(seed, 1))
-		h := New[*member](maxRooms, maxEntries)
+		limits := &Limits{MaxRooms: maxRooms, MaxEntries: maxEntries}
+		h := New[*member](limits, 1<<(seed%3))
 		members := make([]*member, 10)
 		for i := range members {
 			members[i] = &member{names: make(map[string]bool)}
@@ -67,7 +68,7 @@ func TestHubAgreesWithMaps(t *testing.T) {
 			if got, want := h.Members(name), in(name); len(got) != len(want) || slices.ContainsFunc(want, func(m *member) bool { return !slices.Contains(got, m) }) {
 				t.Fatalf("seed %d: %d members, want %d", seed, len(got), len(want))
 			}
-			if got, want := h.Names(), all(); len(got) != len(want) || h.Count() != int64(len(want)) {
+			if got, want := h.Names(), all(); len(got) != len(want) || h.Count() != int64(len(want)) || limits.Rooms() != h.Count() {
 				t.Fatalf("seed %d: %d rooms, %d counted, want %d", seed, len(got), h.Count(), len(want))
 			}
 			if got := m.rooms.Names(); len(got) != len(m.names) {
@@ -78,7 +79,7 @@ func TestHubAgreesWithMaps(t *testing.T) {
 }
 
 func TestNotedJoinsTakeEffectOnEnter(t *testing.T) {
-	h := New[*member](1, 5)
+	h := New[*member](&Limits{MaxRooms: 1, MaxEntries: 5}, 4)
 	m := &member{}
 	for _, name := range []string{"a", "b"} {
 		if err := h.Join(&m.rooms, m, name, false); err != nil {

@@ -1,0 +1,217 @@
+package websocket
+
+import (
+	"net/http"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"weak"
+
+	"github.com/nextrush/nextrush/websocket/internal/conn"
+	"github.com/nextrush/nextrush/websocket/internal/hub"
+)
+
+const mainShards = 32 // of the rooms of the default namespace; the others have one each
+
+// Namespace is a set of sockets with rooms of their own: a room of that name in
+// another namespace is another room. A socket is in exactly one, from before its 101 to
+// its end: the one that accepted it. A namespace costs a few hundred bytes, and only
+// while somebody is in it or has a pointer to it, so each tenant can have one. Its
+// methods are safe from any goroutine.
+type Namespace struct {
+	*engine
+	name  string
+	hub   *hub.Hub[*Socket]
+	crowd *hub.Crowd[*Socket] // who is open
+	conns *conn.Config        // of its sockets; its Messages are the namespace's
+	total atomic.Int64        // sockets so far
+}
+
+// NamespaceStats is a snapshot of the counters of a namespace. Counts are since it
+// was made, unless they say "now"; it starts anew after nobody was in it and
+// nobody had a pointer to it.
+type NamespaceStats struct {
+	Connections      int64 `json:"connections"` // now
+	TotalConnections int64 `json:"totalConnections"`
+	MessagesSent     int64 `json:"messagesSent"` // wholly handed to the system
+	MessagesReceived int64 `json:"messagesReceived"`
+	Rooms            int64 `json:"rooms"` // now
+}
+
+// namespaces finds those of a server that are in use, except for the default one.
+type namespaces struct {
+	mu     sync.Mutex // guards the fields below
+	byName map[string]*inUse
+	sent   int64 // in those that are gone
+	got    int64
+}
+
+// inUse is a namespace, for as long as somebody has it, and what it counts.
+type inUse struct {
+	name     string
+	ns       weak.Pointer[Namespace]
+	messages *conn.Messages
+}
+
+// Namespace returns the namespace of that name, which is made if there is none. "" is
+// the default one, whose sockets Server.Accept and Server.Upgrade accept.
+func (srv *Server) Namespace(name string) *Namespace {
+	if name == "" {
+		return srv.main
+	}
+	srv.spaces.mu.Lock()
+	defer srv.spaces.mu.Unlock()
+	if u := srv.spaces.byName[name]; u != nil {
+		if ns := u.ns.Value(); ns != nil {
+			return ns
+		}
+		srv.spaces.dropLocked(u) // before its cleanup has
+	}
+	ns := srv.newNamespace(name, 1)
+	u := &inUse{name, weak.Make(ns), ns.conns.Messages}
+	srv.spaces.byName[name] = u
+	runtime.AddCleanup(ns, srv.spaces.drop, u)
+	return ns
+}
+
+// drop removes a namespace that nobody has any more.
+func (n *namespaces) drop(u *inUse) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.byName[u.name] == u {
+		n.dropLocked(u)
+	}
+}
+
+func (n *namespaces) dropLocked(u *inUse) {
+	delete(n.byName, u.name)
+	n.sent += u.messages.Sent.Load()
+	n.got += u.messages.Received.Load()
+}
+
+// counted is how many messages were sent and received in them so far.
+func (n *namespaces) counted() (sent, received int64) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	sent, received = n.sent, n.got
+	for _, u := range n.byName {
+		sent += u.messages.Sent.Load()
+		received += u.messages.Received.Load()
+	}
+	return sent, received
+}
+
+// Namespaces lists the namespaces that have somebody in them, in no order.
+func (srv *Server) Namespaces() []*Namespace {
+	return slices.DeleteFunc(srv.allNamespaces(), func(ns *Namespace) bool { return len(ns.crowd.Members()) == 0 })
+}
+
+// allNamespaces lists those that are in use.
+func (srv *Server) allNamespaces() []*Namespace {
+	all := []*Namespace{srv.main}
+	srv.spaces.mu.Lock()
+	defer srv.spaces.mu.Unlock()
+	for _, u := range srv.spaces.byName {
+		if ns := u.ns.Value(); ns != nil {
+			all = append(all, ns)
+		}
+	}
+	return all
+}
+
+// everyone lists the open sockets of all namespaces. The list must not be changed.
+func (srv *Server) everyone() []*Socket {
+	var lists [][]*Socket
+	for _, ns := range srv.allNamespaces() {
+		if members := ns.crowd.Members(); len(members) > 0 {
+			lists = append(lists, members)
+		}
+	}
+	if len(lists) == 1 {
+		return lists[0]
+	}
+	return slices.Concat(lists...)
+}
+
+func (e *engine) newNamespace(name string, shards int) *Namespace {
+	ns := &Namespace{
+		engine: e,
+		name:   name,
+		hub:    hub.New[*Socket](&e.limits, shards),
+		crowd:  hub.NewCrowd(indexOf),
+	}
+	cfg := e.conns
+	cfg.Messages = new(conn.Messages)
+	ns.conns = &cfg
+	return ns
+}
+
+func indexOf(s *Socket) *int32 { return &s.index }
+
+// Name is the name given to [Server.Namespace].
+func (ns *Namespace) Name() string { return ns.name }
+
+// Accept is [Server.Accept] for a socket in this namespace.
+func (ns *Namespace) Accept(w http.ResponseWriter, r *http.Request) (*Handshake, error) {
+	if ns.srv == nil {
+		return nil, refusal(http.StatusInternalServerError, "a client's namespace accepts no sockets")
+	}
+	h, refused := ns.accept(w, r)
+	if refused != nil {
+		return nil, refused
+	}
+	return h, nil
+}
+
+// Upgrade is [Server.Upgrade] for a socket in this namespace.
+func (ns *Namespace) Upgrade(w http.ResponseWriter, r *http.Request, handler func(*Socket) error) error {
+	h, err := ns.Accept(w, r)
+	return openOrAnswer(w, h, err, handler)
+}
+
+// To sends to everyone in a room of the namespace.
+func (ns *Namespace) To(room string) Emitter { return Emitter{ns: ns, rooms: []string{room}} }
+
+// All sends to everyone in the namespace.
+func (ns *Namespace) All() Emitter { return Emitter{ns: ns} }
+
+// Broadcast sends to everyone in the rooms of the namespace, or to everyone in it if
+// none is given.
+func (ns *Namespace) Broadcast(v any, rooms ...string) error {
+	return Emitter{ns: ns, rooms: rooms}.Send(v)
+}
+
+// Rooms lists the rooms of the namespace that have somebody in them.
+func (ns *Namespace) Rooms() []string { return ns.hub.Names() }
+
+// SocketsIn lists the sockets in a room of the namespace.
+func (ns *Namespace) SocketsIn(room string) []*Socket { return slices.Clone(ns.hub.Members(room)) }
+
+// Sockets lists the open sockets of the namespace.
+func (ns *Namespace) Sockets() []*Socket { return slices.Clone(ns.crowd.Members()) }
+
+// Socket returns the open socket with that id if it is in the namespace, or nil.
+func (ns *Namespace) Socket(id string) *Socket {
+	if ns.srv == nil {
+		return nil
+	}
+	if s := ns.srv.Socket(id); s != nil && s.ns == ns {
+		return s
+	}
+	return nil
+}
+
+// Stats returns a snapshot of the counters.
+func (ns *Namespace) Stats() NamespaceStats {
+	return NamespaceStats{
+		Connections:      int64(len(ns.crowd.Members())),
+		TotalConnections: ns.total.Load(),
+		MessagesSent:     ns.conns.Messages.Sent.Load(),
+		MessagesReceived: ns.conns.Messages.Received.Load(),
+		Rooms:            ns.hub.Count(),
+	}
+}
+
+// Namespace is the one that the socket is in; that of a client has nobody in it.
+func (s *Socket) Namespace() *Namespace { return s.ns }
