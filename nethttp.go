@@ -122,6 +122,15 @@ func (t *tail) ended(r run) bool {
 	return !left
 }
 
+// Abandon is for middleware that no longer waits: what the handlers do from now on does
+// not reach the Context before them. It reports false if they have ended.
+func (t *tail) Abandon() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.left = t.left || t.last.c == nil
+	return t.left
+}
+
 // leave gives c, the Context before the middleware, what is known of the handlers
 // now that the middleware has returned, or has panicked with v.
 func (t *tail) leave(c *Context, v any) error {

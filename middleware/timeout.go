@@ -7,27 +7,50 @@ import (
 	"time"
 
 	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/internal/opt"
 )
+
+// TimeoutOptions configures Timeout. The zero value only ends the context.
+type TimeoutOptions struct {
+	// Abandon answers for a handler that goes on although its context has ended, if it
+	// has not begun to answer. It goes on behind the answer: writing and what else is
+	// done to the answer fails with http.ErrHandlerTimeout, reading the body fails, and
+	// a panic is logged. What it holds, it holds until it returns, and Shutdown does not
+	// wait for it. Each request costs a goroutine and a copy of its Context.
+	Abandon bool
+}
 
 // Timeout ends the request's context after d. A handler that then returns an
 // error which is context.DeadlineExceeded, without an answer begun, is answered
-// with 503. One that does not look at its context runs on: no other goroutine
-// answers in its place. Streams of Context.SSE, and WebSockets of App.WS and
-// ReverseProxy, go on. It panics if d is not positive.
-func Timeout(d time.Duration) nextrush.Handler {
+// with 503. One that does not look at its context runs on, and its client waits, unless
+// it is to be abandoned. An answer that has begun in time goes on. Streams of Context.SSE,
+// and WebSockets of App.WS and ReverseProxy, go on, too. It panics if d is not positive.
+func Timeout(d time.Duration, opts ...TimeoutOptions) nextrush.Handler {
 	if d <= 0 {
 		panic("middleware: Timeout: the duration is not positive: give the time that a handler may take")
+	}
+	run := giveUp
+	if opt.First(opts).Abandon {
+		run = abandon
 	}
 	return func(c *nextrush.Context) error {
 		outer := c.Context()
 		ctx, cancel := context.WithTimeout(outer, d)
 		defer cancel()
 		c.SetContext(ctx)
-		err := c.Next()
+		err := run(c)
 		c.SetContext(outer)
-		if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == context.DeadlineExceeded {
-			return nextrush.NewError(http.StatusServiceUnavailable).WithCause(err)
-		}
 		return err
 	}
+}
+
+// giveUp runs the rest of the chain, and makes an error that comes of the context's
+// deadline a 503.
+func giveUp(c *nextrush.Context) error {
+	ctx := c.Context()
+	err := c.Next()
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == context.DeadlineExceeded {
+		return nextrush.NewError(http.StatusServiceUnavailable).WithCause(err)
+	}
+	return err
 }
