@@ -132,7 +132,7 @@ func StatusOf(err error) int {
 //
 // HandleError logs a panic with its stack, an error that came after the response had
 // begun, and one that is the server's, unless it was answered with a status of 400 to
-// 499 or the client has gone.
+// 499 or the client has gone. The cause of one that is the client's it logs at debug.
 func (c *Context) HandleError(err error) {
 	if err == nil || c.failed || head.BrokeOff(c.req.Context(), err) {
 		return
@@ -203,6 +203,8 @@ func (c *Context) logFailure(err error, began bool) {
 	case gone:
 	case began, status >= 500, StatusOf(err) >= 500 && (status < 400 || status > 499):
 		c.Log().Error("request failed", "error", err)
+	case errors.Unwrap(AsHTTPError(err)) != nil && c.app.Log().Enabled(c.Context(), slog.LevelDebug):
+		c.Log().Debug("request refused", "status", status, "error", err)
 	}
 }
 
