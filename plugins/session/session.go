@@ -31,6 +31,7 @@ import (
 	"cmp"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
@@ -150,6 +151,31 @@ func Pop[T any](c *nextrush.Context, name string) (v T, ok bool) {
 
 // Remove removes a value.
 func Remove(c *nextrush.Context, name string) { changed(c).Remove(c.Context(), name) }
+
+// Flash keeps a message for the next page that shows it with Flashes, such as that to
+// which the answer redirects. The kind is a name of yours, as "error".
+func Flash(c *nextrush.Context, kind, text string) {
+	kept, _ := Get[[]string](c, flashName)
+	Put(c, flashName, append(slices.Clip(kept), kind, text))
+}
+
+// FlashMessage is what Flash kept.
+type FlashMessage struct{ Kind, Text string }
+
+// Flashes returns the messages of Flash in their order, and removes them.
+func Flashes(c *nextrush.Context) []FlashMessage {
+	if _, ok := Get[[]string](c, flashName); !ok {
+		return nil // and the session is not changed
+	}
+	kept, _ := Pop[[]string](c, flashName)
+	var messages []FlashMessage
+	for i := 0; i+1 < len(kept); i += 2 {
+		messages = append(messages, FlashMessage{kept[i], kept[i+1]})
+	}
+	return messages
+}
+
+const flashName = "nextrush/plugins/session.flash"
 
 // Renew gives the session a new id and keeps its values. Call it whenever somebody logs
 // in or gets other rights, so that an id that somebody else knows becomes worthless. It
