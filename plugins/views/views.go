@@ -17,8 +17,10 @@ import (
 	"html/template"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
+	"reflect"
 	"regexp"
 	"strings"
 
@@ -32,6 +34,10 @@ type Options struct {
 	Extension string // of files; empty: ".html"
 	Layout    string // of pages that name none; empty: "main", or none if there is no such file
 	Reload    bool   // read the files again for every page, for development
+	// Data returns what every page needs, such as the user. The data of the page, which
+	// have to be nil or a map with names as keys then, join it, and replace what has the
+	// same name; nil: nothing.
+	Data func(c *nextrush.Context) map[string]any
 }
 
 // Views is a nextrush.Renderer. It is safe from any goroutine.
@@ -78,7 +84,7 @@ func Must(v *Views, err error) *Views {
 
 // Render writes a page. If it fails, half of the page may have been written;
 // Context.Render does not send that to the client.
-func (v *Views) Render(w io.Writer, name string, data any, _ *nextrush.Context) error {
+func (v *Views) Render(w io.Writer, name string, data any, c *nextrush.Context) error {
 	pages := v.pages
 	if pages == nil {
 		var err error
@@ -90,10 +96,36 @@ func (v *Views) Render(w io.Writer, name string, data any, _ *nextrush.Context) 
 	if page == nil {
 		return fmt.Errorf("views: there is no page %q: add the file %s%s", name, name, v.opts.Extension)
 	}
+	data, err := v.withCommon(data, c)
+	if err != nil {
+		return fmt.Errorf("views: page %q: %w", name, err)
+	}
 	if err := page.Execute(w, data); err != nil {
 		return fmt.Errorf("views: %w", err)
 	}
 	return nil
+}
+
+// withCommon adds Options.Data to the data of a page.
+func (v *Views) withCommon(data any, c *nextrush.Context) (any, error) {
+	if v.opts.Data == nil || c == nil {
+		return data, nil
+	}
+	all := maps.Clone(v.opts.Data(c))
+	if all == nil {
+		all = make(map[string]any)
+	}
+	if data == nil {
+		return all, nil
+	}
+	own := reflect.ValueOf(data)
+	if own.Kind() != reflect.Map || own.Type().Key().Kind() != reflect.String {
+		return nil, fmt.Errorf("its data are a %T, which Options.Data cannot join: give a map[string]any", data)
+	}
+	for name, value := range own.Seq2() {
+		all[name.String()] = value.Interface()
+	}
+	return all, nil
 }
 
 const (
