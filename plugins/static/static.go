@@ -38,6 +38,10 @@ type Options struct {
 	// the content: clients keep them for a year and do not ask again (RFC 8246). The name
 	// is without the prefix. nil: none.
 	Immutable func(name string) bool
+	// Guard runs before each file, and calls c.Next for those that the client may have,
+	// as auth.Require does. Shared caches do not keep files with a Guard, unless
+	// CacheControl says otherwise; nil: everybody may.
+	Guard nextrush.Handler
 }
 
 // Plugin serves files for GET and HEAD, with ranges and conditional requests
@@ -68,6 +72,9 @@ func FS(prefix string, fsys fs.FS, opts ...Options) *Plugin {
 	}
 	if p.opts.CacheControl == "" {
 		p.opts.CacheControl = "no-cache"
+		if p.opts.Guard != nil {
+			p.opts.CacheControl = "private, no-cache"
+		}
 	}
 	return p
 }
@@ -84,7 +91,11 @@ func (p *Plugin) Install(app *nextrush.App) error {
 		}
 		p.root, p.fsys = root, root.FS()
 	}
-	app.Get(strings.TrimSuffix(p.prefix, "/")+"/*path", p.serve)
+	handlers := []nextrush.Handler{p.serve}
+	if p.opts.Guard != nil {
+		handlers = []nextrush.Handler{p.opts.Guard, p.serve}
+	}
+	app.Get(strings.TrimSuffix(p.prefix, "/")+"/*path", handlers...)
 	return nil
 }
 
@@ -189,6 +200,9 @@ func (p *Plugin) file(c *nextrush.Context, name string) error {
 
 func (p *Plugin) caching(name string) string {
 	if p.opts.Immutable != nil && p.opts.Immutable(name) {
+		if p.opts.Guard != nil {
+			return "private, max-age=31536000, immutable"
+		}
 		return "public, max-age=31536000, immutable"
 	}
 	return p.opts.CacheControl
