@@ -31,13 +31,17 @@ func TestAbandonAnswersForHandlersThatHang(t *testing.T) {
 		want    int
 		body    string
 	}{
-		"in time":    {text("ok"), 200, "ok"},
-		"no answer":  {func(c *nextrush.Context) error { c.SetHeader("X-A", "1"); return nil }, 200, ""},
-		"an error":   {func(c *nextrush.Context) error { return nextrush.NewError(404) }, 404, ""},
-		"a panic":    {func(c *nextrush.Context) error { panic("boom") }, 500, ""},
-		"gives up":   {func(c *nextrush.Context) error { <-c.Context().Done(); return c.Context().Err() }, 503, ""},
-		"hangs":      {func(c *nextrush.Context) error { time.Sleep(time.Hour); return c.Text("late") }, 503, ""},
-		"begins":     {func(c *nextrush.Context) error { io.WriteString(c.Writer(), "a"); time.Sleep(time.Hour); return c.Text("b") }, 200, "ab"},
+		"in time":   {text("ok"), 200, "ok"},
+		"no answer": {func(c *nextrush.Context) error { c.SetHeader("X-A", "1"); return nil }, 200, ""},
+		"an error":  {func(c *nextrush.Context) error { return nextrush.NewError(404) }, 404, ""},
+		"a panic":   {func(c *nextrush.Context) error { panic("boom") }, 500, ""},
+		"gives up":  {func(c *nextrush.Context) error { <-c.Context().Done(); return c.Context().Err() }, 503, ""},
+		"hangs":     {func(c *nextrush.Context) error { time.Sleep(time.Hour); return c.Text("late") }, 503, ""},
+		"begins": {func(c *nextrush.Context) error {
+			io.WriteString(c.Writer(), "a")
+			time.Sleep(time.Hour)
+			return c.Text("b")
+		}, 200, "ab"},
 		"its status": {func(c *nextrush.Context) error { c.Writer().WriteHeader(201); time.Sleep(time.Hour); return nil }, 201, ""},
 	} {
 		synctest.Test(t, func(t *testing.T) {

@@ -16,6 +16,9 @@ import (
 type LoggerOptions struct {
 	Logger *slog.Logger                 // nil: the App's
 	Skip   func(*nextrush.Context) bool // requests that are not logged; nil: none
+	// Attrs adds attributes to the line, such as the user. err is what the handlers
+	// returned; nil: none are added.
+	Attrs func(c *nextrush.Context, err error) []slog.Attr
 }
 
 // Logger logs each request when it has been answered: at info, from status 400
@@ -65,6 +68,9 @@ func (o *LoggerOptions) log(c *nextrush.Context, start time.Time, err error) {
 	)
 	if err != nil {
 		record.AddAttrs(slog.Any("error", err))
+	}
+	if o.Attrs != nil {
+		record.AddAttrs(o.Attrs(c, err)...)
 	}
 	logger.Handler().Handle(ctx, record)
 }

@@ -70,6 +70,31 @@ func TestLoggerHasTheErrorAndWhatAnsweredIt(t *testing.T) {
 	}
 }
 
+func TestLoggerAddsAttributes(t *testing.T) {
+	var out bytes.Buffer
+	app := nextrush.New(nextrush.Options{Logger: slog.New(slog.DiscardHandler)})
+	app.Use(middleware.Logger(middleware.LoggerOptions{
+		Logger: slog.New(slog.NewTextHandler(&out, nil)),
+		Attrs: func(c *nextrush.Context, err error) []slog.Attr {
+			user, _ := nextrush.Value[string](c, "user")
+			return []slog.Attr{slog.String("user", user), slog.Bool("failed", err != nil)}
+		},
+	}))
+	app.Get("/:user", func(c *nextrush.Context) error {
+		c.Set("user", c.Param("user"))
+		if c.Param("user") == "eve" {
+			return nextrush.NewError(403)
+		}
+		return c.NoContent()
+	})
+	for user, want := range map[string]string{"ada": "user=ada failed=false", "eve": "user=eve failed=true"} {
+		out.Reset()
+		if ask(app, "/"+user); !strings.Contains(out.String(), want) {
+			t.Errorf("%s: %q", user, &out)
+		}
+	}
+}
+
 func ExampleLogger() {
 	app := nextrush.New()
 	app.Use(middleware.RequestID(), middleware.Logger(), middleware.Recover(), middleware.CORS())
