@@ -197,7 +197,7 @@ func fill(t bind.Target, from bind.Source, get func(name string) []string) error
 func wrongTypes(wrong ...bind.Mismatch) *HTTPError {
 	details := make([]FieldError, len(wrong))
 	for i, w := range wrong {
-		details[i] = FieldError{Field: w.Field, Rule: "type", Param: w.Want, Message: "must be " + w.Want}
+		details[i] = FieldError{Field: w.Field, Rule: "type", Param: w.Want, Message: w.Field + " must be " + w.Want}
 	}
 	return NewError(http.StatusBadRequest, "a value has the wrong type").WithDetails(details)
 }

@@ -21,7 +21,7 @@ type FieldError struct {
 	Field   string `json:"field"` // as the client names it: "address.zip"
 	Rule    string `json:"rule"`  // "min"
 	Param   string `json:"param"` // "3"
-	Message string `json:"message"`
+	Message string `json:"message"` // for people: "name must have at least 3 characters"
 }
 
 // NewValidator returns a validator that reports field names as in the request. Register
@@ -92,7 +92,8 @@ func (r validation) fields(v any, t reflect.Type, prefix string) ([]FieldError, 
 	}
 	wrong := make([]FieldError, len(failed))
 	for i, f := range failed {
-		wrong[i] = FieldError{Field: prefix + rules.Path(f, t), Rule: f.Tag(), Param: f.Param(), Message: r.message(f)}
+		name := prefix + rules.Path(f, t)
+		wrong[i] = FieldError{Field: name, Rule: f.Tag(), Param: f.Param(), Message: r.message(f, name, t)}
 	}
 	return wrong, nil
 }
@@ -123,11 +124,11 @@ func invalid(wrong []FieldError, err error) error {
 	return NewError(http.StatusUnprocessableEntity, "the input is invalid").WithDetails(wrong)
 }
 
-func (r validation) message(f validator.FieldError) string {
+func (r validation) message(f validator.FieldError, name string, t reflect.Type) string {
 	if r.opts.ValidationMessage != nil {
 		if text := r.opts.ValidationMessage(r.c, f); text != "" {
 			return text
 		}
 	}
-	return rules.Message(f)
+	return rules.Message(f, name, t)
 }
