@@ -69,6 +69,11 @@ type Options struct {
 	// Its Context is nil for events of sockets. It is called from any goroutine.
 	ValidationMessage func(c *Context, f validator.FieldError) string
 
+	// StrictJSON has Bind and BindJSON refuse JSON with a member that no field is for, or
+	// with a name twice in an object, with 400. Otherwise the first is ignored, and of the
+	// second the last counts.
+	StrictJSON bool
+
 	H2C               bool          // HTTP/2 without TLS as well, with prior knowledge
 	ReadHeaderTimeout time.Duration // 0: 5 s; negative: none
 	// BodyTimeout is how long a client may keep a request waiting for its body, in

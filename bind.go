@@ -1,7 +1,10 @@
 package nextrush
 
 import (
+	"cmp"
+	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -48,7 +51,7 @@ func (c *Context) BindJSON(v any) error {
 	case len(body) == 0:
 		return NewError(http.StatusBadRequest, "the body is empty")
 	}
-	if err := decodeJSON(t, body); err != nil {
+	if err := c.decodeJSON(t, body); err != nil {
 		return err
 	}
 	return c.Validate(v)
@@ -73,6 +76,54 @@ func (c *Context) BindQuery(v any) error {
 		return err
 	}
 	return c.Validate(v)
+}
+
+// Query returns a query parameter as a T, all values of it if T is a slice. If it is not
+// sent, that is the fallback, or the zero value. T may be what a field of [Context.Bind]
+// may: a number, a boolean, a time, a text, a slice of these, a type with UnmarshalText.
+// A value that is none is an *HTTPError with status 400. Query panics if T takes no text.
+func Query[T any](c *Context, name string, fallback ...T) (T, error) {
+	v, sent, want := bind.Value[T](c.queries()[name])
+	switch {
+	case want != "":
+		return v, wrongValue("the query parameter", name, want)
+	case sent || len(fallback) == 0:
+		return v, c.checkQuery()
+	}
+	return fallback[0], c.checkQuery()
+}
+
+// Param returns a parameter of the route's path as a T, as Query does. That the route does
+// not have it is an error of the server.
+func Param[T any](c *Context, name string) (T, error) {
+	values := c.pathValues(name)
+	v, _, want := bind.Value[T](values)
+	switch {
+	case want != "":
+		return v, wrongValue("the path parameter", name, want)
+	case values == nil:
+		return v, fmt.Errorf("nextrush: Param: the path of the route %s has no :%s", c.Route(), name)
+	}
+	return v, nil
+}
+
+func wrongValue(what, name, want string) *HTTPError {
+	return NewError(http.StatusBadRequest, what+" "+name+" must be "+want).
+		WithDetails([]FieldError{{Field: name, Rule: "type", Param: want, Message: name + " must be " + want}})
+}
+
+// Form returns the first value of a field of the body, a form, or, if there is none, the
+// fallback or "". A body that is no form or cannot be read has no fields; [Context.Body]
+// and [Context.BindForm] tell why.
+func (c *Context) Form(name string, fallback ...string) string {
+	values, err := c.formValues()
+	if err == nil && len(values[name]) > 0 {
+		return values[name][0]
+	}
+	if len(fallback) > 0 {
+		return fallback[0]
+	}
+	return ""
 }
 
 // unsupported is the 415 that names what is taken; without tags, JSON is.
@@ -104,7 +155,7 @@ func (c *Context) bindBody(t bind.Target) error {
 	case len(body) == 0:
 		return nil
 	}
-	return decodeJSON(t, body)
+	return c.decodeJSON(t, body)
 }
 
 func (c *Context) hasBody() bool {
@@ -121,15 +172,32 @@ func (c *Context) refuseBody(formats bind.Source) error {
 	return unsupported(formats)
 }
 
-func decodeJSON(t bind.Target, body []byte) error {
+func (c *Context) decodeJSON(t bind.Target, body []byte) error {
 	wrong, err := t.DecodeJSON(body)
 	switch {
-	case err == nil:
-		return nil
 	case wrong != nil:
 		return wrongTypes(*wrong).WithCause(err)
+	case err != nil:
+		return NewError(http.StatusBadRequest, bind.Malformed(body, err)).WithCause(err)
+	case c.app.opts.StrictJSON:
+		return surplus(t.Surplus(body))
 	}
-	return NewError(http.StatusBadRequest, "the JSON is malformed").WithCause(err)
+	return nil
+}
+
+// surplus is the 400 of Options.StrictJSON.
+func surplus(found []bind.Surplus) error {
+	if len(found) == 0 {
+		return nil
+	}
+	details := make([]FieldError, len(found))
+	for i, s := range found {
+		details[i] = FieldError{Field: s.Field, Rule: "unknown", Message: s.Field + " is not known"}
+		if s.Twice {
+			details[i] = FieldError{Field: s.Field, Rule: "unique", Message: s.Field + " is there twice"}
+		}
+	}
+	return NewError(http.StatusBadRequest, "the JSON has a field too many: "+details[0].Message).WithDetails(details)
 }
 
 func decodeXML(t bind.Target, body []byte) error {
@@ -140,23 +208,42 @@ func decodeXML(t bind.Target, body []byte) error {
 }
 
 func (c *Context) bindForm(t bind.Target) error {
-	if c.mediaType() == "multipart/form-data" {
-		form, err := c.multipartForm()
-		if err != nil {
-			return err
-		}
-		t.Files(form.File)
-		return fill(t, bind.Form, func(name string) []string { return form.Value[name] })
-	}
-	body, err := c.Body()
+	values, err := c.formValues()
 	if err != nil {
 		return err
 	}
-	values, err := query.Parse(string(body))
-	if err != nil {
-		return formError(err)
+	if form := c.req.MultipartForm; form != nil {
+		t.Files(form.File)
 	}
 	return fill(t, bind.Form, func(name string) []string { return values[name] })
+}
+
+// formValues are those of the body, which is parsed once.
+func (c *Context) formValues() (url.Values, error) {
+	if c.mediaType() == "multipart/form-data" {
+		form, err := c.multipartForm()
+		if err != nil {
+			return nil, err
+		}
+		return form.Value, nil
+	}
+	e := c.needExtras()
+	if e.fields != nil {
+		return e.fields, nil
+	}
+	if bind.Format(c.mediaType()) != bind.Form {
+		return nil, unsupported(bind.Form)
+	}
+	body, err := c.Body()
+	if err != nil {
+		return nil, err
+	}
+	values, err := query.Parse(string(body))
+	if err != nil {
+		return nil, formError(err)
+	}
+	e.fields = values
+	return values, nil
 }
 
 // bindTexts fills the fields of a source other than the body.
@@ -167,8 +254,8 @@ func (c *Context) bindTexts(t bind.Target, from bind.Source) error {
 	get := c.req.Header.Values
 	switch from {
 	case bind.Query:
-		if strings.Count(c.req.URL.RawQuery, "&") >= query.MaxPairs {
-			return NewError(http.StatusBadRequest, "the query has too many parameters").WithCause(query.ErrTooMany)
+		if err := c.checkQuery(); err != nil {
+			return err
 		}
 		get = func(name string) []string { return c.Queries()[name] }
 	case bind.Cookie:
@@ -177,6 +264,13 @@ func (c *Context) bindTexts(t bind.Target, from bind.Source) error {
 		get = c.pathValues
 	}
 	return fill(t, from, get)
+}
+
+func (c *Context) checkQuery() error {
+	if strings.Count(c.req.URL.RawQuery, "&") >= query.MaxPairs {
+		return NewError(http.StatusBadRequest, "the query has too many parameters").WithCause(query.ErrTooMany)
+	}
+	return nil
 }
 
 func (c *Context) pathValues(name string) []string {
@@ -197,7 +291,7 @@ func fill(t bind.Target, from bind.Source, get func(name string) []string) error
 func wrongTypes(wrong ...bind.Mismatch) *HTTPError {
 	details := make([]FieldError, len(wrong))
 	for i, w := range wrong {
-		details[i] = FieldError{Field: w.Field, Rule: "type", Param: w.Want, Message: w.Field + " must be " + w.Want}
+		details[i] = FieldError{Field: w.Field, Rule: "type", Param: w.Want, Message: cmp.Or(w.Field, "the body") + " must be " + w.Want}
 	}
 	return NewError(http.StatusBadRequest, "a value has the wrong type").WithDetails(details)
 }

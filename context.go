@@ -45,6 +45,7 @@ type Context struct {
 type extras struct {
 	values map[string]any
 	query  url.Values
+	fields url.Values // of the body, a form
 	id     string
 	form   *multipart.Form // whose files are removed with the request
 

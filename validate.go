@@ -18,9 +18,9 @@ type Validator interface{ Struct(v any) error }
 
 // FieldError says what is wrong with one field.
 type FieldError struct {
-	Field   string `json:"field"` // as the client names it: "address.zip"
-	Rule    string `json:"rule"`  // "min"
-	Param   string `json:"param"` // "3"
+	Field   string `json:"field"`   // as the client names it: "address.zip"
+	Rule    string `json:"rule"`    // "min"
+	Param   string `json:"param"`   // "3"
 	Message string `json:"message"` // for people: "name must have at least 3 characters"
 }
 

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"mime/multipart"
 	"reflect"
-	"slices"
 	"strings"
 	"sync"
 
@@ -110,10 +109,10 @@ func (f *field) sent(values []string) []string {
 	if f.source == Header && isList(f.kind) {
 		values = listItems(values)
 	}
-	if f.blank || !slices.Contains(values, "") {
+	if f.blank {
 		return values
 	}
-	return slices.DeleteFunc(slices.Clone(values), func(s string) bool { return s == "" })
+	return notBlank(values)
 }
 
 // listItems are those of a list in a header, whether it comes in one line or in several.
