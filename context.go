@@ -49,6 +49,7 @@ type extras struct {
 	id     string
 	form   *multipart.Form // whose files are removed with the request
 
+	scope *scope     // the parameters of the middleware that runs; nil: those of the route
 	probe *Operation // to be filled: there is no request
 
 	raw     io.ReadCloser // the body without its limit
@@ -58,12 +59,6 @@ type extras struct {
 	bodyRead bool // body and bodyErr are what reading it gave
 	body     []byte
 	bodyErr  error
-}
-
-// endpoint is a route, or none, with all that runs for it.
-type endpoint struct {
-	route    *Route
-	handlers []Handler
 }
 
 // needExtras returns the extras, and makes them first if there are none.
@@ -96,7 +91,7 @@ func (c *Context) Next() error {
 // Run is Next with the handlers put before the rest of the chain.
 func (c *Context) Run(handlers ...Handler) error {
 	rest := c.endpoint.handlers[c.next:]
-	c.endpoint = &endpoint{c.endpoint.route, slices.Concat(handlers, rest)}
+	c.endpoint = &endpoint{route: c.endpoint.route, handlers: slices.Concat(handlers, rest)}
 	c.next = 0
 	return c.Next()
 }

@@ -14,7 +14,8 @@
 // what the handlers after it returned. A request passes, in this order, the middleware
 // of App.Use, that of each group from the outermost to the innermost, and the handlers
 // of its route. What Use adds runs for every request, with or without a route, and
-// whether the route was registered earlier or later. [App.Pre] runs before a route is
+// whether the route was registered earlier or later; with a path before the handlers,
+// for every request under it. [App.Pre] runs before a route is
 // looked for, and may change method and path.
 //
 // An App is an http.Handler. [WrapHandler] and [WrapMiddleware] take in what is written

@@ -15,7 +15,7 @@ import (
 // routes are added.
 type table struct {
 	*route.Table[*endpoint]
-	global   []Handler // of the app
+	global   []use // of the app
 	redirect bool
 }
 
@@ -26,9 +26,9 @@ func (a *App) buildTable() *table {
 	a.mu.Unlock()
 	entries := make([]route.Entry[*endpoint], len(all))
 	for i, rt := range all {
-		entries[i] = route.Entry[*endpoint]{Method: rt.method, Pattern: rt.pattern, Value: &endpoint{rt, rt.chain()}}
+		entries[i] = route.Entry[*endpoint]{Method: rt.method, Pattern: rt.pattern, Value: newEndpoint(rt, rt.chain(""))}
 	}
-	t := &table{route.Build(entries), a.routes.chain(), !a.opts.DisableTrailingSlashRedirect}
+	t := &table{route.Build(entries), a.routes.chain(""), !a.opts.DisableTrailingSlashRedirect}
 	a.table.Store(t)
 	return t
 }
@@ -37,12 +37,19 @@ func (a *App) buildTable() *table {
 func (t *table) match(c *Context) {
 	path := urlpath.Of(c.req.URL)
 	var ok bool
-	if c.endpoint, c.params, ok = t.Find(c.req.Method, path); ok {
-		return
+	if c.endpoint, c.params, ok = t.Find(c.req.Method, path); !ok {
+		c.endpoint = t.unrouted(c.req, path)
 	}
+	if c.endpoint.guards != nil {
+		c.endpoint = c.endpoint.on(path)
+	}
+}
+
+// unrouted is what runs for a request without a route.
+func (t *table) unrouted(r *http.Request, path urlpath.Path) *endpoint {
 	allow := t.Methods(path)
-	handlers := slices.Concat(t.global, t.mountedMiddleware(c.req, path, allow), []Handler{t.unmatched(c.req, allow)})
-	c.endpoint = &endpoint{handlers: handlers}
+	last := use{handlers: []Handler{t.unmatched(r, allow)}}
+	return newEndpoint(nil, slices.Concat(t.global, t.mountedMiddleware(r, path, allow), []use{last}))
 }
 
 // unmatched is the handler for a request without a route, on a path that has routes
@@ -66,16 +73,18 @@ func (t *table) unmatched(r *http.Request, allow []string) Handler {
 
 // mountedMiddleware is that of the mounted apps whose route the request is about: the
 // one that a preflight asks for (Fetch, CORS-preflight fetch), or another on its path.
-func (t *table) mountedMiddleware(r *http.Request, path urlpath.Path, allow []string) (handlers []Handler) {
+func (t *table) mountedMiddleware(r *http.Request, path urlpath.Path, allow []string) (uses []use) {
 	for _, method := range append([]string{r.Header.Get("Access-Control-Request-Method")}, allow...) {
 		if e, _, ok := t.Find(method, path); ok {
-			for rt := e.route.inner; rt != nil; rt = rt.inner {
-				handlers = append(handlers, rt.group.app.handlers...)
+			base := ""
+			for rt := e.route; rt.inner != nil; rt = rt.inner {
+				base += rt.group.prefix
+				uses = append(uses, rt.inner.group.app.chain(base)...)
 			}
 			break
 		}
 	}
-	return handlers
+	return uses
 }
 
 // elsewhere redirects to the clean path, with or without a slash at its end, if that

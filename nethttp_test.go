@@ -188,7 +188,7 @@ func TestPanicsBehindMiddlewareOfNetHTTPKeepTheirStack(t *testing.T) {
 	} {
 		var log bytes.Buffer
 		app := New(Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
-		app.Use(use...)
+		app.Use(use)
 		app.Get("/", explode)
 		w := do(t, app, "GET", "/", "")
 		if w.Code != 500 || !strings.Contains(log.String(), "nextrush.explode") || strings.Count(log.String(), "msg=panic") != 1 {

@@ -130,7 +130,7 @@ func (o *Operation) add(from Operation) {
 // mustSuit panics if an input has a rule that the App's validator would panic
 // with, or the parameters of its route under other names.
 func (rt *Route) mustSuit(a *App) {
-	op := operation(rt.chain())
+	op := operation(rt.always())
 	if op == nil || op.In == nil {
 		return
 	}

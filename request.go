@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/nextrush/nextrush/internal/cookie"
 	"github.com/nextrush/nextrush/internal/header"
@@ -14,8 +15,14 @@ import (
 )
 
 // Param returns a parameter of the route's path, decoded, or "". That of a
-// catch-all is without the slash before it: "*path" of /files/a/b is "a/b".
+// catch-all is without the slash before it: "*path" of /files/a/b is "a/b". In
+// middleware for a prefix, that prefix's parameters come first.
 func (c *Context) Param(name string) string {
+	if c.extras != nil && c.extras.scope != nil {
+		if i := slices.Index(c.extras.scope.names, name); i >= 0 {
+			return c.extras.scope.params.At(i)
+		}
+	}
 	if rt := c.matched(); rt != nil {
 		for i, n := range rt.pattern.Names {
 			if n == name {

@@ -76,7 +76,7 @@ func (r *Route) info() RouteInfo {
 	o := r.original()
 	return RouteInfo{
 		Method: o.method, Path: r.pattern.Path, Name: o.name, WebSocket: o.socket,
-		Operation: operation(r.chain()), Source: o.source,
+		Operation: operation(r.always()), Source: o.source,
 	}
 }
 
@@ -86,13 +86,6 @@ func (r *Route) original() *Route {
 		r = r.inner
 	}
 	return r
-}
-
-func (r *Route) chain() []Handler {
-	if r.inner == nil {
-		return append(r.group.chain(), r.handlers...)
-	}
-	return append(r.group.chain(), r.inner.chain()...)
 }
 
 // RouteInfo describes a route.

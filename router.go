@@ -12,32 +12,31 @@ import (
 
 // routes registers routes under a prefix, after middleware. App and Group embed it.
 type routes struct {
-	app      *App
-	parent   *routes
-	prefix   string
-	handlers []Handler
+	app    *App
+	parent *routes
+	prefix string
+	uses   []use
 }
 
 // Group is a set of routes with a common prefix and middleware.
 type Group struct{ routes }
 
-// Use adds middleware. On an App it runs for every request, with or without a route;
-// on a mounted App, for requests on the paths of its routes; on a Group, for the group's
-// routes. It makes no difference whether a route was registered before or after.
-func (g *routes) Use(middleware ...Handler) {
-	mustHandlers("Use", middleware)
-	g.handlers = append(g.handlers, middleware...)
-	g.app.changed()
-}
-
 // Group makes a group of routes under a prefix; the handlers run before theirs.
 func (g *routes) Group(prefix string, handlers ...Handler) *Group {
 	mustHandlers("Group "+prefix, handlers)
-	if prefix != "" && prefix[0] != '/' {
-		panic(fmt.Sprintf("nextrush: group prefix %q must begin with a slash", prefix))
+	sub := &Group{routes{app: g.app, parent: g, prefix: g.joinPrefix("Group", prefix)}}
+	if len(handlers) > 0 {
+		sub.uses = []use{{handlers: slices.Clone(handlers)}}
 	}
-	prefix = strings.TrimRight(prefix, "/")
-	return &Group{routes{app: g.app, parent: g, prefix: g.prefix + prefix, handlers: slices.Clone(handlers)}}
+	return sub
+}
+
+// joinPrefix puts the prefix before another one.
+func (g *routes) joinPrefix(what, prefix string) string {
+	if prefix != "" && prefix[0] != '/' {
+		panic(fmt.Sprintf("nextrush: %s: the prefix %q must begin with a slash", what, prefix))
+	}
+	return g.prefix + strings.TrimRight(prefix, "/")
 }
 
 // With makes a group without a prefix; the handlers run before those of its routes.
@@ -131,14 +130,6 @@ func (g *routes) join(path string) string {
 		return g.prefix
 	}
 	return g.prefix + path
-}
-
-// chain is the middleware from the app's down to this group's.
-func (g *routes) chain() []Handler {
-	if g.parent == nil {
-		return slices.Clone(g.handlers)
-	}
-	return append(g.parent.chain(), g.handlers...)
 }
 
 func mustHandlers(what string, handlers []Handler) {

@@ -69,7 +69,7 @@ func (w *able) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 // around lists everything that puts a writer around another.
 func around(t *testing.T) map[string]func(*nextrush.App) {
 	use := func(handlers ...nextrush.Handler) func(*nextrush.App) {
-		return func(app *nextrush.App) { app.Use(handlers...) }
+		return func(app *nextrush.App) { app.Use(handlers) }
 	}
 	register := func(plugins ...nextrush.Plugin) func(*nextrush.App) {
 		return func(app *nextrush.App) {

@@ -25,7 +25,7 @@ func answersOfAllKinds(t *testing.T, use ...nextrush.Handler) *nextrush.App {
 		t.Fatal(err)
 	}
 	app := nextrush.New()
-	app.Use(use...)
+	app.Use(use)
 	changed := time.Unix(100, 0)
 	app.Register(static.FS("/static", fstest.MapFS{
 		"a.js": {Data: []byte(long), ModTime: changed}, "small.js": {Data: []byte("small"), ModTime: changed},
@@ -162,7 +162,7 @@ func TestHEADEndsBehindWhatHoldsBack(t *testing.T) {
 		"Compress, ETag": {middleware.Compress(), middleware.ETag()}, "ETag, Compress": {middleware.ETag(), middleware.Compress()},
 	} {
 		app := nextrush.New()
-		app.Use(use...)
+		app.Use(use)
 		var running sync.WaitGroup
 		for path, h := range map[string]nextrush.Handler{
 			"/stream": func(c *nextrush.Context) error { return c.Stream("text/plain", endless{}) },

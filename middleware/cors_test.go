@@ -13,7 +13,7 @@ import (
 // send gives a request to an App with one route, GET /, behind the handlers.
 func send(method, target string, header http.Header, handlers ...nextrush.Handler) *httptest.ResponseRecorder {
 	app := nextrush.New()
-	app.Use(handlers...)
+	app.Use(handlers)
 	app.Get("/", func(c *nextrush.Context) error { return c.Text(c.ID()) })
 	r := httptest.NewRequest(method, target, nil)
 	maps.Copy(r.Header, header)

@@ -205,7 +205,7 @@ func TestETagOfAFileIsThereForItsConditions(t *testing.T) {
 	} {
 		for _, accept := range []string{"identity", "gzip"} {
 			app := nextrush.New()
-			app.Use(use...)
+			app.Use(use)
 			app.Get("/", func(c *nextrush.Context) error { return c.File(name) })
 			tag := ask(app, "/", "Accept-Encoding", accept).Header().Get("ETag")
 			strong := strings.TrimPrefix(tag, "W/")

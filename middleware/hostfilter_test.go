@@ -13,7 +13,7 @@ import (
 // where forwarded is not empty.
 func toHost(host, forwarded, peer string, handlers ...nextrush.Handler) *httptest.ResponseRecorder {
 	app := nextrush.New(nextrush.Options{TrustedProxies: []string{"10.0.0.1"}})
-	app.Use(handlers...)
+	app.Use(handlers)
 	app.Get("/", func(c *nextrush.Context) error { return c.NoContent() })
 	r := httptest.NewRequest("GET", "/", nil)
 	r.Host, r.RemoteAddr = host, peer

@@ -57,7 +57,7 @@ func TestLoggerHasTheErrorAndWhatAnsweredIt(t *testing.T) {
 			},
 		})
 		app.Use(middleware.Logger(middleware.LoggerOptions{Logger: slog.New(slog.NewTextHandler(&out, nil))}))
-		app.Use(tt.use...)
+		app.Use(tt.use)
 		app.Get("/", tt.h)
 		func() {
 			defer func() { recover() }()

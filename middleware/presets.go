@@ -9,7 +9,7 @@ import (
 // Development is middleware for the machine of whoever writes the program: request
 // ids, a log, and panics as errors.
 //
-//	app.Use(middleware.Development()...)
+//	app.Use(middleware.Development())
 func Development() []nextrush.Handler {
 	return []nextrush.Handler{RequestID(), Logger(), Recover()}
 }
@@ -22,7 +22,7 @@ func Development() []nextrush.Handler {
 // Compress is not in it, for it needs thought where pages hold secrets; nor is
 // Timeout, for streams.
 //
-//	app.Use(middleware.Production()...)
+//	app.Use(middleware.Production())
 func Production() []nextrush.Handler {
 	limit := RateLimitOptions{Requests: 600, Window: time.Minute, Burst: 100}
 	return []nextrush.Handler{RequestID(), Trace(), Logger(), Recover(), SecureHeaders(), RateLimit(limit)}

@@ -18,7 +18,7 @@ func TestPresetsGuardEveryAnswer(t *testing.T) {
 		"production":  {middleware.Production(), []string{"X-Request-Id", "X-Content-Type-Options", "Content-Security-Policy", "RateLimit-Remaining"}},
 	} {
 		app := nextrush.New(nextrush.Options{Logger: slog.New(slog.DiscardHandler)})
-		app.Use(test.preset...)
+		app.Use(test.preset)
 		app.Get("/", text("ok"))
 		app.Get("/panic", func(*nextrush.Context) error { panic("no") })
 		for target, status := range map[string]int{"/": 200, "/panic": 500, "/nowhere": 404} {
@@ -37,7 +37,7 @@ func TestPresetsGuardEveryAnswer(t *testing.T) {
 
 func TestProductionLimitsClients(t *testing.T) {
 	app := nextrush.New(nextrush.Options{Logger: slog.New(slog.DiscardHandler)})
-	app.Use(middleware.Production()...)
+	app.Use(middleware.Production())
 	app.Get("/", text("ok"))
 	for range 200 {
 		if ask(app, "/").Code == 429 {
@@ -49,7 +49,7 @@ func TestProductionLimitsClients(t *testing.T) {
 
 func ExampleProduction() {
 	app := nextrush.New(nextrush.Options{Logger: slog.New(slog.DiscardHandler)})
-	app.Use(middleware.Production()...)
+	app.Use(middleware.Production())
 	app.Get("/", func(c *nextrush.Context) error { return c.Text("ok") })
 	fmt.Println(ask(app, "/").Header().Get("X-Content-Type-Options"))
 	// Output: nosniff

@@ -26,7 +26,7 @@ const handshake = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Ve
 func rawFront(t *testing.T, target string, o middleware.ReverseProxyOptions, before ...nextrush.Handler) string {
 	t.Helper()
 	app := nextrush.New(nextrush.Options{Logger: slog.New(slog.DiscardHandler)})
-	app.Use(before...)
+	app.Use(before)
 	app.Any("/*path", middleware.ReverseProxy(target, o))
 	server := httptest.NewServer(app)
 	t.Cleanup(server.Close)

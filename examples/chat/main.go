@@ -56,7 +56,7 @@ type chat struct {
 
 func newApp() *nextrush.App {
 	app := nextrush.New()
-	app.Use(middleware.Production()...)
+	app.Use(middleware.Production())
 	app.EnableWebSocket(websocket.Options{
 		MaxMessageSize: 16 << 10,
 		RateLimit:      websocket.RateLimit{Messages: 20, Burst: 40},

@@ -28,7 +28,7 @@ type message struct {
 
 func newApp() *nextrush.App {
 	app := nextrush.New()
-	app.Use(middleware.Production()...)
+	app.Use(middleware.Production())
 	app.EnableWebSocket(websocket.Options{})
 	app.WSUse(func(s *websocket.Socket, c *nextrush.Context, next func() error) error {
 		s.Set("connectedAt", time.Now())

@@ -73,7 +73,7 @@ func (t *ticker) after(id int) ([]item, <-chan struct{}) {
 func newApp() *nextrush.App {
 	news := &ticker{changed: make(chan struct{})}
 	app := nextrush.New()
-	app.Use(middleware.Production()...)
+	app.Use(middleware.Production())
 	app.Register(static.FS("/", page))
 	app.Post("/news", func(c *nextrush.Context) error {
 		var in newsInput

@@ -77,6 +77,24 @@ func clean(p string) string {
 	return clean
 }
 
+// Followed is the path as one takes it who knows no encoded slashes, for whom backslashes
+// are slashes, and who cuts what follows a semicolon in a segment: without dots, and
+// without a slash at the end.
+func (p Path) Followed() string {
+	text := strings.ReplaceAll(p.Decoded(), `\`, "/")
+	if strings.Contains(text, ";") {
+		segments := strings.Split(text, "/")
+		for i, s := range segments {
+			segments[i], _, _ = strings.Cut(s, ";")
+		}
+		text = strings.Join(segments, "/")
+	}
+	if text == "" || text[0] != '/' {
+		text = "/" + text
+	}
+	return path.Clean(text)
+}
+
 // After is an encoded path without its first n segments.
 func After(path string, n int) string {
 	parts := strings.SplitN(path, "/", n+2)

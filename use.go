@@ -1,0 +1,204 @@
+package nextrush
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+
+	"github.com/nextrush/nextrush/internal/route"
+	"github.com/nextrush/nextrush/internal/urlpath"
+)
+
+// use is middleware for all requests, or for those under a prefix.
+type use struct {
+	prefix   *route.Prefix // nil: all
+	handlers []Handler
+}
+
+// Use adds middleware: app.Use(auth, limit), or app.Use("/api", auth, limit) for the
+// paths under a prefix. first is that prefix, a Handler or a []Handler; Use panics if it
+// is anything else.
+//
+// On an App middleware runs for every request, with or without a route; on a mounted
+// App, for requests on the paths of its routes; on a Group, for the group's routes. A
+// prefix begins after that of the Group. It makes no difference whether a route was
+// registered before or after.
+//
+// A prefix is one or more whole segments, and may have parameters, which its middleware
+// gets from [Context.Param]: "/tenants/:tenant". A path is under it if any reader takes
+// it for one, so that a guard cannot be passed by: "/API", "//api", "/x/../api" and
+// "/api%2Fx" are under "/api".
+func (g *routes) Use(first any, more ...Handler) {
+	var u use
+	switch first := first.(type) {
+	case string:
+		u = use{g.mustPrefix(first), slices.Clone(more)}
+		if len(more) == 0 {
+			panic(fmt.Sprintf("nextrush: Use %q has no handler: give at least one", first))
+		}
+	case []Handler:
+		u.handlers = slices.Concat(first, more)
+	case Handler:
+		u.handlers = append([]Handler{first}, more...)
+	case func(*Context) error:
+		u.handlers = append([]Handler{first}, more...)
+	default:
+		panic(fmt.Sprintf("nextrush: Use takes a path or a Handler, not a %T: %s", first, howToUse(first)))
+	}
+	mustHandlers("Use", u.handlers)
+	g.uses = append(g.uses, u)
+	g.app.changed()
+}
+
+func howToUse(v any) string {
+	switch v.(type) {
+	case nil:
+		return "give a function"
+	case func(http.Handler) http.Handler:
+		return "put WrapMiddleware around it"
+	case func(http.ResponseWriter, *http.Request):
+		return "give WrapHandler(http.HandlerFunc(f))"
+	case http.Handler:
+		return "Mount serves it under a path"
+	}
+	return "give a func(c *nextrush.Context) error"
+}
+
+// mustPrefix returns nil for the root of the app, which needs none.
+func (g *routes) mustPrefix(path string) *route.Prefix {
+	path = g.joinPrefix("Use", path)
+	if path == "" {
+		return nil
+	}
+	p, err := route.ParsePrefix(path)
+	if err != nil {
+		panic("nextrush: Use " + err.Error())
+	}
+	return p
+}
+
+// under returns the middleware for an app that is mounted at a path.
+func (u use) under(base string) use {
+	if u.prefix == nil || base == "" {
+		return u
+	}
+	p, err := route.ParsePrefix(base + u.prefix.Path())
+	if err != nil {
+		panic("nextrush: Use " + err.Error())
+	}
+	return use{p, u.handlers}
+}
+
+// chain is the middleware from the app's down to this group's, for an app that is
+// mounted at base.
+func (g *routes) chain(base string) (uses []use) {
+	if g.parent != nil {
+		uses = g.parent.chain(base)
+	}
+	for _, u := range g.uses {
+		uses = append(uses, u.under(base))
+	}
+	return uses
+}
+
+// chain is all that may run for the route.
+func (r *Route) chain(base string) []use {
+	uses := r.group.chain(base)
+	if r.inner == nil {
+		return append(uses, use{handlers: r.handlers})
+	}
+	return append(uses, r.inner.chain(base+r.group.prefix)...)
+}
+
+// always are the handlers that run for every request of the route.
+func (r *Route) always() (handlers []Handler) {
+	for _, u := range r.chain("") {
+		all := u.prefix == nil
+		if !all {
+			all, _ = u.prefix.Covers(r.pattern)
+		}
+		if all {
+			handlers = append(handlers, u.handlers...)
+		}
+	}
+	return handlers
+}
+
+// endpoint is a route, or none, with all that runs for it.
+type endpoint struct {
+	route    *Route
+	handlers []Handler
+	guards   []guard // what runs for some paths, or with parameters of its own
+}
+
+// guard is middleware for a prefix, which runs after the first at handlers.
+type guard struct {
+	use
+	at int
+}
+
+// newEndpoint makes the endpoint of a route, or of requests without one.
+func newEndpoint(rt *Route, uses []use) *endpoint {
+	e := &endpoint{route: rt}
+	for _, u := range uses {
+		all, some := u.prefix == nil, true
+		if !all && rt != nil {
+			all, some = u.prefix.Covers(rt.pattern)
+		}
+		switch {
+		case all && (u.prefix == nil || len(u.prefix.Names()) == 0):
+			e.handlers = append(e.handlers, u.handlers...)
+		case some:
+			e.guards = append(e.guards, guard{u, len(e.handlers)})
+		}
+	}
+	return e
+}
+
+// on returns the endpoint with the guards that are for the path among its handlers.
+func (e *endpoint) on(path urlpath.Path) *endpoint {
+	var handlers []Handler
+	from := 0
+	for _, g := range e.guards {
+		params, ok := g.prefix.Match(path)
+		if !ok {
+			continue
+		}
+		handlers = append(handlers, e.handlers[from:g.at]...)
+		from = g.at
+		if names := g.prefix.Names(); len(names) > 0 {
+			handlers = append(handlers, scoped(&scope{names, params}, g.handlers)...)
+		} else {
+			handlers = append(handlers, g.handlers...)
+		}
+	}
+	if handlers == nil {
+		return e
+	}
+	return &endpoint{route: e.route, handlers: append(handlers, e.handlers[from:]...)}
+}
+
+// scope has the parameters of a prefix.
+type scope struct {
+	names  []string
+	params route.Params
+}
+
+// scoped puts handlers between two that set the scope for them alone.
+func scoped(s *scope, handlers []Handler) []Handler {
+	var outer *scope
+	in := func(c *Context) error {
+		outer = c.needExtras().scope
+		return c.within(s)
+	}
+	out := func(c *Context) error { return c.within(outer) }
+	return slices.Concat([]Handler{in}, handlers, []Handler{out})
+}
+
+// within runs the rest of the chain with another scope.
+func (c *Context) within(s *scope) error {
+	before := c.extras.scope
+	c.extras.scope = s
+	defer func() { c.extras.scope = before }()
+	return c.Next()
+}
