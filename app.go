@@ -131,6 +131,7 @@ type App struct {
 	taken    map[string]*Route // by method and pattern
 	mounted  []*routes         // where this app is mounted in others
 	children []*App            // apps mounted here
+	groups   []*routes
 
 	table atomic.Pointer[table] // nil until the first request after a change
 

@@ -69,10 +69,20 @@ func (a *App) start(ctx context.Context) error {
 	if err := a.startPlugins(ctx); err != nil {
 		return errors.Join(err, shutdownAll(ctx, children))
 	}
+	err := a.runOnStart(ctx)
+	if err == nil {
+		err = a.idleGroup() // hooks may register routes
+	}
+	if err != nil {
+		return errors.Join(err, a.stopPlugins(ctx, a.life.plugins), shutdownAll(ctx, children))
+	}
+	return nil
+}
+
+func (a *App) runOnStart(ctx context.Context) error {
 	for _, f := range a.life.onStart {
 		if err := a.runHook(ctx, f); err != nil {
-			err = fmt.Errorf("nextrush: OnStart: %w", err)
-			return errors.Join(err, a.stopPlugins(ctx, a.life.plugins), shutdownAll(ctx, children))
+			return fmt.Errorf("nextrush: OnStart: %w", err)
 		}
 	}
 	return nil

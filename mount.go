@@ -37,6 +37,7 @@ func (g *routes) mountApp(sub *App) {
 	all := slices.Clone(sub.all)
 	sub.mu.Unlock()
 	g.app.mu.Lock()
+	g.markUsed()
 	g.app.children = append(g.app.children, sub)
 	g.app.mu.Unlock()
 	for _, rt := range all {

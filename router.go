@@ -16,19 +16,46 @@ type routes struct {
 	parent *routes
 	prefix string
 	uses   []use
+	source string // file:line of a group
+	used   bool   // something is registered on it
 }
 
 // Group is a set of routes with a common prefix and middleware.
 type Group struct{ routes }
 
-// Group makes a group of routes under a prefix; the handlers run before theirs.
+// Group makes a group of routes under a prefix; the handlers run before theirs. They are
+// for what is registered on the Group alone, so an App with a Group that has handlers and
+// no routes does not start. [App.Use] takes a prefix too, for all requests under it.
 func (g *routes) Group(prefix string, handlers ...Handler) *Group {
 	mustHandlers("Group "+prefix, handlers)
-	sub := &Group{routes{app: g.app, parent: g, prefix: g.joinPrefix("Group", prefix)}}
+	sub := &Group{routes{app: g.app, parent: g, prefix: g.joinPrefix("Group", prefix), source: caller.Outside()}}
 	if len(handlers) > 0 {
 		sub.uses = []use{{handlers: slices.Clone(handlers)}}
 	}
+	g.app.mu.Lock()
+	defer g.app.mu.Unlock()
+	g.app.groups = append(g.app.groups, &sub.routes)
 	return sub
+}
+
+// idleGroup finds a group whose middleware guards nothing.
+func (a *App) idleGroup() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, g := range a.groups {
+		if !g.used && len(g.uses) > 0 {
+			return fmt.Errorf("nextrush: the group %q at %s has middleware and no routes, so it guards nothing: "+
+				"register routes on what Group returned, or give app.Use the prefix and the middleware", g.prefix, g.source)
+		}
+	}
+	return nil
+}
+
+// markUsed notes that something is registered on the group.
+func (g *routes) markUsed() {
+	for ; g != nil; g = g.parent {
+		g.used = true
+	}
 }
 
 // joinPrefix puts the prefix before another one.
@@ -148,6 +175,7 @@ func (a *App) insert(rt *Route) {
 			rt.describe(), rt.source, other.describe(), other.source))
 	}
 	a.taken[key] = rt
+	rt.group.markUsed()
 	a.all = append(a.all, rt)
 	mounted := slices.Clone(a.mounted)
 	a.mu.Unlock()

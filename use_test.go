@@ -1,6 +1,7 @@
 package nextrush
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -219,5 +220,42 @@ func TestUseSaysWhatIsWrong(t *testing.T) {
 			}()
 			use()
 		}()
+	}
+}
+
+func TestAGroupThatGuardsNothingDoesNotStart(t *testing.T) {
+	for name, tt := range map[string]struct {
+		set  func(*App)
+		want string // ""; it starts
+	}{
+		"a group alone":        {func(a *App) { a.Group("/api", deny) }, `the group "/api" at `},
+		"Use on a group":       {func(a *App) { a.Group("/api").Use(deny) }, `the group "/api" at `},
+		"With alone":           {func(a *App) { a.With(deny) }, `the group "" at `},
+		"a group in a group":   {func(a *App) { a.Group("/a", deny).Group("/b") }, `the group "/a" at `},
+		"one of a mounted app": {func(a *App) { s := New(); s.Group("/in", deny); a.Mount("/m", s) }, `the group "/in" at `},
+		"without middleware":   {func(a *App) { a.Group("/api") }, ""},
+		"a route":              {func(a *App) { a.Group("/api", deny).Get("/", text("")) }, ""},
+		"a route further down": {func(a *App) { a.Group("/api", deny).Group("/v1").Get("/", text("")) }, ""},
+		"a route of a start": {func(a *App) {
+			g := a.Group("/api", deny)
+			a.OnStart(func(context.Context) error { g.Get("/", text("")); return nil })
+		}, ""},
+		"a mounted app":          {func(a *App) { a.Group("/api", deny).Mount("/", New()) }, ""},
+		"a mounted http.Handler": {func(a *App) { a.Group("/api", deny).Mount("/", http.NotFoundHandler()) }, ""},
+	} {
+		app := New()
+		stopped := false
+		app.OnShutdown(func(context.Context) error { stopped = true; return nil })
+		tt.set(app)
+		err := app.Start(t.Context())
+		if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err != nil && !strings.Contains(err.Error(), "use_test.go:") {
+			t.Errorf("%s: %v does not say where", name, err)
+		}
+		if stopped {
+			t.Errorf("%s: it was shut down", name)
+		}
 	}
 }
