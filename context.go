@@ -156,7 +156,7 @@ func (c *Context) SetContext(ctx context.Context) { c.SetRequest(c.req.WithConte
 // Route returns the pattern of the route that matched, as "/users/:id", or ""
 // if none did. It suits the labels of metrics, unlike the path of a request.
 func (c *Context) Route() string {
-	if rt := c.matched(); rt != nil {
+	if rt := c.matched(); rt != nil && rt.method != notFound {
 		return rt.Path()
 	}
 	return ""

@@ -36,8 +36,9 @@
 // both places. GET answers HEAD, OPTIONS and 405 are automatic, and a path that only
 // differs by a slash at its end is redirected.
 //
-// # Groups and mounts
+// # Groups, hosts and mounts
 //
+// [App.Host] makes a group for requests to a host, whose own routes come before the app's.
 // App.Group gives routes a prefix and middleware, App.With middleware alone. App.Mount
 // takes another App, whose routes, middleware and life cycle become part of this one
 // under this one's options, or an http.Handler for all requests under a prefix. Routes

@@ -85,3 +85,31 @@ func ExampleHandle() {
 	// {"text":"Hello Ada"}
 	// Greets nextrush_test.greetingIn nextrush_test.greeting
 }
+
+func ExampleApp_Use() {
+	app := nextrush.New()
+	app.Use("/admin", func(c *nextrush.Context) error {
+		if c.Header("Authorization") == "" {
+			return nextrush.NewError(401)
+		}
+		return c.Next()
+	})
+	app.Get("/admin/users", func(c *nextrush.Context) error { return c.Text("all users") })
+
+	w := httptest.NewRecorder()
+	app.ServeHTTP(w, httptest.NewRequest("GET", "/admin/users", nil))
+	fmt.Println(w.Code)
+	// Output: 401
+}
+
+func ExampleApp_Host() {
+	app := nextrush.New()
+	app.Host(":tenant.example.com").Get("/", func(c *nextrush.Context) error {
+		return c.Text("shop of " + c.Param("tenant"))
+	})
+
+	w := httptest.NewRecorder()
+	app.ServeHTTP(w, httptest.NewRequest("GET", "http://acme.example.com/", nil))
+	fmt.Println(w.Body)
+	// Output: shop of acme
+}

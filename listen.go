@@ -50,7 +50,7 @@ const listRoutes = "NEXTRUSH_LIST_ROUTES"
 func (a *App) printRoutes(w io.Writer) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, r := range a.Routes() {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", cmp.Or(r.Method, "ANY"), r.Path, r.Name, r.Source)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", cmp.Or(r.Method, "ANY"), r.Host+r.Path, r.Name, r.Source)
 	}
 	return table.Flush()
 }

@@ -144,6 +144,9 @@ func (c *Context) Host() string {
 	return host
 }
 
+// Hostname is Host without its port.
+func (c *Context) Hostname() string { return (&url.URL{Host: c.Host()}).Hostname() }
+
 // Scheme is "https" or "http": from a trusted proxy as X-Forwarded-Proto says.
 func (c *Context) Scheme() string {
 	scheme, _ := c.app.proxies.Origin(c.req)

@@ -1,6 +1,7 @@
 package nextrush
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"sync/atomic"
@@ -58,6 +59,7 @@ type Route struct {
 	socket   bool         // a WebSocket route
 	running  atomic.Int64 // requests, for Shutdown to name
 	pattern  *route.Pattern
+	host     *route.Pattern // nil: any
 }
 
 // Named gives the route a name for [App.URL].
@@ -74,10 +76,14 @@ func (r *Route) Method() string { return r.method }
 
 func (r *Route) info() RouteInfo {
 	o := r.original()
-	return RouteInfo{
+	info := RouteInfo{
 		Method: o.method, Path: r.pattern.Path, Name: o.name, WebSocket: o.socket,
 		Operation: operation(r.always()), Source: o.source,
 	}
+	if r.host != nil {
+		info.Host = r.host.Path
+	}
+	return info
 }
 
 // original is the route of the mounted app, if this one stands for one.
@@ -92,6 +98,7 @@ func (r *Route) original() *Route {
 type RouteInfo struct {
 	Method    string     `json:"method"` // empty: any
 	Path      string     `json:"path"`
+	Host      string     `json:"host,omitempty"` // as given to Host; empty: any
 	Name      string     `json:"name,omitempty"`
 	WebSocket bool       `json:"websocket,omitempty"` // registered with WS
 	Operation *Operation `json:"-"`                   // nil: no handler says what it does
@@ -102,9 +109,11 @@ type RouteInfo struct {
 func (a *App) Routes() []RouteInfo {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	infos := make([]RouteInfo, len(a.all))
-	for i, rt := range a.all {
-		infos[i] = rt.info()
+	infos := make([]RouteInfo, 0, len(a.all))
+	for _, rt := range a.all {
+		if rt.method != notFound {
+			infos = append(infos, rt.info())
+		}
 	}
 	return infos
 }
@@ -136,8 +145,9 @@ func (a *App) named(name string) *Route {
 }
 
 func (r *Route) describe() string {
-	if r.method == "" {
-		return "ANY " + r.pattern.Path
+	where := r.pattern.Path
+	if r.host != nil {
+		where = r.host.Path + where
 	}
-	return r.method + " " + r.pattern.Path
+	return cmp.Or(r.method, "ANY") + " " + where
 }

@@ -14,6 +14,7 @@ import (
 type routes struct {
 	app    *App
 	parent *routes
+	host   *route.Pattern // nil: any
 	prefix string
 	uses   []use
 	source string // file:line of a group
@@ -28,7 +29,7 @@ type Group struct{ routes }
 // no routes does not start. [App.Use] takes a prefix too, for all requests under it.
 func (g *routes) Group(prefix string, handlers ...Handler) *Group {
 	mustHandlers("Group "+prefix, handlers)
-	sub := &Group{routes{app: g.app, parent: g, prefix: g.joinPrefix("Group", prefix), source: caller.Outside()}}
+	sub := &Group{routes{app: g.app, parent: g, host: g.host, prefix: g.joinPrefix("Group", prefix), source: caller.Outside()}}
 	if len(handlers) > 0 {
 		sub.uses = []use{{handlers: slices.Clone(handlers)}}
 	}
@@ -44,8 +45,12 @@ func (a *App) idleGroup() error {
 	defer a.mu.Unlock()
 	for _, g := range a.groups {
 		if !g.used && len(g.uses) > 0 {
+			name := g.prefix
+			if g.host != nil {
+				name = g.host.Path + name
+			}
 			return fmt.Errorf("nextrush: the group %q at %s has middleware and no routes, so it guards nothing: "+
-				"register routes on what Group returned, or give app.Use the prefix and the middleware", g.prefix, g.source)
+				"register routes on what Group returned, or give app.Use the prefix and the middleware", name, g.source)
 		}
 	}
 	return nil
@@ -68,6 +73,41 @@ func (g *routes) joinPrefix(what, prefix string) string {
 
 // With makes a group without a prefix; the handlers run before those of its routes.
 func (g *routes) With(handlers ...Handler) *Group { return g.Group("", handlers...) }
+
+// Host makes a group for the requests to a host: "api.example.com", ":tenant.example.com"
+// with a parameter for [Context.Param], or "*.example.com" for all hosts below another
+// one; "*name" is that part as a parameter. Of the hosts that fit, text beats a parameter
+// and that beats "*". What has no route there is looked for among the app's own routes.
+// The host is that of [Context.Hostname], in small letters. To serve an App on a host,
+// with its life cycle, mount it on the Group.
+func (a *App) Host(pattern string, handlers ...Handler) *Group {
+	host, err := route.ParseHost(pattern)
+	if err != nil {
+		panic("nextrush: Host " + err.Error())
+	}
+	g := a.Group("", handlers...)
+	g.host = host
+	return g
+}
+
+// NotFound adds the last handlers for requests under the group's prefix, on an App for
+// all, that have no route. The middleware of the group runs before. The status is 404
+// unless they set another. Of the prefixes that fit, the longest counts.
+func (g *routes) NotFound(handlers ...Handler) {
+	missing := func(c *Context) error { return c.Status(http.StatusNotFound).Next() }
+	mustHandlers("NotFound", handlers)
+	if len(handlers) == 0 {
+		panic("nextrush: NotFound has no handler: give at least one")
+	}
+	for _, path := range []string{"/", "/*-"} {
+		rt := &Route{group: g, method: notFound, handlers: append([]Handler{missing}, handlers...), source: caller.Outside()}
+		rt.place(g.host, g.join(path))
+		g.app.insert(rt)
+	}
+}
+
+// notFound is the method of what was given to NotFound, which no request has.
+const notFound = "NotFound"
 
 // Get registers a route for GET, and for HEAD if no other takes that.
 func (g *routes) Get(path string, handlers ...Handler) *Route {
@@ -132,18 +172,22 @@ func (g *routes) add(method, path string, handlers []Handler) *Route {
 		panic("nextrush: route " + what + " has no handler: give at least one")
 	}
 	rt := &Route{group: g, method: method, handlers: slices.Clone(handlers), source: caller.Outside()}
-	rt.pattern = mustParse(g.join(path))
+	rt.place(g.host, g.join(path))
 	rt.mustSuit(g.app)
 	g.app.insert(rt)
 	return rt
 }
 
-func mustParse(path string) *route.Pattern {
+// place gives the route its path, on a host unless that is nil.
+func (rt *Route) place(host *route.Pattern, path string) {
 	p, err := route.Parse(path)
+	if err == nil {
+		p, err = p.On(host)
+	}
 	if err != nil {
 		panic("nextrush: " + err.Error())
 	}
-	return p
+	rt.host, rt.pattern = host, p
 }
 
 // join puts the prefix before a path; the root of a group is the prefix itself.
@@ -169,6 +213,9 @@ func mustHandlers(what string, handlers []Handler) {
 func (a *App) insert(rt *Route) {
 	a.mu.Lock()
 	key := rt.method + " " + rt.pattern.Canonical
+	if rt.host != nil {
+		key += " " + rt.host.Canonical
+	}
 	if other := a.taken[key]; other != nil {
 		a.mu.Unlock()
 		panic(fmt.Sprintf("nextrush: %s at %s matches the same paths as %s at %s: remove one of the two",
@@ -188,7 +235,13 @@ func (a *App) insert(rt *Route) {
 // graft registers a route of a mounted app here.
 func (g *routes) graft(inner *Route) {
 	rt := &Route{group: g, inner: inner, method: inner.method, source: inner.source}
-	rt.pattern = mustParse(g.join(inner.pattern.Path))
+	host := g.host
+	if host == nil {
+		host = inner.host
+	} else if inner.host != nil {
+		panic(fmt.Sprintf("nextrush: %s at %s is mounted on the host %s: mount its app outside of Host", inner.describe(), inner.source, host.Path))
+	}
+	rt.place(host, g.join(inner.pattern.Path))
 	g.app.insert(rt)
 }
 

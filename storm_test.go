@@ -20,9 +20,9 @@ import (
 
 // setUp are the methods of App that are called before it serves, or that serve.
 var setUp = []string{
-	"Any", "BeforeShutdown", "Connect", "Delete", "EnableWebSocket", "Get", "Group", "Handle", "Head", "Listen", "ListenTLS",
-	"ListenTLSConfig", "Mount", "OnShutdown", "OnStart", "Options", "Patch", "Post", "Pre", "Put", "Register", "Route",
-	"Serve", "ServeTLS", "Start", "Trace", "Use", "WS", "WSUse", "With",
+	"Any", "BeforeShutdown", "Delete", "EnableWebSocket", "Get", "Group", "Handle", "Head", "Host", "Listen", "ListenTLS",
+	"ListenTLSConfig", "Mount", "NotFound", "OnShutdown", "OnStart", "Options", "Patch", "Post", "Pre", "Put", "Register", "Route",
+	"Serve", "ServeTLS", "Start", "Use", "WS", "WSUse", "With",
 }
 
 // running are the methods of App that are safe from any goroutine while it serves.

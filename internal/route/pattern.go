@@ -35,6 +35,7 @@ type Pattern struct {
 	Path      string   // as it was written
 	Canonical string   // with ":p" and "*p" for all names
 	Names     []string // of the parameters, in their order
+	hosted    int      // how many of them are the host's
 	segments  []segment
 }
 
@@ -69,6 +70,8 @@ func Parse(path string) (*Pattern, error) {
 
 // Segments is how many segments the path has.
 func (p *Pattern) Segments() int { return len(p.segments) }
+
+func (p *Pattern) isStatic() bool { return len(p.Names) == p.hosted }
 
 func (p *Pattern) endsInCatchAll() bool {
 	return p.segments[len(p.segments)-1].kind == catchAllSegment
@@ -173,8 +176,8 @@ func (p *Pattern) shareTree(q *Pattern) bool {
 // empty or surplus one is an error, and so is one that no request could have: with ".."
 // as a segment, say.
 func (p *Pattern) Fill(params []any) (string, error) {
-	if len(params) != len(p.Names) {
-		return "", fmt.Errorf("%s needs %d parameters, got %d", p.Path, len(p.Names), len(params))
+	if n := len(p.Names) - p.hosted; len(params) != n {
+		return "", fmt.Errorf("%s needs %d parameters, got %d", p.Path, n, len(params))
 	}
 	var b strings.Builder
 	for _, s := range p.segments {

@@ -82,7 +82,7 @@ func (s segment) match(text string) (value string, ok bool) {
 // Covers reports whether all, and whether some of the paths that a pattern matches are
 // under the prefix. It says some where it does not know.
 func (p *Prefix) Covers(q *Pattern) (all, some bool) {
-	if len(q.Names) == 0 {
+	if q.isStatic() {
 		_, all = p.Match(urlpath.Path{Text: q.Path})
 		return all, all
 	}

@@ -102,8 +102,8 @@ func build[E any](entries []*Entry[E]) *method[E] {
 	m := &method[E]{static: make(map[string]*Entry[E])}
 	var layers [][]*Pattern
 	for _, e := range entries {
-		if len(e.Pattern.Names) == 0 {
-			m.static[e.Pattern.Path] = e
+		if e.Pattern.isStatic() {
+			m.static[e.Pattern.Canonical] = e
 			continue
 		}
 		i := layerFor(e.Pattern, layers)
