@@ -2,6 +2,7 @@ package nextrush
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/csv"
 	"encoding/json"
@@ -210,6 +211,16 @@ func (c *Context) Redirect(to string, code ...int) error {
 	c.SetHeader("Location", header.Location(to))
 	c.w.WriteHeader(status)
 	return nil
+}
+
+// RedirectTo is Redirect to the route with that name, with parameters and query as for
+// [App.URL]; Status chooses another code than 302.
+func (c *Context) RedirectTo(name string, params ...any) error {
+	to, err := c.app.URL(name, params...)
+	if err != nil {
+		return err
+	}
+	return c.Redirect(to, cmp.Or(int(c.code), http.StatusFound))
 }
 
 // NoContent answers without a body: 204, or the status set before.

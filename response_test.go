@@ -4,6 +4,8 @@ import (
 	"html/template"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -123,5 +125,43 @@ func TestRender(t *testing.T) {
 	}
 	if w := do(t, app, "GET", "/bad", ""); w.Code != 500 || strings.Contains(w.Body.String(), "<b>") {
 		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
+func TestRedirectTo(t *testing.T) {
+	app := New()
+	app.Get("/users/:id", text("")).Named("user")
+	app.Get("/home", text("")).Named("home")
+	for path, tt := range map[string]struct {
+		h    Handler
+		code int
+		to   string
+	}{
+		"/a": {func(c *Context) error { return c.RedirectTo("user", "a b/c") }, 302, "/users/a%20b%2Fc"},
+		"/b": {func(c *Context) error { return c.Status(303).RedirectTo("user", 7, url.Values{"q": {"a&b", "c"}}) }, 303, "/users/7?q=a%26b&q=c"},
+		"/c": {func(c *Context) error { return c.RedirectTo("home", url.Values{}) }, 302, "/home"},
+		"/d": {func(c *Context) error { return c.RedirectTo("none") }, 500, ""},
+		"/e": {func(c *Context) error { return c.RedirectTo("user") }, 500, ""},
+		"/f": {func(c *Context) error { return c.Status(200).RedirectTo("home") }, 500, ""},
+	} {
+		app.Get(path, tt.h)
+		if w := do(t, app, "GET", path, ""); w.Code != tt.code || w.Header().Get("Location") != tt.to {
+			t.Errorf("%s: %d %q", path, w.Code, w.Header().Get("Location"))
+		}
+	}
+}
+
+func TestHostname(t *testing.T) {
+	app := New()
+	app.Get("/", func(c *Context) error { return c.Text(c.Host() + " " + c.Hostname()) })
+	for host, want := range map[string]string{
+		"a.test": "a.test", "a.test:80": "a.test", "[::1]:80": "::1", "[::1]": "::1", "10.0.0.1:3000": "10.0.0.1", "a.test:": "a.test",
+	} {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Host = host
+		w := httptest.NewRecorder()
+		if app.ServeHTTP(w, r); w.Body.String() != host+" "+want {
+			t.Errorf("%s: %s", host, w.Body)
+		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net/http"
+	"net/url"
 	"sync/atomic"
 
 	"github.com/nextrush/nextrush/internal/route"
@@ -119,9 +120,17 @@ func (a *App) Routes() []RouteInfo {
 }
 
 // URL returns the path of the route with that name, with the parameters in their order,
-// escaped. A missing, empty or surplus parameter is an error, and so is one that no
-// request could have, such as "..".
+// escaped, and, if url.Values come after them, with these as its query. A missing, empty
+// or surplus parameter is an error, and so is one that no request could have, such as
+// "..". The host of a route on one is not in it.
 func (a *App) URL(name string, params ...any) (string, error) {
+	var query string
+	if n := len(params); n > 0 {
+		if values, ok := params[n-1].(url.Values); ok {
+			params = params[:n-1]
+			query = (&url.URL{RawQuery: values.Encode()}).String()
+		}
+	}
 	rt := a.named(name)
 	if rt == nil {
 		return "", fmt.Errorf("nextrush: no route is named %q", name)
@@ -130,7 +139,7 @@ func (a *App) URL(name string, params ...any) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("nextrush: URL: %w", err)
 	}
-	return path, nil
+	return path + query, nil
 }
 
 func (a *App) named(name string) *Route {
