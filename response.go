@@ -20,6 +20,7 @@ import (
 
 	"github.com/nextrush/nextrush/internal/cookie"
 	"github.com/nextrush/nextrush/internal/header"
+	"github.com/nextrush/nextrush/internal/record"
 )
 
 const maxPooledBuffer = 64 << 10 // bytes; larger ones are left to the collector
@@ -78,8 +79,12 @@ func (c *Context) Vary(names ...string) *Context {
 // Type sets the Content-Type, given as such or as a file extension: "json", ".png".
 func (c *Context) Type(t string) *Context { return c.SetHeader("Content-Type", header.TypeByName(t)) }
 
-// begin sends the status, with contentType unless the handler set another.
-func (c *Context) begin(contentType string) {
+// autoLength is how many bytes net/http holds back to send their number with the header.
+const autoLength = 2048
+
+// begin sends the status, with contentType unless the handler set another, and the
+// length of a body of size bytes, unless net/http does so; negative: unknown.
+func (c *Context) begin(contentType string, size int) {
 	h := c.w.Header()
 	if _, set := h["Content-Type"]; !set && contentType != "" {
 		c.contentType[0] = contentType
@@ -89,11 +94,14 @@ func (c *Context) begin(contentType string) {
 	if code == 0 {
 		code = http.StatusOK
 	}
+	if size > autoLength && record.HasLength(code, h) {
+		h["Content-Length"] = []string{strconv.Itoa(size)}
+	}
 	c.w.WriteHeader(code)
 }
 
 func (c *Context) write(contentType string, body []byte) error {
-	c.begin(contentType)
+	c.begin(contentType, len(body))
 	_, err := c.w.Write(body)
 	return err
 }
@@ -111,14 +119,14 @@ func (c *Context) JSON(v any) error {
 
 // Text answers with plain text.
 func (c *Context) Text(s string) error {
-	c.begin("text/plain; charset=utf-8")
+	c.begin("text/plain; charset=utf-8", len(s))
 	_, err := io.WriteString(c.w, s)
 	return err
 }
 
 // HTML answers with a page.
 func (c *Context) HTML(s string) error {
-	c.begin("text/html; charset=utf-8")
+	c.begin("text/html; charset=utf-8", len(s))
 	_, err := io.WriteString(c.w, s)
 	return err
 }
@@ -177,7 +185,7 @@ func (c *Context) Blob(contentType string, b []byte) error {
 // App.Context.
 func (c *Context) Stream(contentType string, r io.Reader) error {
 	c.w.Header()["Content-Type"] = []string{contentType}
-	c.begin("")
+	c.begin("", -1)
 	if c.req.Method == http.MethodHead {
 		return nil
 	}

@@ -43,10 +43,10 @@ func (c *Context) SSE(f func(*SSE) error) error {
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no")
 	if c.req.Method == http.MethodHead {
-		c.begin("")
+		c.begin("", -1)
 		return nil
 	}
-	c.begin("")
+	c.begin("", -1)
 	stream, err := eventstream.Open(c.Context(), c.app.Context(), c.w, func(v any) error { return asPanicError(v) })
 	if err != nil {
 		return fmt.Errorf("nextrush: SSE: %w", record.Lacks(c.w, "Flush", err))

@@ -105,6 +105,15 @@ func (w *Writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return conn, rw, err
 }
 
+// HasLength reports whether a response with that header may be given a Content-Length: it
+// has none, and a body without trailer (RFC 9110 §8.6, §6.5.1).
+func HasLength(code int, h http.Header) bool {
+	if code < 200 || code == http.StatusNoContent || code == http.StatusNotModified {
+		return false
+	}
+	return h["Content-Length"] == nil && h["Trailer"] == nil && h["Transfer-Encoding"] == nil
+}
+
 // Lacks says whose method is missing if that is why err came.
 func Lacks(w http.ResponseWriter, method string, err error) error {
 	if !errors.Is(err, http.ErrNotSupported) {
