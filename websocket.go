@@ -135,14 +135,18 @@ func (a *App) WSUse(mw ...WSMiddleware) {
 	a.wsMiddleware = append(a.wsMiddleware, mw...)
 }
 
-// WSBroadcast sends to everyone in the rooms, or to everyone if none is given.
+// WSBroadcast sends to everyone in the rooms of the default namespace, or to everyone in
+// all namespaces if none is given.
 // It is safe from any goroutine.
 func (a *App) WSBroadcast(data any, rooms ...string) error {
 	return a.mustSockets("WSBroadcast").Broadcast(data, rooms...)
 }
 
-// WSTo sends to everyone in a room. It is safe from any goroutine.
+// WSTo sends to everyone in a room of the default namespace. It is safe from any goroutine.
 func (a *App) WSTo(room string) websocket.Emitter { return a.mustSockets("WSTo").To(room) }
+
+// WSAll sends to every socket, in all namespaces. It is safe from any goroutine.
+func (a *App) WSAll() websocket.Emitter { return a.mustSockets("WSAll").All() }
 
 // WebSocketStats returns a snapshot of the counters. It is safe from any goroutine.
 func (a *App) WebSocketStats() websocket.Stats { return a.mustSockets("WebSocketStats").Stats() }

@@ -2,16 +2,19 @@ package websocket
 
 import (
 	"encoding/json"
+	"errors"
 	"slices"
 	"sync"
 )
 
 // events is a socket's handlers and awaited replies. A nil one has none.
 type events struct {
-	mu       sync.Mutex // guards the fields below
-	handlers map[string][]handler
-	requests uint64 // sent so far
-	replies  map[string]chan reply
+	mu         sync.Mutex // guards the fields below
+	middleware []func(*Event, func() error) error
+	any        []handler // of every event
+	handlers   map[string][]handler
+	requests   uint64 // sent so far
+	replies    map[string]func(reply)
 }
 
 type handler struct {
@@ -24,7 +27,7 @@ func (h handler) isOnce() bool { return h.once }
 // useEvents makes the socket's events if it has none.
 func (s *Socket) useEvents() *events {
 	if s.events.Load() == nil {
-		s.events.CompareAndSwap(nil, &events{handlers: make(map[string][]handler), replies: make(map[string]chan reply)})
+		s.events.CompareAndSwap(nil, &events{handlers: make(map[string][]handler), replies: make(map[string]func(reply))})
 	}
 	return s.events.Load()
 }
@@ -33,6 +36,18 @@ func (e *events) add(name string, h handler) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.handlers[name] = append(e.handlers[name], h)
+}
+
+func (e *events) addAny(h handler) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.any = append(e.any, h)
+}
+
+func (e *events) use(mw func(*Event, func() error) error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.middleware = append(e.middleware, mw)
 }
 
 func (e *events) remove(name string) {
@@ -51,15 +66,18 @@ func (e *events) handleSome() bool {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return len(e.handlers) > 0
+	return e.someLocked()
 }
+
+func (e *events) someLocked() bool { return len(e.handlers) > 0 || len(e.any) > 0 }
 
 // delivery is what there is to do for an envelope.
 type delivery struct {
-	claimed  bool
-	event    *Event
-	refusal  error // to answer it with; nil: handlers run
-	handlers []handler
+	claimed    bool
+	event      *Event // nil if there is nothing
+	refusal    error  // to answer it with; nil: handlers run
+	handlers   []handler
+	middleware []func(*Event, func() error) error
 }
 
 // dispatch reports whether the message was an event, a reply, or an error that
@@ -83,9 +101,9 @@ func (e *events) claim(env *incoming, s *Socket) delivery {
 	case envelopeEvent:
 		return e.claimEvent(env, s)
 	case envelopeAck:
-		return delivery{claimed: e.answered(env.ID, reply{event: &Event{Socket: s, args: env.args}})}
+		return delivery{claimed: e.answered(env.ID, reply{event: &Event{Socket: s, args: env.args}}, s.ns.asked.Load())}
 	case envelopeError:
-		return delivery{claimed: e.answered(env.ID, reply{err: env.eventError()})}
+		return delivery{claimed: e.answered(env.ID, reply{err: env.eventError()}, s.ns.asked.Load())}
 	}
 	return delivery{}
 }
@@ -96,40 +114,69 @@ func (e *events) claimEvent(env *incoming, s *Socket) delivery {
 		ev.id = env.ID
 	}
 	if json.Unmarshal(env.Event, &ev.Name) != nil || ev.Name == "" {
-		return delivery{true, ev, &EventError{Message: "event must be a name"}, nil}
+		return delivery{claimed: true, event: ev, refusal: &EventError{Message: "event must be a name"}}
 	}
-	handlers, some := e.take(ev.Name)
-	switch {
-	case len(handlers) > 0:
-		return delivery{true, ev, nil, handlers}
-	case !some || s.onMessage.Load() != nil && !ev.WantsReply():
-		return delivery{}
-	}
-	return delivery{true, ev, &EventError{Message: "unknown event"}, nil}
-}
-
-// take returns the handlers of an event, of which those for one run are taken
-// out, and tells whether any event has one.
-func (e *events) take(name string) (list []handler, some bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	list, some = e.handlers[name], len(e.handlers) > 0
+	d := delivery{claimed: true, event: ev, handlers: e.takeLocked(ev.Name), middleware: e.middleware}
+	switch {
+	case len(d.handlers) > 0:
+	case !e.someLocked() || s.onMessage.Load() != nil && !ev.WantsReply():
+		return delivery{}
+	default:
+		d.refusal = &EventError{Message: "unknown event"}
+	}
+	return d
+}
+
+// takeLocked returns the handlers of an event, of which those for one run are taken
+// out.
+func (e *events) takeLocked(name string) []handler {
+	list := e.handlers[name]
 	if once := handler.isOnce; slices.ContainsFunc(list, once) {
 		e.handlers[name] = slices.DeleteFunc(slices.Clone(list), once)
 	}
-	return list, some
+	if len(e.any) > 0 {
+		list = slices.Concat(e.any, list)
+	}
+	return list
 }
 
-// run runs the handlers of an event, or refuses it.
+// run runs the handlers of an event, or refuses it, inside its middleware.
 func (d delivery) run() {
+	if len(d.middleware) > 0 {
+		d.do(func() error { return d.runFrom(0) })
+		return
+	}
 	if d.refusal != nil {
 		d.event.refuse(d.refusal)
 	}
 	for _, h := range d.handlers {
-		d.event.Socket.protect(func() {
-			if err := h.f(d.event); err != nil && !d.event.Socket.closedBy(err) {
-				d.event.refuse(err)
-			}
-		})
+		d.do(func() error { return h.f(d.event) })
 	}
+}
+
+// do runs f, whose error is the reply.
+func (d delivery) do(f func() error) {
+	d.event.Socket.protect(func() {
+		if err := f(); err != nil && !d.event.Socket.closedBy(err) {
+			d.event.refuse(err)
+		}
+	})
+}
+
+// runFrom runs the middleware from the i-th on, and then the handlers.
+func (d delivery) runFrom(i int) error {
+	if i < len(d.middleware) {
+		return d.middleware[i](d.event, func() error { return d.runFrom(i + 1) })
+	}
+	err := d.refusal
+	for _, h := range d.handlers {
+		if failed := h.f(d.event); err == nil {
+			err = failed
+		} else if failed != nil {
+			err = errors.Join(err, failed)
+		}
+	}
+	return err
 }

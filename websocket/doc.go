@@ -34,7 +34,8 @@
 // [On] and [Handle] register functions for named events, which are text messages in
 // the form of [Socket.Emit]. Their first argument is decoded and checked with
 // [Options.Validate]. What a function given to Handle returns is its reply;
-// [Socket.Request] waits for one. Only the text of an [EventReplier], such as
+// [Socket.Request] waits for one, and [Emitter.Request] for those of many sockets.
+// [Socket.UseEvents] registers middleware. Only the text of an [EventReplier], such as
 // [*EventError], reaches the peer; any other error is an "internal error" there.
 //
 // # Rooms
@@ -71,7 +72,7 @@
 //
 // Sending fails with [ErrClosed], [ErrSlowConsumer] or [ErrDropped]. Receive, Request
 // and the cause of the context tell how the socket ended with a *CloseError, which is
-// ErrClosed too unless a failure is behind it. Lost connections, protocol errors, and
+// ErrClosed too. Lost connections, protocol errors, and
 // panics and errors of handlers go to [Socket.OnError] and [Options.OnError].
 //
 // # Concurrency

@@ -3,6 +3,7 @@ package websocket
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 
 	"github.com/nextrush/nextrush/internal/loop"
 	"github.com/nextrush/nextrush/websocket/internal/conn"
@@ -17,6 +18,7 @@ type engine struct {
 	conns conn.Config
 	main  *Namespace // the default one
 	stats counters
+	asked atomic.Uint64 // requests to many
 
 	limits hub.Limits // on the rooms of all namespaces
 }

@@ -79,13 +79,11 @@ func (e *CloseError) Error() string {
 	return text
 }
 
-// Unwrap gives the failure behind it, or ErrClosed if there is none.
-func (e *CloseError) Unwrap() error {
-	if e.Err != nil {
-		return e.Err
-	}
-	return ErrClosed
-}
+// Unwrap gives the failure behind it, or nil.
+func (e *CloseError) Unwrap() error { return e.Err }
+
+// Is says that it is ErrClosed, whatever is behind it.
+func (e *CloseError) Is(target error) bool { return target == ErrClosed }
 
 // HandshakeError is an upgrade that was refused, or, from Dial, a server's
 // answer that does not upgrade.

@@ -32,6 +32,28 @@ func (e *Event) Bind(i int, v any) error {
 	return nil
 }
 
+// BindAll decodes the first arguments into vs, in their order, and validates each as On
+// does. A missing argument is an error; more of them than vs are not.
+func (e *Event) BindAll(vs ...any) error {
+	for i, v := range vs {
+		if err := e.Bind(i, v); err != nil {
+			return err
+		}
+		if err := e.validate(v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// validate checks what v points at with Options.Validate.
+func (e *Event) validate(v any) error {
+	if check := e.Socket.ns.opts.Validate; check != nil {
+		return check(v)
+	}
+	return nil
+}
+
 // WantsReply reports whether the peer waits for a reply.
 func (e *Event) WantsReply() bool { return len(e.id) > 0 }
 
@@ -82,13 +104,27 @@ func (s *Socket) on(event string, f func(*Event) error, once bool) {
 	s.conn.Consume(func() { s.useEvents().add(event, handler{f, once}) })
 }
 
+// OnAny registers f to run with each event, whatever its name, before its own handlers.
+// An event that only f takes is not unknown: f answers it, or nobody does.
+func (s *Socket) OnAny(f func(*Event)) {
+	s.conn.Consume(func() { s.useEvents().addAny(handler{plainHandler(f), false}) })
+}
+
+// UseEvents registers middleware for the events that arrive from now on. It runs around
+// the handlers of On, Once, OnAny and Handle, in the order of registration, and for
+// events that are refused as unknown; not for what OnMessage or Receive gets. next runs
+// the rest and returns its error; it is to be called before mw returns. What mw returns
+// is the error reply, as for On. An event for which it does not call next ends there.
+func (s *Socket) UseEvents(mw func(e *Event, next func() error) error) { s.useEvents().use(mw) }
+
 // Off removes all handlers of an event.
 func (s *Socket) Off(event string) { s.events.Load().remove(event) }
 
 // On registers h to run with each event of that name, with its first argument
 // decoded and validated. An error is answered with an error reply: with its own text
 // if it is an EventReplier, as *EventError is, as "internal error"
-// otherwise; a *CloseError closes the socket.
+// otherwise; a *CloseError closes the socket. If In is *Event, h gets the event itself,
+// for several arguments: see [Event.BindAll].
 func On[In any](s *Socket, event string, h func(*Socket, In) error) {
 	s.on(event, withArgument(func(_ *Event, in In) error { return h(s, in) }), false)
 }
@@ -118,15 +154,16 @@ func withArgument[In any](h func(*Event, In) error) func(*Event) error {
 // argument decodes and validates the first argument. A missing one is the zero
 // value, for the validator to judge.
 func argument[In any](e *Event) (in In, err error) {
+	if event, ok := any(&in).(**Event); ok {
+		*event = e
+		return in, nil
+	}
 	if len(e.args) > 0 {
 		if err := e.Bind(0, &in); err != nil {
 			return in, err
 		}
 	}
-	if check := e.Socket.ns.opts.Validate; check != nil {
-		err = check(&in)
-	}
-	return in, err
+	return in, e.validate(&in)
 }
 
 // Emit sends an event:

@@ -50,6 +50,7 @@ func (w weather) methods(s *Socket) map[string]func() {
 		"Namespace":    func() { s.Namespace().Name() },
 		"Off":          func() { s.Off("event") },
 		"On":           seldom(func() { s.On("event", w.event) }),
+		"OnAny":        seldom(func() { s.OnAny(w.event) }),
 		"OnClose":      seldom(func() { s.OnClose(func(StatusCode, string) { w.sometimes() }) }),
 		"OnDrain":      seldom(func() { s.OnDrain(w.sometimes) }),
 		"OnError":      seldom(func() { s.OnError(func(error) { w.sometimes() }) }),
@@ -77,6 +78,7 @@ func (w weather) methods(s *Socket) map[string]func() {
 		"Set":          func() { s.Set("key", 1) },
 		"State":        func() { s.State() },
 		"To":           func() { s.To(room).Send("to") },
+		"UseEvents":    seldom(func() { s.UseEvents(w.middleware) }),
 		"UserAgent":    func() { s.UserAgent() },
 		"Volatile":     func() { s.Volatile().To(room).Send("volatile") },
 	}
@@ -96,6 +98,11 @@ func (w weather) event(e *Event) {
 	w.sometimes()
 }
 
+func (w weather) middleware(e *Event, next func() error) error {
+	w.sometimes()
+	return next()
+}
+
 func messageMethods(m Message) map[string]func() {
 	return map[string]func(){
 		"Bytes": func() { m.Bytes() },
@@ -109,6 +116,7 @@ func eventMethods(e *Event) map[string]func() {
 	return map[string]func(){
 		"Args":       func() { e.Args() },
 		"Bind":       func() { e.Bind(0, new(any)) },
+		"BindAll":    func() { e.BindAll(new(any), new(any)) },
 		"Reply":      func() { e.Reply("reply") },
 		"WantsReply": func() { e.WantsReply() },
 	}
@@ -121,10 +129,17 @@ func emitterMethods(e Emitter) map[string]func() {
 				e.Close(4001, "storm")
 			}
 		},
-		"Emit":     func() { e.Emit("event", 1) },
-		"Except":   func() { e.Except("nobody").Send("except") },
-		"Join":     func() { e.Join("room2") },
-		"Leave":    func() { e.Leave("room2") },
+		"Emit":   func() { e.Emit("event", 1) },
+		"Except": func() { e.Except("nobody").Send("except") },
+		"Join":   func() { e.Join("room2") },
+		"Leave":  func() { e.Leave("room2") },
+		"Request": func() {
+			ctx, cancel := context.WithCancel(context.Background())
+			for range e.Request(ctx, "question") {
+				cancel()
+			}
+			cancel()
+		},
 		"Send":     func() { e.Send("send") },
 		"Sockets":  func() { e.Sockets() },
 		"To":       func() { e.To("room2").Send("to") },

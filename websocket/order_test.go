@@ -227,3 +227,106 @@ func TestAnswersOfCallbacksArriveInOrder(t *testing.T) {
 		}
 	})
 }
+
+// What is sent in a call that has returned is before what a later call sends, for every
+// receiver of both, whoever calls and in whatever way. Volatile messages may be missing.
+func TestOrderInARoom(t *testing.T) {
+	const peers, count = 3, 600
+	run(t, func(t *testing.T, n network) {
+		st, raws, s := gathered(t, n, Options{SendQueue: 64 << 20}, peers+1)
+		for i := range peers {
+			s[i].Join("second")
+		}
+		sender, room := s[peers], st.srv.To("room")
+		sends := []func(text string){
+			func(text string) { room.Volatile().Send(text) },
+			func(text string) { room.To("second").Send(text) },
+			func(text string) { sender.To("room").Send([]byte(text)) },
+			func(text string) {
+				for _, one := range s[:peers] {
+					one.Send(text)
+				}
+			},
+			func(text string) { st.srv.All().Send(text) },
+			func(text string) { sender.Broadcast(text) },
+		}
+		turn := make(chan int, 1)
+		var senders sync.WaitGroup
+		for range 2 { // they take turns
+			senders.Go(func() {
+				for i := range turn {
+					if i == count {
+						close(turn)
+						return
+					}
+					sends[i%len(sends)](numbered(i, i))
+					turn <- i + 1
+				}
+			})
+		}
+		turn <- 0
+		for p, peer := range raws[:peers] {
+			for want := 0; want < count; want++ {
+				f, _ := peer.next()
+				got := number(string(f.payload))
+				if got != want && want%len(sends) == 0 { // volatile
+					want++
+				}
+				if got != want {
+					t.Fatalf("peer %d: message %d came instead of %d", p, got, want)
+				}
+			}
+		}
+		senders.Wait()
+	})
+}
+
+// Each of several senders keeps its own order in a room; which of them comes first may
+// differ between receivers.
+func TestOrderOfSeveralSendersInARoom(t *testing.T) {
+	const peers, senders, count = 3, 3, 200
+	run(t, func(t *testing.T, n network) {
+		st := n.serve(t, Options{SendQueue: 64 << 20}, func(s *Socket) error {
+			s.OnMessage(func(m Message) { s.To("room").Send(m) })
+			return s.Join("room")
+		})
+		var raws []*raw
+		for range peers {
+			raws = append(raws, st.raw(t))
+		}
+		speakers := []*Socket{st.dial(t, DialOptions{}), st.dial(t, DialOptions{})} // the third is the server
+		for _, speaker := range speakers {
+			speaker.OnMessage(func(Message) {})
+		}
+		eventually(t, "all in the room", func() bool { return len(st.srv.SocketsIn("room")) == peers+2 })
+		for i, speaker := range append(speakers, nil) {
+			go func() {
+				for k := range count {
+					text := fmt.Sprint(i, "/", numbered(k, k))
+					if speaker == nil {
+						st.srv.To("room").Emit("tick", text)
+					} else {
+						speaker.Send(text)
+					}
+				}
+			}()
+		}
+		for _, peer := range raws {
+			var next [senders]int
+			for range senders * count {
+				f, _ := peer.next()
+				text := string(f.payload)
+				if strings.HasPrefix(text, "{") {
+					_, text, _ = strings.Cut(text, `"data":["`)
+					text, _, _ = strings.Cut(text, `"]`)
+				}
+				from, text, _ := strings.Cut(text, "/")
+				i, err := strconv.Atoi(from)
+				if err != nil || number(text) != next[i] {
+					t.Fatalf("sender %q: message %d came instead of %d", from, number(text), next[i])
+				}
+				next[i]++
+			}
+		}
+	})
+}

@@ -7,11 +7,15 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/nextrush/nextrush/websocket/internal/wire"
 )
 
-const maxRequests = 1024 // replies awaited at once by one socket
+const (
+	maxRequests = 1024 // replies awaited at once by one socket
+	manyPrefix  = "m"  // of the id of a request to many, which counts them; others are numbers of the socket
+)
 
 // Request sends an event and waits for the peer's reply. Its errors are
 // ctx.Err(), a *CloseError when the socket ends, an *EventError when the peer
@@ -26,8 +30,8 @@ func (s *Socket) Request(ctx context.Context, event string, args ...any) (*Event
 		return nil, s.end()
 	}
 	e := s.useEvents()
-	id, wait, err := e.await()
-	if err != nil {
+	id, wait := e.nextID(), make(chan reply, 1)
+	if err := e.await(id, func(r reply) { wait <- r }); err != nil {
 		return nil, err
 	}
 	defer e.forget(id)
@@ -54,38 +58,50 @@ type reply struct {
 	err   error
 }
 
-// await begins a request, and returns its id and where its reply comes.
-func (e *events) await() (id string, wait chan reply, err error) {
+func (e *events) nextID() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.requests++
+	return strconv.FormatUint(e.requests, 10)
+}
+
+// await has take called with the reply to a request, once, under e's lock.
+func (e *events) await(id string, take func(reply)) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if len(e.replies) >= maxRequests {
-		return "", nil, ErrTooManyRequests
+		return ErrTooManyRequests
 	}
-	e.requests++
-	id = strconv.FormatUint(e.requests, 10)
-	wait = make(chan reply, 1)
-	e.replies[id] = wait
-	return id, wait, nil
+	e.replies[id] = take
+	return nil
 }
 
-func (e *events) forget(id string) {
+// forget reports whether the reply was awaited until now.
+func (e *events) forget(id string) (awaited bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	_, awaited = e.replies[id]
 	delete(e.replies, id)
+	return awaited
 }
 
 // answered hands a reply to the request that waits for it, and reports whether there
-// was one: a reply that comes too late is dropped.
-func (e *events) answered(id json.RawMessage, r reply) bool {
+// was one: a reply that comes too late is dropped. many is how many requests to many
+// there were.
+func (e *events) answered(id json.RawMessage, r reply, many uint64) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	key := string(bytes.Trim(id, `"`))
-	if wait, ok := e.replies[key]; ok {
+	if take, ok := e.replies[key]; ok {
 		delete(e.replies, key)
-		wait <- r
+		take(r)
+	}
+	asked := e.requests
+	if number, ok := strings.CutPrefix(key, manyPrefix); ok {
+		key, asked = number, many
 	}
 	n, err := strconv.ParseUint(key, 10, 64)
-	return err == nil && 0 < n && n <= e.requests
+	return err == nil && 0 < n && n <= asked
 }
 
 // awaited reports whether somebody waits for a reply.
@@ -105,9 +121,9 @@ func (e *events) fail(err error) {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for id, wait := range e.replies {
+	for id, take := range e.replies {
 		delete(e.replies, id)
-		wait <- reply{err: err}
+		take(reply{err: err})
 	}
 }
 

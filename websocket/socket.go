@@ -125,6 +125,13 @@ func (s *Socket) Get(key string) any {
 	return s.values[key]
 }
 
+// Value returns the value that Set kept under key; ok is false if there is none or it
+// has another type.
+func Value[T any](s *Socket, key string) (v T, ok bool) {
+	v, ok = s.Get(key).(T)
+	return v, ok
+}
+
 // Send queues a message: a string as text, a []byte as binary, a Message or a
 // *Prepared as it is, anything else as JSON text. It never blocks and copies what it
 // is given. ErrClosed, ErrSlowConsumer and ErrDropped are its errors besides those of
