@@ -138,12 +138,11 @@ type App struct {
 	pre   []func(http.Handler) http.Handler
 	front http.Handler // all of pre around answer; nil without any
 
-	wsMiddleware []WSMiddleware
-	sockets      *websocket.Server // nil before EnableWebSocket
-	refusals     seldom.Log        // of upgrades
-	life         lifecycle
-	server       *server.Server
-	unrouted     atomic.Int64 // requests without a route that run
+	sockets  *websocket.Server // nil before EnableWebSocket
+	refusals seldom.Log        // of upgrades
+	life     lifecycle
+	server   *server.Server
+	unrouted atomic.Int64 // requests without a route that run
 }
 
 // New makes an app. It panics on a mistake in the options; the text says which.

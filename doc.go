@@ -75,9 +75,10 @@
 // # Sockets
 //
 // [App.EnableWebSocket] lets App.WS register WebSocket routes. A request for one passes
-// the same middleware as any other, then the functions of [App.WSUse], and is upgraded;
-// an error until then is an HTTP answer. The handler runs after the upgrade, in a
-// goroutine of its own. Package websocket has the sockets, their events and rooms.
+// the same middleware as any other, then the functions of App.WSUse and Group.WSUse, and
+// is upgraded; an error until then is an HTTP answer. The handler runs after the upgrade,
+// in a goroutine of its own. App.Namespace makes a group whose sockets have rooms of their
+// own. Package websocket has the sockets, their events and rooms.
 //
 // # Plugins, start and stop
 //

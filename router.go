@@ -19,6 +19,9 @@ type routes struct {
 	uses   []use
 	source string // file:line of a group
 	used   bool   // something is registered on it
+
+	wsMiddleware []WSMiddleware
+	namespace    bool // the prefix names the namespace of its sockets
 }
 
 // Group is a set of routes with a common prefix and middleware.

@@ -4,12 +4,16 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
+	"slices"
+	"strings"
 	"sync/atomic"
 
 	"github.com/nextrush/nextrush/internal/pace"
 	"github.com/nextrush/nextrush/internal/record"
+	"github.com/nextrush/nextrush/internal/route"
 	"github.com/nextrush/nextrush/websocket"
 )
 
@@ -125,14 +129,112 @@ func (r *socketRoute) request(c *Context) *http.Request {
 	return c.req.WithContext(b.paced)
 }
 
-// WSUse adds middleware for all WebSocket routes.
-func (a *App) WSUse(mw ...WSMiddleware) {
+// WSUse adds middleware for the WebSocket routes of an App or a Group, those of mounted
+// Apps among them. The App's runs first, then that of outer groups, then that of inner
+// ones. It makes no difference whether a route was registered before or after.
+func (g *routes) WSUse(mw ...WSMiddleware) {
 	for _, m := range mw {
 		if m == nil {
 			panic("nextrush: WSUse: a middleware is nil: give a function")
 		}
 	}
-	a.wsMiddleware = append(a.wsMiddleware, mw...)
+	g.wsMiddleware = append(g.wsMiddleware, mw...)
+}
+
+// wsChain is the WebSocket middleware from the app's down to this group's.
+func (g *routes) wsChain() []WSMiddleware {
+	if g.parent == nil {
+		return slices.Clip(g.wsMiddleware)
+	}
+	return append(g.parent.wsChain(), g.wsMiddleware...)
+}
+
+func (r *Route) wsChain() []WSMiddleware {
+	if r.inner == nil {
+		return r.group.wsChain()
+	}
+	return append(r.group.wsChain(), r.inner.wsChain()...)
+}
+
+// Namespace makes a group whose WebSocket routes have rooms of their own: their sockets
+// are in the [websocket.Namespace] named by the prefix as the request has it, with the
+// prefixes of outer groups. Under "/t/:tenant" each tenant has its own rooms, those of
+// "/t/acme" say; in a parameter, a slash is written "%2F" and a percent sign "%25". On a
+// [App.Host] the host comes before it, as in "//acme.example.com/chat". [NamespaceOf]
+// finds it. Of several around a route the innermost counts. A Group does
+// not change the namespace, and neither does an App that is mounted in one.
+func (g *routes) Namespace(prefix string, handlers ...Handler) *Group {
+	ns := g.Group(prefix, handlers...)
+	switch {
+	case ns.prefix == "" && ns.host == nil:
+		panic(fmt.Sprintf("nextrush: Namespace %q: give a prefix to name it by, as in /chat", prefix))
+	case strings.Contains(ns.prefix, "*"):
+		panic(fmt.Sprintf("nextrush: Namespace %q: name the part that tells namespaces apart, as in /:tenant, instead of a catch-all", prefix))
+	}
+	if _, err := route.Parse(ns.prefix); err != nil {
+		panic("nextrush: " + err.Error())
+	}
+	ns.namespace = true
+	return ns
+}
+
+// NamespaceOf returns the namespace of the sockets that connect to where c's route is:
+// in a group made by Namespace that of the request, else the default one. The request
+// need not be for a socket.
+func NamespaceOf(c *Context) *websocket.Namespace {
+	rt := c.matched()
+	if rt == nil {
+		return c.app.mustSockets("NamespaceOf").Namespace("")
+	}
+	app := rt.original().group.app // whose sockets they are, if it is mounted
+	return app.mustSockets("NamespaceOf").Namespace(c.namespace(rt))
+}
+
+// namespace is the prefix that names the namespace of the route's sockets, with the
+// names of its parameters; ok is false for the default one.
+func (r *Route) namespace() (prefix string, ok bool) {
+	if r.inner != nil {
+		if prefix, ok = r.inner.namespace(); ok {
+			return r.group.join(prefix), true
+		}
+	}
+	for g := r.group; g != nil; g = g.parent {
+		if g.namespace {
+			return g.prefix, true
+		}
+	}
+	return "", false
+}
+
+// apart keeps a parameter from looking like several segments, so that no two requests
+// with different parameters name the same namespace.
+var apart = strings.NewReplacer("%", "%25", "/", "%2F")
+
+// namespace is the name of the namespace of the sockets that connect to a route: its
+// prefix with the parameters of the request, on a host after that.
+func (c *Context) namespace(rt *Route) string {
+	prefix, ok := rt.namespace()
+	if !ok {
+		return ""
+	}
+	var b strings.Builder
+	n := 0
+	if rt.host != nil {
+		b.WriteString("//" + strings.TrimSuffix(strings.ToLower(c.Hostname()), "."))
+		n = len(rt.host.Names)
+	}
+	for segment := range strings.SplitSeq(prefix, "/") {
+		if segment == "" {
+			continue
+		}
+		static, _, isParam := strings.Cut(segment, ":")
+		b.WriteString("/" + static)
+		if isParam {
+			b.WriteString(apart.Replace(c.params.At(n)))
+			n++
+		}
+	}
+	return b.String()
 }
 
 // WSBroadcast sends to everyone in the rooms of the default namespace, or to everyone in
@@ -169,11 +271,12 @@ func (a *App) mustSockets(what string) *websocket.Server {
 
 // upgrade accepts the socket, runs the WSUse chain, and opens it.
 func (a *App) upgrade(c *Context, route *socketRoute) error {
-	h, err := a.sockets.Accept(c.w, route.request(c))
+	rt := c.matched()
+	h, err := a.sockets.Namespace(c.namespace(rt)).Accept(c.w, route.request(c))
 	if err != nil {
 		return err
 	}
-	if admitted, err := a.admit(h, c); !admitted {
+	if admitted, err := admit(h, c, rt.wsChain()); !admitted {
 		if err != nil {
 			a.logRefusal(c, err)
 		}
@@ -198,9 +301,9 @@ func closeError(err error) error {
 	return &websocket.CloseError{Code: 4000 + websocket.StatusCode(he.Status), Reason: reason, Err: err}
 }
 
-// admit runs the WSUse chain, and refuses the socket if that does not come to its
+// admit runs the chain of WSUse, and refuses the socket if that does not come to its
 // end. What has answered by itself does so without an error.
-func (a *App) admit(h *websocket.Handshake, c *Context) (admitted bool, err error) {
+func admit(h *websocket.Handshake, c *Context, chain []WSMiddleware) (admitted bool, err error) {
 	defer func() { // also on the way up of a panic
 		if !admitted {
 			h.Refuse()
@@ -209,11 +312,11 @@ func (a *App) admit(h *websocket.Handshake, c *Context) (admitted bool, err erro
 	reached := false
 	var run func(i int) error
 	run = func(i int) error {
-		if i == len(a.wsMiddleware) {
+		if i == len(chain) {
 			reached = true
 			return nil
 		}
-		return a.wsMiddleware[i](h.Socket(), c, func() error { return run(i + 1) })
+		return chain[i](h.Socket(), c, func() error { return run(i + 1) })
 	}
 	if err := run(0); err != nil {
 		return false, err

@@ -50,8 +50,7 @@ type person struct {
 }
 
 type chat struct {
-	app *nextrush.App
-	mu  sync.Mutex // held while announcing, so that the last list sent is the newest
+	mu sync.Mutex // held while announcing, so that the last list sent is the newest
 }
 
 func newApp() *nextrush.App {
@@ -63,7 +62,7 @@ func newApp() *nextrush.App {
 	})
 	app.Register(static.FS("/", page))
 	app.Get("/api/websocket/stats", func(c *nextrush.Context) error { return c.JSON(app.WebSocketStats()) })
-	app.WS("/chat/:room", (&chat{app: app}).join)
+	app.Namespace("/chat").WS("/:room", new(chat).join)
 	return app
 }
 
@@ -76,9 +75,9 @@ func (ch *chat) join(s *websocket.Socket, c *nextrush.Context) error {
 		return &websocket.CloseError{Code: websocket.StatusPolicyViolation, Reason: "a name of 1 to 32 characters is needed"}
 	}
 	s.Set("name", name)
-	s.OnClose(func(websocket.StatusCode, string) { ch.announce(room) })
+	s.OnClose(func(websocket.StatusCode, string) { ch.announce(s.Namespace(), room) })
 	websocket.On(s, "chat", func(s *websocket.Socket, in chatInput) error {
-		return ch.app.WSTo(room).Emit("chat", chatMessage{s.ID(), name, in.Text, time.Now().UnixMilli()})
+		return s.Namespace().To(room).Emit("chat", chatMessage{s.ID(), name, in.Text, time.Now().UnixMilli()})
 	})
 	websocket.On(s, "typing", func(s *websocket.Socket, in typingInput) error {
 		return s.To(room).Volatile().Emit("typing", map[string]any{"id": s.ID(), "typing": in.Typing})
@@ -90,23 +89,23 @@ func (ch *chat) join(s *websocket.Socket, c *nextrush.Context) error {
 	} else if err != nil {
 		return err
 	}
-	ch.announce(room)
+	ch.announce(s.Namespace(), room)
 	return nil
 }
 
 // announce tells a room who is in it. A socket leaves its rooms before its OnClose runs.
-func (ch *chat) announce(room string) {
+func (ch *chat) announce(ns *websocket.Namespace, room string) {
 	ch.mu.Lock()
 	defer ch.mu.Unlock()
 	people := []person{}
-	for _, s := range ch.app.WebSockets().SocketsIn(room) {
-		name, _ := s.Get("name").(string)
+	for _, s := range ns.SocketsIn(room) {
+		name, _ := websocket.Value[string](s, "name")
 		people = append(people, person{s.ID(), name})
 	}
 	slices.SortFunc(people, func(a, b person) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
 	})
-	ch.app.WSTo(room).Emit("people", people)
+	ns.To(room).Emit("people", people)
 }
 
 func main() {
