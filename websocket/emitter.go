@@ -8,34 +8,62 @@ import (
 )
 
 // Emitter sends to the sockets of some rooms. It is a value that does not
-// change: To, Except and Volatile return another one. A message is encoded
+// change: To, Except, Volatile and their like return another one. A message is encoded
 // once and compressed at most once, whatever the number of receivers, and a
 // socket that is in several of the rooms gets it once. Safe from any goroutine.
 type Emitter struct {
-	ns       *Namespace
-	every    bool     // everyone in all namespaces, unless there are rooms
-	from     *Socket  // left out, or, with only, the one receiver; nil: nobody
-	only     bool     // to from alone
-	rooms    []string // none: everyone
-	except   [][16]byte
-	volatile bool
+	ns          *Namespace
+	every       bool     // everyone in all namespaces, or the ids there
+	from        *Socket  // left out, or, with only, the one receiver; nil: nobody
+	only        bool     // to from alone
+	some        bool     // rooms and ids alone; else everyone
+	rooms       []string // of ns
+	ids         [][16]byte
+	except      [][16]byte
+	exceptRooms []string
+	volatile    bool
 }
 
 // To adds a room.
 func (e Emitter) To(room string) Emitter {
 	e.rooms = append(slices.Clip(e.rooms), room)
-	e.only = false
+	e.some, e.only = true, false
+	return e
+}
+
+// ToID adds the socket with that id, if it is in the namespace.
+func (e Emitter) ToID(id string) Emitter {
+	e.ids = appendIDs(e.ids, id)
+	e.some, e.only = true, false
 	return e
 }
 
 // Except leaves out the sockets with these ids.
 func (e Emitter) Except(ids ...string) Emitter {
-	e.except = slices.Clip(e.except)
+	e.except = appendIDs(e.except, ids...)
+	return e
+}
+
+// ExceptRooms leaves out the sockets in these rooms of the namespace.
+func (e Emitter) ExceptRooms(rooms ...string) Emitter {
+	e.exceptRooms = append(slices.Clip(e.exceptRooms), rooms...)
+	return e
+}
+
+// appendIDs adds ids to a list that stays as it is. What is no id is nobody's.
+func appendIDs(list [][16]byte, ids ...string) [][16]byte {
+	list = slices.Clip(list)
 	for _, id := range ids {
 		if key, ok := parseID(id); ok {
-			e.except = append(e.except, key)
+			list = append(list, key)
 		}
 	}
+	return list
+}
+
+// toRooms is To for several, or e if there are none.
+func (e Emitter) toRooms(rooms []string) Emitter {
+	e.rooms, e.some = rooms, len(rooms) > 0
 	return e
 }
 
@@ -104,28 +132,51 @@ func (e *Emitter) leavesOut(s *Socket) bool {
 	return s == e.from && !e.only || len(e.except) > 0 && slices.Contains(e.except, s.id)
 }
 
-// members lists who is in the rooms, each once. The list must not be changed.
+// members lists who is meant, each once, those whom leavesOut finds among them. The
+// list must not be changed.
 func (e Emitter) members() []*Socket {
+	list := e.included()
+	if len(list) == 0 || len(e.exceptRooms) == 0 {
+		return list
+	}
+	out := make(map[*Socket]bool)
+	for _, name := range e.exceptRooms {
+		for _, s := range e.ns.hub.Members(name) {
+			out[s] = true
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(list), func(s *Socket) bool { return out[s] })
+}
+
+func (e Emitter) included() []*Socket {
 	switch {
 	case e.only:
 		return []*Socket{e.from}
 	case e.ns == nil || e.ns.srv == nil:
 		return nil
-	case len(e.rooms) == 0 && e.every:
+	case !e.some && e.every:
 		return e.ns.srv.everyone()
-	case len(e.rooms) == 0:
+	case !e.some:
 		return e.ns.crowd.Members()
-	case len(e.rooms) == 1:
+	case len(e.rooms) == 1 && len(e.ids) == 0:
 		return e.ns.hub.Members(e.rooms[0])
 	}
 	seen := make(map[*Socket]struct{})
 	var all []*Socket
+	add := func(s *Socket) {
+		if _, ok := seen[s]; !ok {
+			seen[s] = struct{}{}
+			all = append(all, s)
+		}
+	}
 	for _, name := range e.rooms {
 		for _, s := range e.ns.hub.Members(name) {
-			if _, ok := seen[s]; !ok {
-				seen[s] = struct{}{}
-				all = append(all, s)
-			}
+			add(s)
+		}
+	}
+	for _, id := range e.ids {
+		if s := e.ns.srv.byKey(id); s != nil && (e.every || s.ns == e.ns) {
+			add(s)
 		}
 	}
 	return all
@@ -189,17 +240,18 @@ func (s *Socket) Volatile() Emitter { return Emitter{ns: s.ns, from: s, only: tr
 // Broadcast sends to everyone in the rooms of the socket's namespace, or to everyone in
 // it if none is given, but not to the socket itself.
 func (s *Socket) Broadcast(v any, rooms ...string) error {
-	return Emitter{ns: s.ns, from: s, rooms: rooms}.Send(v)
+	return s.Others().toRooms(rooms).Send(v)
 }
 
 // To sends to everyone in a room of the default namespace.
 func (srv *Server) To(room string) Emitter { return srv.main.To(room) }
 
-// All sends to everyone, in all namespaces. With To it is srv.To(room).
+// All sends to everyone, in all namespaces. With To it is srv.To(room); with ToID it
+// is to a socket in whatever namespace.
 func (srv *Server) All() Emitter { return Emitter{ns: srv.main, every: true} }
 
 // Broadcast sends to everyone in the rooms of the default namespace, or to everyone in
 // all namespaces if none is given.
 func (srv *Server) Broadcast(v any, rooms ...string) error {
-	return Emitter{ns: srv.main, every: true, rooms: rooms}.Send(v)
+	return srv.All().toRooms(rooms).Send(v)
 }

@@ -68,6 +68,67 @@ func TestEmitterExcept(t *testing.T) {
 	})
 }
 
+func TestEmitterExceptRooms(t *testing.T) {
+	run(t, func(t *testing.T, n network) {
+		st, peers, s := gathered(t, n, Options{}, 4)
+		s[1].Join("quiet")
+		s[2].Join("away")
+		s[3].Leave("room")
+		for _, c := range []struct {
+			e    Emitter
+			want []int
+		}{
+			{st.srv.To("room").ExceptRooms("quiet"), []int{0, 2}},
+			{st.srv.To("room").ExceptRooms("quiet", "away"), []int{0}},
+			{st.srv.To("room").ExceptRooms("quiet").ExceptRooms("away", "nowhere"), []int{0}},
+			{st.srv.All().ExceptRooms("away"), []int{0, 1, 3}},
+			{s[0].Others().ExceptRooms("away").Except(s[3].ID()), []int{1}},
+			{s[0].To("room").ExceptRooms("room"), nil},
+		} {
+			c.e.Send("text")
+			hear(t, st.srv, peers, "text", c.want...)
+		}
+	})
+}
+
+// An id finds a socket of its namespace, and of any with the server's All.
+func TestEmitterToID(t *testing.T) {
+	st := inMemory.serveNamespaces(t, Options{}, greetAndJoin)
+	_, a1, gotA1 := st.member(t, "a")
+	_, a2, gotA2 := st.member(t, "a")
+	_, b, gotB := st.member(t, "b")
+	got := []<-chan string{gotA1, gotA2, gotB}
+	for i, c := range []struct {
+		e    Emitter
+		want []int
+	}{
+		{a1.Others().ToID(a2.ID()), []int{1}},
+		{a1.Others().ToID(a1.ID()), nil},
+		{a1.Others().ToID(b.ID()), nil},
+		{a1.Volatile().ToID(a2.ID()), []int{1}},
+		{st.srv.Namespace("a").All().ToID(a1.ID()).ToID(a2.ID()).ToID(a1.ID()), []int{0, 1}},
+		{st.srv.Namespace("a").All().ToID("nobody"), nil},
+		{st.srv.Namespace("b").To("nowhere").ToID(a1.ID()), nil},
+		{b.To("lobby").ToID(b.ID()), nil},
+		{st.srv.Namespace("b").To("lobby").ToID(b.ID()), []int{2}},
+		{st.srv.All().ToID(b.ID()).ToID(a1.ID()), []int{0, 2}},
+		{st.srv.To("lobby").ToID(a1.ID()), nil},
+	} {
+		c.e.Send("text")
+		st.srv.All().Send("end")
+		for k := range got {
+			if slices.Contains(c.want, k) {
+				if text := wait(t, got[k], "the text"); text != "text" {
+					t.Errorf("case %d: %d got %q", i, k, text)
+				}
+			}
+			if text := wait(t, got[k], "the end"); text != "end" {
+				t.Errorf("case %d: %d got %q", i, k, text)
+			}
+		}
+	}
+}
+
 // Who takes nothing misses volatile messages; everybody else gets them, and so does he
 // when he reads again. Nothing else is lost, and the order is kept.
 func TestEmitterVolatile(t *testing.T) {

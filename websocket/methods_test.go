@@ -129,10 +129,11 @@ func emitterMethods(e Emitter) map[string]func() {
 				e.Close(4001, "storm")
 			}
 		},
-		"Emit":   func() { e.Emit("event", 1) },
-		"Except": func() { e.Except("nobody").Send("except") },
-		"Join":   func() { e.Join("room2") },
-		"Leave":  func() { e.Leave("room2") },
+		"Emit":        func() { e.Emit("event", 1) },
+		"Except":      func() { e.Except("nobody").Send("except") },
+		"ExceptRooms": func() { e.ExceptRooms("room2").Send("except") },
+		"Join":        func() { e.Join("room2") },
+		"Leave":       func() { e.Leave("room2") },
 		"Request": func() {
 			ctx, cancel := context.WithCancel(context.Background())
 			for range e.Request(ctx, "question") {
@@ -143,6 +144,7 @@ func emitterMethods(e Emitter) map[string]func() {
 		"Send":     func() { e.Send("send") },
 		"Sockets":  func() { e.Sockets() },
 		"To":       func() { e.To("room2").Send("to") },
+		"ToID":     func() { e.ToID("nobody").Send("to") },
 		"Volatile": func() { e.Volatile().Send("volatile") },
 	}
 }

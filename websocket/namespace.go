@@ -171,7 +171,7 @@ func (ns *Namespace) Upgrade(w http.ResponseWriter, r *http.Request, handler fun
 }
 
 // To sends to everyone in a room of the namespace.
-func (ns *Namespace) To(room string) Emitter { return Emitter{ns: ns, rooms: []string{room}} }
+func (ns *Namespace) To(room string) Emitter { return ns.All().To(room) }
 
 // All sends to everyone in the namespace.
 func (ns *Namespace) All() Emitter { return Emitter{ns: ns} }
@@ -179,7 +179,7 @@ func (ns *Namespace) All() Emitter { return Emitter{ns: ns} }
 // Broadcast sends to everyone in the rooms of the namespace, or to everyone in it if
 // none is given.
 func (ns *Namespace) Broadcast(v any, rooms ...string) error {
-	return Emitter{ns: ns, rooms: rooms}.Send(v)
+	return ns.All().toRooms(rooms).Send(v)
 }
 
 // Rooms lists the rooms of the namespace that have somebody in them.

@@ -67,9 +67,13 @@ func (srv *Server) Socket(id string) *Socket {
 	if !ok {
 		return nil
 	}
+	return srv.byKey(key)
+}
+
+func (srv *Server) byKey(id [16]byte) *Socket {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
-	return srv.byID[key]
+	return srv.byID[id]
 }
 
 // Rooms lists the rooms of the default namespace that have somebody in them.
