@@ -104,15 +104,15 @@ func (n *namespaces) counted() (sent, received int64) {
 
 // Namespaces lists the namespaces that have somebody in them, in no order.
 func (srv *Server) Namespaces() []*Namespace {
-	return slices.DeleteFunc(srv.allNamespaces(), func(ns *Namespace) bool { return len(ns.crowd.Members()) == 0 })
+	all := append(srv.spaces.list(), srv.main)
+	return slices.DeleteFunc(all, func(ns *Namespace) bool { return len(ns.crowd.Members()) == 0 })
 }
 
-// allNamespaces lists those that are in use.
-func (srv *Server) allNamespaces() []*Namespace {
-	all := []*Namespace{srv.main}
-	srv.spaces.mu.Lock()
-	defer srv.spaces.mu.Unlock()
-	for _, u := range srv.spaces.byName {
+// list lists those that are in use.
+func (n *namespaces) list() (all []*Namespace) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, u := range n.byName {
 		if ns := u.ns.Value(); ns != nil {
 			all = append(all, ns)
 		}
@@ -122,14 +122,14 @@ func (srv *Server) allNamespaces() []*Namespace {
 
 // everyone lists the open sockets of all namespaces. The list must not be changed.
 func (srv *Server) everyone() []*Socket {
-	var lists [][]*Socket
-	for _, ns := range srv.allNamespaces() {
-		if members := ns.crowd.Members(); len(members) > 0 {
-			lists = append(lists, members)
-		}
+	all := srv.main.crowd.Members()
+	others := srv.spaces.list()
+	if len(others) == 0 {
+		return all
 	}
-	if len(lists) == 1 {
-		return lists[0]
+	lists := [][]*Socket{all}
+	for _, ns := range others {
+		lists = append(lists, ns.crowd.Members())
 	}
 	return slices.Concat(lists...)
 }
