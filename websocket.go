@@ -171,7 +171,7 @@ func (g *routes) Namespace(prefix string, handlers ...Handler) *Group {
 	case strings.Contains(ns.prefix, "*"):
 		panic(fmt.Sprintf("nextrush: Namespace %q: name the part that tells namespaces apart, as in /:tenant, instead of a catch-all", prefix))
 	}
-	if _, err := route.Parse(ns.prefix); err != nil {
+	if _, err := route.Parse(ns.join("")); err != nil {
 		panic("nextrush: " + err.Error())
 	}
 	ns.namespace = true
@@ -218,20 +218,17 @@ func (c *Context) namespace(rt *Route) string {
 		return ""
 	}
 	var b strings.Builder
-	n := 0
 	if rt.host != nil {
 		b.WriteString("//" + strings.TrimSuffix(strings.ToLower(c.Hostname()), "."))
-		n = len(rt.host.Names)
 	}
 	for segment := range strings.SplitSeq(prefix, "/") {
 		if segment == "" {
 			continue
 		}
-		static, _, isParam := strings.Cut(segment, ":")
+		static, name, _ := strings.Cut(segment, ":")
 		b.WriteString("/" + static)
-		if isParam {
-			b.WriteString(apart.Replace(c.params.At(n)))
-			n++
+		if name != "" {
+			b.WriteString(apart.Replace(c.Param(name)))
 		}
 	}
 	return b.String()
