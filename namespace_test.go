@@ -63,6 +63,52 @@ func TestNamespaceIsNamedByThePathOfTheRequest(t *testing.T) {
 	}
 }
 
+// A tenant that has a host of its own has namespaces of its own there.
+func TestNamespaceOfEachHost(t *testing.T) {
+	app, sub := New(), New()
+	app.EnableWebSocket(websocket.Options{AllowOrigins: []string{"*"}})
+	sub.EnableWebSocket(websocket.Options{})
+	app.Namespace("/chat").WS("/", tellNamespace)
+	tenant := app.Host(":tenant.test")
+	tenant.WS("/plain", tellNamespace)
+	tenant.Namespace("/chat").WS("/", tellNamespace)
+	tenant.Namespace("/r/:room").WS("/x", tellNamespace)
+	tenant.Namespace("/").WS("/own", tellNamespace)
+	sub.Namespace("/in").WS("/chat", tellNamespace)
+	app.Host("*.deep.test").Mount("/sub", sub)
+	srv := served(t, app)
+	for _, c := range []struct{ host, path, want string }{
+		{"elsewhere", "/chat", "/chat"},
+		{"acme.test", "/plain", ""},
+		{"acme.test", "/chat", "acme.test/chat"},
+		{"beta.test", "/chat", "beta.test/chat"},
+		{"ACME.test.:3000", "/chat", "acme.test/chat"},
+		{"acme.test", "/r/te%2Fa/x", "acme.test/r/te%2Fa"},
+		{"acme.test", "/own", "acme.test"},
+		{"a.b.deep.test", "/sub/in/chat", "a.b.deep.test/sub/in"},
+	} {
+		s, err := websocket.Dial(t.Context(), "ws"+strings.TrimPrefix(srv.URL, "http")+c.path,
+			&websocket.DialOptions{Header: http.Header{"Host": {c.host}}})
+		if err != nil {
+			t.Errorf("%s%s: %v", c.host, c.path, err)
+			continue
+		}
+		if got := receive(t, s); got != c.want {
+			t.Errorf("%s%s is in %q, want %q", c.host, c.path, got, c.want)
+		}
+		s.Close(websocket.StatusNormalClosure, "")
+	}
+}
+
+// A group whose middleware for sockets guards nothing is a mistake, as any other is.
+func TestGroupWSUseWithoutRoutesIsRefusedAtTheStart(t *testing.T) {
+	app := New()
+	app.Group("/admin").WSUse(func(_ *websocket.Socket, _ *Context, next func() error) error { return next() })
+	if err := app.Start(t.Context()); err == nil || !strings.Contains(err.Error(), "guards nothing") {
+		t.Errorf("the start gives %v", err)
+	}
+}
+
 // Two tenants that join a room of one name do not hear each other, and each namespace is
 // reached from outside by its name or from a request of its own.
 func TestNamespaceOfEachTenant(t *testing.T) {
@@ -163,32 +209,6 @@ func TestNamespaceOfAMountedApp(t *testing.T) {
 	app.ServeHTTP(w, httptest.NewRequest("GET", "/t/acme/in/who", nil))
 	if got := w.Body.String(); got != "/t/acme 1" {
 		t.Errorf("the mounted app's namespace is %q", got)
-	}
-}
-
-// A host is part of the name, so that tenants with hosts of their own share no room.
-func TestNamespaceOnAHost(t *testing.T) {
-	app := New()
-	app.EnableWebSocket(websocket.Options{})
-	name := func(c *Context) error { return c.Text(NamespaceOf(c).Name()) }
-	tenant := app.Host(":tenant.example.com")
-	tenant.Namespace("/rooms/:room").Get("/who", name)
-	tenant.Namespace("").Get("/who", name)
-	tenant.Get("/plain", name)
-	app.Namespace("/rooms/:room").Get("/who", name)
-	for url, want := range map[string]string{
-		"http://acme.example.com/rooms/tea/who":       "//acme.example.com/rooms/tea",
-		"http://ACME.example.com.:8080/rooms/tea/who": "//acme.example.com/rooms/tea",
-		"http://beta.example.com/rooms/t%2Fa/who":     "//beta.example.com/rooms/t%2Fa",
-		"http://beta.example.com/who":                 "//beta.example.com",
-		"http://beta.example.com/plain":               "",
-		"http://other.test/rooms/tea/who":             "/rooms/tea",
-	} {
-		w := httptest.NewRecorder()
-		app.ServeHTTP(w, httptest.NewRequest("GET", url, nil))
-		if got := w.Body.String(); got != want {
-			t.Errorf("%s is in %q, want %q", url, got, want)
-		}
 	}
 }
 

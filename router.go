@@ -47,7 +47,7 @@ func (a *App) idleGroup() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, g := range a.groups {
-		if !g.used && len(g.uses) > 0 {
+		if !g.used && len(g.uses)+len(g.wsMiddleware) > 0 {
 			name := g.prefix
 			if g.host != nil {
 				name = g.host.Path + name

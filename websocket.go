@@ -13,7 +13,6 @@ import (
 
 	"github.com/nextrush/nextrush/internal/pace"
 	"github.com/nextrush/nextrush/internal/record"
-	"github.com/nextrush/nextrush/internal/route"
 	"github.com/nextrush/nextrush/websocket"
 )
 
@@ -159,9 +158,9 @@ func (r *Route) wsChain() []WSMiddleware {
 // Namespace makes a group whose WebSocket routes have rooms of their own: their sockets
 // are in the [websocket.Namespace] named by the prefix as the request has it, with the
 // prefixes of outer groups. Under "/t/:tenant" each tenant has its own rooms, those of
-// "/t/acme" say; in a parameter, a slash is written "%2F" and a percent sign "%25". On a
-// [App.Host] the host comes before it, as in "//acme.example.com/chat". [NamespaceOf]
-// finds it. Of several around a route the innermost counts. A Group does
+// "/t/acme" say; in a parameter, a slash is written "%2F" and a percent sign "%25". In a
+// group of Host, the host of the request comes first: "acme.example.com/chat".
+// [NamespaceOf] finds it. Of several around a route the innermost counts. A Group does
 // not change the namespace, and neither does an App that is mounted in one.
 func (g *routes) Namespace(prefix string, handlers ...Handler) *Group {
 	ns := g.Group(prefix, handlers...)
@@ -171,9 +170,7 @@ func (g *routes) Namespace(prefix string, handlers ...Handler) *Group {
 	case strings.Contains(ns.prefix, "*"):
 		panic(fmt.Sprintf("nextrush: Namespace %q: name the part that tells namespaces apart, as in /:tenant, instead of a catch-all", prefix))
 	}
-	if _, err := route.Parse(ns.join("")); err != nil {
-		panic("nextrush: " + err.Error())
-	}
+	new(Route).place(ns.host, ns.join("")) // which panics on a mistake
 	ns.namespace = true
 	return ns
 }
@@ -191,11 +188,11 @@ func NamespaceOf(c *Context) *websocket.Namespace {
 }
 
 // namespace is the prefix that names the namespace of the route's sockets, with the
-// names of its parameters; ok is false for the default one.
-func (r *Route) namespace() (prefix string, ok bool) {
+// names of its parameters, or false for the default one.
+func (r *Route) namespace() (prefix string, named bool) {
 	if r.inner != nil {
-		if prefix, ok = r.inner.namespace(); ok {
-			return r.group.join(prefix), true
+		if prefix, named := r.inner.namespace(); named {
+			return r.group.prefix + prefix, true
 		}
 	}
 	for g := r.group; g != nil; g = g.parent {
@@ -210,23 +207,21 @@ func (r *Route) namespace() (prefix string, ok bool) {
 // with different parameters name the same namespace.
 var apart = strings.NewReplacer("%", "%25", "/", "%2F")
 
-// namespace is the name of the namespace of the sockets that connect to a route: its
-// prefix with the parameters of the request, on a host after that.
+// namespace is the name of the namespace of the route's sockets for the request.
 func (c *Context) namespace(rt *Route) string {
-	prefix, ok := rt.namespace()
-	if !ok {
+	prefix, named := rt.namespace()
+	if !named {
 		return ""
 	}
 	var b strings.Builder
 	if rt.host != nil {
-		b.WriteString("//" + strings.TrimSuffix(strings.ToLower(c.Hostname()), "."))
+		b.WriteString(strings.ToLower(strings.TrimSuffix(c.Hostname(), ".")))
 	}
-	for segment := range strings.SplitSeq(prefix, "/") {
-		if segment == "" {
-			continue
-		}
+	for i, segment := range strings.Split(prefix, "/") {
 		static, name, _ := strings.Cut(segment, ":")
-		b.WriteString("/" + static)
+		if i > 0 {
+			b.WriteString("/" + static)
+		}
 		if name != "" {
 			b.WriteString(apart.Replace(c.Param(name)))
 		}
