@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/nextrush/nextrush/internal/loop"
+	"github.com/nextrush/nextrush/websocket/internal/conn"
 )
 
 // Emitter sends to the sockets of some rooms. It is a value that does not
@@ -22,6 +23,7 @@ type Emitter struct {
 	except      [][16]byte
 	exceptRooms []string
 	volatile    bool
+	key         string // of Coalesce
 }
 
 // To adds a room.
@@ -75,6 +77,19 @@ func (e Emitter) Volatile() Emitter {
 	return e
 }
 
+// Coalesce lets a newer message take the place of this one, for sockets that are slow
+// to take what they have been sent already: good for the latest price of each share and
+// the last position of each cursor. Of the messages with one key that wait for such a
+// socket it keeps the newest alone; others get every message. An empty key is none.
+//
+// A message with a key never overtakes one without that was sent before it. It takes
+// the place of the older one unless such a message has come since; then it is put at
+// the end.
+func (e Emitter) Coalesce(key string) Emitter {
+	e.key = key
+	return e
+}
+
 // Send queues a message for every receiver, encoded as Socket.Send does. The
 // error is that of encoding; what happens to a single receiver is its own. A
 // client's Emitter has no receivers but itself.
@@ -106,7 +121,7 @@ func (e Emitter) deliver(p *Prepared) {
 		if e.leavesOut(r) {
 			continue
 		}
-		if write, _ := r.conn.Broadcast(&p.frame, e.volatile); write {
+		if write, _ := r.conn.Broadcast(&p.frame, e.manner()); write {
 			flush = append(flush, &r.conn)
 		}
 	}
@@ -126,6 +141,8 @@ func (e Emitter) flush(list []loop.Flusher) {
 		}
 	}
 }
+
+func (e *Emitter) manner() conn.Manner { return conn.Manner{Volatile: e.volatile, Key: e.key} }
 
 // leavesOut reports whether a member is no receiver.
 func (e *Emitter) leavesOut(s *Socket) bool {
@@ -236,6 +253,13 @@ func (s *Socket) Others() Emitter { return Emitter{ns: s.ns, from: s} }
 // Volatile sends to the socket alone, and lets the message be dropped if the peer is
 // slow; see Emitter.Volatile. With To it is s.To(room).Volatile().
 func (s *Socket) Volatile() Emitter { return Emitter{ns: s.ns, from: s, only: true, volatile: true} }
+
+// Coalesce sends to the socket alone, and lets a newer message take the place of this
+// one while the peer is slow; see Emitter.Coalesce. With To it is
+// s.To(room).Coalesce(key).
+func (s *Socket) Coalesce(key string) Emitter {
+	return Emitter{ns: s.ns, from: s, only: true, key: key}
+}
 
 // Broadcast sends to everyone in the rooms of the socket's namespace, or to everyone in
 // it if none is given, but not to the socket itself.

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/nextrush/nextrush/internal/loop"
+	"github.com/nextrush/nextrush/websocket/internal/conn"
 )
 
 // Reply is what one of several sockets has answered to an [Emitter.Request].
@@ -99,7 +100,7 @@ func (g *gathering) ask(s *Socket, p *Prepared, volatile bool) (write bool) {
 		g.replies <- answer{s, reply{err: err}}
 		return false
 	}
-	write, err := s.conn.Broadcast(&p.frame, volatile)
+	write, err := s.conn.Broadcast(&p.frame, conn.Manner{Volatile: volatile})
 	if err != nil && waiting.forget(g.id) {
 		g.replies <- answer{s, reply{err: err}}
 	}

@@ -35,6 +35,7 @@ func (w weather) methods(s *Socket) map[string]func() {
 	p, _ := Prepare(strings.Repeat("prepared ", 100))
 	return map[string]func(){
 		"Broadcast":    func() { s.Broadcast("all", room) },
+		"Coalesce":     func() { s.Coalesce("key").Send("coalesce") },
 		"Buffered":     func() { s.Buffered() },
 		"Close":        seldom(func() { s.Close(4001, "storm") }),
 		"ConnectedAt":  func() { s.ConnectedAt() },
@@ -129,6 +130,7 @@ func emitterMethods(e Emitter) map[string]func() {
 				e.Close(4001, "storm")
 			}
 		},
+		"Coalesce":    func() { e.Coalesce("key").Send("coalesce") },
 		"Emit":        func() { e.Emit("event", 1) },
 		"Except":      func() { e.Except("nobody").Send("except") },
 		"ExceptRooms": func() { e.ExceptRooms("room2").Send("except") },

@@ -35,6 +35,11 @@ func (d Duration) String() string {
 
 // Stats is a snapshot of a server's counters. Counts are since the server was
 // made, unless they say "now".
+//
+// Drops has the messages that were not sent because of "volatile" or "coalesced", ways
+// of sending to slow sockets; of "newest" or "oldest", policies for a full queue; or of
+// "closed": they waited when their socket ended. "unclaimed" were received, and nobody
+// came to take them.
 type Stats struct {
 	Connections      int64    `json:"connections"` // now
 	TotalConnections int64    `json:"totalConnections"`
@@ -51,7 +56,8 @@ type Stats struct {
 
 	PeakConnections int64                `json:"peakConnections"`
 	Rejected        map[string]int64     `json:"rejected"`      // upgrades refused, by reason
-	Dropped         int64                `json:"dropped"`       // messages not sent: queue full or volatile, or unclaimed
+	Dropped         int64                `json:"dropped"`       // messages in Drops but those of "closed"
+	Drops           map[string]int64     `json:"drops"`         // messages not sent or not taken; see below
 	SlowConsumers   int64                `json:"slowConsumers"` // sockets closed with 1013
 	QueuedBytes     int64                `json:"queuedBytes"`   // now
 	Closes          map[StatusCode]int64 `json:"closes"`        // by code
@@ -89,6 +95,7 @@ func (srv *Server) Stats() Stats {
 	for _, s := range sockets {
 		queued += int64(s.conn.Queued())
 	}
+	drops, dropped := c.drops()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return Stats{
@@ -104,10 +111,29 @@ func (srv *Server) Stats() Stats {
 		Reconnections:    c.reconnections.Load(),
 		PeakConnections:  c.peak.Load(),
 		Rejected:         maps.Clone(c.rejected),
-		Dropped:          c.Dropped.Load(),
+		Dropped:          dropped,
+		Drops:            drops,
 		SlowConsumers:    c.Slow.Load(),
 		QueuedBytes:      queued,
 		Closes:           maps.Clone(c.closes),
 		Forced:           c.forced.Load(),
 	}
+}
+
+// drops counts dropped messages by what has decided so, and all but those that were lost
+// with their socket.
+func (c *counters) drops() (by map[string]int64, dropped int64) {
+	d := &c.Drops
+	by = map[string]int64{
+		"volatile":  d.Volatile.Load(),
+		"coalesced": d.Coalesced.Load(),
+		"newest":    d.Newest.Load(),
+		"oldest":    d.Oldest.Load(),
+		"unclaimed": d.Unclaimed.Load(),
+	}
+	for _, n := range by {
+		dropped += n
+	}
+	by["closed"] = d.Closed.Load()
+	return by, dropped
 }

@@ -186,10 +186,18 @@ func (c *Conn) endLocked(err error) {
 	e.lost(err, c.phase == Open, c.out.unsent(err))
 	c.phase = Closed
 	if c.out.state == outIdle {
-		c.out.release()
+		c.discardLocked()
 	}
 	c.inbox.end()
 	c.cfg.Loop.Go(leave{c})
+}
+
+// discardLocked gives up what is queued, and counts the messages.
+func (c *Conn) discardLocked() {
+	if c.out.box != nil {
+		c.cfg.Counters.Drops.Closed.Add(int64(c.out.box.messages(0)))
+	}
+	c.out.release()
 }
 
 // leave takes the connection out of everything that knows it, and then has its end

@@ -37,5 +37,25 @@ type Messages struct{ Sent, Received atomic.Int64 }
 // Counters count for all connections of a server.
 type Counters struct {
 	BytesSent, BytesReceived atomic.Int64
-	Errors, Dropped, Slow    atomic.Int64
+	Errors, Slow             atomic.Int64
+	Drops                    Drops
+}
+
+// Drops count messages that were not sent, or not taken, by what has decided so.
+type Drops struct {
+	Newest, Oldest      atomic.Int64 // policies for a full queue
+	Volatile, Coalesced atomic.Int64 // manners of sending
+	Closed              atomic.Int64 // messages that waited when the connection ended
+	Unclaimed           atomic.Int64 // received, and there was no room to wait for a consumer
+}
+
+// by is the count of a policy.
+func (d *Drops) by(p Policy) *atomic.Int64 {
+	switch p {
+	case DropNewest:
+		return &d.Newest
+	case DropOldest:
+		return &d.Oldest
+	}
+	return &d.Closed
 }

@@ -59,7 +59,7 @@ func (r run) keep(op wire.Opcode, data []byte) error {
 	defer r.c.mu.Unlock()
 	in := r.c.inboxLocked()
 	if !in.push(m) {
-		r.c.cfg.Counters.Dropped.Add(1)
+		r.c.cfg.Counters.Drops.Unclaimed.Add(1)
 		return nil
 	}
 	if r.c.owner.Consumes() { // callbacks may have come just now

@@ -32,6 +32,7 @@ type outbox struct {
 	inHand int // bytes of a write that tells nothing before its end: the peer may have them
 	arena  []byte
 	op     transport.Op
+	latest *latest // nil before the first message with a key
 
 	stalled int64 // when the peer took bytes last, of a write that waits
 }
@@ -43,6 +44,7 @@ type piece struct {
 	messages int32
 	open     bool
 	urgent   bool // a control frame that went before messages
+	keyed    bool // another message may take its place; see latest
 }
 
 var outboxes = sync.Pool{New: func() any {
@@ -60,7 +62,7 @@ func (o *outbox) release() {
 	if n := cap(o.pieces); n < 8 || n > keptPieces {
 		o.pieces = newPieces()
 	}
-	o.off, o.busy, o.bytes, o.answer, o.inHand = 0, 0, 0, 0, 0
+	o.off, o.busy, o.bytes, o.answer, o.inHand, o.latest = 0, 0, 0, 0, 0, nil
 	if cap(o.arena) > outboxMax {
 		o.arena = make([]byte, 0, outboxSize)
 	}
@@ -70,7 +72,7 @@ func (o *outbox) release() {
 
 // fits reports whether n more bytes may wait, if limit bytes may.
 func (o *outbox) fits(n, limit int) bool {
-	waiting := o.bytes - o.inHand
+	waiting := o.bytes + o.latest.extra() - o.inHand
 	return waiting+n <= limit || waiting == 0
 }
 
@@ -95,6 +97,9 @@ func (o *outbox) closeTail() {
 func (o *outbox) commit(start int, messages int32, merge bool) {
 	n := len(o.arena) - start
 	o.bytes += n
+	if messages > 0 {
+		defer o.queuedPlain()
+	}
 	if k := len(o.pieces); merge && k > 0 && o.pieces[k-1].open {
 		last := &o.pieces[k-1]
 		last.b = last.b[:len(last.b)+n]
@@ -128,6 +133,7 @@ func (o *outbox) lend(h wire.Header, payload []byte) {
 	o.closeTail()
 	o.pieces = append(o.pieces, piece{b: payload, messages: 1})
 	o.bytes += len(payload)
+	o.queuedPlain()
 }
 
 // settle copies the lent payload behind its header, so that pieces are whole
@@ -143,6 +149,7 @@ func (o *outbox) settle(n int) {
 	head.messages++
 	o.pieces[last-1] = head
 	o.pieces = slices.Delete(o.pieces, last, last+1)
+	o.latest.shift(1)
 	o.busy--
 }
 
@@ -177,11 +184,13 @@ func (o *outbox) shared(frame []byte, merge, stalled bool) {
 	o.closeTail()
 	o.pieces = append(o.pieces, piece{b: frame, messages: 1})
 	o.bytes += len(frame)
+	o.queuedPlain()
 }
 
 // greet puts the 101 before everything that waits.
 func (o *outbox) greet(answer []byte) {
 	o.pieces = slices.Insert(o.pieces, 0, piece{b: answer})
+	o.latest.shift(-1)
 	o.bytes += len(answer)
 	o.answer = len(answer)
 }
@@ -237,7 +246,9 @@ func (o *outbox) urgent(b []byte, first int) {
 	if at >= len(o.pieces) {
 		o.closeTail()
 	}
+	o.unkey(0, at)
 	o.pieces = slices.Insert(o.pieces, at, piece{b: b, urgent: true})
+	o.latest.shift(-1)
 	if at > 0 {
 		o.pieces[at-1].open = false
 	}
@@ -260,10 +271,13 @@ func (o *outbox) begun() int {
 func (o *outbox) dropOldest(need, limit int) (dropped int, ok bool) {
 	kept := o.begun()
 	at := kept
-	for ; at < len(o.pieces) && o.bytes+need > limit; at++ {
+	for ; at < len(o.pieces) && o.bytes+o.latest.extra()+need > limit; at++ {
 		if p := o.pieces[at]; p.messages > 0 {
+			o.unkey(at, at+1)
 			o.bytes -= len(p.b)
 			dropped += int(p.messages)
+		} else if p.b == nil {
+			o.latest.empty--
 		} else {
 			o.pieces[kept] = p
 			kept++
@@ -273,25 +287,30 @@ func (o *outbox) dropOldest(need, limit int) (dropped int, ok bool) {
 	copy(o.pieces[gap:at], o.pieces[:kept])
 	clear(o.pieces[:gap])
 	o.pieces = o.pieces[gap:]
-	return dropped, o.bytes+need <= limit
+	o.latest.shift(gap)
+	return dropped, o.bytes+o.latest.extra()+need <= limit
 }
 
 // dropUnwritten drops everything but what a write has begun. A begun frame must
 // be finished, or the peer would read what follows as its payload.
-func (o *outbox) dropUnwritten() {
+func (o *outbox) dropUnwritten() (dropped int) {
 	first := o.begun()
 	for _, p := range o.pieces[first:] {
 		o.bytes -= len(p.b)
+		dropped += int(p.messages)
 	}
 	clear(o.pieces[first:])
-	o.pieces = o.pieces[:first]
+	o.pieces, o.latest = o.pieces[:first], nil
 	o.closeTail()
+	return dropped
 }
 
 // gather puts into op what to write next.
 func (o *outbox) gather() {
+	o.compact()
 	n := min(len(o.pieces), maxWritePiece)
 	o.busy = n
+	o.unkey(0, n)
 	o.op.Pieces = o.op.Pieces[:0]
 	for _, p := range o.pieces[:n] {
 		o.op.Pieces = append(o.op.Pieces, p.b)
@@ -318,6 +337,7 @@ func (o *outbox) wrote(n int) (messages int32, frames int) {
 		done++
 	}
 	o.off = n
+	o.took(done)
 	clear(o.op.Pieces)
 	clear(o.pieces[:done])
 	if done == len(o.pieces) {

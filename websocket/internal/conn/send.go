@@ -111,37 +111,45 @@ func (o output) writeLent() {
 
 // SendFrame queues a message that was framed once for many connections.
 func (c *Conn) SendFrame(f *Frame) error {
-	write, err := output{c}.enqueue(f, false, false)
+	write, err := output{c}.enqueue(f, Manner{}, false)
 	if write {
 		c.Flush()
 	}
 	return err
 }
 
+// Manner is what becomes of a message if the peer is slow to take what it has been
+// sent already.
+type Manner struct {
+	Volatile bool   // it is dropped
+	Key      string // it takes the place of the one with the same key that waits; empty: none
+}
+
 // Broadcast is SendFrame with the writing left to the caller: if it reports true, c
-// is to be flushed soon. A volatile message is dropped if the peer is slow to take
-// what it has been sent already.
-func (c *Conn) Broadcast(f *Frame, volatile bool) (write bool, err error) {
-	return output{c}.enqueue(f, volatile, true)
+// is to be flushed soon.
+func (c *Conn) Broadcast(f *Frame, m Manner) (write bool, err error) {
+	return output{c}.enqueue(f, m, true)
 }
 
 // enqueue queues a frame and reports whether the caller is to flush: with list, only
 // if c is not in a list for that already.
-func (o output) enqueue(f *Frame, volatile, list bool) (write bool, err error) {
+func (o output) enqueue(f *Frame, m Manner, list bool) (write bool, err error) {
+	if m.Key != "" {
+		if queued, err := o.coalesce(f, m.Key); queued {
+			return false, err
+		}
+	}
 	if o.c.cfg.Client || o.c.codec.takeover() {
-		if volatile && o.stalled() {
+		if m.Volatile && o.stalled() {
 			return false, ErrDropped
 		}
 		return false, o.c.Send(f.op, f.payload())
 	}
-	frame := f.plain
-	if o.c.codec != nil && len(frame) >= o.c.cfg.Threshold {
-		frame = f.compressed(o.c.cfg.Level, o.c.codec.sendBits)
-	}
-	todo, err := o.offerShared(frame, volatile, list, false)
+	frame := o.c.shared(f)
+	todo, err := o.offerShared(frame, m.Volatile, list, false)
 	if todo == makeRoom {
 		o.c.Flush()
-		todo, err = o.offerShared(frame, volatile, list, true)
+		todo, err = o.offerShared(frame, m.Volatile, list, true)
 	}
 	return todo == flush, err
 }
@@ -176,7 +184,7 @@ func (o output) stalledLocked() bool {
 	if !o.c.out.stalled() {
 		return false
 	}
-	o.c.cfg.Counters.Dropped.Add(1)
+	o.c.cfg.Counters.Drops.Volatile.Add(1)
 	return true
 }
 
@@ -220,7 +228,7 @@ func (o output) overflowLocked(n int) error {
 		policy = DropNewest
 	}
 	dropped, err := o.c.out.overflow(policy, n, o.c.cfg.SendQueue)
-	o.c.cfg.Counters.Dropped.Add(int64(dropped))
+	o.c.cfg.Counters.Drops.by(policy).Add(int64(dropped))
 	if err == ErrSlow {
 		o.c.cfg.Counters.Slow.Add(1)
 		o.c.closeLocked(tryAgainLater, "slow consumer", false)

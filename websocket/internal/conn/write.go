@@ -77,7 +77,7 @@ func (o output) tookLocked(n int, err error) (more bool) {
 	o.c.cfg.Messages.Sent.Add(int64(messages))
 	switch {
 	case o.c.phase == Closed:
-		o.c.out.release()
+		o.c.discardLocked()
 	case err != nil:
 		o.c.dropLocked(err)
 	case len(o.c.out.box.pieces) == 0:

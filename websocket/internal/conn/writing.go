@@ -99,8 +99,7 @@ func (w *writing) overflow(policy Policy, n, limit int) (dropped int, err error)
 		}
 		return dropped, nil
 	}
-	w.box.dropUnwritten()
-	return 0, ErrSlow
+	return w.box.dropUnwritten() + 1, ErrSlow
 }
 
 // stalled reports whether the peer has left so much untaken that a volatile message

@@ -65,7 +65,7 @@ func TestWritingOverflows(t *testing.T) {
 	}{
 		{DropNewest, ErrDropped, 1, 4 * 12},
 		{DropOldest, nil, 2, 2 * 12},
-		{CloseSlow, ErrSlow, 0, 0},
+		{CloseSlow, ErrSlow, 5, 0},
 	} {
 		w := filled(4, 10)
 		if dropped, err := w.overflow(c.policy, 24, 48); !errors.Is(err, c.err) || dropped != c.dropped || w.bytes() != c.left {
