@@ -105,7 +105,7 @@ func (o *owner) Offer(op wire.Opcode, data []byte, fresh bool) (claim func() fun
 	if fresh {
 		s.ns.debugMessage(s, m)
 	}
-	env, isEnvelope := parseEnvelope(m)
+	env, isEnvelope := s.parse(m)
 	return func() func() {
 		if isEnvelope {
 			if d := s.events.Load().claim(&env, s); d.claimed {

@@ -246,6 +246,9 @@ func newClient(conn net.Conn, u *url.URL, resp *http.Response, d *wire.Deflate, 
 	if d != nil {
 		s.conn.Compress(*d)
 	}
+	if s.takesBytes() {
+		s.useEvents() // for the server's hello
+	}
 	ready := make(chan error, 1)
 	s.open(conn, nil, nil, nil)
 	eng.loop.Go(&handling{s, func(s *Socket) (err error) {

@@ -83,7 +83,7 @@ type delivery struct {
 // dispatch reports whether the message was an event, a reply, or an error that
 // answers a request.
 func (s *Socket) dispatch(m Message) bool {
-	env, ok := parseEnvelope(m)
+	env, ok := s.parse(m)
 	if !ok {
 		return false
 	}
@@ -101,15 +101,17 @@ func (e *events) claim(env *incoming, s *Socket) delivery {
 	case envelopeEvent:
 		return e.claimEvent(env, s)
 	case envelopeAck:
-		return delivery{claimed: e.answered(env.ID, reply{event: &Event{Socket: s, args: env.args}}, s.ns.asked.Load())}
+		return delivery{claimed: e.answered(env.ID, reply{event: &Event{Socket: s, args: env.args, bytes: env.bytes}}, s.ns.asked.Load())}
 	case envelopeError:
 		return delivery{claimed: e.answered(env.ID, reply{err: env.eventError()}, s.ns.asked.Load())}
+	case envelopeHello, envelopePing, envelopePong:
+		return s.probed(env)
 	}
 	return delivery{}
 }
 
 func (e *events) claimEvent(env *incoming, s *Socket) delivery {
-	ev := &Event{Socket: s, args: env.args}
+	ev := &Event{Socket: s, args: env.args, bytes: env.bytes}
 	if validID(env.ID) {
 		ev.id = env.ID
 	}

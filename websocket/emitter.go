@@ -104,11 +104,12 @@ func (e Emitter) Send(v any) error {
 
 // Emit queues an event for every receiver; see Socket.Emit.
 func (e Emitter) Emit(event string, args ...any) error {
-	data, err := encodeEvent(event, args, nil)
+	p, err := prepareEvent(newEvent(event, nil), args)
 	if err != nil {
 		return err
 	}
-	return e.Send(Message{Text, data})
+	e.deliver(p)
+	return nil
 }
 
 // deliver queues p for all, holding no lock but that of one receiver at a
@@ -121,7 +122,7 @@ func (e Emitter) deliver(p *Prepared) {
 		if e.leavesOut(r) {
 			continue
 		}
-		if write, _ := r.conn.Broadcast(&p.frame, e.manner()); write {
+		if write, _ := r.conn.Broadcast(p.frameFor(r), e.manner()); write {
 			flush = append(flush, &r.conn)
 		}
 	}

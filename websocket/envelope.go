@@ -25,14 +25,15 @@ type envelope struct {
 	Timestamp int64           `json:"timestamp,omitempty"` // Unix milliseconds
 }
 
-func encodeEvent(event string, args []any, id []byte) ([]byte, error) {
-	data, err := encodeArgs(args)
-	if err != nil {
+func newEvent(event string, id []byte) envelope {
+	return envelope{Type: envelopeEvent, Event: event, ID: id, Timestamp: time.Now().UnixMilli()}
+}
+
+func encodeText(env envelope, args []any) (data []byte, err error) {
+	if env.Data, err = encodeArgs(args); err != nil {
 		return nil, err
 	}
-	return encodeJSON(envelope{
-		Type: envelopeEvent, Event: event, ID: id, Data: data, Timestamp: time.Now().UnixMilli(),
-	})
+	return encodeJSON(env)
 }
 
 func encodeArgs(args []any) (json.RawMessage, error) {
@@ -51,7 +52,10 @@ type incoming struct {
 	Message json.RawMessage `json:"message"`
 	Errors  json.RawMessage `json:"errors"`
 
-	args []json.RawMessage // of Data
+	T json.RawMessage `json:"t"`
+
+	args  []json.RawMessage // of Data
+	bytes []byte            // of a binary event; nil: none
 }
 
 // parseEnvelope reports false for a message that is not an envelope.

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-
-	"github.com/nextrush/nextrush/websocket/internal/wire"
 )
 
 // Event is an event from the peer, or its reply to a Request. It owns its
@@ -15,14 +13,19 @@ type Event struct {
 	Name   string
 	Socket *Socket
 	args   []json.RawMessage
+	bytes  []byte // nil: none
 	id     json.RawMessage
 }
 
 // Args are the event's arguments as JSON.
 func (e *Event) Args() []json.RawMessage { return e.args }
 
-// Bind decodes argument i into v. A missing argument is an error.
+// Bind decodes argument i into v. A missing argument is an error. Into a *[]byte it
+// gives bytes, whether they have come as a binary event or as base64.
 func (e *Event) Bind(i int, v any) error {
+	if i == len(e.args) && e.bytes != nil {
+		return e.bindBytes(i, v)
+	}
 	if i < 0 || i >= len(e.args) {
 		return &EventError{Message: fmt.Sprintf("argument %d is missing", i)}
 	}
@@ -62,11 +65,7 @@ func (e *Event) Reply(args ...any) error {
 	if !e.WantsReply() {
 		return nil
 	}
-	data, err := encodeArgs(args)
-	if err != nil {
-		return err
-	}
-	return e.Socket.SendJSON(envelope{Type: envelopeAck, ID: e.id, Data: data})
+	return e.Socket.sendEnvelope(envelope{Type: envelopeAck, ID: e.id}, args)
 }
 
 // EventError is an error whose text is meant for the peer.
@@ -158,7 +157,7 @@ func argument[In any](e *Event) (in In, err error) {
 		*event = e
 		return in, nil
 	}
-	if len(e.args) > 0 {
+	if len(e.args) > 0 || e.bytes != nil {
 		if err := e.Bind(0, &in); err != nil {
 			return in, err
 		}
@@ -169,12 +168,11 @@ func argument[In any](e *Event) (in In, err error) {
 // Emit sends an event:
 //
 //	{"type":"event","event":"chat","data":[…],"timestamp":1700000000000}
+//
+// If the last argument is a []byte, it is sent as it is to a peer that speaks
+// [EventProtocol], and as base64 to another.
 func (s *Socket) Emit(event string, args ...any) error {
-	data, err := encodeEvent(event, args, nil)
-	if err != nil {
-		return err
-	}
-	return s.conn.Send(wire.OpText, data)
+	return s.sendEnvelope(newEvent(event, nil), args)
 }
 
 // jsonProblem tells what is wrong with JSON without naming Go types.

@@ -63,11 +63,7 @@ func (e Emitter) ask(event string, args []any) (*gathering, error) {
 		return &gathering{}, nil
 	}
 	id := manyPrefix + strconv.FormatUint(e.ns.asked.Add(1), 10)
-	data, err := encodeEvent(event, args, []byte(`"`+id+`"`))
-	if err != nil {
-		return nil, err
-	}
-	p, err := Prepare(Message{Text, data})
+	p, err := prepareEvent(newEvent(event, []byte(`"`+id+`"`)), args)
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +96,7 @@ func (g *gathering) ask(s *Socket, p *Prepared, volatile bool) (write bool) {
 		g.replies <- answer{s, reply{err: err}}
 		return false
 	}
-	write, err := s.conn.Broadcast(&p.frame, conn.Manner{Volatile: volatile})
+	write, err := s.conn.Broadcast(p.frameFor(s), conn.Manner{Volatile: volatile})
 	if err != nil && waiting.forget(g.id) {
 		g.replies <- answer{s, reply{err: err}}
 	}

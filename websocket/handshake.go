@@ -172,7 +172,9 @@ func (srv *Server) verify(r *http.Request) (reason, hint string, refused *Handsh
 func (ns *Namespace) connecting(w http.ResponseWriter, r *http.Request, ip string, protocols []string) *Handshake {
 	srv, s := ns.srv, ns.newSocket(r.Context())
 	h := &Handshake{socket: s, w: w, key: strings.TrimSpace(r.Header.Get("Sec-Websocket-Key")), pace: pace.From(r.Context())}
-	h.protocol = choose(srv.opts.Protocols, protocols)
+	if h.protocol = choose(protocols, []string{EventProtocol}); h.protocol == "" {
+		h.protocol = choose(srv.opts.Protocols, protocols)
+	}
 	s.ip, s.path = ip, strings.Clone(r.URL.Path) // not the whole request line
 	s.info = unique.Make(handshakeInfo{r.UserAgent(), r.Header.Get("Origin"), h.protocol})
 	if c := srv.opts.Compression; c.Enabled {
@@ -180,6 +182,9 @@ func (ns *Namespace) connecting(w http.ResponseWriter, r *http.Request, ip strin
 			h.deflate = answer
 			s.conn.Compress(d)
 		}
+	}
+	if s.takesBytes() {
+		s.greet()
 	}
 	if again := r.URL.Query().Get("reconnect"); again != "" && again != "0" {
 		srv.stats.reconnections.Add(1)

@@ -116,6 +116,7 @@ func messageMethods(m Message) map[string]func() {
 func eventMethods(e *Event) map[string]func() {
 	return map[string]func(){
 		"Args":       func() { e.Args() },
+		"Bytes":      func() { e.Bytes() },
 		"Bind":       func() { e.Bind(0, new(any)) },
 		"BindAll":    func() { e.BindAll(new(any), new(any)) },
 		"Reply":      func() { e.Reply("reply") },

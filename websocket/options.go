@@ -37,7 +37,7 @@ type Options struct {
 	// VerifyClient refuses an upgrade by returning an error: a *HandshakeError
 	// with its own status, any other with 403; nil: none is refused.
 	VerifyClient func(*http.Request) error
-	Protocols    []string // subprotocols, in order of preference (RFC 6455 §1.9)
+	Protocols    []string // subprotocols, in order of preference (RFC 6455 §1.9), after EventProtocol
 
 	Compression  Compression
 	SendQueue    int // bytes that may wait in one socket's queue, besides a write in progress; 0: 1 MiB

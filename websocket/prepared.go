@@ -12,8 +12,9 @@ import (
 // and compressed at most once for each window size. It is safe from any
 // goroutine and never changes.
 type Prepared struct {
-	Type  MessageType
-	frame conn.Frame
+	Type   MessageType
+	frame  conn.Frame
+	binary *conn.Frame // of an event, for peers that take bytes; nil: none
 }
 
 // Prepare encodes v as Send does. Its error is that of encoding/json.

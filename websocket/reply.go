@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-
-	"github.com/nextrush/nextrush/websocket/internal/wire"
 )
 
 const (
@@ -35,11 +33,7 @@ func (s *Socket) Request(ctx context.Context, event string, args ...any) (*Event
 		return nil, err
 	}
 	defer e.forget(id)
-	data, err := encodeEvent(event, args, []byte(id))
-	if err != nil {
-		return nil, err
-	}
-	if err := s.conn.Send(wire.OpText, data); err != nil {
+	if err := s.sendEnvelope(newEvent(event, []byte(id)), args); err != nil {
 		return nil, err
 	}
 	s.conn.Begin()
