@@ -16,6 +16,8 @@ type callbacks struct {
 	ping  []func([]byte)
 	pong  []func([]byte)
 	drain []func()
+
+	seat *seat // of SetUser; nil: none
 }
 
 // OnMessage registers f to run with every message that is not an event; nil to stop.
@@ -174,7 +176,9 @@ func (o *owner) leave() {
 	s.presence = left
 	s.ns.hub.LeaveAll(&s.rooms)
 	life, used := s.ctx.(*life)
+	seat := s.seatLocked()
 	s.mu.Unlock()
+	s.ns.users.vacate(seat)
 	if used {
 		life.cancel(end)
 	}

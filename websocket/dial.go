@@ -50,7 +50,7 @@ func Dial(ctx context.Context, rawURL string, opts *DialOptions) (*Socket, error
 		return nil, err
 	}
 	o := opts.Options
-	o.MaxConnections, o.MaxConnectionsPerIP, o.AllowOrigins = 0, 0, nil
+	o.MaxConnections, o.MaxConnectionsPerIP, o.MaxConnectionsPerUser, o.AllowOrigins = 0, 0, 0, nil
 	if o, err = o.withDefaults(); err != nil {
 		return nil, err
 	}

@@ -21,6 +21,7 @@ type engine struct {
 	asked atomic.Uint64 // requests to many
 
 	limits hub.Limits // on the rooms of all namespaces
+	users  users
 }
 
 func (e *engine) init(opts Options, srv *Server) {

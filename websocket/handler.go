@@ -55,7 +55,7 @@ func (s *Socket) handlerFailed(err error) {
 func (s *Socket) closedBy(err error) bool {
 	var end *CloseError
 	if !errors.As(err, &end) {
-		return false
+		return errors.Is(err, ErrUserLimit) // which has closed it
 	}
 	if s.Close(end.Code, end.Reason) != nil {
 		s.abort(err)

@@ -95,6 +95,7 @@ func (ns *Namespace) accept(w http.ResponseWriter, r *http.Request) (*Handshake,
 	defer func() { // also if VerifyClient ends the goroutine
 		if !accepted {
 			srv.dismiss(ip)
+			srv.users.named()
 		}
 	}()
 	if reason, hint, e := srv.verify(r); e != nil {
@@ -244,6 +245,7 @@ func (h *Handshake) Open(handler func(*Socket) error) error {
 		h.abandon()
 		return ErrServerClosed
 	}
+	s.awaitUser()
 	s.ns.loop.Go(&handling{s, handler})
 	return nil
 }

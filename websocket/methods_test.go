@@ -42,6 +42,8 @@ func (w weather) methods(s *Socket) map[string]func() {
 		"Context":      func() { c := s.Context(); c.Err(); c.Value(0); c.Deadline() },
 		"Emit":         func() { s.Emit("event", 1) },
 		"Get":          func() { s.Get("key") },
+		"SetUser":      func() { s.SetUser("user", nil) },
+		"User":         func() { s.User() },
 		"ID":           func() { s.ID() },
 		"IP":           func() { s.IP() },
 		"Join":         func() { s.Join(room) },

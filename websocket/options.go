@@ -14,6 +14,11 @@ type Options struct {
 	MaxConnections      int // sockets at once, refused with 503; 0: no limit
 	MaxConnectionsPerIP int // sockets at once from one address, or IPv6 network of 64 bits, refused with 429; 0: no limit
 
+	// Of what is limited for each user, and for sockets that have none yet; see Socket.SetUser.
+	MaxConnectionsPerUser int           // sockets at once of one user; 0: no limit
+	MaxAnonymous          int           // sockets and upgrades at once without a user, refused with 503; 0: no limit
+	AuthTimeout           time.Duration // time after the 101 to have a user, then 4401; 0: no limit
+
 	MaxMessageSize    int64 // bytes of one message over all fragments, after decompression; 0: 1 MiB
 	MaxRooms          int   // rooms that exist at once; 0: no limit
 	MaxRoomsPerSocket int   // 0: 100
@@ -43,6 +48,9 @@ type Options struct {
 	SendQueue    int // bytes that may wait in one socket's queue, besides a write in progress; 0: 1 MiB
 	SlowConsumer SlowConsumer
 	RateLimit    RateLimit
+	// UserRateLimit bounds what all sockets of a user may send us together. The one that is
+	// over it is closed with 1008. Zero: no limit.
+	UserRateLimit RateLimit
 
 	// DisablePolling has a goroutine wait in the Read of each connection. Otherwise, on
 	// Linux, TCP and Unix sockets are polled, and have none while nothing arrives.
@@ -94,6 +102,8 @@ type RateLimit struct {
 	Burst    int // messages at once; 0: one second's worth
 }
 
+func (l RateLimit) negative() bool { return l.Messages < 0 || l.Bytes < 0 || l.Burst < 0 }
+
 const (
 	defaultMaxMessage   = 1 << 20
 	defaultRooms        = 100
@@ -133,8 +143,10 @@ func (o *Options) check() error {
 		return fmt.Errorf("websocket: Compression.Level is %d, use 1 to 9", o.Compression.Level)
 	case o.SlowConsumer > DropOldest:
 		return fmt.Errorf("websocket: SlowConsumer is %d, use CloseSlow, DropNewest or DropOldest", o.SlowConsumer)
-	case o.RateLimit.Messages < 0 || o.RateLimit.Bytes < 0 || o.RateLimit.Burst < 0:
-		return fmt.Errorf("websocket: RateLimit must not be negative")
+	case o.RateLimit.negative() || o.UserRateLimit.negative():
+		return fmt.Errorf("websocket: RateLimit and UserRateLimit must not be negative")
+	case o.MaxConnectionsPerUser < 0 || o.MaxAnonymous < 0:
+		return fmt.Errorf("websocket: MaxConnectionsPerUser and MaxAnonymous must not be negative")
 	}
 	return nil
 }

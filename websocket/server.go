@@ -97,6 +97,9 @@ func (srv *Server) admit(ip string) (reason string, refused *HandshakeError) {
 	case o.MaxConnectionsPerIP > 0 && srv.byIP[clientip.Network(ip)] >= o.MaxConnectionsPerIP:
 		return "connectionsPerIP", &HandshakeError{Status: http.StatusTooManyRequests, Message: "too many connections from this address",
 			Header: http.Header{"Retry-After": {"5"}}}
+	case !srv.users.arrive(o.MaxAnonymous):
+		return "anonymous", &HandshakeError{Status: http.StatusServiceUnavailable, Message: "too many connections that have not authenticated",
+			Header: http.Header{"Retry-After": {"5"}}}
 	}
 	srv.admitted++
 	if o.MaxConnectionsPerIP > 0 {

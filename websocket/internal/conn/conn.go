@@ -109,6 +109,9 @@ type Conn struct {
 type rare struct {
 	early []byte  // read and not processed: with the handshake, or while the inbox was full
 	errs  []error // that the owner is still to be told
+
+	shared   *Shared
+	expected int64 // when the connection closes, unless Expect is called again; 0: it does not
 }
 
 // Init makes c a connecting connection. jitter varies its heartbeat.

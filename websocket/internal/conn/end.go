@@ -14,6 +14,7 @@ const (
 	messageTooBig   = 1009
 	internalError   = 1011
 	tryAgainLater   = 1013
+	unauthorized    = 4401 // for applications: 4000 and a status of HTTP
 )
 
 const (

@@ -1,6 +1,9 @@
 package conn
 
-import "time"
+import (
+	"sync"
+	"time"
+)
 
 // Limit bounds what the peer may send, as token buckets; 0: no limit.
 type Limit struct {
@@ -9,8 +12,13 @@ type Limit struct {
 	Burst    int // messages at once; 0: one second's worth
 }
 
+func (l *Limit) none() bool { return l.Messages == 0 && l.Bytes == 0 }
+
 // limiter counts what the peer may still send.
-type limiter struct{ messages, bytes bucket }
+type limiter struct {
+	messages, bytes bucket
+	shared          *Shared // nil: none
+}
 
 // bucket holds tokens, which come back with time.
 type bucket struct {
@@ -29,26 +37,70 @@ func (b *bucket) take(n, rate, burst int, now int64) bool {
 	return b.tokens >= 0
 }
 
-// allow counts a message or a control frame of size bytes, and fails if the peer has
-// sent too much.
-func (in *input) allow(cfg *Config, size int) error {
-	l := cfg.Limit
-	if l.Messages == 0 && l.Bytes == 0 {
-		return nil
-	}
-	if in.limiter == nil {
-		in.limiter = new(limiter)
-	}
+// take counts a message of size bytes, and reports false if the peer has sent too much.
+func (x *limiter) take(l *Limit, size int, now int64) bool {
 	burst := l.Burst
 	if burst == 0 {
 		burst = l.Messages
 	}
-	now := cfg.Loop.Now()
-	if l.Messages > 0 && !in.limiter.messages.take(1, l.Messages, burst, now) {
-		return errRate
+	if l.Messages > 0 && !x.messages.take(1, l.Messages, burst, now) {
+		return false
 	}
-	if l.Bytes > 0 && !in.limiter.bytes.take(size, l.Bytes, l.Bytes, now) {
+	return l.Bytes == 0 || x.bytes.take(size, l.Bytes, l.Bytes, now)
+}
+
+// allow counts a message or a control frame of size bytes, and fails if the peer has
+// sent too much.
+func (in *input) allow(cfg *Config, size int) error {
+	if in.limiter == nil {
+		if cfg.Limit.none() {
+			return nil
+		}
+		in.limiter = new(limiter)
+	}
+	now := cfg.Loop.Now()
+	if !in.limiter.take(&cfg.Limit, size, now) || !in.limiter.shared.take(size, now) {
 		return errRate
 	}
 	return nil
+}
+
+// share has what arrives count towards a limit that others share; nil: none.
+func (in *input) share(s *Shared) {
+	if in.limiter == nil {
+		if s == nil {
+			return
+		}
+		in.limiter = new(limiter)
+	}
+	in.limiter.shared = s
+}
+
+// Shared is a limit on what the peers of several connections of a server may send
+// together. It is safe from any goroutine. A nil one is none.
+type Shared struct {
+	limit Limit
+
+	mu sync.Mutex // guards of
+	of limiter
+}
+
+// NewShared makes a limit that no connection shares yet.
+func NewShared(l Limit) *Shared { return &Shared{limit: l} }
+
+func (s *Shared) take(size int, now int64) bool {
+	if s == nil {
+		return true
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.of.take(&s.limit, size, now)
+}
+
+// Share has what the peer sends from the next run on count towards a limit that others
+// share.
+func (c *Conn) Share(s *Shared) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.rareLocked().shared = s
 }

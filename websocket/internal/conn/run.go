@@ -47,6 +47,9 @@ func (r run) Run(w *loop.Worker) {
 func (r run) next(w *loop.Worker) work {
 	r.c.mu.Lock()
 	defer r.c.mu.Unlock()
+	if x := r.c.rare; x != nil {
+		r.c.in.share(x.shared)
+	}
 	return r.c.runs.next(w)
 }
 

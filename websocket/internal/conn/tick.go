@@ -43,8 +43,9 @@ func (c *Conn) tick(now int64) (next int64, failure error) {
 	if c.phase == Closed {
 		return never, nil
 	}
-	closeAt, writeAt, messageAt := c.ending.due(), output{c}.writeDueLocked(), never
+	closeAt, writeAt, messageAt, expectedAt := c.ending.due(), output{c}.writeDueLocked(), never, never
 	if c.phase == Open {
+		expectedAt = c.expectedLocked()
 		messageAt = c.heart.stallsAt(now, c.runs.reading == inPaused || c.runs.state != atRest)
 	}
 	switch {
@@ -56,9 +57,46 @@ func (c *Conn) tick(now int64) (next int64, failure error) {
 	case now >= messageAt:
 		c.breachLocked(errStalled)
 		return now + int64(lingerTime), nil
+	case now >= expectedAt:
+		c.closeLocked(unauthorized, "not authenticated in time", false)
+		return now + int64(lingerTime), nil
 	}
 	next, failure = c.beatLocked(now)
-	return min(next, closeAt, writeAt, messageAt), failure
+	return min(next, closeAt, writeAt, messageAt, expectedAt), failure
+}
+
+// Expect closes the connection with 4401 if it is not called again within d; 0: never.
+func (c *Conn) Expect(d time.Duration) {
+	if at := c.expect(d); at != 0 {
+		c.cfg.Wheel.Schedule(c, at)
+	}
+}
+
+func (c *Conn) expect(d time.Duration) (at int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if d > 0 && c.phase == Open {
+		at = c.cfg.Loop.Now() + int64(d)
+	}
+	if at != 0 || c.rare != nil {
+		c.rareLocked().expected = at
+		c.forgetRareLocked()
+	}
+	return at
+}
+
+func (c *Conn) expectedLocked() int64 {
+	if c.rare == nil || c.rare.expected == 0 {
+		return never
+	}
+	return c.rare.expected
+}
+
+// forgetRareLocked gives up c.rare if nothing is in it.
+func (c *Conn) forgetRareLocked() {
+	if x := c.rare; x.early == nil && len(x.errs) == 0 && x.shared == nil && x.expected == 0 {
+		c.rare = nil
+	}
 }
 
 // beatLocked sends the ping of the heartbeat and judges whether the peer lives.
