@@ -43,7 +43,8 @@ func ETag(opts ...ETagOptions) nextrush.Handler {
 		if c.Method() != http.MethodGet && c.Method() != http.MethodHead {
 			return c.Next()
 		}
-		w := &etagWriter{ResponseWriter: c.Writer(), limit: o.Limit}
+		w := &etagWriter{held: held{ResponseWriter: c.Writer(), limit: o.Limit}}
+		w.holds = func(status int) bool { return status == http.StatusOK && !w.tagged && w.mayHold() }
 		c.SetWriter(w)
 		defer c.SetWriter(w.ResponseWriter)
 		err := c.Next()
@@ -57,34 +58,14 @@ func ETag(opts ...ETagOptions) nextrush.Handler {
 	}
 }
 
-// etagWriter holds a response back until it is complete.
+// etagWriter holds back an answer with status 200 for its tag.
 type etagWriter struct {
-	http.ResponseWriter
-	limit   int
-	body    bytes.Buffer
-	began   bool // with status 200; otherwise there is nothing to hold back
-	through bool // the response goes to the client as it comes
-	tagged  bool // its content has a tag already
+	held
+	tagged bool // its content has a tag already
 }
 
-// Unwrap lets http.ResponseController find the writer's other methods.
-func (w *etagWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
-
-func (w *etagWriter) WriteHeader(code int) {
-	switch {
-	case w.through || code < 200 && code != http.StatusSwitchingProtocols:
-		w.ResponseWriter.WriteHeader(code)
-	case w.began: // as net/http, which takes the first
-	case code == http.StatusOK && !w.tagged && w.holdBack():
-		w.began = true
-	default:
-		w.through = true
-		w.ResponseWriter.WriteHeader(code)
-	}
-}
-
-// holdBack reports whether the header leaves the body to be held back.
-func (w *etagWriter) holdBack() bool {
+// mayHold reports whether the header leaves the body to be held back.
+func (w *etagWriter) mayHold() bool {
 	h := w.Header()
 	mediaType, _, _ := mime.ParseMediaType(h.Get("Content-Type"))
 	size, err := strconv.ParseInt(h.Get("Content-Length"), 10, 64)
@@ -93,83 +74,11 @@ func (w *etagWriter) holdBack() bool {
 		(err != nil || size <= int64(w.limit))
 }
 
-// expect prepares for n bytes more.
-func (w *etagWriter) expect(n int) error {
-	if !w.began && !w.through {
-		w.WriteHeader(http.StatusOK)
-	}
-	if w.body.Len()+n > w.limit {
-		return w.release()
-	}
-	return nil
-}
-
-func (w *etagWriter) Write(b []byte) (int, error) {
-	if err := w.expect(len(b)); err != nil {
-		return 0, err
-	}
-	if w.through {
-		return w.ResponseWriter.Write(b)
-	}
-	return w.body.Write(b)
-}
-
-// WriteString saves a copy if the writer before takes strings.
-func (w *etagWriter) WriteString(s string) (int, error) {
-	if err := w.expect(len(s)); err != nil {
-		return 0, err
-	}
-	if w.through {
-		return io.WriteString(w.ResponseWriter, s)
-	}
-	return w.body.WriteString(s)
-}
-
-// ReadFrom lets the writer before use sendfile for what goes through.
-func (w *etagWriter) ReadFrom(src io.Reader) (int64, error) {
-	if w.expect(0); w.through {
-		return io.Copy(w.ResponseWriter, src)
-	}
-	return io.Copy(struct{ io.Writer }{w}, src)
-}
-
-// FlushError sends what has been held back; then the response goes through.
-func (w *etagWriter) FlushError() error {
-	if err := w.release(); err != nil {
-		return err
-	}
-	return http.NewResponseController(w.ResponseWriter).Flush()
-}
-
-// Flush is FlushError for those that look for an http.Flusher.
-func (w *etagWriter) Flush() { w.FlushError() }
-
-func (w *etagWriter) release() error {
-	if w.through {
-		return nil
-	}
-	w.through = true
-	if !w.began {
-		return nil
-	}
-	w.ResponseWriter.WriteHeader(http.StatusOK)
-	_, err := w.ResponseWriter.Write(w.body.Bytes())
-	return err
-}
-
-// Discard forgets what was written, as far as it is held back.
-func (w *etagWriter) Discard() {
-	if !w.through {
-		w.began = false
-		w.body.Reset()
-	}
-}
-
 // Tag gives content its tag before nextrush.ServeContent looks at the conditions of
 // the request. Then there is nothing to hold back.
 func (w *etagWriter) Tag(content io.ReadSeeker) {
 	size, err := content.Seek(0, io.SeekEnd)
-	if err != nil || size > int64(w.limit) || w.began || w.through || !w.holdBack() {
+	if err != nil || size > int64(w.limit) || w.status != 0 || w.through || !w.mayHold() {
 		return
 	}
 	if w.Header().Get("ETag") == "" {
@@ -191,7 +100,7 @@ func tagOf(sum []byte) string { return `"` + base64.RawURLEncoding.EncodeToStrin
 // nothing of the one that GET would get.
 func (w *etagWriter) finish(c *nextrush.Context) error {
 	head := c.Method() == http.MethodHead
-	if w.through || !w.began || w.body.Len() == 0 && head {
+	if w.through || w.status == 0 || w.body.Len() == 0 && head {
 		return w.release()
 	}
 	h := w.Header()
