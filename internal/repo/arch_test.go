@@ -33,6 +33,7 @@ var allowedImports = map[string][]string{
 	"plugins/autotls":                    stable,
 	"plugins/metrics":                    stable,
 	"plugins/openapi":                    stable,
+	"plugins/redis":                      stable,
 	"plugins/session":                    append([]string{"plugins/session"}, stable...),
 	"plugins/tracing":                    stable,
 }

@@ -1,0 +1,197 @@
+package middleware
+
+import (
+	"cmp"
+	"context"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/internal/opt"
+)
+
+// CacheOptions configures Cache. The zero value keeps answers in 64 MiB of memory.
+type CacheOptions struct {
+	Store Store // nil: NewMemoryStore(64 << 20)
+	Limit int   // bytes of a body; larger ones are not kept; 0: 1 MiB
+}
+
+// Cache keeps answers to GET for as long as they say in Cache-Control or Expires, and
+// answers GET and HEAD with them, as a shared cache does (RFC 9111). An answer is kept
+// only if it has a lifetime (c.CacheFor, CacheControl), and neither no-store, no-cache,
+// private nor Set-Cookie, and if the request has no Authorization. Its header is kept as
+// far as the handlers after Cache have set it. What it depends on besides scheme, host,
+// path and query, it must say in Vary, as sessions do. Pages with the nonce of CSPNonce
+// must not be kept.
+//
+// While one request fetches an answer, others for the same wait, or get the old one
+// within its stale-while-revalidate (RFC 5861). What clients say in Cache-Control does not
+// count, for they could use it to load the server. Requests with other methods than GET,
+// HEAD and OPTIONS that succeed remove the answer for their URL. While the store fails,
+// handlers answer.
+//
+// Answers say in Cache-Status (RFC 9211) where they come from. Before Compress and ETag it
+// keeps what they have made. It panics on a mistake in the options.
+func Cache(opts ...CacheOptions) nextrush.Handler {
+	p := newCache(opt.First(opts))
+	return func(c *nextrush.Context) error {
+		switch r := c.Request(); {
+		case r.Method == http.MethodOptions || r.Header["Authorization"] != nil || r.Header["Upgrade"] != nil:
+			return c.Next()
+		case r.Method == http.MethodGet || r.Method == http.MethodHead:
+			return p.answer(c, urlKey(c))
+		}
+		err := c.Next()
+		if status := c.StatusCode(); err == nil && status < 400 {
+			p.set(c, urlKey(c), nil, time.Second)
+		}
+		return err
+	}
+}
+
+// cache is CacheOptions with defaults, and what goes on.
+type cache struct {
+	store  Store
+	limit  int
+	routes sync.Map // route → whether one of its answers was kept
+
+	mu      sync.Mutex // guards fetches
+	fetches map[string]*fetch
+}
+
+// fetch is a request for whose answer others wait.
+type fetch struct {
+	over chan struct{} // closed when they need not wait any more
+	once sync.Once
+}
+
+func (f *fetch) end() { f.once.Do(func() { close(f.over) }) }
+
+func newCache(o CacheOptions) *cache {
+	if o.Limit < 0 {
+		panic("middleware: Cache: Limit: leave out Cache instead of a negative one")
+	}
+	if o.Store == nil {
+		o.Store = NewMemoryStore(64 << 20)
+	}
+	return &cache{store: o.Store, limit: cmp.Or(o.Limit, 1<<20), fetches: make(map[string]*fetch)}
+}
+
+func (p *cache) answer(c *nextrush.Context, url string) error {
+	for waited := false; ; waited = true {
+		kept, vary, key := p.find(c, url)
+		if kept.fresh(time.Now()) {
+			return kept.serve(c, "hit")
+		}
+		if c.Method() != http.MethodGet || c.Header("Range") != "" {
+			return c.Next() // its answer would not be the whole
+		}
+		if keeps, known := p.routes.Load(c.Route()); waited || known && !keeps.(bool) {
+			return p.fetch(c, url, vary, func() {})
+		}
+		f, first := p.join(key)
+		if first {
+			defer p.leave(key, f)
+			return p.fetch(c, url, vary, f.end)
+		}
+		if kept.stale(time.Now()) {
+			return kept.serve(c, "hit; detail=stale")
+		}
+		select {
+		case <-f.over:
+		case <-c.Context().Done():
+			return context.Cause(c.Context())
+		}
+	}
+}
+
+// find returns what is kept for a request, maybe no longer fresh, the names that answers
+// for its URL depend on, and the key.
+func (p *cache) find(c *nextrush.Context, url string) (kept *keptAnswer, vary []string, key string) {
+	kept = p.get(c, url)
+	if kept == nil || len(kept.Vary) == 0 {
+		return kept, nil, url
+	}
+	vary = kept.Vary
+	key = variantKey(url, vary, c.Request().Header)
+	return p.get(c, key), vary, key
+}
+
+func (p *cache) get(c *nextrush.Context, key string) *keptAnswer {
+	b, err := p.store.Get(c.Context(), key)
+	if err != nil {
+		c.Log().Warn("cache store failed: the handlers answer", "error", err)
+	}
+	return parseKept(b)
+}
+
+func (p *cache) set(c *nextrush.Context, key string, value []byte, ttl time.Duration) {
+	if err := p.store.Set(context.WithoutCancel(c.Context()), key, value, ttl); err != nil {
+		c.Log().Warn("cache store failed: the answer is not kept", "error", err)
+	}
+}
+
+// join returns the fetch for a key, and whether it is the caller's.
+func (p *cache) join(key string) (f *fetch, first bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if f = p.fetches[key]; f != nil {
+		return f, false
+	}
+	f = &fetch{over: make(chan struct{})}
+	p.fetches[key] = f
+	return f, true
+}
+
+func (p *cache) leave(key string, f *fetch) {
+	p.mu.Lock()
+	delete(p.fetches, key)
+	p.mu.Unlock()
+	f.end()
+}
+
+// fetch has the handlers answer, and keeps the answer if it may. It calls hopeless as
+// soon as it may not.
+func (p *cache) fetch(c *nextrush.Context, url string, vary []string, hopeless func()) error {
+	asked, before := c.Request(), cloneHeader(c.Writer().Header())
+	if keeps, _ := p.routes.Load(c.Route()); keeps == true {
+		c.SetRequest(withoutConditions(asked))
+	}
+	w := &held{ResponseWriter: c.Writer(), limit: p.limit}
+	w.holds = func(status int) bool {
+		keeps := lifetime(status, w.Header()) > 0
+		if keeps {
+			p.routes.Store(c.Route(), true)
+		} else {
+			p.routes.LoadOrStore(c.Route(), false)
+			hopeless()
+		}
+		return keeps
+	}
+	c.SetWriter(w)
+	defer c.SetWriter(w.ResponseWriter)
+	err := c.Next()
+	c.SetRequest(asked)
+	switch {
+	case err != nil && !c.Answered():
+		return err // its answer takes the place of what is held back
+	case err != nil || w.through || w.status == 0:
+		return cmp.Or(err, w.release())
+	}
+	c.SetWriter(w.ResponseWriter)
+	kept := newKept(w, before, vary)
+	p.keep(c, url, kept)
+	return kept.serve(c, "fwd=miss; stored")
+}
+
+// keep stores an answer, and, if it depends on headers of the request, their names under
+// the URL.
+func (p *cache) keep(c *nextrush.Context, url string, kept *keptAnswer) {
+	ttl := time.Until(kept.Stale)
+	if len(kept.Vary) > 0 {
+		p.set(c, url, (&keptAnswer{Vary: kept.Vary}).bytes(), ttl)
+		url = variantKey(url, kept.Vary, c.Request().Header)
+	}
+	p.set(c, url, kept.bytes(), ttl)
+}
