@@ -31,6 +31,7 @@ var allowedImports = map[string][]string{
 	"plugins/session/internal/storetest": {".", "plugins/session"},
 	"plugins/auth":                       stable,
 	"plugins/autotls":                    stable,
+	"plugins/breaker":                    stable,
 	"plugins/metrics":                    stable,
 	"plugins/openapi":                    stable,
 	"plugins/redis":                      stable,
