@@ -176,7 +176,7 @@ func (c *Context) decodeJSON(t bind.Target, body []byte) error {
 	wrong, err := t.DecodeJSON(body)
 	switch {
 	case wrong != nil:
-		return wrongTypes(*wrong).WithCause(err)
+		return wrongType(*wrong).WithCause(err)
 	case err != nil:
 		return NewError(http.StatusBadRequest, bind.Malformed(body, err)).WithCause(err)
 	case c.app.opts.StrictJSON:
@@ -215,7 +215,7 @@ func (c *Context) bindForm(t bind.Target) error {
 	if form := c.req.MultipartForm; form != nil {
 		t.Files(form.File)
 	}
-	return fill(t, bind.Form, func(name string) []string { return values[name] })
+	return fill(t, bind.Form, values)
 }
 
 // formValues are those of the body, which is parsed once.
@@ -251,19 +251,24 @@ func (c *Context) bindTexts(t bind.Target, from bind.Source) error {
 	if !t.Sources.Has(from) {
 		return nil
 	}
-	get := c.req.Header.Values
 	switch from {
 	case bind.Query:
 		if err := c.checkQuery(); err != nil {
 			return err
 		}
-		get = func(name string) []string { return c.Queries()[name] }
+		return fill(t, from, c.queries())
 	case bind.Cookie:
-		get = c.Cookies
+		return wrongTypes(t.Texts(from, c.Cookies))
 	case bind.Path:
-		get = c.pathValues
+		return wrongTypes(t.Texts(from, c.pathValues))
 	}
-	return fill(t, from, get)
+	return wrongTypes(t.Texts(from, c.req.Header.Values))
+}
+
+// fill is for what is in pairs of names and values.
+func fill(t bind.Target, from bind.Source, values url.Values) error {
+	wrong := t.Texts(from, func(name string) []string { return values[name] })
+	return wrongTypes(append(wrong, t.Nested(from, values)...))
 }
 
 func (c *Context) checkQuery() error {
@@ -280,15 +285,15 @@ func (c *Context) pathValues(name string) []string {
 	return nil
 }
 
-func fill(t bind.Target, from bind.Source, get func(name string) []string) error {
-	if wrong := t.Texts(from, get); len(wrong) > 0 {
-		return wrongTypes(wrong...)
+// wrongTypes is the 400 that names the fields, or nil if there are none.
+func wrongTypes(wrong []bind.Mismatch) error {
+	if len(wrong) == 0 {
+		return nil
 	}
-	return nil
+	return wrongType(wrong...)
 }
 
-// wrongTypes is the 400 that names the fields.
-func wrongTypes(wrong ...bind.Mismatch) *HTTPError {
+func wrongType(wrong ...bind.Mismatch) *HTTPError {
 	details := make([]FieldError, len(wrong))
 	for i, w := range wrong {
 		details[i] = FieldError{Field: w.Field, Rule: "type", Param: w.Want, Message: cmp.Or(w.Field, "the body") + " must be " + w.Want}

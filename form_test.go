@@ -1,12 +1,14 @@
 package nextrush_test
 
 import (
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 
 	"github.com/nextrush/nextrush"
 	"github.com/nextrush/nextrush/middleware"
+	"github.com/nextrush/nextrush/nextrushtest"
 )
 
 func TestAFormOfTooManyPairsIsTooLarge(t *testing.T) {
@@ -26,5 +28,34 @@ func TestAFormOfTooManyPairsIsTooLarge(t *testing.T) {
 		if w.Code != 413 || !strings.Contains(w.Body.String(), "10000") {
 			t.Errorf("%s: %d %s", path, w.Code, w.Body)
 		}
+	}
+}
+
+func TestFormsAndQueriesNestInBrackets(t *testing.T) {
+	type line struct {
+		Name  string `form:"name" query:"name" json:"name" validate:"required"`
+		Count int    `form:"count" query:"count" json:"count"`
+	}
+	type order struct {
+		Lines []line            `form:"lines" json:"lines" validate:"dive"`
+		Tags  []string          `form:"tags" json:"tags"`
+		By    map[string]string `query:"by" json:"by"`
+	}
+	app := nextrush.New()
+	app.Post("/", nextrush.Handle(func(_ *nextrush.Context, in order) (order, error) { return in, nil }))
+	c := nextrushtest.New(t, app)
+	const want = `{"lines": [{"name": "pen", "count": 2}, {"name": "ink", "count": 0}], "tags": ["a", "b"], "by": {"name": "asc"}}`
+	c.Post("/?by[name]=asc", "lines[0][name]=pen&lines[0][count]=2&lines[7][name]=ink&tags[]=a&tags[]=b").WantStatus(http.StatusOK).WantJSON(want)
+	c.Post("/?by%5Bname%5D=asc", nextrushtest.Multipart{}.Field("lines[0][name]", "pen").Field("lines[0][count]", "2").
+		Field("lines[7][name]", "ink").Field("tags[]", "a").Field("tags[]", "b")).WantStatus(http.StatusOK).WantJSON(want)
+
+	var problem struct{ Errors []nextrush.FieldError }
+	c.Post("/", "lines[3][count]=1").WantStatus(http.StatusUnprocessableEntity).JSON(&problem)
+	if len(problem.Errors) != 1 || problem.Errors[0].Message != "lines[0].name is required" {
+		t.Errorf("%+v", problem.Errors)
+	}
+	c.Post("/", "lines[0][count]=x").WantStatus(http.StatusBadRequest).JSON(&problem)
+	if len(problem.Errors) != 1 || problem.Errors[0].Message != "lines[0].count must be an integer" {
+		t.Errorf("%+v", problem.Errors)
 	}
 }

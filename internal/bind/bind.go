@@ -95,7 +95,7 @@ func Into(v any) Target {
 // Texts fills the fields of a source with the texts that get returns for their names.
 func (t Target) Texts(from Source, get func(name string) []string) (wrong []Mismatch) {
 	for _, f := range t.fields {
-		if f.source != from || f.file {
+		if f.source != from || f.file || f.nested {
 			continue
 		}
 		values := f.sent(get(f.name))

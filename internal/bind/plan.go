@@ -26,6 +26,7 @@ type field struct {
 	index  []int
 	kind   reflect.Type
 	file   bool
+	nested bool // filled by names with brackets
 	blank  bool // an empty text is a value
 }
 
@@ -73,10 +74,14 @@ func (p *Plan) add(s Source, f fields.Field) {
 		return
 	}
 	file := s == Form && (f.Type == fileType || f.Type.Kind() == reflect.Slice && f.Type.Elem() == fileType)
-	if !file {
+	nested := !file && s&(Form|Query) != 0 && !takesText(itemOf(f.Type))
+	switch {
+	case nested:
+		mustNest(s, f)
+	case !file:
 		mustTakeText(s, f)
 	}
-	p.fields = append(p.fields, field{s, f.Key, f.Index, f.Type, file, isText(itemOf(f.Type))})
+	p.fields = append(p.fields, field{s, f.Key, f.Index, f.Type, file, nested, isText(itemOf(f.Type))})
 }
 
 // Indexes returns the fields of a source that take a text, by their names outside.

@@ -1,6 +1,7 @@
 package openapi
 
 import (
+	"encoding"
 	"mime/multipart"
 	"reflect"
 
@@ -54,11 +55,25 @@ func (s schemas) input(t reflect.Type) (in input) {
 			}
 		}
 		types[mediaType] = object{"schema": s.Of(t, accepted(tag))}
+		if styles := encodings(fields); tag == "form" && len(styles) > 0 {
+			types[mediaType].(object)["encoding"] = styles
+		}
 	}
 	if len(types) > 0 {
 		in.body = body(types, required)
 	}
 	return in
+}
+
+// encodings are those of the fields of a form that have brackets.
+func encodings(fields []jsonschema.Field) object {
+	all := object{}
+	for _, f := range fields {
+		if hasBrackets(f.Type) {
+			all[f.Key] = object{"style": "deepObject", "explode": true}
+		}
+	}
+	return all
 }
 
 func accepted(source string) jsonschema.Mode { return jsonschema.Mode{Source: source, Input: true} }
@@ -80,7 +95,22 @@ func parameter(source string, f jsonschema.Field) object {
 	if f.Required || source == "path" {
 		p["required"] = true
 	}
+	if source == "query" && hasBrackets(f.Type) {
+		p["style"], p["explode"] = "deepObject", true
+	}
 	return p
+}
+
+// hasBrackets reports types that are sent as "name[key]=value".
+func hasBrackets(t reflect.Type) bool {
+	if isFile(t) {
+		return false
+	}
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	text := reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
+	return !text && (t.Kind() == reflect.Struct || t.Kind() == reflect.Map)
 }
 
 func (s schemas) output(t reflect.Type) jsonschema.Schema {
