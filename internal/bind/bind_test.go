@@ -88,6 +88,18 @@ func TestPlansNameMistakes(t *testing.T) {
 		`write path:"id"`: new(struct {
 			A int `uri:"id"`
 		}),
+		`write header:"X-A"`: new(struct {
+			A string `reqHeader:"X-A"`
+		}),
+		`write validate:"required"`: new(struct {
+			A string `query:"a,required"`
+		}),
+		"set the field before Bind": new(struct {
+			A int `form:"page,default=1"`
+		}),
+		"set the field before": new(struct {
+			A int `query:"page,default:1"`
+		}),
 		"no field has a tag": new(struct{ A int }),
 		"JSON cannot hold": new(struct {
 			A func() `json:"a"`

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/nextrush/nextrush/internal/fields"
 )
@@ -152,6 +153,20 @@ func mustHaveSource(f reflect.StructField) {
 		}
 	}
 	refuse(f, "path", "param", "params", "uri")
+	refuse(f, "header", "reqHeader")
+}
+
+// mustNotOrder panics if a tag asks by an option for what other frameworks do for it.
+func mustNotOrder(source Source, f fields.Field) {
+	for option := range strings.SplitSeq(f.Tag.Get(source.Tag()), ",") {
+		switch {
+		case option == f.Key:
+		case option == "required":
+			panic(fmt.Sprintf("nextrush: Bind: the tag %s of the field %s has the option required: write validate:\"required\"", source.Tag(), f.Name))
+		case strings.HasPrefix(option, "default=") || strings.HasPrefix(option, "default:"):
+			panic(fmt.Sprintf("nextrush: Bind: the tag %s of the field %s has a default: set the field before Bind", source.Tag(), f.Name))
+		}
+	}
 }
 
 // refuse panics if a field has a tag that another framework reads for what ours

@@ -73,6 +73,7 @@ func (p *Plan) add(s Source, f fields.Field) {
 	if s == JSON || s == XML {
 		return
 	}
+	mustNotOrder(s, f)
 	file := s == Form && (f.Type == fileType || f.Type.Kind() == reflect.Slice && f.Type.Elem() == fileType)
 	nested := !file && s&(Form|Query) != 0 && !takesText(itemOf(f.Type))
 	switch {
