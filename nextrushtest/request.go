@@ -67,6 +67,9 @@ func (c *Client) send(method, path string, body any) *Response {
 	if err != nil {
 		c.t.Fatalf("nextrushtest: %s %s: %v", method, path, err)
 	}
+	if strings.HasPrefix(path, "/") {
+		path = "http://" + c.host + path // "//x" names no host here
+	}
 	r, err := http.NewRequest(method, path, content)
 	if err != nil {
 		c.t.Fatalf("nextrushtest: %v", err)
