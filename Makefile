@@ -23,7 +23,7 @@ core:
 	$(GO) test -race -shuffle=on ./...
 
 unit: core
-	@scripts/need.sh redis-server:redis-server
+	@scripts/need.sh redis-server:redis-server node:nodejs npm:npm
 	@for m in $(filter-out . benchmarks e2e,$(MODULES)); do \
 		(cd $$m && echo "test $$m" && $(GO) test -race -shuffle=on ./...) || exit 1; \
 	done

@@ -45,7 +45,7 @@ func publicPackages(t *testing.T) map[string][]sourceFile {
 	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
 		if d.IsDir() {
 			switch d.Name() {
-			case "internal", "examples", "benchmarks", "e2e", "cmd", "docs", "scripts", "testdata", "node_modules", ".git", ".ci":
+			case "internal", "clients", "examples", "benchmarks", "e2e", "cmd", "docs", "scripts", "testdata", "node_modules", ".git", ".ci":
 				return filepath.SkipDir
 			}
 			return err

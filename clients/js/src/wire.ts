@@ -1,0 +1,44 @@
+// A binary event is the length of its envelope in two bytes, the envelope and the bytes.
+const longestEnvelope = 0xffff;
+
+const utf8 = (text: string) => new TextEncoder().encode(text);
+
+// encode returns null if the envelope of a binary event is too long.
+export function encode(envelope: object, bytes?: Uint8Array): string | Uint8Array | null {
+  const text = JSON.stringify(envelope);
+  if (!bytes) return text;
+  const head = utf8(text);
+  const { length } = head;
+  if (length > longestEnvelope) return null;
+  const all = new Uint8Array(2 + length + bytes.length);
+  all.set([length >> 8, length & 0xff]);
+  all.set(head, 2);
+  all.set(bytes, 2 + length);
+  return all;
+}
+
+// decode returns undefined for what is not an envelope: a message of the app's own.
+export function decode(data: string | ArrayBuffer): any {
+  try {
+    let text = data;
+    let bytes;
+    if (typeof text !== "string") {
+      const all = new Uint8Array(text);
+      const end = 2 + (all[0] << 8) + all[1];
+      bytes = all.subarray(end);
+      text = new TextDecoder().decode(all.subarray(2, end));
+    }
+    const m = JSON.parse(text);
+    m.bytes = bytes;
+    if (typeof m.type === "string") return m;
+  } catch {}
+}
+
+// size is the number of bytes on the wire.
+export const size = (data: string | ArrayBuffer | ArrayBufferView): number =>
+  (typeof data === "string" ? utf8(data) : data).byteLength;
+
+// An event's arguments are an array; anything else is one argument.
+export const argsOf = (data: any): unknown[] => [].concat(data ?? []);
+
+export const listOf = (data: unknown): unknown[] => (data === undefined ? [] : [data]);
