@@ -381,7 +381,7 @@ func TestCacheBesideCompressAndETag(t *testing.T) {
 	} {
 		runs := 0
 		app := nextrush.New()
-		app.Use(use...)
+		app.Use(use)
 		app.Get("/", func(c *nextrush.Context) error { runs++; return c.CacheFor(time.Hour).Text(strings.Repeat("x", 5000)) })
 		for range 2 {
 			for accept, coding := range map[string]string{"gzip": "gzip", "identity": ""} {
