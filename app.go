@@ -89,6 +89,7 @@ type Options struct {
 	IdleTimeout     time.Duration // between requests of one connection; 0: 120 s; negative: none
 	MaxHeaderBytes  int           // 0: 64 KiB
 	ShutdownTimeout time.Duration // for Listen to end after a signal; 0: 15 s
+	StopOnSignal    bool          // Serve and ServeTLS end on SIGINT and SIGTERM too, as Listen does
 
 	// DisableTrailingSlashRedirect turns off redirects with 308 to the clean path, or
 	// the path with or without a slash at its end, if only that has a route.

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -16,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nextrush/nextrush/internal/memnet"
 	"github.com/nextrush/nextrush/websocket"
 )
 
@@ -226,6 +228,46 @@ func TestListenEndsOnASignal(t *testing.T) {
 	app.OnStart(func(context.Context) error { return self.Signal(syscall.SIGTERM) })
 	if err := app.Listen("127.0.0.1:0"); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestServeEndsOnASignalIfAsked(t *testing.T) {
+	app := New(Options{StopOnSignal: true})
+	self, _ := os.FindProcess(os.Getpid())
+	app.OnStart(func(context.Context) error { return self.Signal(syscall.SIGTERM) })
+	if err := app.Serve(memnet.Listen()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestListenOnAUnixSocket(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "app.sock")
+	app := New(Options{TrustedHops: 1})
+	app.Get("/", func(c *Context) error { return c.Text(c.Scheme() + " " + c.IP()) })
+	listening := make(chan struct{})
+	app.OnStart(func(context.Context) error { close(listening); return nil })
+	done := make(chan error, 1)
+	go func() { done <- app.Listen("unix:" + path + "?mode=600") }()
+	<-listening
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(context.Context, string, string) (net.Conn, error) {
+		return net.Dial("unix", path)
+	}}}
+	r, _ := http.NewRequest("GET", "http://app/", nil)
+	r.Header.Set("X-Forwarded-For", "192.0.2.7")
+	r.Header.Set("X-Forwarded-Proto", "https")
+	res, err := client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if body, _ := io.ReadAll(res.Body); string(body) != "https 192.0.2.7" {
+		t.Errorf("%s", body)
+	}
+	if err := app.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }
 

@@ -17,9 +17,14 @@ import (
 	"github.com/nextrush/nextrush/internal/listen"
 )
 
-// Listen serves HTTP on a TCP address, ":3000", until SIGINT or SIGTERM, and
-// shuts down then, within Options.ShutdownTimeout. It returns nil after a
-// shutdown in which all requests and sockets ended by themselves.
+// Listen serves HTTP on an address until SIGINT or SIGTERM, and shuts down then, within
+// Options.ShutdownTimeout. It returns nil after a shutdown in which all requests and
+// sockets ended by themselves. The address is one of
+//
+//	":3000", "127.0.0.1:3000"   TCP
+//	""                          the port that the environment variable PORT names, or 3000
+//	"unix:/run/app.sock"        a Unix socket; "unix:/run/app.sock?mode=660" with that mode
+//	"systemd:", "systemd:name"  a socket that systemd has opened, the only one or that name's
 func (a *App) Listen(addr string) error {
 	return a.listen(addr, nil)
 }
@@ -59,12 +64,16 @@ func (a *App) listen(addr string, config *tls.Config) error {
 	if os.Getenv(listRoutes) != "" {
 		return a.printRoutes(os.Stdout)
 	}
+	ln, err := listen.On(addr)
+	if err != nil {
+		return fmt.Errorf("nextrush: listen: %w", err)
+	}
+	return a.serveUntilSignal(ln, config)
+}
+
+func (a *App) serveUntilSignal(ln net.Listener, config *tls.Config) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	ln, err := net.Listen("tcp", addr)
-	if err != nil {
-		return fmt.Errorf("nextrush: listen: %w", listen.Explain(addr, err))
-	}
 	if err := a.Start(ctx); err != nil { // before a shutdown can begin, which stops what has started
 		ln.Close()
 		return err
@@ -78,9 +87,10 @@ func (a *App) listen(addr string, config *tls.Config) error {
 	}
 	stop() // a second signal ends the process
 	a.Log().Info("shutting down")
+	listen.Notify("STOPPING=1")
 	timeout, cancel := context.WithTimeout(context.Background(), a.opts.ShutdownTimeout)
 	defer cancel()
-	err = a.Shutdown(timeout)
+	err := a.Shutdown(timeout)
 	served := <-result
 	if errors.Is(served, http.ErrServerClosed) { // the signal came before the first Accept
 		served = nil
@@ -89,11 +99,9 @@ func (a *App) listen(addr string, config *tls.Config) error {
 }
 
 // Serve serves HTTP on a listener, which it closes, until Shutdown is called, and
-// returns nil when that is done. It starts the app first, and may be called for
-// several listeners.
-func (a *App) Serve(ln net.Listener) error {
-	return a.serve(context.Background(), ln, nil)
-}
+// returns nil when that is done; with Options.StopOnSignal it ends as Listen does. It
+// starts the app first, and may be called for several listeners.
+func (a *App) Serve(ln net.Listener) error { return a.serveGiven(ln, nil) }
 
 // ServeTLS is Serve for HTTPS, with HTTP/2. It copies the config, which is for this
 // listener alone.
@@ -101,6 +109,13 @@ func (a *App) ServeTLS(ln net.Listener, config *tls.Config) error {
 	if err := listen.CheckTLS(config); err != nil {
 		ln.Close()
 		return fmt.Errorf("nextrush: ServeTLS: %w", err)
+	}
+	return a.serveGiven(ln, config)
+}
+
+func (a *App) serveGiven(ln net.Listener, config *tls.Config) error {
+	if a.opts.StopOnSignal {
+		return a.serveUntilSignal(ln, config)
 	}
 	return a.serve(context.Background(), ln, config)
 }
@@ -113,6 +128,7 @@ func (a *App) serve(ctx context.Context, ln net.Listener, config *tls.Config) er
 	err := a.server.Serve(ln, config, func() {
 		a.buildTable()
 		a.Log().Info("listening", "url", listen.URL(ln.Addr(), config != nil))
+		listen.Notify("READY=1")
 	})
 	switch {
 	case err == http.ErrServerClosed:

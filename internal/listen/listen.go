@@ -1,4 +1,4 @@
-// Package listen checks what an app is to listen on, and says how to correct it.
+// Package listen opens what an app is to listen on, and says how to correct it.
 package listen
 
 import (
@@ -34,6 +34,9 @@ func URL(addr net.Addr, secure bool) string {
 	scheme := "http://"
 	if secure {
 		scheme = "https://"
+	}
+	if addr.Network() == "unix" {
+		return "unix:" + addr.String()
 	}
 	tcp, ok := addr.(*net.TCPAddr)
 	if ok && tcp.IP.IsUnspecified() {
