@@ -42,6 +42,7 @@ func (s *Server) drainRequests(ctx context.Context, server *http.Server) error {
 		defer close(watched)
 		s.watchDrain(ctx, done)
 	}()
+	s.finishConns(ctx, server)
 	err := server.Shutdown(ctx)
 	close(done)
 	<-watched
@@ -51,6 +52,35 @@ func (s *Server) drainRequests(ctx context.Context, server *http.Server) error {
 	}
 	s.endRequests(http.ErrServerClosed)
 	return err
+}
+
+// firstRequest is how long a connection may wait with its first request; net/http waits
+// as long for one when it shuts down.
+const firstRequest = 5 * time.Second
+
+// finishConns answers the requests of the connections that have been accepted. Once
+// http.Server.Shutdown has been called, it would drop without an answer each request that
+// it reads.
+func (s *Server) finishConns(ctx context.Context, server *http.Server) {
+	s.mu.Lock()
+	listeners := s.listeners
+	s.mu.Unlock()
+	for _, ln := range listeners {
+		ln.Close()
+	}
+	s.accepting.Wait()
+	server.SetKeepAlivesEnabled(false)
+	timer := time.NewTimer(firstRequest)
+	defer timer.Stop()
+	for s.open.Load() > 0 {
+		select {
+		case <-s.last:
+		case <-timer.C:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 func (s *Server) watchDrain(ctx context.Context, done <-chan struct{}) {

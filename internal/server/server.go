@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nextrush/nextrush/internal/hijack"
@@ -40,14 +41,19 @@ type Server struct {
 	requests    context.Context // that of all requests to http
 	endRequests context.CancelCauseFunc
 
-	mu   sync.Mutex // guards what follows
-	http *http.Server
-	base context.Context // as net/http makes it for http
+	accepting sync.WaitGroup // the listeners that are served
+	open      atomic.Int64   // connections that are net/http's
+	last      chan struct{}  // gets a value when open becomes 0
+
+	mu        sync.Mutex // guards what follows
+	listeners []net.Listener
+	http      *http.Server
+	base      context.Context // as net/http makes it for http
 }
 
 // New returns a server without listeners.
 func New(c Config) *Server {
-	s := &Server{config: c}
+	s := &Server{config: c, last: make(chan struct{}, 1)}
 	s.closing, s.close = context.WithCancelCause(context.Background())
 	s.requests, s.endRequests = context.WithCancelCause(context.Background())
 	return s
@@ -85,10 +91,42 @@ func (s *Server) Serve(ln net.Listener, config *tls.Config, ready func()) error 
 	if config != nil {
 		ln = listen.TLS(transport.Listen(ln), config)
 	}
-	if err := server.Serve(ln); err != http.ErrServerClosed {
+	if !s.track(ln) {
+		ln.Close()
+		return http.ErrServerClosed
+	}
+	defer s.accepting.Done()
+	if err := server.Serve(ln); s.closing.Err() == nil {
 		return err
 	}
 	return nil
+}
+
+// track keeps a listener for Drain to close, unless that has begun.
+func (s *Server) track(ln net.Listener) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing.Err() != nil {
+		return false
+	}
+	s.listeners = append(s.listeners, ln)
+	s.accepting.Add(1)
+	return true
+}
+
+// count keeps the number of open connections.
+func (s *Server) count(_ net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		s.open.Add(1)
+	case http.StateHijacked, http.StateClosed:
+		if s.open.Add(-1) == 0 {
+			select {
+			case s.last <- struct{}{}:
+			default:
+			}
+		}
+	}
 }
 
 // HTTP returns the one server of net/http that is under it.
@@ -108,6 +146,7 @@ func (s *Server) HTTP() (*http.Server, error) {
 func (s *Server) newHTTP() *http.Server {
 	h := &http.Server{
 		Handler:           paced{s},
+		ConnState:         s.count,
 		BaseContext:       func(net.Listener) context.Context { return s.requests },
 		ReadHeaderTimeout: s.config.ReadHeaderTimeout,
 		IdleTimeout:       s.config.IdleTimeout,

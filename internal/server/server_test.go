@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/nextrush/nextrush/internal/memnet"
 )
@@ -89,4 +91,54 @@ func TestDrainCutsWhatIsLeft(t *testing.T) {
 	if err := <-served; err != nil {
 		t.Error(err)
 	}
+}
+
+// A client that has connected may not have sent its request yet when the server ends.
+func TestDrainAnswersWhoHasConnected(t *testing.T) {
+	s := newServer(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "hello") })
+	ln := memnet.Listen()
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(ln, nil, func() {}) }()
+	conn, err := ln.Dial()
+	if err != nil {
+		t.Fatal(err)
+	}
+	drained := make(chan error, 1)
+	go func() { drained <- s.Drain(context.Background()) }()
+	if err := <-served; err != nil { // the server takes no more
+		t.Error(err)
+	}
+	io.WriteString(conn, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	answer, _ := io.ReadAll(conn)
+	if !strings.HasSuffix(string(answer), "hello") {
+		t.Errorf("%q", answer)
+	}
+	if err := <-drained; err != nil {
+		t.Error(err)
+	}
+	if _, err := ln.Dial(); err == nil {
+		t.Error("it still listens")
+	}
+}
+
+func TestDrainWaitsForNoRequestThatNeverComes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(func(http.ResponseWriter, *http.Request) {})
+		ln := memnet.Listen()
+		served := make(chan error, 1)
+		go func() { served <- s.Serve(ln, nil, func() {}) }()
+		conn, err := ln.Dial()
+		if err != nil {
+			t.Fatal(err)
+		}
+		begun := time.Now()
+		if err := s.Drain(context.Background()); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(begun); took > 2*firstRequest {
+			t.Error(took)
+		}
+		conn.Close()
+		<-served
+	})
 }
