@@ -230,8 +230,7 @@ func (c *Context) namespace(rt *Route) string {
 }
 
 // WSBroadcast sends to everyone in the rooms of the default namespace, or to everyone in
-// all namespaces if none is given.
-// It is safe from any goroutine.
+// all namespaces if none is given. It is safe from any goroutine.
 func (a *App) WSBroadcast(data any, rooms ...string) error {
 	return a.mustSockets("WSBroadcast").Broadcast(data, rooms...)
 }
