@@ -113,3 +113,23 @@ func ExampleApp_Host() {
 	fmt.Println(w.Body)
 	// Output: shop of acme
 }
+
+func ExampleApp_Namespace() {
+	app := nextrush.New()
+	app.EnableWebSocket(websocket.Options{})
+	tenant := app.Namespace("/t/:tenant") // give it the middleware that lets members in
+	tenant.WS("/chat", func(s *websocket.Socket, c *nextrush.Context) error {
+		s.OnMessage(func(m websocket.Message) { s.To("lobby").Send(m) }) // of this tenant alone
+		return s.Join("lobby")
+	})
+	tenant.Post("/news", func(c *nextrush.Context) error {
+		ns := nextrush.NamespaceOf(c)
+		ns.All().Emit("news", c.Query("text"))
+		return c.Text(ns.Name())
+	})
+
+	w := httptest.NewRecorder()
+	app.ServeHTTP(w, httptest.NewRequest("POST", "/t/acme/news?text=hi", nil))
+	fmt.Println(w.Body)
+	// Output: /t/acme
+}

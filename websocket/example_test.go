@@ -121,6 +121,94 @@ func ExampleEmitter() {
 	// Output: kick-off
 }
 
+func ExampleServer_Namespace() {
+	srv := websocket.NewServer(websocket.Options{})
+	tenant := func(w http.ResponseWriter, r *http.Request) {
+		ns := srv.Namespace(r.URL.Query().Get("tenant")) // after it was checked
+		ns.Upgrade(w, r, func(s *websocket.Socket) error {
+			s.Join("lobby") // of the tenant
+			return s.Send("joined")
+		})
+	}
+	ts := httptest.NewServer(http.HandlerFunc(tenant))
+	defer ts.Close()
+	defer srv.Close()
+
+	ctx := context.Background()
+	for _, name := range []string{"acme", "beta"} {
+		c, err := websocket.Dial(ctx, ts.URL+"?tenant="+name, nil)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		c.Receive(ctx)
+	}
+	fmt.Println(len(srv.Namespace("acme").SocketsIn("lobby")), srv.Namespace("beta").Stats().Connections, srv.Stats().Connections)
+	// Output: 1 1 2
+}
+
+func ExampleEmitter_Request() {
+	srv := websocket.NewServer(websocket.Options{})
+	joined := make(chan error, 3)
+	url, stop := listen(srv, func(s *websocket.Socket) error {
+		joined <- s.Join("team")
+		return nil
+	})
+	defer stop()
+
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	for range 3 {
+		_, err := websocket.Dial(ctx, url, &websocket.DialOptions{Handler: func(c *websocket.Socket) error {
+			websocket.Handle(c, "lunch?", func(context.Context, *websocket.Socket, string) (string, error) { return "yes", nil })
+			return nil
+		}})
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		<-joined
+	}
+	for r := range srv.To("team").Request(ctx, "lunch?", "at noon") {
+		var answer string
+		if r.Err == nil {
+			r.Err = r.Event.Bind(0, &answer)
+		}
+		fmt.Println(answer, r.Err) // r.Err tells who is silent, and who has left
+	}
+	// Output:
+	// yes <nil>
+	// yes <nil>
+	// yes <nil>
+}
+
+func ExampleSocket_UseEvents() {
+	srv := websocket.NewServer(websocket.Options{})
+	url, stop := listen(srv, func(s *websocket.Socket) error {
+		s.UseEvents(func(e *websocket.Event, next func() error) error {
+			if admin, _ := websocket.Value[bool](e.Socket, "admin"); !admin {
+				return &websocket.EventError{Message: "for admins alone"}
+			}
+			return next()
+		})
+		s.On("restart", func(e *websocket.Event) { e.Reply("restarting") })
+		return nil
+	})
+	defer stop()
+
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	c, err := websocket.Dial(ctx, url, nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	c.OnMessage(func(websocket.Message) {})
+	_, err = c.Request(ctx, "restart")
+	fmt.Println(err)
+	// Output: websocket: event: for admins alone
+}
+
 func ExampleServer_Shutdown() {
 	srv := websocket.NewServer(websocket.Options{})
 	url, stop := listen(srv, nil)
