@@ -120,15 +120,24 @@ func (e *events) claimEvent(env *incoming, s *Socket) delivery {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	d := delivery{claimed: true, event: ev, handlers: e.takeLocked(ev.Name), middleware: e.middleware}
+	d := delivery{claimed: true, event: ev, middleware: e.middleware}
 	switch {
-	case len(d.handlers) > 0:
+	case len(e.handlers[ev.Name])+len(e.any) > 0:
+		if len(d.middleware) == 0 { // else it decides whether Once has had its event
+			d.handlers = e.takeLocked(ev.Name)
+		}
 	case !e.someLocked() || s.onMessage.Load() != nil && !ev.WantsReply():
 		return delivery{}
 	default:
 		d.refusal = &EventError{Message: "unknown event"}
 	}
 	return d
+}
+
+func (e *events) take(name string) []handler {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.takeLocked(name)
 }
 
 // takeLocked returns the handlers of an event, of which those for one run are taken
@@ -172,8 +181,11 @@ func (d delivery) runFrom(i int) error {
 	if i < len(d.middleware) {
 		return d.middleware[i](d.event, func() error { return d.runFrom(i + 1) })
 	}
-	err := d.refusal
-	for _, h := range d.handlers {
+	if d.refusal != nil {
+		return d.refusal
+	}
+	var err error
+	for _, h := range d.event.Socket.events.Load().take(d.event.Name) {
 		if failed := h.f(d.event); err == nil {
 			err = failed
 		} else if failed != nil {

@@ -135,6 +135,39 @@ func TestUseEventsSeesUnknownEvents(t *testing.T) {
 	}
 }
 
+// An event that middleware refuses is not the one that Once waits for, and Off is heeded
+// to the last.
+func TestUseEventsKeepsOnceForAnEventThatIsLetIn(t *testing.T) {
+	st := inMemory.serve(t, Options{}, func(s *Socket) error {
+		tries := 0
+		s.UseEvents(func(e *Event, next func() error) error {
+			if tries++; tries < 3 {
+				return &EventError{Message: "not yet"}
+			}
+			if e.Name == "gone" {
+				s.Off("gone")
+			}
+			return next()
+		})
+		s.Once("once", func(e *Event) { e.Reply("ran") })
+		s.On("gone", func(e *Event) { e.Reply("not off") })
+		s.On("other", func(e *Event) { e.Reply("other") })
+		return nil
+	})
+	peer := st.raw(t)
+	for i, want := range []string{"not yet", "not yet", `["ran"]`, "unknown event"} {
+		peer.say(`{"type":"event","event":"once","id":1}`)
+		if e := peer.event(); e.Message+string(e.Data) != want {
+			t.Errorf("event %d was answered with %+v, want %s", i, e, want)
+		}
+	}
+	peer.say(`{"type":"event","event":"gone","id":1}`)
+	peer.say(`{"type":"event","event":"other","id":2}`)
+	if e := peer.event(); string(e.ID) != "2" {
+		t.Errorf("what was off was answered with %+v", e)
+	}
+}
+
 // Of two handlers that fail, both are told.
 func TestUseEventsJoinsTheErrorsOfHandlers(t *testing.T) {
 	one, two := errors.New("one"), errors.New("two")
