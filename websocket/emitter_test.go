@@ -300,7 +300,7 @@ func TestEmitterJoinsWhileSocketsClose(t *testing.T) {
 				}
 			})
 		}
-		for range 60 {
+		for range 30 {
 			peer := st.raw(t)
 			peer.alive()
 			peer.reset()

@@ -3,12 +3,13 @@ package websocket
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"runtime"
 	"slices"
 	"sync"
 	"testing"
-	"unsafe"
+	"time"
 )
 
 // serveNamespaces serves each socket in the namespace that its request names.
@@ -265,9 +266,70 @@ func TestNamespaceOfAClientIsEmpty(t *testing.T) {
 	}
 }
 
-// What all sockets share stays out of each of them.
-func TestASocketIsSmall(t *testing.T) {
-	if got := unsafe.Sizeof(Socket{}); got > 352 {
-		t.Errorf("a socket has %d bytes, and its size class has 352", got)
-	}
+// Namespaces come and go under sockets that join, ask, leave and are cut, and nothing of
+// them is left.
+func TestStormOfNamespaces(t *testing.T) {
+	const peers, names = 120, 5
+	run(t, func(t *testing.T, n network) {
+		st := n.serveNamespaces(t, Options{Logger: quiet, CloseTimeout: 200 * time.Millisecond}, func(s *Socket) error {
+			s.OnMessage(func(m Message) {
+				ctx, cancel := context.WithCancel(s.Context())
+				cancel()
+				for range s.Others().Request(ctx, "who") {
+					break
+				}
+				s.Namespace().To("lobby").Join(m.Text())
+				s.Others().Leave("b")
+				s.To("lobby").Volatile().Send(m)
+			})
+			s.OnClose(func(StatusCode, string) { s.Others().Send(s.Rooms()) })
+			return s.Join("lobby")
+		})
+		over, watching := make(chan bool), sync.WaitGroup{}
+		watching.Go(func() {
+			for {
+				select {
+				case <-over:
+					return
+				default:
+				}
+				for _, ns := range st.srv.Namespaces() {
+					ns.Stats()
+					ns.Rooms()
+					ns.Broadcast("all")
+					st.srv.All().ToID("nobody").Send("none")
+				}
+				if st.srv.Stats().MessagesReceived < 0 {
+					t.Error("messages are counted below 0")
+				}
+				runtime.GC()
+			}
+		})
+		var all sync.WaitGroup
+		for i := range peers {
+			all.Go(func() {
+				conn, err := st.conn()
+				if err != nil {
+					return
+				}
+				defer conn.Close()
+				go io.Copy(io.Discard, conn)
+				io.WriteString(conn, greeting(fmt.Sprint("Namespace: ", i%names)))
+				for _, room := range []string{"a", "b", "a", "b"} {
+					conn.Write(client("1 000 0001", room))
+				}
+			})
+		}
+		all.Wait()
+		eventually(t, "the end of all", func() bool { return len(st.srv.Sockets()) == 0 })
+		close(over)
+		watching.Wait()
+		eventually(t, "the end of the namespaces", func() bool {
+			runtime.GC()
+			return len(st.srv.spaces.list()) == 0
+		})
+		if got := st.srv.Stats(); got.Rooms != 0 || got.Connections != 0 || got.TotalConnections > peers {
+			t.Errorf("left: %+v", got)
+		}
+	})
 }
