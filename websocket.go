@@ -96,8 +96,9 @@ func (g *routes) WS(path string, h WSHandler) {
 	}
 	a := g.app
 	a.mustSockets("WS " + path)
-	route := &socketRoute{handler: h, pace: pace.New()}
-	g.Get(path, func(c *Context) error { return a.upgrade(c, route) }).socket = true
+	route := &socketRoute{handler: h}
+	registered := g.Get(path, func(c *Context) error { return a.upgrade(c, route) })
+	registered.socket, route.pace = true, pace.New(registered.Path())
 }
 
 // socketRoute is what the sockets of one registration share.

@@ -190,7 +190,7 @@ func (o *owner) Ended() {
 	s := (*Socket)(o)
 	end := s.end()
 	if o.beginEnd() {
-		s.ns.stats.closed(end.Code)
+		s.ns.stats.closed(s.conn.End())
 		if f := s.ns.opts.OnDisconnect; f != nil {
 			s.register(func(c *callbacks) {
 				c.close = append(c.close, func(code StatusCode, reason string) { f(s, code, reason) })

@@ -45,8 +45,8 @@ func TestCoalesceKeepsTheNewestForSlowSockets(t *testing.T) {
 				opts.PingInterval, opts.WriteTimeout, opts.Logger = -1, -1, quiet
 				st := inMemory.serve(t, opts, nil)
 				n := sockets
-				if opts.Compression.ContextTakeover {
-					n = sockets / 10 // each has a window of its own
+				if opts.Compression.Enabled {
+					n = sockets / 10 // under takeover each has a window of its own
 				}
 				slow := n * slowOnes / sockets
 				peers, logs := make([]*Socket, n), make([]*heard, n)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"time"
 )
 
 // events is a socket's handlers and awaited replies. A nil one has none.
@@ -78,6 +79,7 @@ type delivery struct {
 	refusal    error  // to answer it with; nil: handlers run
 	handlers   []handler
 	middleware []func(*Event, func() error) error
+	timed      bool // to be
 }
 
 // dispatch reports whether the message was an event, a reply, or an error that
@@ -121,6 +123,7 @@ func (e *events) claimEvent(env *incoming, s *Socket) delivery {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	d := delivery{claimed: true, event: ev, middleware: e.middleware}
+	d.timed = s.ns.opts.TimeEvents && len(e.handlers[ev.Name]) > 0 // so that a peer makes up no names
 	switch {
 	case len(e.handlers[ev.Name])+len(e.any) > 0:
 		if len(d.middleware) == 0 { // else it decides whether Once has had its event
@@ -155,6 +158,9 @@ func (e *events) takeLocked(name string) []handler {
 
 // run runs the handlers of an event, or refuses it, inside its middleware.
 func (d delivery) run() {
+	if d.timed {
+		defer d.took(time.Now()) // also if one ends the goroutine
+	}
 	if len(d.middleware) > 0 {
 		d.do(func() error { return d.runFrom(0) })
 		return

@@ -28,6 +28,7 @@ func (e *engine) init(opts Options, srv *Server) {
 	e.opts, e.srv = opts, srv
 	e.loop = loop.New()
 	e.stats.rejected, e.stats.closes = make(map[string]int64), make(map[StatusCode]int64)
+	e.stats.closedBy = make(map[string]map[StatusCode]int64)
 	e.limits.MaxRooms, e.limits.MaxEntries = opts.MaxRooms, opts.MaxRoomsPerSocket
 	e.conns = conn.Config{
 		Loop:     e.loop,

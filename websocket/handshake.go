@@ -65,6 +65,7 @@ type Handshake struct {
 	w        http.ResponseWriter
 	key      string
 	protocol string
+	pattern  string     // of net/http's router; empty: it was another
 	deflate  string     // the answer's extension
 	pace     *pace.Pace // of the handler, if whoever registered it has one
 }
@@ -172,7 +173,7 @@ func (srv *Server) verify(r *http.Request) (reason, hint string, refused *Handsh
 // connecting makes the socket, with what was negotiated.
 func (ns *Namespace) connecting(w http.ResponseWriter, r *http.Request, ip string, protocols []string) *Handshake {
 	srv, s := ns.srv, ns.newSocket(r.Context())
-	h := &Handshake{socket: s, w: w, key: strings.TrimSpace(r.Header.Get("Sec-Websocket-Key")), pace: pace.From(r.Context())}
+	h := &Handshake{socket: s, w: w, key: strings.TrimSpace(r.Header.Get("Sec-Websocket-Key")), pattern: r.Pattern, pace: pace.From(r.Context())}
 	if h.protocol = choose(protocols, []string{EventProtocol}); h.protocol == "" {
 		h.protocol = choose(srv.opts.Protocols, protocols)
 	}
@@ -239,7 +240,9 @@ func (h *Handshake) Open(handler func(*Socket) error) error {
 		return err
 	}
 	if h.pace == nil {
-		h.pace = s.ns.srv.paceOf(handler)
+		h.pace = s.ns.srv.paceOf(handler, h.pattern)
+	} else {
+		s.ns.srv.paces.LoadOrStore(h.pace, h.pace)
 	}
 	if !s.open(netConn, early, h.answer(), h.pace) {
 		h.abandon()

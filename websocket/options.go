@@ -64,6 +64,10 @@ type Options struct {
 	// not take level Debug, and overwrites borrowed buffers after use.
 	Debug bool
 
+	// TimeEvents takes the time of each event's handlers, for Stats. It costs two readings of
+	// the clock for an event.
+	TimeEvents bool
+
 	// Validate checks the payload of a typed event; nil: no check.
 	Validate func(v any) error
 	// ClientIP gives the client's address behind trusted proxies; nil: the

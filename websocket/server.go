@@ -6,13 +6,11 @@ import (
 	"fmt"
 	mrand "math/rand/v2"
 	"net/http"
-	"reflect"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/nextrush/nextrush/internal/clientip"
-	"github.com/nextrush/nextrush/internal/pace"
 	"github.com/nextrush/nextrush/internal/seldom"
 )
 
@@ -25,7 +23,7 @@ type Server struct {
 	started time.Time
 
 	refusals seldom.Log // of upgrades
-	paces    sync.Map   // *pace.Pace of handlers, by the address of their code
+	paces    sync.Map   // *pace.Pace of handlers, by handlerOf, or, if it was given, by itself
 
 	mu       sync.Mutex // guards the fields below
 	byID     map[[16]byte]*Socket
@@ -153,16 +151,6 @@ func (srv *Server) gone() {
 		close(srv.idle)
 	}
 	srv.mu.Unlock()
-}
-
-// paceOf is the pace of all handlers with the code of f: closures share it.
-func (srv *Server) paceOf(f func(*Socket) error) *pace.Pace {
-	at := reflect.ValueOf(f).Pointer()
-	p, ok := srv.paces.Load(at)
-	if !ok {
-		p, _ = srv.paces.LoadOrStore(at, pace.New())
-	}
-	return p.(*pace.Pace)
 }
 
 func newID() (id [16]byte) {

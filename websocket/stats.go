@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/nextrush/nextrush/internal/tally"
 	"github.com/nextrush/nextrush/websocket/internal/conn"
 )
 
@@ -61,7 +62,15 @@ type Stats struct {
 	SlowConsumers   int64                `json:"slowConsumers"` // sockets closed with 1013
 	QueuedBytes     int64                `json:"queuedBytes"`   // now
 	Closes          map[StatusCode]int64 `json:"closes"`        // by code
-	Forced          int64                `json:"forced"`        // sockets cut at the deadline of Shutdown
+	// ClosedBy has the closes by who began them, "us", "peer" or "network", and by code.
+	ClosedBy map[string]map[StatusCode]int64 `json:"closedBy"`
+	Forced   int64                           `json:"forced"` // sockets cut at the deadline of Shutdown
+
+	RTT Times `json:"rtt"` // between a ping of the heartbeat and its pong
+	// Routes have what is counted for each, by the pattern that it was registered with, never
+	// by the path of a request: those of an App, or of http.ServeMux; "other" for other
+	// routers.
+	Routes map[string]RouteStats `json:"routes"`
 }
 
 // counters is what Stats is made of.
@@ -72,6 +81,7 @@ type counters struct {
 	mu       sync.Mutex // guards the fields below
 	rejected map[string]int64
 	closes   map[StatusCode]int64
+	closedBy map[string]map[StatusCode]int64
 }
 
 func (c *counters) reject(reason string) {
@@ -80,10 +90,23 @@ func (c *counters) reject(reason string) {
 	c.rejected[reason]++
 }
 
-func (c *counters) closed(code StatusCode) {
+func (c *counters) closed(e conn.End) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	code, by := StatusCode(e.Code), closer(e)
 	c.closes[code]++
+	if c.closedBy[by] == nil {
+		c.closedBy[by] = make(map[StatusCode]int64)
+	}
+	c.closedBy[by][code]++
+}
+
+func (c *counters) closedByLocked() map[string]map[StatusCode]int64 {
+	all := maps.Clone(c.closedBy)
+	for by, closes := range all {
+		all[by] = maps.Clone(closes)
+	}
+	return all
 }
 
 // Stats returns a snapshot of the counters.
@@ -96,6 +119,8 @@ func (srv *Server) Stats() Stats {
 		queued += int64(s.conn.Queued())
 	}
 	drops, dropped := c.drops()
+	var rtt tally.Counts
+	rtt.Add(&c.RTT)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return Stats{
@@ -116,6 +141,9 @@ func (srv *Server) Stats() Stats {
 		SlowConsumers:    c.Slow.Load(),
 		QueuedBytes:      queued,
 		Closes:           maps.Clone(c.closes),
+		ClosedBy:         c.closedByLocked(),
+		RTT:              newTimes(rtt),
+		Routes:           srv.routeStats(),
 		Forced:           c.forced.Load(),
 	}
 }

@@ -38,11 +38,15 @@ type Pace struct {
 	at      time.Time // when spent was last brought up to date
 	price   int32
 	relapse time.Time // the last one
+
+	_     [64]byte // of another cache line than debt: Route is written to at each run
+	Route Route
 }
 
-// New returns the pace of a handler that has not run yet.
-func New() *Pace {
+// New returns the pace of a handler that has not run yet. name is for its Route.
+func New(name string) *Pace {
 	p := new(Pace)
+	p.Route.Name = name
 	p.debt.Store(trial)
 	return p
 }
@@ -52,6 +56,7 @@ func (p *Pace) Inline() bool { return p.debt.Load() == 0 }
 
 // RanInWorker takes how long a run in a worker was.
 func (p *Pace) RanInWorker(d time.Duration) {
+	p.Route.Workers.Add(d)
 	switch debt := p.debt.Load(); {
 	case d > quick && debt < trial:
 		p.debt.CompareAndSwap(debt, trial)
@@ -63,6 +68,7 @@ func (p *Pace) RanInWorker(d time.Duration) {
 // RanInline takes how long a run was that kept the poller. A single slow one is
 // forgiven: the scheduler and the collector make those as well.
 func (p *Pace) RanInline(d time.Duration) {
+	p.Route.Inline.Add(d)
 	if d <= slow {
 		return
 	}
@@ -79,6 +85,7 @@ func (p *Pace) RanInline(d time.Duration) {
 // Relieved tells that a run kept the poller so long that another goroutine has
 // taken over.
 func (p *Pace) Relieved() {
+	p.Route.HandedOver.Add(1)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.relapseLocked(time.Now())

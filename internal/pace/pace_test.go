@@ -22,13 +22,13 @@ func debt(p *Pace) (n int) {
 }
 
 func TestAHandlerBeginsInWorkers(t *testing.T) {
-	if n := debt(New()); n != trial {
+	if n := debt(New("")); n != trial {
 		t.Errorf("inline after %d quick runs, want %d", n, trial)
 	}
 }
 
 func TestASlowRunInAWorkerKeepsTheHandlerThere(t *testing.T) {
-	p := New()
+	p := New("")
 	for range 10 * trial {
 		for range trial - 1 {
 			p.RanInWorker(quickRun)
@@ -41,7 +41,7 @@ func TestASlowRunInAWorkerKeepsTheHandlerThere(t *testing.T) {
 }
 
 func TestASlowRunDoesNotShortenThePriceOfARelapse(t *testing.T) {
-	p := New()
+	p := New("")
 	debt(p)
 	p.Relieved()
 	p.RanInWorker(blockedRun)
@@ -52,7 +52,7 @@ func TestASlowRunDoesNotShortenThePriceOfARelapse(t *testing.T) {
 
 func TestSlowRunsUseUpABudget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := New()
+		p := New("")
 		debt(p)
 		for range 1000 {
 			p.RanInline(blockedRun)
@@ -73,7 +73,7 @@ func TestSlowRunsUseUpABudget(t *testing.T) {
 }
 
 func TestQuickRunsAreNeverCharged(t *testing.T) {
-	p := New()
+	p := New("")
 	debt(p)
 	for range 100_000 {
 		p.RanInline(slow)
@@ -85,7 +85,7 @@ func TestQuickRunsAreNeverCharged(t *testing.T) {
 
 func TestThePriceDoublesUntilASecondHasPassed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := New()
+		p := New("")
 		debt(p)
 		for _, want := range []int{64, 128, 256, 512, 1024, 2048, 4096, 4096} {
 			p.Relieved()
@@ -104,7 +104,7 @@ func TestThePriceDoublesUntilASecondHasPassed(t *testing.T) {
 
 // Several loops are relieved of one handler at the same moment.
 func TestOneSpellPaysOnce(t *testing.T) {
-	p := New()
+	p := New("")
 	debt(p)
 	for range 16 {
 		p.Relieved()
@@ -115,7 +115,7 @@ func TestOneSpellPaysOnce(t *testing.T) {
 }
 
 func TestAContextCarriesAPace(t *testing.T) {
-	p := New()
+	p := New("")
 	if got := From(With(t.Context(), p)); got != p {
 		t.Errorf("got %v", got)
 	}

@@ -1,12 +1,14 @@
 package metrics_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -132,10 +134,52 @@ func TestEveryCounterOfTheEngineIsShown(t *testing.T) {
 		`websocket_rejected_total{reason="connections"} 1`,
 		`websocket_closes_total{code="4xxx"} 1`,
 	)
+	const ofRoutes = 5 // families for one field, of which one has nothing here: no event is timed
 	types := strings.Count(c.Get("/metrics").Text(), "# TYPE websocket_")
-	if fields := reflect.TypeFor[websocket.Stats]().NumField(); types != fields {
+	if fields := reflect.TypeFor[websocket.Stats]().NumField(); types != fields-1+ofRoutes-1 {
 		t.Errorf("%d metrics, but websocket.Stats has %d fields", types, fields)
 	}
+}
+
+// Labels are patterns and names that the program has set, whatever peers do.
+func TestPeersMakeNoNewSeriesOfSockets(t *testing.T) {
+	app := appWith(t, metrics.New())
+	app.EnableWebSocket(websocket.Options{TimeEvents: true})
+	app.Group("/v1").WS("/chat/:room", func(s *websocket.Socket, _ *nextrush.Context) error {
+		websocket.Handle(s, "say", func(_ context.Context, _ *websocket.Socket, in string) (string, error) { return in, nil })
+		s.OnAny(func(*websocket.Event) {})
+		return nil
+	})
+	c := nextrushtest.New(t, app)
+	ended := make(chan bool, 5)
+	for i := range 5 {
+		s := c.Dial(fmt.Sprint("/v1/chat/secret", i))
+		s.OnClose(func(websocket.StatusCode, string) { ended <- true })
+		s.Emit(fmt.Sprint("secret", i))
+		if _, err := s.Request(t.Context(), "say", "hi"); err != nil {
+			t.Fatal(err)
+		}
+		if i > 1 {
+			s.Close(websocket.StatusCode(4000+i), "")
+			<-ended
+		}
+	}
+	for app.WebSocketStats().Connections > 2 {
+		runtime.Gosched()
+	}
+	wantLines(t, c,
+		`websocket_route_connections{route="/v1/chat/:room"} 2`,
+		`websocket_route_connections_opened_total{route="/v1/chat/:room"} 5`,
+		`websocket_event_duration_seconds_count{event="say",route="/v1/chat/:room"} 5`,
+		`websocket_event_duration_seconds_bucket{event="say",route="/v1/chat/:room",le="+Inf"} 5`,
+		`websocket_event_duration_seconds_bucket{event="say",route="/v1/chat/:room",le="16.777216"} 5`,
+		`websocket_run_duration_seconds_bucket{route="/v1/chat/:room",where="inline",le="6.4e-05"} 0`,
+		`websocket_closes_by_total{by="peer",code="4xxx"} 3`,
+		`websocket_drops_total{by="coalesced"} 0`,
+		`websocket_handed_over_total{route="/v1/chat/:room"} 0`,
+		`websocket_round_trip_seconds_count 0`,
+	)
+	wantNone(t, c, "secret")
 }
 
 func TestAnAppWithoutSocketsShowsTheRuntimeOnly(t *testing.T) {

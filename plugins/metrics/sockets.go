@@ -9,8 +9,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// families are the metrics of the WebSocket engine, one for each field of
-// websocket.Stats.
+// families are the metrics of the WebSocket engine with one label or none, one for each
+// field of websocket.Stats that vectors do not have.
 var families = []family{
 	gauge("connections", "Open sockets.", func(s websocket.Stats) int64 { return s.Connections }),
 	gauge("connections_peak", "Most sockets that were open at once.", func(s websocket.Stats) int64 { return s.PeakConnections }),
@@ -18,7 +18,7 @@ var families = []family{
 	counter("reconnections_total", "Sockets opened by clients that reconnect.", func(s websocket.Stats) int64 { return s.Reconnections }),
 	counter("messages_sent_total", "Messages handed to the system.", func(s websocket.Stats) int64 { return s.MessagesSent }),
 	counter("messages_received_total", "Messages received.", func(s websocket.Stats) int64 { return s.MessagesReceived }),
-	counter("messages_dropped_total", "Messages not sent: queue full, volatile, or unclaimed.", func(s websocket.Stats) int64 { return s.Dropped }),
+	counter("messages_dropped_total", "Messages not sent or not taken while their socket was open.", func(s websocket.Stats) int64 { return s.Dropped }),
 	counter("sent_bytes_total", "Bytes sent, frames included.", func(s websocket.Stats) int64 { return s.BytesSent }),
 	counter("received_bytes_total", "Bytes received, frames included.", func(s websocket.Stats) int64 { return s.BytesReceived }),
 	gauge("queued_bytes", "Bytes that wait to be sent.", func(s websocket.Stats) int64 { return s.QueuedBytes }),
@@ -27,6 +27,7 @@ var families = []family{
 	counter("slow_consumers_total", "Sockets closed with 1013 for not taking their messages.", func(s websocket.Stats) int64 { return s.SlowConsumers }),
 	counter("forced_closes_total", "Sockets cut at the deadline of a shutdown.", func(s websocket.Stats) int64 { return s.Forced }),
 	gauge("uptime_seconds", "Age of the socket server.", func(s websocket.Stats) int64 { return int64(time.Duration(s.Uptime).Seconds()) }),
+	{"drops_total", "Messages not sent or not taken, by what has decided so.", prometheus.CounterValue, "by", func(s websocket.Stats) map[string]int64 { return s.Drops }},
 	{"rejected_total", "Upgrades refused.", prometheus.CounterValue, "reason", func(s websocket.Stats) map[string]int64 { return s.Rejected }},
 	{"closes_total", "Sockets closed, by the code of the close frame.", prometheus.CounterValue, "code", closesByCode},
 }
@@ -53,9 +54,11 @@ func single(value func(websocket.Stats) int64) func(websocket.Stats) map[string]
 
 // closesByCode counts the codes that any peer may choose, 3000 to 4999 (RFC 6455
 // §7.4.2), as two: otherwise they would be 2,000 time series.
-func closesByCode(s websocket.Stats) map[string]int64 {
+func closesByCode(s websocket.Stats) map[string]int64 { return closesByLabel(s.Closes) }
+
+func closesByLabel(codes map[websocket.StatusCode]int64) map[string]int64 {
 	closes := make(map[string]int64)
-	for code, n := range s.Closes {
+	for code, n := range codes {
 		label := strconv.Itoa(int(code))
 		if code >= 3000 {
 			label = label[:1] + "xxx"
@@ -69,10 +72,11 @@ func closesByCode(s websocket.Stats) map[string]int64 {
 type sockets struct {
 	app   *nextrush.App
 	descs []*prometheus.Desc // of families
+	vectors
 }
 
 func newSockets(app *nextrush.App, namespace string) *sockets {
-	s := &sockets{app: app}
+	s := &sockets{app: app, vectors: newVectors(namespace)}
 	for _, f := range families {
 		var labels []string
 		if f.label != "" {
@@ -88,6 +92,7 @@ func (s *sockets) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range s.descs {
 		ch <- d
 	}
+	s.describe(ch)
 }
 
 // Collect implements prometheus.Collector. An App without WebSockets has no metrics here.
@@ -96,6 +101,7 @@ func (s *sockets) Collect(ch chan<- prometheus.Metric) {
 		return
 	}
 	stats := s.app.WebSocketStats()
+	s.collect(stats, ch)
 	for i, f := range families {
 		for label, value := range f.values(stats) {
 			var labels []string

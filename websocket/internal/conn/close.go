@@ -52,6 +52,9 @@ func (c *Conn) Abort(cause error) { c.closeWith(internalError, "internal error",
 func (c *Conn) Drop(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.phase != Closed {
+		c.endingLocked().Cut = true
+	}
 	c.endLocked(err)
 }
 
@@ -208,6 +211,9 @@ func (l leave) Run(*loop.Worker) {
 	c := l.c
 	c.link.Close(l.writing())
 	c.cfg.Wheel.Remove(c)
+	if c.pace != nil {
+		c.pace.Route.Ended()
+	}
 	c.owner.Left()
 	c.wake(workEnd)
 }

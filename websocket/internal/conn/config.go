@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/nextrush/nextrush/internal/loop"
+	"github.com/nextrush/nextrush/internal/tally"
 )
 
 // Config is what connections of a server have in common. A duration that is
@@ -39,6 +40,7 @@ type Counters struct {
 	BytesSent, BytesReceived atomic.Int64
 	Errors, Slow             atomic.Int64
 	Drops                    Drops
+	RTT                      tally.Histogram
 }
 
 // Drops count messages that were not sent, or not taken, by what has decided so.

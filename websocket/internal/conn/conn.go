@@ -129,6 +129,9 @@ func (c *Conn) Phase() Phase {
 	return c.phase
 }
 
+// Pace is that of the handler, or nil; it is for callbacks.
+func (c *Conn) Pace() *pace.Pace { return c.pace }
+
 // LastActivity is when bytes arrived last.
 func (c *Conn) LastActivity() time.Time { return c.cfg.Loop.Time(c.activity.Load()) }
 

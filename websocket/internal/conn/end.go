@@ -29,6 +29,7 @@ type End struct {
 	Code   uint16
 	Reason string
 	Remote bool  // the peer sent it
+	Cut    bool  // we have ended it without a handshake
 	Err    error // the failure behind it; may be nil
 }
 

@@ -69,11 +69,14 @@ func (cfg *Config) pingEvery(jitter byte) int64 {
 	return d*4/5 + d*2/5*int64(jitter)/255
 }
 
-// pong takes the round-trip time from the pong to our ping.
-func (h *heartbeat) pong(payload []byte, now int64) {
-	if h.pingAt != 0 && len(payload) == 8 && binary.BigEndian.Uint64(payload) == uint64(h.pingAt) {
+// pong takes the round-trip time from the pong to our ping, and reports whether it is
+// that.
+func (h *heartbeat) pong(payload []byte, now int64) bool {
+	ours := h.pingAt != 0 && len(payload) == 8 && binary.BigEndian.Uint64(payload) == uint64(h.pingAt)
+	if ours {
 		h.rtt = now - h.pingAt
 	}
+	return ours
 }
 
 // grew notes that the open message has grown, or that none is open any more. It

@@ -43,6 +43,9 @@ func (c *Conn) open(link transport.Conn, o Opening) bool {
 		return false
 	}
 	c.link, c.pace = link, o.Pace
+	if c.pace != nil {
+		c.pace.Route.Opened()
+	}
 	c.phase = Open
 	c.runs.handling = true
 	if len(o.Early) > 0 {

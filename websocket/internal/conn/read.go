@@ -3,6 +3,7 @@ package conn
 import (
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/nextrush/nextrush/internal/transport"
 	"github.com/nextrush/nextrush/websocket/internal/wire"
@@ -205,7 +206,9 @@ func (r run) pinged(payload []byte) {
 
 func (r run) ponged(payload []byte) {
 	r.c.mu.Lock()
-	r.c.heart.pong(payload, r.c.cfg.Loop.Now())
+	if r.c.heart.pong(payload, r.c.cfg.Loop.Now()) {
+		r.c.cfg.Counters.RTT.Add(time.Duration(r.c.heart.rtt))
+	}
 	r.c.mu.Unlock()
 	r.c.owner.Control(wire.OpPong, payload)
 }
