@@ -33,6 +33,7 @@ var allowedImports = map[string][]string{
 	"plugins/autotls":                    stable,
 	"plugins/breaker":                    stable,
 	"plugins/metrics":                    stable,
+	"plugins/oauth":                      append([]string{"plugins/auth", "plugins/session"}, stable...),
 	"plugins/openapi":                    stable,
 	"plugins/redis":                      stable,
 	"plugins/session":                    append([]string{"plugins/session"}, stable...),
