@@ -23,7 +23,7 @@ type CacheOptions struct {
 // private nor Set-Cookie, and if the request has no Authorization. Its header is kept as
 // far as the handlers after Cache have set it. What it depends on besides scheme, host,
 // path and query, it must say in Vary, as sessions do. Pages with the nonce of CSPNonce
-// must not be kept.
+// must not be kept. Authentication and limits belong before Cache.
 //
 // While one request fetches an answer, others for the same wait, or get the old one
 // within its stale-while-revalidate (RFC 5861). What clients say in Cache-Control does not
@@ -63,10 +63,13 @@ type cache struct {
 // fetch is a request for whose answer others wait.
 type fetch struct {
 	over chan struct{} // closed when they need not wait any more
+	gone bool          // its client has gone: one of them is to take its place
 	once sync.Once
 }
 
-func (f *fetch) end() { f.once.Do(func() { close(f.over) }) }
+func (f *fetch) end(gone bool) { f.once.Do(func() { f.gone = gone; close(f.over) }) }
+
+func (f *fetch) hopeless() { f.end(false) }
 
 func newCache(o CacheOptions) *cache {
 	if o.Limit < 0 {
@@ -79,7 +82,7 @@ func newCache(o CacheOptions) *cache {
 }
 
 func (p *cache) answer(c *nextrush.Context, url string) error {
-	for waited := false; ; waited = true {
+	for waited := false; ; {
 		kept, vary, key := p.find(c, url)
 		if kept.fresh(time.Now()) {
 			return kept.serve(c, "hit")
@@ -92,14 +95,15 @@ func (p *cache) answer(c *nextrush.Context, url string) error {
 		}
 		f, first := p.join(key)
 		if first {
-			defer p.leave(key, f)
-			return p.fetch(c, url, vary, f.end)
+			defer p.leave(c, key, f)
+			return p.fetch(c, url, vary, f.hopeless)
 		}
 		if kept.stale(time.Now()) {
 			return kept.serve(c, "hit; detail=stale")
 		}
 		select {
 		case <-f.over:
+			waited = !f.gone
 		case <-c.Context().Done():
 			return context.Cause(c.Context())
 		}
@@ -144,11 +148,11 @@ func (p *cache) join(key string) (f *fetch, first bool) {
 	return f, true
 }
 
-func (p *cache) leave(key string, f *fetch) {
+func (p *cache) leave(c *nextrush.Context, key string, f *fetch) {
 	p.mu.Lock()
 	delete(p.fetches, key)
 	p.mu.Unlock()
-	f.end()
+	f.end(c.Context().Err() != nil)
 }
 
 // fetch has the handlers answer, and keeps the answer if it may. It calls hopeless as

@@ -290,6 +290,35 @@ func TestCacheOutlivesAFetchThatFails(t *testing.T) {
 	}
 }
 
+// The client of the one that fetches goes, and another takes its place.
+func TestCacheFetchesOnceThoughItsClientGoes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := &counting{set: func(c *nextrush.Context) { c.CacheFor(time.Hour) }}
+		app := cached(middleware.CacheOptions{}, func(c *nextrush.Context) error {
+			select {
+			case <-c.Context().Done():
+				return c.Context().Err()
+			case <-time.After(time.Minute):
+				return h.answer(c)
+			}
+		})
+		ctx, cancel := context.WithCancel(t.Context())
+		go app.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, "GET", "/", nil))
+		synctest.Wait()
+		var wg sync.WaitGroup
+		for range 50 {
+			wg.Go(func() {
+				if w := call(app, "GET", "/"); w.Code != 200 || w.Body.String() != "run 1" {
+					t.Errorf("%d %q", w.Code, w.Body)
+				}
+			})
+		}
+		synctest.Wait()
+		cancel()
+		wg.Wait()
+	})
+}
+
 func TestCacheGivesTheOldWhileOneFetches(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := &counting{set: func(c *nextrush.Context) {

@@ -36,8 +36,9 @@ const maxIdempotencyKey = 255 // bytes
 // they have another method, URL or body. An answer with status 500 or above, a panic and
 // the end of the client free the key, as far as nothing has been sent.
 //
-// It reads the body, up to Options.BodyLimit, and has errors answered as Logger does. While
-// the store fails, it answers 503. It panics on a mistake in the options.
+// It reads the body, up to Options.BodyLimit, and has errors answered as Logger does. It
+// belongs after Timeout, whose 503 would free the key of a handler that is abandoned.
+// While the store fails, it answers 503. It panics on a mistake in the options.
 func Idempotency(o IdempotencyOptions) nextrush.Handler {
 	p := o.withDefaults()
 	return func(c *nextrush.Context) error {

@@ -212,6 +212,7 @@ func (p *Plugin) authenticate(c *nextrush.Context) (*Principal, error) {
 		}
 	}
 	if p.opts.Cookie != "" {
+		c.Vary("Cookie") // shared caches pass over Authorization by themselves
 		tokens := slices.DeleteFunc(c.Cookies(p.opts.Cookie), func(token string) bool { return token == "" })
 		if len(tokens) > 0 {
 			return p.verifyCookies(c, tokens)

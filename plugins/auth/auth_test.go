@@ -218,6 +218,9 @@ func TestCookieOfLogin(t *testing.T) {
 		cookie.Path != "/" || cookie.Domain != "" || cookie.MaxAge != 3600 {
 		t.Errorf("cookie %s", cookie)
 	}
+	if vary := c.Get("/").Header.Get("Vary"); !strings.Contains(vary, "Cookie") {
+		t.Errorf("Vary %q", vary)
+	}
 	if cache := in.Header.Get("Cache-Control"); !strings.Contains(cache, "no-store") {
 		t.Errorf("Cache-Control %q", cache)
 	}
