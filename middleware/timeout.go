@@ -14,7 +14,7 @@ import (
 type TimeoutOptions struct {
 	// Abandon answers for a handler that goes on although its context has ended, if it
 	// has not begun to answer. It goes on behind the answer: writing and what else is
-	// done to the answer fails with http.ErrHandlerTimeout, reading the body fails, and
+	// done to the answer fails with http.ErrHandlerTimeout, reading the body may fail, and
 	// a panic is logged. What it holds, it holds until it returns, and Shutdown does not
 	// wait for it. Each request costs a goroutine and a copy of its Context.
 	Abandon bool
