@@ -1,0 +1,161 @@
+package porting
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"testing"
+
+	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/nextrushtest"
+	"github.com/nextrush/nextrush/websocket"
+)
+
+type said struct {
+	Text string `json:"text" validate:"required"`
+}
+
+// chat has a route of sockets behind a refusal, one for messages and one for events.
+func chat(t *testing.T) (*nextrush.App, *nextrushtest.Client) {
+	t.Helper()
+	var a *nextrush.App
+	c := serve(t, func(app *nextrush.App) {
+		a = app
+		app.WSUse(func(s *websocket.Socket, c *nextrush.Context, next func() error) error {
+			if c.Query("refuse") != "" {
+				return nextrush.NewError(403, "not you")
+			}
+			s.Set("name", c.Query("name"))
+			return next()
+		})
+		guard := func(c *nextrush.Context) error { return nextrush.NewError(401) }
+		app.With(guard).WS("/guarded", func(*websocket.Socket, *nextrush.Context) error { return nil })
+		app.WS("/echo", func(s *websocket.Socket, c *nextrush.Context) error {
+			s.OnMessage(func(m websocket.Message) { s.Send("echo " + m.Text()) })
+			return nil
+		})
+		app.WS("/rooms/:room", room)
+	})
+	return a, c
+}
+
+func room(s *websocket.Socket, c *nextrush.Context) error {
+	room := c.Param("room")
+	s.On("where", func(e *websocket.Event) { s.Emit("here", s.Rooms(), s.Get("name")) })
+	s.On("leave", func(*websocket.Event) { s.Leave(room); s.Emit("left") })
+	websocket.On(s, "say", func(s *websocket.Socket, in said) error { return s.To(room).Emit("say", in) })
+	websocket.Handle(s, "length", func(_ context.Context, _ *websocket.Socket, in said) (int, error) { return len(in.Text), nil })
+	if err := s.Join(room); err != nil {
+		return err
+	}
+	return s.Emit("welcome", s.ID() != "", s.Path(), s.State() == websocket.StateOpen)
+}
+
+func TestPortedSockets(t *testing.T) {
+	rows{
+		"messages": func(t *testing.T) {
+			_, c := chat(t)
+			s := c.Dial("/echo")
+			s.Send("hi")
+			s.Expect("echo hi")
+		},
+		"middleware": func(t *testing.T) {
+			_, c := chat(t)
+			if e := c.DialError("/guarded"); e.Status != 401 {
+				t.Error(e)
+			}
+			if e := c.DialError("/echo?refuse=1"); e.Status != 403 {
+				t.Error(e)
+			}
+			c.Get("/echo").WantStatus(426)
+		},
+		"rooms and events": func(t *testing.T) {
+			app, c := chat(t)
+			ann, bob := c.Dial("/rooms/a?name=ann"), c.Dial("/rooms/a?name=bob")
+			ann.ExpectEvent("welcome", nil)
+			bob.ExpectEvent("welcome", nil)
+			ann.Emit("where")
+			ann.ExpectEvent("here", new([]string))
+			ann.Emit("say", said{"hi"})
+			var got said
+			bob.ExpectEvent("say", &got)
+			if got.Text != "hi" {
+				t.Error(got)
+			}
+			if err := app.WSTo("a").Emit("tick", 1); err != nil {
+				t.Error(err)
+			}
+			ann.ExpectEvent("tick", nil)
+			bob.ExpectEvent("tick", nil)
+			if err := app.WSBroadcast("news"); err != nil {
+				t.Error(err)
+			}
+			ann.Expect("news")
+			bob.Expect("news")
+			bob.Emit("leave")
+			bob.ExpectEvent("left", nil)
+			if n := len(app.WebSocketConnections()); n != 2 || app.WebSocketStats().Connections != 2 {
+				t.Error(n)
+			}
+		},
+		"replies": func(t *testing.T) {
+			_, c := chat(t)
+			s := c.Dial("/rooms/a")
+			s.ExpectEvent("welcome", nil)
+			s.Send(`{"type":"event","event":"length","id":1,"data":[{"text":"four"}]}`)
+			s.Expect(map[string]any{"type": "ack", "id": 1, "data": []int{4}})
+			s.Send(`{"type":"event","event":"length","id":2,"data":[{"text":""}]}`)
+			var problem struct {
+				Type   string
+				Errors []nextrush.FieldError
+			}
+			if err := s.Next().JSON(&problem); err != nil || problem.Type != "error" || problem.Errors[0].Message != "text is required" {
+				t.Errorf("%+v %v", problem, err)
+			}
+		},
+		"limits": func(t *testing.T) {
+			app := nextrush.New()
+			app.EnableWebSocket(websocket.Options{
+				MaxConnections: 1, MaxMessageSize: 10, MaxRooms: 1, PingInterval: -1, Protocols: []string{"chat"}, Debug: true, Logger: slog.New(slog.DiscardHandler),
+			})
+			app.WS("/", func(s *websocket.Socket, _ *nextrush.Context) error {
+				if err := errors.Join(s.Join("a"), s.Join("b")); !errors.Is(err, websocket.ErrRoomLimit) {
+					t.Error(err)
+				}
+				return nil
+			})
+			c := nextrushtest.New(t, app)
+			s := c.Dial("/", &websocket.DialOptions{Protocols: []string{"chat"}})
+			if e := c.DialError("/"); e.Status != 503 || s.Protocol() != "chat" {
+				t.Error(e, s.Protocol())
+			}
+			s.Send("more than ten bytes")
+			s.ExpectClose(websocket.StatusMessageTooBig)
+		},
+		"callbacks": func(t *testing.T) {
+			said := make(chan string, 3)
+			c := serve(t, func(app *nextrush.App) {
+				app.WS("/", func(s *websocket.Socket, _ *nextrush.Context) error {
+					s.OnMessage(func(m websocket.Message) { s.Broadcast(m.Text()); panic("oops") })
+					s.OnError(func(err error) { said <- "error" })
+					s.OnClose(func(code websocket.StatusCode, _ string) { said <- "close" })
+					return nil
+				})
+			})
+			other, s := c.Dial("/"), c.Dial("/")
+			s.Send("hi")
+			other.Expect("hi")
+			if first, then := <-said, <-said; first != "error" || then != "close" {
+				t.Error(first, then)
+			}
+		},
+		"closing": func(t *testing.T) {
+			c := serve(t, func(app *nextrush.App) {
+				app.WS("/", func(s *websocket.Socket, _ *nextrush.Context) error {
+					return &websocket.CloseError{Code: websocket.StatusPolicyViolation, Reason: "no"}
+				})
+			})
+			c.Dial("/").ExpectClose(websocket.StatusPolicyViolation)
+		},
+	}.run(t)
+}
