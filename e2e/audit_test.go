@@ -62,7 +62,11 @@ var pages = []struct {
 		chromedp.SendKeys("[name=name]", "ann"), chromedp.SendKeys("[name=password]", "correct-horse\r"), chromedp.WaitVisible("#board"), sees("#status", "New notes"),
 		chromedp.SendKeys("#text", "Meet at noon\r"), sees("#notes", "Meet at noon"),
 	}, []string{"button Log out", "#text", "button Post"}},
-	{"api", "/docs", []chromedp.Action{sees("main", "Add a book"), chromedp.Evaluate(`document.querySelectorAll("details").forEach((d) => d.open = true)`, nil)}, []string{"a OpenAPI document", "#find", "summary GET/booksList the bo"}},
+	{"api", "/docs", []chromedp.Action{sees("main", "Add a book"), chromedp.Evaluate(`document.querySelectorAll("details").forEach((d) => d.open = true)`, nil)}, []string{"a OpenAPI document", "#find", "#authorization", "summary GET/booksList the bo"}},
+	{"votes", "/asyncapi", []chromedp.Action{
+		sees("main", "Votes; who votes again"), chromedp.Evaluate(`document.querySelectorAll("details").forEach((d) => d.open = true)`, nil),
+		chromedp.Click("form button"), sees("form", "connected"), chromedp.Click("form button[type=submit]"), sees(".log", "ack"),
+	}, nil},
 }
 
 // complaints collects the messages of the browser's console.

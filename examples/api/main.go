@@ -19,18 +19,18 @@ import (
 
 // Book is what clients get.
 type Book struct {
-	ID    int    `json:"id"`
-	Title string `json:"title"`
-	Year  int    `json:"year"`
+	ID    int    `json:"id" example:"1"`
+	Title string `json:"title" example:"Emma"`
+	Year  int    `json:"year" example:"1815"`
 }
 
 type fields struct {
-	Title string `json:"title" validate:"required,max=200"`
-	Year  int    `json:"year" validate:"gte=1450,lte=2100"`
+	Title string `json:"title" validate:"required,max=200" example:"Emma"`
+	Year  int    `json:"year" validate:"gte=1450,lte=2100" example:"1815" doc:"in which it was printed first"`
 }
 
 type one struct {
-	ID int `path:"id"`
+	ID int `path:"id" example:"1"`
 }
 
 type change struct {
@@ -39,7 +39,7 @@ type change struct {
 }
 
 type list struct {
-	Since int `query:"since" validate:"gte=0"`
+	Since int `query:"since" validate:"gte=0" example:"1800"`
 }
 
 type none = struct{}

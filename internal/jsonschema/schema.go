@@ -109,6 +109,9 @@ func (g *Generator) field(f fields.Field, tag rules.Tag, m Mode) Schema {
 	if doc := f.Tag.Get("doc"); doc != "" {
 		s = beside(s, "description", doc)
 	}
+	if value, ok := exampleOf(f, m); ok {
+		s = beside(s, "examples", []any{value})
+	}
 	return s
 }
 

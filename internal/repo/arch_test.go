@@ -42,7 +42,7 @@ var allowedImports = map[string][]string{
 
 // stable is what a plugin may import that is a module of its own. It has to work
 // with a newer core, so what it uses of these internal packages stays.
-var stable = []string{".", "websocket", "internal/cookie", "internal/jsonschema", "internal/opt", "internal/origin"}
+var stable = []string{".", "websocket", "internal/apipage", "internal/cookie", "internal/jsonschema", "internal/opt", "internal/origin"}
 
 var coreDependencies = []string{
 	"github.com/julienschmidt/httprouter", "github.com/go-playground/validator/v10", "github.com/klauspost/compress",

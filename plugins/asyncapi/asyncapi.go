@@ -1,5 +1,6 @@
 // Package asyncapi describes the typed events of WebSocket routes, as an AsyncAPI 3.0
-// document and as TypeScript declarations for browsers.
+// document, as TypeScript declarations for browsers, and on a page to read and to try
+// them.
 //
 // An event is a value that the program both uses and lists, so the code and the
 // document agree:
@@ -22,6 +23,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -40,7 +42,10 @@ type Options struct {
 
 	Path       string             // of the document; empty: "/asyncapi.json"
 	TypeScript string             // path of the declarations; empty: "/events.d.ts"
-	Guard      []nextrush.Handler // run before both; nil: anybody may read
+	Page       string             // path of the page; empty: "/asyncapi"
+	Guard      []nextrush.Handler // run before all of these; nil: anybody may read
+
+	DisablePage bool // serve the two documents only
 }
 
 // Channel is a WebSocket route.
@@ -73,16 +78,24 @@ func New(o Options, channels ...Channel) *Plugin {
 	o.Version = cmp.Or(o.Version, "1.0.0")
 	o.Path = cmp.Or(o.Path, "/asyncapi.json")
 	o.TypeScript = cmp.Or(o.TypeScript, "/events.d.ts")
+	o.Page = strings.TrimRight(cmp.Or(o.Page, "/asyncapi"), "/")
 	return &Plugin{opts: o, channels: channels}
 }
 
 // Name is "asyncapi".
 func (p *Plugin) Name() string { return "asyncapi" }
 
-// Install registers the routes of the two documents.
+// Install registers the routes of the two documents, and of the page with its script and
+// style.
 func (p *Plugin) Install(app *nextrush.App) error {
+	if !p.opts.DisablePage && !strings.HasPrefix(p.opts.Page, "/") {
+		return errors.New("the option Page must begin with a slash, and must not be the root")
+	}
 	p.app = app
 	g := app.With(p.opts.Guard...)
+	if !p.opts.DisablePage {
+		p.addPage(g)
+	}
 	g.Get(p.opts.Path, func(c *nextrush.Context) error {
 		docs, err := p.built()
 		if err != nil {

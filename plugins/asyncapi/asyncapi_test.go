@@ -149,8 +149,30 @@ func TestAGuardRunsForBoth(t *testing.T) {
 	app.Register(asyncapi.New(asyncapi.Options{Guard: []nextrush.Handler{
 		func(*nextrush.Context) error { return nextrush.NewError(http.StatusForbidden) }}}))
 	c := nextrushtest.New(t, app)
-	for _, path := range []string{"/asyncapi.json", "/events.d.ts"} {
+	for _, path := range []string{"/asyncapi.json", "/events.d.ts", "/asyncapi", "/asyncapi/page.js", "/asyncapi/page.css"} {
 		c.Get(path).WantStatus(http.StatusForbidden)
+	}
+}
+
+func TestThePageOfEventsRunsUnderAStrictPolicy(t *testing.T) {
+	app, _ := newApp()
+	c := nextrushtest.New(t, app)
+	page := c.Get("/asyncapi").WantStatus(200).WantHeader("Content-Security-Policy", "default-src 'self'; img-src data:; base-uri 'none'; frame-ancestors 'none'").Text()
+	if strings.Contains(page, "<style") || strings.Contains(page, "://") || !strings.Contains(page, `data-document="/asyncapi.json"`) {
+		t.Errorf("inline or foreign code in %s", page)
+	}
+	c.Get("/asyncapi/page.js").WantStatus(200).WantHeader("Content-Type", "text/javascript; charset=utf-8")
+	c.Get("/asyncapi/page.css").WantStatus(200).WantHeader("Content-Type", "text/css; charset=utf-8")
+}
+
+func TestThePageOfEventsCanBeMovedAndLeftOut(t *testing.T) {
+	moved, none := nextrush.New(), nextrush.New()
+	moved.Register(asyncapi.New(asyncapi.Options{Page: "/docs/events/"}))
+	none.Register(asyncapi.New(asyncapi.Options{DisablePage: true}))
+	nextrushtest.New(t, moved).Get("/docs/events").WantStatus(200)
+	nextrushtest.New(t, none).Get("/asyncapi").WantStatus(404)
+	if err := nextrush.New().Register(asyncapi.New(asyncapi.Options{Page: "/"})); err == nil {
+		t.Error("the root is taken for the page")
 	}
 }
 

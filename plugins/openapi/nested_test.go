@@ -45,3 +45,24 @@ func TestFieldsInBracketsAreDeepObjects(t *testing.T) {
 		}
 	}
 }
+
+func TestExamplesLeaveTheDocumentValid(t *testing.T) {
+	app := nextrush.New()
+	p := New()
+	app.Register(p)
+	app.Post("/:id", nextrush.Handle(func(_ *nextrush.Context, in struct {
+		ID   int       `path:"id" example:"7"`
+		Name string    `json:"name" example:"Ann"`
+		When time.Time `json:"when" example:"2026-01-02T03:04:05Z"`
+	}) (none, error) {
+		return none{}, nil
+	}))
+	doc := load(t, p)
+	if err := doc.Validate(t.Context()); err != nil {
+		t.Error(err)
+	}
+	text, _ := p.JSON()
+	if !strings.Contains(string(text), `"examples":[7]`) || !strings.Contains(string(text), `"examples":["Ann"]`) {
+		t.Errorf("%s", text)
+	}
+}

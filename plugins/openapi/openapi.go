@@ -18,6 +18,7 @@ import (
 	"sync"
 
 	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/internal/apipage"
 	"github.com/nextrush/nextrush/internal/opt"
 )
 
@@ -76,8 +77,8 @@ func (p *Plugin) Install(app *nextrush.App) error {
 		return nil
 	}
 	g.Get(p.opts.Page, p.servePage)
-	g.Get(p.opts.Page+"/page.js", asset("page/page.js", "text/javascript; charset=utf-8"))
-	g.Get(p.opts.Page+"/page.css", asset("page/page.css", "text/css; charset=utf-8"))
+	g.Get(p.opts.Page+"/page.js", asset("text/javascript; charset=utf-8", apipage.Script(script)))
+	g.Get(p.opts.Page+"/page.css", asset("text/css; charset=utf-8", apipage.Style))
 	return nil
 }
 
@@ -136,8 +137,11 @@ func servers(urls []string) (list []object) {
 	return list
 }
 
-//go:embed page
+//go:embed page/page.html
 var files embed.FS
+
+//go:embed page/page.js
+var script []byte
 
 var page = template.Must(template.ParseFS(files, "page/page.html"))
 
@@ -147,17 +151,13 @@ func (p *Plugin) servePage(c *nextrush.Context) error {
 		return err
 	}
 	if h := c.Writer().Header(); h.Get("Content-Security-Policy") == "" {
-		h.Set("Content-Security-Policy", "default-src 'self'; img-src data:; base-uri 'none'; frame-ancestors 'none'")
+		h.Set("Content-Security-Policy", apipage.Policy)
 	}
 	return c.HTML(b.String())
 }
 
-func asset(name, contentType string) nextrush.Handler {
-	body, err := files.ReadFile(name)
+func asset(contentType string, body []byte) nextrush.Handler {
 	return func(c *nextrush.Context) error {
-		if err != nil {
-			return err
-		}
 		return c.SetHeader("Cache-Control", "no-cache").Blob(contentType, body)
 	}
 }
