@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"testing"
+	"time"
 
 	"github.com/nextrush/nextrush"
 	"github.com/nextrush/nextrush/nextrushtest"
@@ -148,6 +149,56 @@ func TestPortedSockets(t *testing.T) {
 			if first, then := <-said, <-said; first != "error" || then != "close" {
 				t.Error(first, then)
 			}
+		},
+		"emitters": func(t *testing.T) {
+			app, c := chat(t)
+			ann, bob := c.Dial("/rooms/a"), c.Dial("/rooms/a")
+			ann.ExpectEvent("welcome", nil)
+			bob.ExpectEvent("welcome", nil)
+			if n := len(app.WSTo("a").Sockets()); n != 2 {
+				t.Errorf("%d sockets", n)
+			}
+			if err := app.WSTo("a").Join("b"); err != nil {
+				t.Error(err)
+			}
+			app.WSTo("b").Emit("joined")
+			ann.ExpectEvent("joined", nil)
+			app.WSTo("a").Leave("b")
+			app.WSTo("b").Emit("nobody is there")
+			app.WebSockets().Namespace("").All().Emit("here")
+			app.WSAll().Emit("everywhere")
+			for _, name := range []string{"here", "everywhere"} {
+				ann.ExpectEvent(name, nil)
+			}
+			bob.On("ask", func(e *websocket.Event) { e.Reply(1) })
+			ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+			defer cancel()
+			replies := 0
+			for range app.WSTo("a").Request(ctx, "ask") {
+				replies++
+			}
+			if replies != 2 { // also of the one that does not answer
+				t.Errorf("%d replies", replies)
+			}
+			id := app.WSTo("a").Sockets()[0].ID()
+			if app.WebSockets().Socket(id) == nil || app.WebSocketStats().Connections != 2 {
+				t.Error("a socket is not found by its id")
+			}
+			app.WSTo("a").Close(4000, "moved")
+			for {
+				if _, err := ann.Receive(t.Context()); err != nil {
+					break
+				}
+			}
+			ann.ExpectClose(4000)
+		},
+		"closing by choice": func(t *testing.T) {
+			c := serve(t, func(app *nextrush.App) {
+				app.WS("/", func(s *websocket.Socket, _ *nextrush.Context) error {
+					return s.Close(websocket.StatusNormalClosure, "bye")
+				})
+			})
+			c.Dial("/").ExpectClose(websocket.StatusNormalClosure)
 		},
 		"closing": func(t *testing.T) {
 			c := serve(t, func(app *nextrush.App) {
