@@ -144,6 +144,8 @@ func TestEmitterVolatile(t *testing.T) {
 		slow := wait(t, opened, "the handler")
 		hearing := st.raw(t)
 		wait(t, opened, "the handler")
+		backlog := strings.Repeat("x", 16<<20) // more than systems take for a peer that does not read
+		slow.Send(backlog)
 		sent := 0
 		for ; st.srv.Stats().Dropped == 0; sent++ {
 			text := numbered(sent, 1000)
@@ -162,6 +164,7 @@ func TestEmitterVolatile(t *testing.T) {
 			t.Error("a message that is not volatile was dropped")
 		}
 		go deaf.read(deaf.reader)
+		deaf.expect(wire.OpText, backlog)
 		for i := range sent - 1 {
 			deaf.expect(wire.OpText, numbered(i, 1000))
 		}
