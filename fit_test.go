@@ -30,16 +30,16 @@ func handler[T any]() Handler {
 func TestWhatNoRequestCouldFillIsRefusedAtOnce(t *testing.T) {
 	for want, make := range map[string]func() Handler{
 		"M takes no text": handler[struct {
-			M map[string]string `query:"m"`
+			M map[string]string `header:"m"`
 		}],
 		"A takes no text": handler[struct {
 			A [2]int `header:"a"`
 		}],
 		"S takes no text": handler[struct {
-			S *struct{ X int } `query:"s"`
+			S *struct{ X int } `header:"s"`
 		}],
 		"L takes no text": handler[struct {
-			L [][]string `query:"l"`
+			L [][]string `header:"l"`
 		}],
 		"F takes no text": handler[struct {
 			F func() `form:"f"`

@@ -21,7 +21,7 @@ import (
 // setUp are the methods of App that are called before it serves, or that serve.
 var setUp = []string{
 	"Any", "BeforeShutdown", "Delete", "EnableWebSocket", "Get", "Group", "Handle", "Head", "Host", "Listen", "ListenTLS",
-	"ListenTLSConfig", "Mount", "NotFound", "OnShutdown", "OnStart", "Options", "Patch", "Post", "Pre", "Put", "Register", "Route",
+	"ListenTLSConfig", "Mount", "Namespace", "NotFound", "OnShutdown", "OnStart", "Options", "Patch", "Post", "Pre", "Put", "Register", "Route",
 	"Serve", "ServeTLS", "Start", "Use", "WS", "WSUse", "With",
 }
 
@@ -37,6 +37,7 @@ func running(app *App) map[string]func() {
 		"TrustProxies":         func() { app.TrustProxies("loopback") },
 		"TrustsOrigin":         func() { app.TrustsOrigin(httptest.NewRequest("GET", "/", nil), "https://a.example") },
 		"URL":                  func() { app.URL("page") },
+		"WSAll":                func() { app.WSAll().Emit("tick", 2) },
 		"WSBroadcast":          func() { app.WSBroadcast(map[string]int{"news": 1}); app.WSBroadcast("hi", "room") },
 		"WSTo":                 func() { app.WSTo("room").Emit("tick", 1) },
 		"WebSocketConnections": func() { app.WebSocketConnections() },
