@@ -14,6 +14,7 @@ import (
 	"github.com/go-playground/validator/v10"
 
 	"github.com/nextrush/nextrush/internal/clientip"
+	"github.com/nextrush/nextrush/internal/console"
 	"github.com/nextrush/nextrush/internal/content"
 	"github.com/nextrush/nextrush/internal/head"
 	"github.com/nextrush/nextrush/internal/hook"
@@ -57,7 +58,12 @@ type Options struct {
 	TrustOrigin func(r *http.Request, origin string) bool
 
 	BodyLimit int64 // bytes of a request body, then 413; 0: 4 MiB; negative: no limit
-	Debug     bool  // send causes and stacks of errors to the client, and warn of requests that nobody answers
+
+	// Debug is for work on the program: causes and stacks of errors are sent to the
+	// client, a request that nobody answers is logged as a warning, and so are the routes
+	// when the app begins to serve. Without a Logger, and if the program has not called
+	// slog.SetDefault either, the log is written for people, with all levels.
+	Debug bool
 
 	ErrorHandler func(c *Context, err error) // nil: DefaultErrorHandler, which answers what it does not, too
 	Logger       *slog.Logger                // nil: slog.Default()
@@ -103,6 +109,9 @@ type Renderer interface {
 
 func (o Options) withDefaults() Options {
 	o.BodyLimit = cmp.Or(o.BodyLimit, defaultBodyLimit)
+	if o.Debug && o.Logger == nil && console.Untouched() {
+		o.Logger = console.Logger()
+	}
 	if o.ErrorHandler == nil {
 		o.ErrorHandler = DefaultErrorHandler
 	}

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"text/tabwriter"
 
@@ -58,6 +59,15 @@ func (a *App) printRoutes(w io.Writer) error {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", cmp.Or(r.Method, "ANY"), r.Host+r.Path, r.Name, r.Source)
 	}
 	return table.Flush()
+}
+
+// logRoutes logs the routes, with Options.Debug.
+func (a *App) logRoutes() {
+	if a.opts.Debug {
+		var table strings.Builder
+		a.printRoutes(&table)
+		a.Log().Info("routes", "table", table.String())
+	}
 }
 
 func (a *App) listen(addr string, config *tls.Config) error {
@@ -127,6 +137,7 @@ func (a *App) serve(ctx context.Context, ln net.Listener, config *tls.Config) er
 	}
 	err := a.server.Serve(ln, config, func() {
 		a.buildTable()
+		a.logRoutes()
 		a.Log().Info("listening", "url", listen.URL(ln.Addr(), config != nil))
 		listen.Notify("READY=1")
 	})

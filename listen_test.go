@@ -10,6 +10,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/big"
 	"net"
 	"net/http"
@@ -273,5 +274,36 @@ func TestATLSConfigThatCannotServeIsRefused(t *testing.T) {
 		if err := New().ListenTLSConfig("127.0.0.1:0", config); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("ListenTLSConfig: %v, want %q", err, want)
 		}
+	}
+}
+
+func TestDebugLogsTheRoutes(t *testing.T) {
+	for _, debug := range []bool{false, true} {
+		var log logBuffer
+		app := New(Options{Debug: debug, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		app.Get("/users/:id", text("")).Named("user")
+		addr, stop := serve(t, app)
+		get(t, &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}, "http://"+addr+"/users/7")
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+		if got := strings.Contains(log.String(), "/users/:id"); got != debug {
+			t.Errorf("%t: %s", debug, log.String())
+		}
+	}
+}
+
+func TestDebugWritesForPeople(t *testing.T) {
+	if log := New(Options{Debug: true}).Log(); !log.Enabled(t.Context(), slog.LevelDebug) || log == slog.Default() {
+		t.Error("it is slog's own")
+	}
+	if New().Log() != slog.Default() {
+		t.Error("it is not slog's own without Debug")
+	}
+	before := slog.Default()
+	defer slog.SetDefault(before)
+	slog.SetDefault(slog.New(slog.DiscardHandler))
+	if New(Options{Debug: true}).Log() != slog.Default() {
+		t.Error("it is not that of the program")
 	}
 }
