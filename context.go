@@ -49,8 +49,8 @@ type extras struct {
 	id     string
 	form   *multipart.Form // whose files are removed with the request
 
-	scope *scope     // the parameters of the middleware that runs; nil: those of the route
-	probe *Operation // to be filled: there is no request
+	scope *route.Scope // the parameters of the middleware that runs; nil: those of the route
+	probe *Operation   // to be filled: there is no request
 
 	raw     io.ReadCloser // the body without its limit
 	limited io.ReadCloser // raw with it, as long as nothing was put around it
@@ -79,7 +79,7 @@ func newContext(a *App, w http.ResponseWriter, r *http.Request) *Context {
 // Next runs the rest of the chain and returns its error. After the last handler
 // it does nothing.
 func (c *Context) Next() error {
-	handlers := c.endpoint.handlers
+	handlers := c.endpoint.Handlers
 	if int(c.next) >= len(handlers) {
 		return nil
 	}
@@ -90,8 +90,8 @@ func (c *Context) Next() error {
 
 // Run is Next with the handlers put before the rest of the chain.
 func (c *Context) Run(handlers ...Handler) error {
-	rest := c.endpoint.handlers[c.next:]
-	c.endpoint = &endpoint{route: c.endpoint.route, handlers: slices.Concat(handlers, rest)}
+	rest := c.endpoint.Handlers[c.next:]
+	c.endpoint = newEndpoint(c.endpoint.route, slices.Concat(handlers, rest))
 	c.next = 0
 	return c.Next()
 }
@@ -156,7 +156,7 @@ func (c *Context) SetContext(ctx context.Context) { c.SetRequest(c.req.WithConte
 // Route returns the pattern of the route that matched, as "/users/:id", or ""
 // if none did. It suits the labels of metrics, unlike the path of a request.
 func (c *Context) Route() string {
-	if rt := c.matched(); rt != nil && rt.method != notFound {
+	if rt := c.matched(); rt != nil && rt.method != route.NotFound {
 		return rt.Path()
 	}
 	return ""

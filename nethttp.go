@@ -137,7 +137,7 @@ func (t *tail) leave(c *Context, v any) error {
 	t.mu.Lock()
 	t.left = true
 	t.mu.Unlock()
-	c.next = int32(len(c.endpoint.handlers))
+	c.next = int32(len(c.endpoint.Handlers))
 	last := &t.last
 	if last.c != nil {
 		c.adopt(last.c)

@@ -8,6 +8,7 @@ import (
 	"github.com/go-playground/validator/v10"
 
 	"github.com/nextrush/nextrush/internal/bind"
+	"github.com/nextrush/nextrush/internal/route"
 	"github.com/nextrush/nextrush/internal/rules"
 )
 
@@ -130,7 +131,7 @@ func (o *Operation) add(from Operation) {
 // mustSuit panics if an input has a rule that the App's validator would panic
 // with, or the parameters of its route under other names.
 func (rt *Route) mustSuit(a *App) {
-	op := operation(rt.always())
+	op := operation(route.Always(rt.pattern, rt.chain("")))
 	if op == nil || op.In == nil {
 		return
 	}

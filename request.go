@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 
 	"github.com/nextrush/nextrush/internal/cookie"
 	"github.com/nextrush/nextrush/internal/header"
@@ -19,8 +18,8 @@ import (
 // middleware for a prefix, that prefix's parameters come first.
 func (c *Context) Param(name string) string {
 	if c.extras != nil && c.extras.scope != nil {
-		if i := slices.Index(c.extras.scope.names, name); i >= 0 {
-			return c.extras.scope.params.At(i)
+		if value, ok := c.extras.scope.Param(name); ok {
+			return value
 		}
 	}
 	if rt := c.matched(); rt != nil {

@@ -79,7 +79,7 @@ func (r *Route) info() RouteInfo {
 	o := r.original()
 	info := RouteInfo{
 		Method: o.method, Path: r.pattern.Path, Name: o.name, WebSocket: o.socket,
-		Operation: operation(r.always()), Source: o.source,
+		Operation: operation(route.Always(r.pattern, r.chain(""))), Source: o.source,
 	}
 	if r.host != nil {
 		info.Host = r.host.Path
@@ -112,7 +112,7 @@ func (a *App) Routes() []RouteInfo {
 	defer a.mu.Unlock()
 	infos := make([]RouteInfo, 0, len(a.all))
 	for _, rt := range a.all {
-		if rt.method != notFound {
+		if rt.method != route.NotFound {
 			infos = append(infos, rt.info())
 		}
 	}

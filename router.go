@@ -34,7 +34,7 @@ func (g *routes) Group(prefix string, handlers ...Handler) *Group {
 	mustHandlers("Group "+prefix, handlers)
 	sub := &Group{routes{app: g.app, parent: g, host: g.host, prefix: g.joinPrefix("Group", prefix), source: caller.Outside()}}
 	if len(handlers) > 0 {
-		sub.uses = []use{{handlers: slices.Clone(handlers)}}
+		sub.uses = []use{{Handlers: slices.Clone(handlers)}}
 	}
 	g.app.mu.Lock()
 	defer g.app.mu.Unlock()
@@ -103,14 +103,11 @@ func (g *routes) NotFound(handlers ...Handler) {
 		panic("nextrush: NotFound has no handler: give at least one")
 	}
 	for _, path := range []string{"/", "/*-"} {
-		rt := &Route{group: g, method: notFound, handlers: append([]Handler{missing}, handlers...), source: caller.Outside()}
+		rt := &Route{group: g, method: route.NotFound, handlers: append([]Handler{missing}, handlers...), source: caller.Outside()}
 		rt.place(g.host, g.join(path))
 		g.app.insert(rt)
 	}
 }
-
-// notFound is the method of what was given to NotFound, which no request has.
-const notFound = "NotFound"
 
 // Get registers a route for GET, and for HEAD if no other takes that.
 func (g *routes) Get(path string, handlers ...Handler) *Route {

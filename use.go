@@ -10,10 +10,7 @@ import (
 )
 
 // use is middleware for all requests, or for those under a prefix.
-type use struct {
-	prefix   *route.Prefix // nil: all
-	handlers []Handler
-}
+type use = route.Use[Handler]
 
 // Use adds middleware: app.Use(auth, limit), or app.Use("/api", auth, limit) for the
 // paths under a prefix. first is that prefix, a Handler or a []Handler; Use panics if it
@@ -32,20 +29,20 @@ func (g *routes) Use(first any, more ...Handler) {
 	var u use
 	switch first := first.(type) {
 	case string:
-		u = use{g.mustPrefix(first), slices.Clone(more)}
+		u = use{Prefix: g.mustPrefix(first), Handlers: slices.Clone(more)}
 		if len(more) == 0 {
 			panic(fmt.Sprintf("nextrush: Use %q has no handler: give at least one", first))
 		}
 	case []Handler:
-		u.handlers = slices.Concat(first, more)
+		u.Handlers = slices.Concat(first, more)
 	case Handler:
-		u.handlers = append([]Handler{first}, more...)
+		u.Handlers = append([]Handler{first}, more...)
 	case func(*Context) error:
-		u.handlers = append([]Handler{first}, more...)
+		u.Handlers = append([]Handler{first}, more...)
 	default:
 		panic(fmt.Sprintf("nextrush: Use takes a path or a Handler, not a %T: %s", first, howToUse(first)))
 	}
-	mustHandlers("Use", u.handlers)
+	mustHandlers("Use", u.Handlers)
 	g.uses = append(g.uses, u)
 	g.app.changed()
 }
@@ -77,18 +74,6 @@ func (g *routes) mustPrefix(path string) *route.Prefix {
 	return p
 }
 
-// under returns the middleware for an app that is mounted at a path.
-func (u use) under(base string) use {
-	if u.prefix == nil || base == "" {
-		return u
-	}
-	p, err := route.ParsePrefix(base + u.prefix.Path())
-	if err != nil {
-		panic("nextrush: Use " + err.Error())
-	}
-	return use{p, u.handlers}
-}
-
 // chain is the middleware from the app's down to this group's, for an app that is
 // mounted at base.
 func (g *routes) chain(base string) (uses []use) {
@@ -96,7 +81,11 @@ func (g *routes) chain(base string) (uses []use) {
 		uses = g.parent.chain(base)
 	}
 	for _, u := range g.uses {
-		uses = append(uses, u.under(base))
+		u, err := u.Under(base)
+		if err != nil {
+			panic("nextrush: Use " + err.Error())
+		}
+		uses = append(uses, u)
 	}
 	return uses
 }
@@ -105,88 +94,32 @@ func (g *routes) chain(base string) (uses []use) {
 func (r *Route) chain(base string) []use {
 	uses := r.group.chain(base)
 	if r.inner == nil {
-		return append(uses, use{handlers: r.handlers})
+		return append(uses, use{Handlers: r.handlers})
 	}
 	return append(uses, r.inner.chain(base+r.group.prefix)...)
 }
 
-// always are the handlers that run for every request of the route.
-func (r *Route) always() (handlers []Handler) {
-	for _, u := range r.chain("") {
-		all := u.prefix == nil
-		if !all {
-			all, _ = u.prefix.Covers(r.pattern)
-		}
-		if all {
-			handlers = append(handlers, u.handlers...)
-		}
-	}
-	return handlers
-}
-
 // endpoint is a route, or none, with all that runs for it.
 type endpoint struct {
-	route    *Route
-	handlers []Handler
-	guards   []guard // what runs for some paths, or with parameters of its own
-}
-
-// guard is middleware for a prefix, which runs after the first at handlers.
-type guard struct {
-	use
-	at int
-}
-
-// newEndpoint makes the endpoint of a route, or of requests without one.
-func newEndpoint(rt *Route, uses []use) *endpoint {
-	e := &endpoint{route: rt}
-	for _, u := range uses {
-		all, some := u.prefix == nil, true
-		if !all && rt != nil {
-			all, some = u.prefix.Covers(rt.pattern)
-		}
-		switch {
-		case all && (u.prefix == nil || len(u.prefix.Names()) == 0):
-			e.handlers = append(e.handlers, u.handlers...)
-		case some:
-			e.guards = append(e.guards, guard{u, len(e.handlers)})
-		}
-	}
-	return e
+	route *Route
+	route.Chain[Handler]
 }
 
 // on returns the endpoint with the guards that are for the path among its handlers.
 func (e *endpoint) on(path urlpath.Path) *endpoint {
-	var handlers []Handler
-	from := 0
-	for _, g := range e.guards {
-		params, ok := g.prefix.Match(path)
-		if !ok {
-			continue
-		}
-		handlers = append(handlers, e.handlers[from:g.at]...)
-		from = g.at
-		if names := g.prefix.Names(); len(names) > 0 {
-			handlers = append(handlers, scoped(&scope{names, params}, g.handlers)...)
-		} else {
-			handlers = append(handlers, g.handlers...)
-		}
+	if handlers, ok := e.On(path, scoped); ok {
+		return newEndpoint(e.route, handlers)
 	}
-	if handlers == nil {
-		return e
-	}
-	return &endpoint{route: e.route, handlers: append(handlers, e.handlers[from:]...)}
+	return e
 }
 
-// scope has the parameters of a prefix.
-type scope struct {
-	names  []string
-	params route.Params
+func newEndpoint(rt *Route, handlers []Handler) *endpoint {
+	return &endpoint{rt, route.Chain[Handler]{Handlers: handlers}}
 }
 
 // scoped puts handlers between two that set the scope for them alone.
-func scoped(s *scope, handlers []Handler) []Handler {
-	var outer *scope
+func scoped(s *route.Scope, handlers []Handler) []Handler {
+	var outer *route.Scope
 	in := func(c *Context) error {
 		outer = c.needExtras().scope
 		return c.within(s)
@@ -196,7 +129,7 @@ func scoped(s *scope, handlers []Handler) []Handler {
 }
 
 // within runs the rest of the chain with another scope.
-func (c *Context) within(s *scope) error {
+func (c *Context) within(s *route.Scope) error {
 	before := c.extras.scope
 	c.extras.scope = s
 	defer func() { c.extras.scope = before }()

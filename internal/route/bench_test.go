@@ -14,7 +14,7 @@ func BenchmarkFind(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		entries = append(entries, Entry[*Pattern]{http.MethodGet, p, p})
+		entries = append(entries, Entry[*Pattern]{Method: http.MethodGet, Pattern: p, Value: p})
 	}
 	table := Build(entries)
 	for name, path := range map[string]string{"static": "/users/new", "parameter": "/users/42", "two": "/users/42/posts/7", "rest": "/other/page"} {

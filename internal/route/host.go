@@ -74,8 +74,8 @@ func HostPath(host string) urlpath.Path {
 	return urlpath.Path{Text: "/" + strings.Join(labels, "/")}
 }
 
-// HostParams makes labels of a host of the segments that a catch-all has.
-func (p *Pattern) HostParams(params Params) Params {
+// hostParams makes labels of a host of the segments that a catch-all has.
+func (p *Pattern) hostParams(params Params) Params {
 	if last := len(params) - 1; last >= 0 && p.endsInCatchAll() {
 		labels := strings.Split(params[last].Value, "/")
 		slices.Reverse(labels)

@@ -13,7 +13,7 @@ func TestHosts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		entries = append(entries, Entry[*Pattern]{"GET", p, p})
+		entries = append(entries, Entry[*Pattern]{Method: "GET", Pattern: p, Value: p})
 	}
 	table := Build(entries)
 	for host, want := range map[string]string{
@@ -51,7 +51,7 @@ func TestHosts(t *testing.T) {
 		if ok {
 			got = p.Path
 			for i, name := range p.Names {
-				got += " " + name + "=" + p.HostParams(slices.Clone(params)).At(i)
+				got += " " + name + "=" + p.hostParams(slices.Clone(params)).At(i)
 			}
 		}
 		if got != want {

@@ -104,7 +104,7 @@ func TestCoversAgreesWithMatch(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		table := Build([]Entry[*Pattern]{{"GET", pattern, pattern}})
+		table := Build([]Entry[*Pattern]{{Method: "GET", Pattern: pattern, Value: pattern}})
 		for _, prefix := range prefixes {
 			p := mustPrefix(t, prefix)
 			all, some := p.Covers(pattern)

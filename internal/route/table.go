@@ -24,6 +24,7 @@ type Entry[E any] struct {
 	Method  string // empty: any
 	Pattern *Pattern
 	Value   E
+	Host    *Pattern // for BuildSites; nil: any
 }
 
 // Table finds entries. It never changes, and is safe from any goroutine.
@@ -164,6 +165,9 @@ func (t *Table[E]) Find(method string, path urlpath.Path) (value E, params Param
 // the whole server, these are all that have one for any path.
 func (t *Table[E]) Methods(path urlpath.Path) (methods []string) {
 	for name, m := range t.methods {
+		if name == NotFound {
+			continue
+		}
 		if e, _ := m.find(path); e != nil || path.Text == "*" {
 			methods = append(methods, name)
 		}

@@ -111,7 +111,7 @@ func checkTable(t *testing.T, paths, requests []string) {
 		if !taken[p.Canonical] {
 			taken[p.Canonical] = true
 			all = append(all, p)
-			entries = append(entries, Entry[*Pattern]{http.MethodGet, p, p})
+			entries = append(entries, Entry[*Pattern]{Method: http.MethodGet, Pattern: p, Value: p})
 		}
 	}
 	table := Build(entries)
