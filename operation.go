@@ -1,9 +1,7 @@
 package nextrush
 
 import (
-	"fmt"
 	"reflect"
-	"slices"
 
 	"github.com/go-playground/validator/v10"
 
@@ -142,22 +140,7 @@ func (rt *Route) mustSuit(a *App) {
 			}
 		})
 	}
-	rt.mustHaveParams(op.In)
-}
-
-// mustHaveParams lets a field be for another route of the handler, where all that
-// this one has are bound.
-func (rt *Route) mustHaveParams(in reflect.Type) {
-	bound := bind.PlanOf(in).Indexes(bind.Path)
-	for _, free := range rt.pattern.Names {
-		if bound[free] != nil {
-			continue
-		}
-		for name, index := range bound {
-			if !slices.Contains(rt.pattern.Names, name) {
-				panic(fmt.Sprintf("nextrush: %s has no parameter %q, which the field %s binds: correct one of the two, or bind :%s",
-					rt.describe(), name, in.FieldByIndex(index).Name, free))
-			}
-		}
+	if err := bind.CheckParams(op.In, rt.pattern.Names); err != nil {
+		panic("nextrush: " + rt.describe() + " " + err.Error())
 	}
 }

@@ -1,7 +1,6 @@
 package nextrush
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/csv"
@@ -12,30 +11,16 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
+	"github.com/nextrush/nextrush/internal/buffer"
+	"github.com/nextrush/nextrush/internal/content"
 	"github.com/nextrush/nextrush/internal/cookie"
 	"github.com/nextrush/nextrush/internal/header"
 	"github.com/nextrush/nextrush/internal/record"
 )
-
-const maxPooledBuffer = 64 << 10 // bytes; larger ones are left to the collector
-
-var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
-
-func getBuffer() *bytes.Buffer { return buffers.Get().(*bytes.Buffer) }
-
-func putBuffer(b *bytes.Buffer) {
-	if b.Cap() > maxPooledBuffer {
-		return
-	}
-	b.Reset()
-	buffers.Put(b)
-}
 
 // Status sets the status of the response that follows: c.Status(201).JSON(v).
 func (c *Context) Status(code int) *Context {
@@ -109,8 +94,8 @@ func (c *Context) write(contentType string, body []byte) error {
 // JSON answers with v as JSON. What cannot be encoded is an error, and nothing
 // has been sent then.
 func (c *Context) JSON(v any) error {
-	buf := getBuffer()
-	defer putBuffer(buf)
+	buf := buffer.Get()
+	defer buffer.Put(buf)
 	if err := json.NewEncoder(buf).Encode(v); err != nil {
 		return fmt.Errorf("nextrush: encode JSON: %w", err)
 	}
@@ -134,8 +119,8 @@ func (c *Context) HTML(s string) error {
 // XML answers with v as XML. What cannot be encoded is an error, and nothing has
 // been sent then.
 func (c *Context) XML(v any) error {
-	buf := getBuffer()
-	defer putBuffer(buf)
+	buf := buffer.Get()
+	defer buffer.Put(buf)
 	buf.WriteString(xml.Header)
 	if err := xml.NewEncoder(buf).Encode(v); err != nil {
 		return fmt.Errorf("nextrush: encode XML: %w", err)
@@ -146,8 +131,8 @@ func (c *Context) XML(v any) error {
 // CSV answers with rows, to be saved as filename unless that is empty. Cells are written
 // as they are: a spreadsheet takes those that begin with =, +, - or @ for formulas.
 func (c *Context) CSV(rows [][]string, filename string) error {
-	buf := getBuffer()
-	defer putBuffer(buf)
+	buf := buffer.Get()
+	defer buffer.Put(buf)
 	if err := csv.NewWriter(buf).WriteAll(rows); err != nil {
 		return fmt.Errorf("nextrush: encode CSV: %w", err)
 	}
@@ -189,20 +174,14 @@ func (c *Context) Stream(contentType string, r io.Reader) error {
 	if c.req.Method == http.MethodHead {
 		return nil
 	}
-	ctx, closing := c.Context(), c.app.Context()
-	events := strings.HasPrefix(contentType, "text/event-stream")
-	defer context.AfterFunc(ctx, func() { interrupt(r) })()
-	if events {
-		defer context.AfterFunc(closing, func() { interrupt(r) })()
+	closing := context.Background()
+	if strings.HasPrefix(contentType, "text/event-stream") {
+		closing = c.app.Context()
 	}
-	_, err := io.Copy(c.w, r)
-	switch {
-	case err == nil, events && closing.Err() != nil:
-		return nil
-	case ctx.Err() != nil:
-		return fmt.Errorf("nextrush: Stream: %w", ctx.Err())
+	if err := content.Stream(c.Context(), closing, c.w, r); err != nil {
+		return fmt.Errorf("nextrush: Stream: %w", err)
 	}
-	return err
+	return nil
 }
 
 // Redirect sends the client to a URL; without a code with 302. The URL is the
@@ -262,8 +241,8 @@ func (c *Context) Render(name string, data any) error {
 	if c.app.opts.Renderer == nil {
 		return errors.New("nextrush: Render: set Options.Renderer first")
 	}
-	buf := getBuffer()
-	defer putBuffer(buf)
+	buf := buffer.Get()
+	defer buffer.Put(buf)
 	if err := c.app.opts.Renderer.Render(buf, name, data, c); err != nil {
 		return fmt.Errorf("nextrush: render %s: %w", name, err)
 	}
@@ -277,17 +256,6 @@ func (c *Context) CacheFor(d time.Duration) *Context {
 
 // NoCache tells caches not to store the response.
 func (c *Context) NoCache() *Context { return c.SetHeader("Cache-Control", "no-store") }
-
-// interrupt ends a read that waits, if the reader may be interrupted from
-// another goroutine. Of other types nobody knows.
-func interrupt(r io.Reader) {
-	switch r := r.(type) {
-	case *io.PipeReader:
-		r.Close()
-	case *os.File:
-		r.SetReadDeadline(time.Unix(1, 0))
-	}
-}
 
 // Hijack takes the connection from net/http, for a protocol that goes on after the
 // handler has returned. Nothing has been written to conn, which first reads what the

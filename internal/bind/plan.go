@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"mime/multipart"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 
@@ -150,4 +151,23 @@ func setFiles(v reflect.Value, files []*multipart.FileHeader) {
 	default:
 		v.Set(reflect.ValueOf(files[0]))
 	}
+}
+
+// CheckParams returns an error if a route, whose name its text goes on from, has a
+// parameter that the struct binds under another name. A field may be for another route,
+// if all that this one has are bound.
+func CheckParams(t reflect.Type, names []string) error {
+	bound := PlanOf(t).Indexes(Path)
+	for _, free := range names {
+		if bound[free] != nil {
+			continue
+		}
+		for name, index := range bound {
+			if !slices.Contains(names, name) {
+				return fmt.Errorf("has no parameter %q, which the field %s binds: correct one of the two, or bind :%s",
+					name, t.FieldByIndex(index).Name, free)
+			}
+		}
+	}
+	return nil
 }
