@@ -103,17 +103,19 @@ func (s *Socket) on(event string, f func(*Event) error, once bool) {
 	s.conn.Consume(func() { s.useEvents().add(event, handler{f, once}) })
 }
 
-// OnAny registers f to run with each event, whatever its name, before its own handlers.
+// OnAny registers f to run with each event, whatever its name, before its own handlers
+// and as they do.
 // An event that only f takes is not unknown: f answers it, or nobody does.
 func (s *Socket) OnAny(f func(*Event)) {
 	s.conn.Consume(func() { s.useEvents().addAny(handler{plainHandler(f), false}) })
 }
 
-// UseEvents registers middleware for the events that arrive from now on. It runs around
-// the handlers of On, Once, OnAny and Handle, in the order of registration, and for
-// events that are refused as unknown; not for what OnMessage or Receive gets. next runs
-// the rest and returns its error; it is to be called before mw returns. What mw returns
-// is the error reply, as for On. An event for which it does not call next ends there.
+// UseEvents registers middleware for the events that arrive from now on. It runs as
+// callbacks do, around the handlers of On, Once, OnAny and Handle, in the order of
+// registration, and for events that are refused as unknown; not for what OnMessage or
+// Receive gets. next runs the rest and returns its error; it is to be called before mw
+// returns. What mw returns is the error reply, as for On. An event for which it does not
+// call next ends there.
 func (s *Socket) UseEvents(mw func(e *Event, next func() error) error) { s.useEvents().use(mw) }
 
 // Off removes all handlers of an event.
