@@ -41,7 +41,7 @@ type Times struct {
 
 // Bucket counts what took longer than the one before ends, and at most LE.
 type Bucket struct {
-	LE    float64 `json:"le"` // seconds: 1 µs, 2 µs, 4 µs and so on; the last, 33.6 s, has all that took longer, too
+	LE    float64 `json:"le"` // seconds: four steps from 1 to 2 µs, from 2 to 4 µs, and so on; the last, 21 s, has all that took longer, too
 	Count int64   `json:"count"`
 }
 

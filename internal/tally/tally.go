@@ -7,9 +7,12 @@ import (
 	"time"
 )
 
-// Buckets is how many buckets a histogram has: up to 1 µs, 2 µs, 4 µs and so on to
-// 16.8 s, and one for what takes longer.
-const Buckets = 26
+// unit is how wide the first buckets are. There are four of them, four from 1 to 2 µs,
+// four from 2 to 4 µs, and so on to 16.8 s, and one for what takes longer.
+const unit = 250 * time.Nanosecond
+
+// Buckets is how many buckets a histogram has.
+const Buckets = 101
 
 // Histogram is durations by size. The zero value is empty. Its methods are safe from any
 // goroutine.
@@ -25,14 +28,21 @@ func (h *Histogram) Add(d time.Duration) {
 }
 
 func bucket(d time.Duration) int {
-	if d <= time.Microsecond {
-		return 0
+	units := uint64(max(d-1, 0) / unit)
+	if units < 4 {
+		return int(units)
 	}
-	return min(bits.Len64(uint64(d-1)/1000), Buckets-1)
+	n := bits.Len64(units)
+	return min(4*(n-2)+int(units>>(n-3)&3), Buckets-1)
 }
 
 // Bound is the longest duration in a bucket, but for the last.
-func Bound(i int) time.Duration { return time.Microsecond << i }
+func Bound(i int) time.Duration {
+	if i < 4 {
+		return unit * time.Duration(i+1)
+	}
+	return unit * time.Duration(5+i%4) << (i/4 - 1)
+}
 
 // Counts are what a histogram has counted.
 type Counts struct {
@@ -62,9 +72,9 @@ func (c *Counts) Quantile(q float64) time.Duration {
 	rank := q * float64(c.Count())
 	for i, n := range c.In {
 		if n > 0 && rank <= float64(n) {
-			low := Bound(i) / 2
-			if i == 0 {
-				low = 0
+			low := time.Duration(0)
+			if i > 0 {
+				low = Bound(i - 1)
 			}
 			return low + time.Duration(rank/float64(n)*float64(Bound(i)-low))
 		}

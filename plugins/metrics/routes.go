@@ -7,7 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Of the buckets that the engine has, every second one: a histogram for each route and
+// Of the buckets that the engine has, every eighth one: a histogram for each route and
 // event is many time series.
 const firstBound, boundFactor, bounds = 1e-6, 4, 13 // 1 µs to 16.8 s
 
@@ -63,7 +63,7 @@ func histogram(d *prometheus.Desc, t websocket.Times, labels ...string) promethe
 	for i, le := 0, firstBound; i < bounds; i, le = i+1, le*boundFactor {
 		n := uint64(0)
 		for _, b := range t.Buckets {
-			if b.LE < le*1.5 { // the same bound, but for rounding
+			if b.LE < le*1.01 { // it ends there, but for rounding
 				n += uint64(b.Count)
 			}
 		}
