@@ -51,6 +51,7 @@ var pages = []struct {
 	{"sse", "/", []chromedp.Action{
 		sees("#state", "connected"), chromedp.SendKeys("#text", "It rains\r"), sees("#news", "It rains"),
 	}, []string{"#text", "button Post"}},
+	{"dashboard", "/", []chromedp.Action{sees("#state", "live"), sees("#connections", "/live"), sees("#tiles", "open now")}, nil},
 	{"upload", "/", nil, []string{"#files"}},
 	{"spa", "/new", []chromedp.Action{chromedp.SendKeys("form input", "Milk"), chromedp.Click("form button"), sees("h1", "Milk")}, []string{"a Notes", "a New"}},
 	{"spa", "/new", []chromedp.Action{chromedp.Click("nav a"), chromedp.Click("main a"), sees("h1", "Milk")}, nil},
