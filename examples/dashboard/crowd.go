@@ -34,12 +34,15 @@ func visitor(url string, deaf bool) {
 	}
 	ctx, leave := context.WithTimeout(context.Background(), stay)
 	defer leave()
-	opts := websocket.DialOptions{Protocols: []string{websocket.EventProtocol}, NetDial: dial, Handler: func(s *websocket.Socket) error {
+	opts := websocket.DialOptions{Protocols: []string{websocket.EventProtocol}, Handler: func(s *websocket.Socket) error {
 		if !deaf {
 			s.OnMessage(func(websocket.Message) {})
 		}
 		return nil
 	}}
+	if deaf {
+		opts.NetDial = dialSmall
+	}
 	s, err := websocket.Dial(ctx, url, &opts)
 	if err != nil {
 		return
@@ -57,9 +60,9 @@ func visitor(url string, deaf bool) {
 	}
 }
 
-// dial makes connections with little room in the kernel, so that who does not read shows
-// soon.
-func dial(ctx context.Context, network, address string) (net.Conn, error) {
+// dialSmall makes connections with little room in the kernel, so that who does not read
+// shows soon.
+func dialSmall(ctx context.Context, network, address string) (net.Conn, error) {
 	conn, err := new(net.Dialer).DialContext(ctx, network, address)
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		tcp.SetReadBuffer(4 << 10)
