@@ -123,13 +123,19 @@ func (s *Socket) seatLocked() *seat {
 	return s.callbacks.seat
 }
 
+func (s *Socket) hasUser() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.seatLocked() != nil
+}
+
 // awaitUser closes the socket if it still has no user when the time for that is over.
 func (s *Socket) awaitUser() {
-	if s.ns.opts.AuthTimeout <= 0 {
+	if s.ns.opts.AuthTimeout <= 0 || s.hasUser() {
 		return
 	}
 	s.conn.Expect(s.ns.opts.AuthTimeout)
-	if id, _ := s.User(); id != "" { // SetUser may have been called just before
+	if s.hasUser() { // since just now
 		s.conn.Expect(0)
 	}
 }
