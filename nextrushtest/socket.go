@@ -3,7 +3,6 @@ package nextrushtest
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"maps"
 	"net"
@@ -124,27 +123,21 @@ func (s *Socket) Expect(want any) {
 }
 
 // ExpectEvent fails the test if the next message is not an event of that name. It decodes
-// the first argument into v, unless v is nil.
-func (s *Socket) ExpectEvent(name string, v any) {
+// the first argument into v, unless v is nil, and returns the event for others.
+func (s *Socket) ExpectEvent(name string, v any) *websocket.Event {
 	s.t.Helper()
 	m := s.Next()
-	var event struct {
-		Type  string            `json:"type"`
-		Event string            `json:"event"`
-		Data  []json.RawMessage `json:"data"`
-	}
-	if err := m.JSON(&event); err != nil || event.Type != "event" || event.Event != name {
+	e, ok := m.Event()
+	if !ok || e.Name != name {
 		s.t.Fatalf("got message %q, want the event %q", m.Text(), name)
 	}
 	if v == nil {
-		return
+		return e
 	}
-	if len(event.Data) == 0 {
-		s.t.Fatalf("event %q has no argument", name)
-	}
-	if err := json.Unmarshal(event.Data[0], v); err != nil {
+	if err := e.Bind(0, v); err != nil {
 		s.t.Fatalf("event %q: %v", name, err)
 	}
+	return e
 }
 
 // ExpectClose fails the test if the server does not end the socket with the code: what is

@@ -136,6 +136,21 @@ func parseBinary(data []byte) (env incoming, ok bool) {
 	return env, true
 }
 
+// Event reads a message that no handler has taken, such as one from Receive, as an event:
+// in text, or in the binary form of [EventProtocol]. ok is false for another message. The
+// event owns its bytes; it has no Socket and wants no reply.
+func (m Message) Event() (e *Event, ok bool) {
+	env, ok := parseEnvelope(m)
+	if m.Type == Binary {
+		env, ok = parseBinary(m.data)
+	}
+	e = &Event{args: env.args, bytes: env.bytes}
+	if !ok || env.Type != envelopeEvent || json.Unmarshal(env.Event, &e.Name) != nil || e.Name == "" {
+		return nil, false
+	}
+	return e, true
+}
+
 // Bytes are those that the peer has sent as the last argument of a binary event, or nil;
 // Args does not have them. The event owns them. See [EventProtocol].
 func (e *Event) Bytes() []byte { return e.bytes }

@@ -110,6 +110,7 @@ func messageMethods(m Message) map[string]func() {
 	return map[string]func(){
 		"Bytes": func() { m.Bytes() },
 		"Clone": func() { m.Clone() },
+		"Event": func() { m.Event() },
 		"JSON":  func() { m.JSON(new(any)) },
 		"Text":  func() { m.Text() },
 	}

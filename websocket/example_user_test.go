@@ -1,0 +1,81 @@
+package websocket_test
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/nextrush/nextrush/websocket"
+)
+
+func ExampleSocket_SetUser() {
+	srv := websocket.NewServer(websocket.Options{
+		MaxConnectionsPerUser: 5,
+		MaxAnonymous:          1000,
+		AuthTimeout:           5 * time.Second,
+	})
+	url, stop := listen(srv, func(s *websocket.Socket) error {
+		websocket.Handle(s, "auth", func(_ context.Context, s *websocket.Socket, token string) (string, error) {
+			if err := s.SetUser("user of "+token, nil); err != nil {
+				return "", err
+			}
+			id, _ := s.User()
+			return id, nil
+		})
+		return nil
+	})
+	defer stop()
+
+	ctx := context.Background()
+	c, err := websocket.Dial(ctx, url, nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer c.Close(websocket.StatusNormalClosure, "")
+	answer, err := c.Request(ctx, "auth", "a token")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	var id string
+	answer.Bind(0, &id)
+	fmt.Println(id)
+	// Output: user of a token
+}
+
+func ExampleEmitter_Coalesce() {
+	srv := websocket.NewServer(websocket.Options{})
+	url, stop := listen(srv, func(s *websocket.Socket) error { return s.Join("prices") })
+	defer stop()
+
+	ctx := context.Background()
+	c, err := websocket.Dial(ctx, url, nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer c.Close(websocket.StatusNormalClosure, "")
+	for len(srv.SocketsIn("prices")) == 0 {
+		time.Sleep(time.Millisecond)
+	}
+
+	// A client that is slow gets the newest price of each share; this one gets all.
+	prices := srv.To("prices")
+	prices.Coalesce("ACME").Emit("price", "ACME", 10)
+	prices.Coalesce("ACME").Emit("price", "ACME", 11)
+	for range 2 {
+		m, err := c.Receive(ctx)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		e, _ := m.Event()
+		var price int
+		e.Bind(1, &price)
+		fmt.Println(e.Name, price)
+	}
+	// Output:
+	// price 10
+	// price 11
+}
