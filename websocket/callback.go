@@ -178,7 +178,7 @@ func (o *owner) leave() {
 	life, used := s.ctx.(*life)
 	seat := s.seatLocked()
 	s.mu.Unlock()
-	s.ns.users.vacate(seat)
+	s.ns.users.vacate(seat, s.ns.loop.Now())
 	if used {
 		life.cancel(end)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/nextrush/nextrush/websocket/internal/conn"
 )
@@ -15,7 +16,10 @@ const (
 	statusTooMany      = 4429
 )
 
-const maxUserID = 256 // bytes
+const (
+	maxUserID = 256         // bytes
+	maxMemory = time.Minute // for which a limit is remembered after the user's last socket
+)
 
 // ErrUserLimit is what the error of SetUser is if the user has as many sockets as
 // Options.MaxConnectionsPerUser allows.
@@ -25,14 +29,16 @@ var ErrUserLimit = errors.New("websocket: too many connections of this user")
 type users struct {
 	mu        sync.Mutex // guards the fields below
 	byID      map[string]*user
-	anonymous int // sockets and upgrades under way that belong to nobody yet
+	left      []*user // those whose last socket has left, and whose limit is still remembered
+	anonymous int     // sockets and upgrades under way that belong to nobody yet
 }
 
 // user is somebody who has sockets; limit is theirs together, nil if there is none.
 type user struct {
 	id      string
-	sockets int // guarded by users
 	limit   *conn.Shared
+	sockets int // guarded by users, as forget is
+	forget  int64
 }
 
 // seat is a socket's user. It never changes.
@@ -57,7 +63,7 @@ func (s *Socket) SetUser(id string, info any) error {
 	if s.inform(id, info) {
 		return nil
 	}
-	u, err := s.ns.users.enter(id, &s.ns.opts)
+	u, err := s.ns.users.enter(id, &s.ns.opts, s.ns.loop.Now())
 	if err != nil {
 		s.ns.stats.reject("connectionsPerUser")
 		s.conn.Close(statusTooMany, "too many connections of this user")
@@ -65,14 +71,14 @@ func (s *Socket) SetUser(id string, info any) error {
 	}
 	old, left := s.sit(&seat{u, info})
 	if left {
-		s.ns.users.leave(u)
+		s.ns.users.leave(u, s.ns.loop.Now())
 		return ErrClosed
 	}
 	if old == nil {
 		s.ns.users.named()
 		s.conn.Expect(0)
 	} else {
-		s.ns.users.leave(old.user)
+		s.ns.users.leave(old.user, s.ns.loop.Now())
 	}
 	if u.limit != nil {
 		s.conn.Share(u.limit)
@@ -159,9 +165,10 @@ func (us *users) named() {
 }
 
 // enter counts a socket of a user in.
-func (us *users) enter(id string, opts *Options) (*user, error) {
+func (us *users) enter(id string, opts *Options, now int64) (*user, error) {
 	us.mu.Lock()
 	defer us.mu.Unlock()
+	us.forgetLocked(now)
 	u := us.byID[id]
 	if u == nil {
 		u = &user{id: id}
@@ -181,20 +188,38 @@ func (us *users) enter(id string, opts *Options) (*user, error) {
 	return u, nil
 }
 
-// leave counts it out.
-func (us *users) leave(u *user) {
+// leave counts it out. Who has a limit is remembered until that has nothing to say any
+// more: else a new socket would begin with a full bucket.
+func (us *users) leave(u *user, now int64) {
 	us.mu.Lock()
 	defer us.mu.Unlock()
-	if u.sockets--; u.sockets == 0 {
+	us.forgetLocked(now)
+	if u.sockets--; u.sockets > 0 {
+		return
+	}
+	if u.limit == nil {
 		delete(us.byID, u.id)
+		return
+	}
+	u.forget = now + int64(min(u.limit.Refill(), maxMemory))
+	us.left = append(us.left, u)
+}
+
+// forgetLocked forgets those who have left long enough ago, in about that order.
+func (us *users) forgetLocked(now int64) {
+	for len(us.left) > 0 && us.left[0].forget <= now {
+		if u := us.left[0]; u.sockets == 0 && us.byID[u.id] == u {
+			delete(us.byID, u.id)
+		}
+		us.left = us.left[1:]
 	}
 }
 
 // vacate counts a socket out that has left; seat is nil if it belongs to nobody.
-func (us *users) vacate(seat *seat) {
+func (us *users) vacate(seat *seat, now int64) {
 	if seat == nil {
 		us.named()
 		return
 	}
-	us.leave(seat.user)
+	us.leave(seat.user, now)
 }

@@ -222,6 +222,38 @@ func TestTheRateOfAUserIsThatOfAllSockets(t *testing.T) {
 	})
 }
 
+// A new socket does not begin with a full bucket, and who is gone is forgotten.
+func TestTheRateOfAUserOutlivesItsSockets(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := inMemory.serve(t, Options{UserRateLimit: RateLimit{Messages: 1, Burst: 10}, PingInterval: -1, Logger: quiet}, signIn)
+		sent := 0
+		for range 5 {
+			p := st.raw(t)
+			p.write(client("1 000 0001", "ann"))
+			p.expect(wire.OpText, "hello ann")
+			for range 4 {
+				p.write(client("1 000 0001", "="))
+				if f, ok := p.next(); ok && f.Op == wire.OpText {
+					sent++
+				}
+			}
+			p.conn.Close()
+			synctest.Wait()
+		}
+		if sent != 10 {
+			t.Errorf("%d messages were taken", sent)
+		}
+		time.Sleep(time.Minute)
+		p := st.raw(t)
+		p.write(client("1 000 0001", "bob"))
+		p.expect(wire.OpText, "hello bob")
+		if us := &st.srv.users; len(us.byID) != 1 || len(us.left) != 0 {
+			t.Errorf("%d users are remembered, %d of them have left", len(us.byID), len(us.left))
+		}
+		st.settle(p)
+	})
+}
+
 func TestUserTellsWhoseSocketItIs(t *testing.T) {
 	told := make(chan string, 1)
 	st := overTCP.serve(t, Options{}, func(s *Socket) error {

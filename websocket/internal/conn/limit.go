@@ -1,6 +1,7 @@
 package conn
 
 import (
+	"cmp"
 	"sync"
 	"time"
 )
@@ -13,6 +14,8 @@ type Limit struct {
 }
 
 func (l *Limit) none() bool { return l.Messages == 0 && l.Bytes == 0 }
+
+func (l *Limit) burst() int { return cmp.Or(l.Burst, l.Messages) }
 
 // limiter counts what the peer may still send.
 type limiter struct {
@@ -39,11 +42,7 @@ func (b *bucket) take(n, rate, burst int, now int64) bool {
 
 // take counts a message of size bytes, and reports false if the peer has sent too much.
 func (x *limiter) take(l *Limit, size int, now int64) bool {
-	burst := l.Burst
-	if burst == 0 {
-		burst = l.Messages
-	}
-	if l.Messages > 0 && !x.messages.take(1, l.Messages, burst, now) {
+	if l.Messages > 0 && !x.messages.take(1, l.Messages, l.burst(), now) {
 		return false
 	}
 	return l.Bytes == 0 || x.bytes.take(size, l.Bytes, l.Bytes, now)
@@ -87,6 +86,21 @@ type Shared struct {
 
 // NewShared makes a limit that no connection shares yet.
 func NewShared(l Limit) *Shared { return &Shared{limit: l} }
+
+// Refill is how long it takes at most until the peers may send all that the limit allows
+// at once: what one message was over it is owed, too.
+func (s *Shared) Refill() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l, most := &s.limit, 0.0
+	if l.Messages > 0 {
+		most = (float64(l.burst()) - s.of.messages.tokens) / float64(l.Messages)
+	}
+	if l.Bytes > 0 {
+		most = max(most, (float64(l.Bytes)-s.of.bytes.tokens)/float64(l.Bytes))
+	}
+	return time.Duration(most * float64(time.Second))
+}
 
 func (s *Shared) take(size int, now int64) bool {
 	if s == nil {
