@@ -55,23 +55,33 @@ func (a *App) webSocketOptions(o websocket.Options) websocket.Options {
 		o.Logger = a.opts.Logger
 	}
 	if o.ClientIP == nil {
-		o.ClientIP = a.proxies.Client
+		o.ClientIP = func(r *http.Request) string { return a.serving(r).proxies.Client(r) }
 	}
 	if o.SameOrigin == nil {
 		o.SameOrigin = func(r *http.Request) string {
-			scheme, host := a.proxies.Origin(r)
+			scheme, host := a.serving(r).proxies.Origin(r)
 			return scheme + "://" + host
 		}
 	}
-	if own := o.TrustOrigin; own == nil {
-		o.TrustOrigin = a.TrustsOrigin
-	} else {
-		o.TrustOrigin = func(r *http.Request, origin string) bool { return a.TrustsOrigin(r, origin) || own(r, origin) }
+	own := o.TrustOrigin
+	o.TrustOrigin = func(r *http.Request, origin string) bool {
+		return a.serving(r).TrustsOrigin(r, origin) || own != nil && own(r, origin)
 	}
 	if o.Validate == nil {
 		o.Validate = a.validateEvent
 	}
 	return o
+}
+
+type servingKey struct{}
+
+// serving is the app that serves a request for sockets of a, under whose options they
+// are: a, or one in which a is mounted.
+func (a *App) serving(r *http.Request) *App {
+	if app, ok := r.Context().Value(servingKey{}).(*App); ok {
+		return app
+	}
+	return a
 }
 
 // validateEvent checks the payload of an event with the app's validator.
@@ -112,18 +122,24 @@ type socketRoute struct {
 // anything: server carries the server alone, paced the pace of the handler as well.
 type socketBase struct{ server, paced context.Context }
 
-// request is the request as the engine gets it, with the pace of the handler. A
-// socket would keep the context that net/http made; if nobody has put anything
-// into it, all sockets of the route share a lighter one.
-func (r *socketRoute) request(c *Context) *http.Request {
+// request is the request as the engine gets it, with the pace of the handler and, if
+// that is not owner, the app that serves. A socket would keep the context that net/http
+// made; if nobody has put anything into it, all sockets of the route share a lighter one.
+func (r *socketRoute) request(c *Context, owner *App) *http.Request {
 	ctx := c.req.Context()
+	with := func(ctx context.Context) context.Context {
+		if c.app != owner {
+			ctx = context.WithValue(ctx, servingKey{}, c.app)
+		}
+		return pace.With(ctx, r.pace)
+	}
 	server := c.app.server.Context()
 	if c.replaced || server == nil || server.Value(http.ServerContextKey) != ctx.Value(http.ServerContextKey) {
-		return c.req.WithContext(pace.With(ctx, r.pace))
+		return c.req.WithContext(with(ctx))
 	}
 	b := r.base.Load()
 	if b == nil || b.server != server {
-		b = &socketBase{server, pace.With(server, r.pace)}
+		b = &socketBase{server, with(server)}
 		r.base.Store(b)
 	}
 	return c.req.WithContext(b.paced)
@@ -264,7 +280,7 @@ func (a *App) mustSockets(what string) *websocket.Server {
 // upgrade accepts the socket, runs the WSUse chain, and opens it.
 func (a *App) upgrade(c *Context, route *socketRoute) error {
 	rt := c.matched()
-	h, err := a.sockets.Namespace(c.namespace(rt)).Accept(c.w, route.request(c))
+	h, err := a.sockets.Namespace(c.namespace(rt)).Accept(c.w, route.request(c, a))
 	if err != nil {
 		return err
 	}
