@@ -79,7 +79,7 @@ func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byt
 // take "\" for "/", and leave out tabs and line breaks (WHATWG URL §4.4).
 func local(next string) string {
 	u, err := url.Parse(next)
-	if err != nil || !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") || u.Host != "" || u.Scheme != "" ||
+	if err != nil || !strings.HasPrefix(next, "/") || strings.Contains(u.Path, "//") || u.Host != "" || u.Scheme != "" ||
 		strings.ContainsFunc(next, func(r rune) bool { return r <= ' ' || r == 0x7f || r == '\\' }) {
 		return ""
 	}

@@ -119,7 +119,7 @@ func (p *Plugin) prepare() error {
 	case (o.Issuer == "") == (o.Endpoint.AuthURL == "" || o.Endpoint.TokenURL == ""):
 		return errors.New("give Issuer, or Endpoint with its two URLs, and not both")
 	case o.Issuer == "" && o.Principal == nil:
-		return errors.New("Endpoint needs Principal: without OpenID Connect nothing says who has logged in")
+		return errors.New("an Endpoint needs Principal: without OpenID Connect nothing says who has logged in")
 	case o.AfterLogin != local(o.AfterLogin) || o.AfterLogout != local(o.AfterLogout):
 		return errors.New("the options AfterLogin and AfterLogout are paths of this server, as /home")
 	}

@@ -108,6 +108,7 @@ func TestNextStaysOnThisServer(t *testing.T) {
 		"/cart": "/cart", "/a?b=c&d": "/a?b=c&d", "/": "/", "": "/home", "cart": "/home",
 		"//evil.example": "/home", "///evil.example": "/home", `/\evil.example`: "/home", `\\evil.example`: "/home", "/\t/evil.example": "/home", "/\n/evil.example": "/home",
 		"https://evil.example/": "/home", "javascript:alert(1)": "/home", "/ /x": "/home", "/%zz": "/home",
+		"/..//evil.example": "/home", "/.//evil.example": "/home", "/%2f/evil.example": "/home", "/a?to=//b": "/a?to=//b",
 	} {
 		_, _, at := s.get(t, "/auth/login?next="+url.QueryEscape(next))
 		if got := at.RequestURI(); got != want || at.Host != strings.TrimPrefix(s.URL, "http://") {
