@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"net/http"
+	"strconv"
 	"sync"
 	"time"
 
@@ -162,9 +163,10 @@ func (p *cache) fetch(c *nextrush.Context, url string, vary []string, hopeless f
 	if keeps, _ := p.routes.Load(c.Route()); keeps == true {
 		c.SetRequest(withoutConditions(asked))
 	}
-	w := &held{ResponseWriter: c.Writer(), limit: p.limit}
+	w := &held{ResponseWriter: c.Writer(), limit: p.limit, freed: hopeless}
 	w.holds = func(status int) bool {
-		keeps := lifetime(status, w.Header()) > 0
+		size, err := strconv.ParseInt(w.Header().Get("Content-Length"), 10, 64)
+		keeps := lifetime(status, w.Header()) > 0 && (err != nil || size <= int64(p.limit))
 		if keeps {
 			p.routes.Store(c.Route(), true)
 		} else {

@@ -444,3 +444,33 @@ func ExampleCache() {
 	fmt.Println(runs)
 	// Output: 1
 }
+
+// An answer that turns out to be too large, or a stream, keeps nobody waiting to its end.
+func TestCacheWaitsForNothingThatIsNotKept(t *testing.T) {
+	for name, begin := range map[string]func(c *nextrush.Context) error{
+		"large":     func(c *nextrush.Context) error { return c.Text(strings.Repeat("x", 101)) },
+		"announced": func(c *nextrush.Context) error { return c.SetHeader("Content-Length", "101").Text("x") },
+		"stream":    func(c *nextrush.Context) error { c.Text("x"); return http.NewResponseController(c.Writer()).Flush() },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			app := cached(middleware.CacheOptions{Limit: 100}, func(c *nextrush.Context) error {
+				c.CacheFor(time.Hour)
+				if err := begin(c); err != nil {
+					return err
+				}
+				time.Sleep(time.Hour)
+				return nil
+			})
+			var wg sync.WaitGroup
+			start := time.Now()
+			for range 10 {
+				wg.Go(func() { call(app, "GET", "/") })
+				synctest.Wait()
+			}
+			wg.Wait()
+			if took := time.Since(start); took != time.Hour {
+				t.Errorf("%s: the last one has its answer after %v", name, took)
+			}
+		})
+	}
+}

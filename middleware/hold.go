@@ -11,6 +11,7 @@ type held struct {
 	http.ResponseWriter
 	limit   int                   // bytes of a body; a larger one goes through
 	holds   func(status int) bool // whether an answer with the header as it is may be held back
+	freed   func()                // called if what was held back goes through all the same; may be nil
 	status  int                   // of what is held back; 0: nothing is
 	body    bytes.Buffer
 	through bool // the answer goes to the client as it comes
@@ -90,6 +91,9 @@ func (w *held) release() error {
 	w.through = true
 	if w.status == 0 {
 		return nil
+	}
+	if w.freed != nil {
+		w.freed()
 	}
 	w.ResponseWriter.WriteHeader(w.status)
 	_, err := w.ResponseWriter.Write(w.body.Bytes())

@@ -220,3 +220,36 @@ func ExampleIdempotency() {
 	fmt.Println(payments)
 	// Output: 1
 }
+
+// The body that it has read is there for whoever reads it after it.
+func TestIdempotencyLeavesTheBody(t *testing.T) {
+	app := idempotent(middleware.IdempotencyOptions{}, func(c *nextrush.Context) error {
+		var in struct {
+			Name string `json:"name" form:"name"`
+		}
+		if err := c.Bind(&in); err != nil {
+			return err
+		}
+		if c.Is("multipart/form-data") {
+			file, err := c.FormFile("file")
+			if err != nil {
+				return err
+			}
+			in.Name += fmt.Sprint(" ", file.Size)
+		}
+		return c.Text(in.Name)
+	})
+	multi := "--b\r\nContent-Disposition: form-data; name=\"name\"\r\n\r\nada\r\n--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"f\"\r\n\r\nxyz\r\n--b--\r\n"
+	for contentType, test := range map[string][2]string{
+		"application/json":                  {`{"name":"ada"}`, "ada"},
+		"application/x-www-form-urlencoded": {"name=ada", "ada"},
+		"multipart/form-data; boundary=b":   {multi, "ada 3"},
+	} {
+		for range 2 {
+			w := pay(app, "/", test[0], "Content-Type", contentType, "Idempotency-Key", contentType)
+			if w.Code != 200 || w.Body.String() != test[1] {
+				t.Errorf("%s: %d %q", contentType, w.Code, w.Body)
+			}
+		}
+	}
+}

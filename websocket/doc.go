@@ -96,7 +96,8 @@
 //
 // # Behind a proxy
 //
-// Browsers may connect from the server's own origin, and from [Options.AllowOrigins].
+// Browsers may connect from the server's own origin, from [Options.AllowOrigins], and from
+// those that [Options.TrustOrigin] knows.
 // If a proxy ends TLS or changes the host, set [Options.SameOrigin] and
 // [Options.ClientIP]; an App does that from its TrustedProxies.
 //
