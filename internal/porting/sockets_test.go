@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -191,6 +192,35 @@ func TestPortedSockets(t *testing.T) {
 				}
 			}
 			ann.ExpectClose(4000)
+		},
+		"the newest value": func(t *testing.T) {
+			newest := make(chan error, 1)
+			c := serve(t, func(app *nextrush.App) {
+				app.WS("/", func(s *websocket.Socket, _ *nextrush.Context) error {
+					s.OnMessage(func(websocket.Message) {
+						for price := range 100 {
+							if err := s.Others().Coalesce("price").Emit("price", price, strings.Repeat("x", 10_000)); err != nil {
+								newest <- err
+								return
+							}
+						}
+						newest <- s.To("nobody").Coalesce("price").Emit("price", 0)
+					})
+					return nil
+				})
+			})
+			slow, other := c.Dial("/"), c.Dial("/")
+			slow.Hold()
+			other.Send("go")
+			if err := <-newest; err != nil {
+				t.Error(err)
+			}
+			slow.Release()
+			for price, last := 0, -1; price < 99; last = price {
+				if slow.ExpectEvent("price", &price); price <= last {
+					t.Fatalf("%d after %d", price, last)
+				}
+			}
 		},
 		"closing by choice": func(t *testing.T) {
 			c := serve(t, func(app *nextrush.App) {
