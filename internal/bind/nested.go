@@ -74,10 +74,12 @@ func tagged(source Source, t reflect.Type) []fields.Field {
 func (t Target) Nested(from Source, sent map[string][]string) (wrong []Mismatch) {
 	var roots map[string]*branch
 	for name, values := range sent {
-		head, rest, _ := strings.Cut(name, "[")
-		keys, ok := strings.CutSuffix(rest, "]")
+		head, keys, ok := brackets(name)
+		if !ok {
+			continue
+		}
 		f := t.nested(from, head)
-		if !ok || f == nil {
+		if f == nil {
 			continue
 		}
 		if roots == nil {
@@ -86,7 +88,7 @@ func (t Target) Nested(from Source, sent map[string][]string) (wrong []Mismatch)
 		if roots[head] == nil {
 			roots[head] = &branch{values: sent[head]}
 		}
-		if !roots[head].grow(from, f.kind, strings.Split(keys, "]["), values) {
+		if !roots[head].grow(from, f.kind, keys, values) {
 			wrong = append(wrong, Mismatch{head, "nested less deeply"})
 		}
 	}
@@ -96,6 +98,16 @@ func (t Target) Nested(from Source, sent map[string][]string) (wrong []Mismatch)
 		}
 	}
 	return wrong
+}
+
+// brackets takes "items[0][name]" apart.
+func brackets(name string) (head string, keys []string, ok bool) {
+	inner, ok := strings.CutSuffix(name, "]")
+	if !ok {
+		return "", nil, false
+	}
+	head, inner, ok = strings.Cut(inner, "[")
+	return head, strings.Split(inner, "]["), ok
 }
 
 // nested is the field of a source that may have brackets after its name, or nil.
@@ -214,7 +226,9 @@ func (s Source) fillList(v reflect.Value, b *branch, path string) (wrong []Misma
 			return []Mismatch{{path, "a list with numbers in its brackets"}}
 		}
 	}
-	if !isText(itemOf(v.Type())) {
+	if item := itemOf(v.Type()); !takesText(item) {
+		plain = nil
+	} else if !isText(item) {
 		plain = notBlank(plain)
 	}
 	for _, text := range plain {
@@ -226,6 +240,9 @@ func (s Source) fillList(v reflect.Value, b *branch, path string) (wrong []Misma
 	}
 	for _, i := range indexes {
 		items = append(items, b.inner[i])
+	}
+	if len(items) == 0 {
+		return nil
 	}
 	list := reflect.MakeSlice(v.Type(), len(items), len(items))
 	for i, item := range items {

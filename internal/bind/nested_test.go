@@ -72,7 +72,7 @@ func TestNamesWithBracketsLeadInto(t *testing.T) {
 		{[]string{"meta[color]=red", "meta[]=none", "meta[a b]=c"}, order{Meta: map[string]string{"color": "red", "": "none", "a b": "c"}}},
 		{[]string{"places[x][zip]=1"}, order{Places: map[string]place{"x": {"1", ""}}}},
 		{[]string{"next[next][home][zip]=1"}, order{Next: &order{Next: &order{Home: place{"1", ""}}}}},
-		{[]string{"home=x", "home[=x", "home[zip=x", "home[nope]=x", "home[zip][deeper]=x", "nope[a]=x", "note[a]=x", "lines[0][Price]=9", "lines[0][price]=9"},
+		{[]string{"home=x", "home[=x", "home[zip=x", "home[nope]=x", "home[zip][deeper]=x", "nope[a]=x", "note[a]=x", "lines[0][Price]=9", "lines[0][price]=9", "lines=x", "lines[]=x", "table[]=1"},
 			order{Lines: []line{{}}}},
 	} {
 		var got order
@@ -152,4 +152,17 @@ func TestBracketsCostWhatTheySend(t *testing.T) {
 	if allocs > 20*10_000 {
 		t.Errorf("%.0f allocations for 10,000 names", allocs)
 	}
+}
+
+func FuzzNested(f *testing.F) {
+	for _, name := range []string{"lines[0][name]", "meta[a]", "home[zip]", "numbers[]", "lines[][", "[]", "a]b[", "next[next][table][0][1]"} {
+		f.Add(name, name, "1")
+	}
+	f.Fuzz(func(t *testing.T, one, other, value string) {
+		var got order
+		wrong := Into(&got).Nested(Form, map[string][]string{one: {value}, other: {value, value}})
+		if len(wrong) > 3 || len(got.Lines) > 2 || len(got.Numbers) > 4 || len(got.Meta) > 2 {
+			t.Errorf("%q, %q: %+v %v", one, other, got, wrong)
+		}
+	})
 }
