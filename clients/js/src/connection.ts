@@ -141,7 +141,7 @@ export function newConnection(o: Settings, owner: Owner): Connection {
       spread = m.spread || spread;
       if ("t" in m) transmit(from, JSON.stringify({ type: "pong", t: m.t }));
     } else if (type === "pong") rtt = Math.max(0, env.now() - m.t);
-    else if (type === "goaway") goaway(m);
+    else if (type === "goaway") from === ws && goaway(m);
     else if (type !== "hello") owner._received(from, m, data);
   };
 

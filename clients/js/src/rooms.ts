@@ -143,6 +143,7 @@ export function newRooms(server: Server, deliver: (m: any) => void, gap: (g: Gap
     },
     _event: event,
     _frames: {
+      __proto__: null as any, // the types are what the server says
       joined({ room: name, epoch, offset }) {
         const r = room(name);
         r.joined = true;

@@ -2,6 +2,7 @@ import type { Ask, Dropped, End, Send, Session as First, Signals, Socket, State,
 import { credentialOf, part } from "./attempt";
 import { newConnection } from "./connection";
 import { ClosedError, LostError } from "./errors";
+import { newTimer } from "./env";
 import { newHandlers } from "./handlers";
 import { newQueue, type Entry } from "./queue";
 import { newRequests } from "./requests";
@@ -20,6 +21,7 @@ export function newSocket(o: Settings): Socket<any> {
   const handlers = newHandlers((e) => env.report(e));
   const calls = new Map<string, (data: any) => any>();
   const requests = newRequests(env);
+  const linger = newTimer(env);
   let session: Session | null = null;
   let old: Session | null = null; // that a hand-over leaves behind, until it has settled
   let max = Infinity; // bytes of a message that the server takes
@@ -159,9 +161,10 @@ export function newSocket(o: Settings): Socket<any> {
 
   // replace leaves a session behind: one with a connection goes on until it has settled.
   const replace = (before: Session) => {
-    if (old) leave(old);
-    if (before._ws) old = before;
-    else {
+    if (before._ws) {
+      old = before;
+      linger(o.connectTimeout, leave);
+    } else {
       end(before);
       tell("gap", { room: null, from: null, to: null, why: "session" });
     }
@@ -198,12 +201,14 @@ export function newSocket(o: Settings): Socket<any> {
 
   // retire says good-bye to the old session when nothing more is awaited from it.
   const retire = () => {
-    if (old && !rooms._syncing() && !requests._some(old) && !old._kept.length) leave(old);
+    if (old && !rooms._syncing() && !requests._some(old) && !old._kept.length) leave();
   };
 
-  const leave = (s: Session) => {
-    part(s._ws);
-    end(s);
+  const leave = () => {
+    linger();
+    if (!old) return;
+    part(old._ws);
+    end(old);
     old = null;
   };
 
@@ -216,9 +221,9 @@ export function newSocket(o: Settings): Socket<any> {
   const closed = (why: End) => {
     requests._fail(new ClosedError(why));
     queue._clear("closed");
-    if (old) part(old._ws);
-    for (const s of [session, old]) if (s) s._end();
-    session = old = null;
+    leave();
+    if (session) session._end();
+    session = null;
     rooms._leave();
   };
 
@@ -259,8 +264,11 @@ export function newSocket(o: Settings): Socket<any> {
     _alive: flush,
     _closed: closed,
     _failed: (e) => tell("error", e as Error),
-    // Not in a hand-over, where the old connection goes on and another server waits.
-    _offer: () => (session && session._token && !session._ws ? [`resume.${session._token}.${session._received}`] : []),
+    _offer() {
+      leave(); // if that of the last hand-over has not settled
+      // In a hand-over the old session goes on, and another server waits.
+      return session && session._token && !session._ws ? [`resume.${session._token}.${session._received}`] : [];
+    },
     _frame: (out, data) => tell("frame", { out, text: typeof data === "string" ? data : data.byteLength + " bytes" }),
     _refresh(c) {
       const { bearer: token, ticket } = credentialOf(c);

@@ -21,7 +21,8 @@ export class FakePage {
 
 export class FakeEnv {
   time: number;
-  timers = new Map<number, { at: number; f: () => void }>();
+  timers = new Map<number, { at: number; f: () => void }>(); // of the client
+  world = new Map<number, { at: number; f: () => void }>(); // of everything else
   page = new FakePage();
   sockets: FakeSocket[] = [];
   fetches: { url: string; init: any; answer(status: number, headers?: Record<string, string>): void; fail(): void }[] = [];
@@ -85,15 +86,42 @@ export class FakeEnv {
     const until = this.time + ms;
     await settle();
     for (;;) {
-      const due = [...this.timers].filter(([, t]) => t.at <= until).sort((a, b) => a[1].at - b[1].at || a[0] - b[0])[0];
-      if (!due) break;
-      this.timers.delete(due[0]);
-      this.time = Math.max(this.time, due[1].at);
-      due[1].f();
+      const id = this.due(until);
+      if (id === 0) break;
+      const { at, f } = (this.timers.get(id) || this.world.get(id))!;
+      this.timers.delete(id);
+      this.world.delete(id);
+      this.time = Math.max(this.time, at);
+      f();
       await settle();
     }
     this.time = until;
     await settle();
+  }
+
+  // later does what is not the client's.
+  later(ms: number, f: () => void) {
+    this.world.set(++this.ids, { at: this.time + ms, f });
+  }
+
+  // due is the next timer until then.
+  private due(until: number): number {
+    let first = 0;
+    let when = Infinity;
+    for (const map of [this.timers, this.world]) {
+      for (const [id, { at }] of map) {
+        if (at > until || at > when || (at === when && id > first)) continue;
+        first = id;
+        when = at;
+      }
+    }
+    return first;
+  }
+
+  // set moves the clock alone: timers do not go by it.
+  set(by: number) {
+    this.time += by;
+    for (const map of [this.timers, this.world]) for (const t of map.values()) t.at += by;
   }
 
   // sleep moves the time while nothing runs, as a machine that sleeps does.
