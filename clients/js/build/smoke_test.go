@@ -1,0 +1,126 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/websocket"
+)
+
+// serverAddress has the program be the server of the smoke test.
+const serverAddress = "SMOKE_ADDRESS"
+
+func TestMain(m *testing.M) {
+	if addr := os.Getenv(serverAddress); addr != "" {
+		log.Fatal(smokeServer().Listen(addr))
+	}
+	os.Exit(m.Run())
+}
+
+func smokeServer() *nextrush.App {
+	app := nextrush.New()
+	app.EnableWebSocket(websocket.Options{})
+	app.WS("/echo", func(s *websocket.Socket, _ *nextrush.Context) error {
+		websocket.On(s, "say", func(s *websocket.Socket, in map[string]string) error { return s.Emit("echo", in) })
+		websocket.Handle(s, "double", func(_ context.Context, _ *websocket.Socket, n int) (int, error) { return 2 * n, nil })
+		s.On("ask", ask)
+		websocket.Handle(s, "fail", func(context.Context, *websocket.Socket, int) (int, error) {
+			return 0, nextrush.NewError(http.StatusConflict, "it fails")
+		})
+		return nil
+	})
+	return app
+}
+
+// ask answers with what the client answers.
+func ask(e *websocket.Event) {
+	go func() {
+		answer, err := e.Socket.Request(e.Socket.Context(), "upper", "name")
+		var text string
+		if err == nil {
+			err = answer.Bind(0, &text)
+		}
+		if err != nil {
+			text = err.Error()
+		}
+		e.Reply(text)
+	}()
+}
+
+// TestAgainstARealServer has the published client talk to a server that is killed and
+// comes back.
+func TestAgainstARealServer(t *testing.T) {
+	addr := freeAddress(t)
+	server := startServer(t, addr)
+	args := []string{"../test/smoke.mjs", "http://" + addr}
+	if version(t) < 22 {
+		args = slices.Insert(args, 0, "--experimental-websocket", "--no-warnings")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	client := exec.CommandContext(ctx, "node", args...)
+	client.Stderr = os.Stderr
+	out, err := client.StdoutPipe()
+	if err == nil {
+		err = client.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said []string
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		said = append(said, lines.Text())
+		if lines.Text() == "connected" {
+			server.Process.Kill()
+			server.Wait()
+			startServer(t, addr)
+		}
+	}
+	if err := client.Wait(); err != nil || strings.Join(said, " ") != "connected done" {
+		t.Errorf("the client said %q: %v", said, err)
+	}
+}
+
+func startServer(t *testing.T, addr string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), serverAddress+"="+addr)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+	})
+	for deadline := time.Now().Add(30 * time.Second); ; {
+		conn, err := net.Dial("tcp", addr)
+		if err == nil {
+			conn.Close()
+			return cmd
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(errors.Join(errors.New("the server does not start"), err))
+		}
+	}
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	return ln.Addr().String()
+}
