@@ -37,10 +37,9 @@ export function isFinal(code: number): boolean {
     : [1002, 1003, 1007, 1008, 1009, 1010].includes(code);
 }
 
-const hour = 3_600_000; // the longest that a header may make a client wait
-
 // retryAfter reads that header (RFC 9110 section 10.2.3), in milliseconds from now.
 export function retryAfter(header: string | null, now: number): number | undefined {
+  const hour = 3_600_000; // the longest that a header may make a client wait
   const ms = /^\d+$/.test(header!) ? +header! * 1000 : Date.parse(header!) - now;
   return ms >= 0 ? Math.min(ms, hour) : undefined;
 }

@@ -7,12 +7,6 @@ import { watchPage } from "./page";
 import type { Settings } from "./settings";
 import { decode } from "./wire";
 
-const wakeWindow = 500; // in which a waiting client tries when its page is seen again
-const wakeSilence = 5_000; // after which an open one asks then
-const closeTime = 1_000; // for the server to answer a close
-const blockedAfter = 3; // WebSockets that failed though HTTP says that they would be taken
-const leastValidity = 5_000; // of a credential that is worth renewing
-
 // Owner is what uses the connection.
 export interface Owner {
   _change<T>(f: () => T): T; // the app's handlers run after f; the others are called in it
@@ -43,6 +37,11 @@ export interface Connection {
 }
 
 export function newConnection(o: Settings, owner: Owner): Connection {
+  const wakeWindow = 500; // in which a waiting client tries when its page is seen again
+  const wakeSilence = 5_000; // after which an open one asks then
+  const closeTime = 1_000; // for the server to answer a close
+  const blockedAfter = 3; // WebSockets that failed though HTTP says that they would be taken
+  const leastValidity = 5_000; // of a credential that is worth renewing
   const { env, auth } = o;
   const waiting = newTimer(env);
   const handover = newTimer(env);

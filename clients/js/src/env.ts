@@ -22,12 +22,12 @@ export function surroundings(part?: Partial<Env>): Env {
 }
 
 // The longest wait that setTimeout takes; a longer one would end at once.
-const longest = 2 ** 31 - 1;
 
 // Timer waits for one thing at a time. Without arguments it stops to wait.
 export type Timer = (ms?: number, f?: () => void) => void;
 
 export function newTimer(env: Env): Timer {
+  const longest = 2 ** 31 - 1;
   let timer: unknown;
   return (ms, f) => {
     env.clearTimeout(timer);

@@ -1,31 +1,17 @@
-import type { End } from "../types/index";
+import type { ClosedError as Closed, LostError as Lost, RequestError as Request, TimeoutError as Timeout } from "../types/index";
 
-// The names are set on each object: those of minified classes say nothing.
-
-export class RequestError extends Error {
-  name = "RequestError";
-  constructor(message: string, readonly event: string, readonly errors: unknown) {
-    super(message);
-  }
+// kind makes a class of errors. Its name is set on each: that of a minified class says
+// nothing.
+function kind<T>(name: string, text: string): new (fields: Omit<T, "name" | "message">, text?: string) => T {
+  return class extends Error {
+    constructor(fields: object, message = text) {
+      super(message);
+      Object.assign(this, { name }, fields);
+    }
+  } as any;
 }
 
-export class TimeoutError extends Error {
-  name = "TimeoutError";
-  constructor(readonly sent: boolean) {
-    super("no reply in time");
-  }
-}
-
-export class LostError extends Error {
-  name = "LostError";
-  constructor(readonly ran: "no" | "yes" | "unknown", why = "connection lost") {
-    super(why);
-  }
-}
-
-export class ClosedError extends Error {
-  name = "ClosedError";
-  constructor(readonly why: End) {
-    super("closed: " + (why.reason || why.code));
-  }
-}
+export const RequestError = kind<Request>("RequestError", "");
+export const TimeoutError = kind<Timeout>("TimeoutError", "no reply in time");
+export const LostError = kind<Lost>("LostError", "connection lost");
+export const ClosedError = kind<Closed>("ClosedError", "closed");

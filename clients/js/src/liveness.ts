@@ -1,12 +1,6 @@
 import type { Env } from "../types/index";
 import { newTimer } from "./env";
 
-const period = 5_000; // between two looks at the clock
-const grace = 5_000; // on top of the longest silence that the server announced
-const jump = 15_000; // that a look at the clock comes too late, or early
-const afterJump = 2_000; // to answer in, when the machine has slept
-const late = 1_000; // a timer that comes later has been kept from running
-
 // Liveness finds out that a connection is dead, which a browser does not say: its
 // pings are not shown to scripts. Silence is judged by the clock and not by counting
 // timers, which browsers slow down. Suspicion never cuts the connection: it asks.
@@ -19,6 +13,11 @@ export interface Liveness {
 }
 
 export function newLiveness(env: Env, timeout: number, ask: (t: number) => void, dead: () => void, alive: () => void): Liveness {
+  const period = 5_000; // between two looks at the clock
+  const grace = 5_000; // on top of the longest silence that the server announced
+  const jump = 15_000; // that a look at the clock comes too late, or early
+  const afterJump = 2_000; // to answer in, when the machine has slept
+  const late = 1_000; // a timer that comes later has been kept from running
   const look = newTimer(env);
   const probe = newTimer(env);
   let beat: number;

@@ -1,7 +1,5 @@
 import type { Env } from "../types/index";
 
-const types = "online offline visibilitychange pageshow pagehide freeze resume focus";
-
 // watchPage reports the events of the page until it is told to stop:
 //
 // wake: the page is seen again, or the network came back: what happened meanwhile is unknown.
@@ -10,6 +8,7 @@ const types = "online offline visibilitychange pageshow pagehide freeze resume f
 // Whether the page is hidden is asked when it matters and never remembered: events get
 // lost. It never listens to unload, which keeps pages out of the browser's cache.
 export function watchPage({ target, hidden }: Env, wake: (type: string) => void, away: (kept: boolean) => void): () => void {
+  const types = "online offline visibilitychange pageshow pagehide freeze resume focus";
   const listen = (e: any) => {
     const { type } = e;
     if (type === "freeze" || type === "pagehide") away(type === "freeze" || e.persisted);

@@ -51,10 +51,10 @@ export function newRequests(env: Env): Requests {
         p._fail = (reason) => settle(reject, reason);
         p._reply = (m) => {
           if (m.type === "ack") settle(resolve, [].concat(m.data)[0]);
-          else p._fail(new RequestError(String(m.message), event, m.errors));
+          else p._fail(new RequestError({ event, errors: m.errors }, String(m.message)));
         };
         pending.set(id, p);
-        timer(timeout, () => p._fail(new TimeoutError(!!p._session)));
+        timer(timeout, () => p._fail(new TimeoutError({ sent: !!p._session })));
         let stop = () => {};
         stop = onAbort(signal, p._fail);
       });
@@ -69,7 +69,7 @@ export function newRequests(env: Env): Requests {
       of(session).flatMap((p) => {
         p._session = null;
         if (p._retry) return p._entry;
-        p._fail(new LostError(p._ran));
+        p._fail(new LostError({ ran: p._ran }));
         return [];
       }),
     _fail: (error) => pending.forEach((p) => p._fail(error)),

@@ -2,9 +2,6 @@ import type { Gap, Position, Room } from "../types/index";
 import { RequestError } from "./errors";
 import type { Handlers } from "./handlers";
 
-const mostHeld = 1024; // live messages of a room while its replay is under way
-const mostMids = 1024; // emits to several rooms that are remembered
-
 // Server is what rooms need of their socket.
 export interface Server {
   // again: ask again if the session was lost. Otherwise ask now, before all that waits.
@@ -88,6 +85,8 @@ export interface Rooms {
 }
 
 export function newRooms(server: Server, deliver: (m: any) => void, gap: (g: Gap) => void): Rooms {
+  const mostHeld = 1024; // live messages of a room while its replay is under way
+  const mostMids = 1024; // emits to several rooms that are remembered
   const rooms = new Map<string, RoomState>();
   const mids = new Set<unknown>();
 

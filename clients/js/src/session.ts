@@ -2,9 +2,6 @@ import type { Env, WebSocketLike } from "../types/index";
 import { newTimer } from "./env";
 import type { Entry } from "./queue";
 
-const reportBytes = 32 << 10; // received, after which the server is told the count
-const reportTime = 5_000; // or after that time
-
 // Session is what the server knows this client by. With resume agreed, so that there is
 // a token, it outlives its WebSocket: both sides count the messages of each other, and
 // keep their own until counted. No message carries its number: both count from the same.
@@ -33,6 +30,8 @@ export function newSession(
   id: string | null,
   token: string | null,
 ): Session {
+  const reportBytes = 32 << 10; // received, after which the server is told the count
+  const reportTime = 5_000; // or after that time
   const timer = newTimer(env);
   let counted = 0; // of ours, by the server
   let unreported = 0; // bytes

@@ -31,7 +31,7 @@ export function settings(path: string, o: Options): Settings {
 }
 
 function address(path: string, base?: string): string {
-  if (!base) throw new Error("nextrush-client: there is no page here; set the option url");
+  if (!base) throw new Error("nextrush-client: set the option url");
   return new URL(base.replace(/^http/, "ws").replace(/\/$/, "") + path).href;
 }
 

@@ -1,4 +1,4 @@
-import type { Ask, Dropped, End, Send, Session as First, Signals, Socket, State, WebSocketLike } from "../types/index";
+import type { Ask, Dropped, Send, Session as First, Signals, Socket, State, WebSocketLike } from "../types/index";
 import { credentialOf, part } from "./attempt";
 import { newConnection } from "./connection";
 import { ClosedError, LostError } from "./errors";
@@ -12,11 +12,10 @@ import type { Settings } from "./settings";
 import { onAbort } from "./abort";
 import { argsOf, encode, listOf, size } from "./wire";
 
-const volatileLimit = 64 << 10; // bytes that may wait in the WebSocket
-
 // newSocket makes what the app holds: events and requests over a session, and the session
 // over one connection after the other.
 export function newSocket(o: Settings): Socket<any> {
+  const volatileLimit = 64 << 10; // bytes that may wait in the WebSocket
   const { env, plain, setup } = o;
   const handlers = newHandlers((e) => env.report(e));
   const calls = new Map<string, (data: any) => any>();
@@ -28,57 +27,56 @@ export function newSocket(o: Settings): Socket<any> {
 
   const tell = <K extends keyof Signals>(kind: K, value: Signals[K]) => handlers._tell("s" + kind, value);
 
+  const closedError = () => new ClosedError({ why: (connection._state() as any).why });
+
   const dropped = (e: Entry, why: Dropped["why"]): false => {
-    const state = connection._state();
-    if (!e._request) tell("dropped", { event: e._event, why });
-    else e._request._fail(state.name === "closed" ? new ClosedError(state.why) : new LostError("no", why));
+    const p = e._request;
+    if (!p) tell("dropped", { event: e._event, why });
+    else p._fail(why === "closed" ? closedError() : new LostError({ ran: "no" }, why));
     return false;
   };
   const queue = newQueue(env, o.buffer, dropped);
 
   // ---- out
 
-  const entry = (event: string, data: Entry["data"], age = Infinity): Entry => {
-    return { data, _size: size(data), _event: event, _until: env.now() + age };
+  const entry = (event: string, data: Entry["data"] | null, age = Infinity): Entry => {
+    return { data: data!, _size: data === null ? Infinity : size(data), _event: event, _until: env.now() + age };
   };
 
   const sendable = () => session && session._ws && session._ready && !session._full() && !connection._suspicious();
 
+  const tooBig = (e: Entry) => e._size > max || e._size === Infinity;
+
   // post sends an entry, or has it wait. first: before all that waits. It says why not.
-  const post = (e: Entry, first?: boolean): Dropped["why"] | void => {
+  const post = (e: Entry, first?: boolean, volatile?: boolean): Dropped["why"] | void => {
     if (connection._state().name === "closed") return "closed";
-    if (e._size > max) return "too big";
+    if (tooBig(e)) return "too big";
     connection._doubt();
-    if ((first && session && session._ws) || (sendable() && !queue._size().messages)) session!._send(e);
+    if (first ? session && session._ws : sendable() && (volatile ? session!._ws!.bufferedAmount < volatileLimit : !queue._size().messages)) session!._send(e);
+    else if (volatile) return "volatile";
     else if (!queue._push(e)) return "full";
   };
 
-  const offer = (e: Entry, first?: boolean): boolean => {
-    const why = post(e, first);
+  const offer = (e: Entry, first?: boolean, volatile?: boolean): boolean => {
+    const why = post(e, first, volatile);
     return why ? dropped(e, why) : true;
   };
 
   const flush = () => {
     for (let e; sendable() && (e = queue._shift()); ) {
-      if (e._size > max) dropped(e, "too big");
+      if (tooBig(e)) dropped(e, "too big");
       else session!._send(e);
     }
   };
 
   const emit = (event: string, data: unknown, { bytes, age = o.buffer.age, volatile }: Send = {}, first?: boolean): boolean => {
-    const frame = encode({ type: "event", event, data: listOf(data) }, bytes);
-    const e = entry(event, frame || "", age);
-    if (!frame) return dropped(e, "too big");
-    if (!volatile) return offer(e, first);
-    if (!sendable() || e._size > max || session!._ws!.bufferedAmount >= volatileLimit) return dropped(e, "volatile");
-    session!._send(e);
-    return true;
+    return offer(entry(event, encode({ type: "event", event, data: listOf(data) }, bytes), age), first, volatile);
   };
 
   // ask sends a frame that is answered.
   const ask = (event: string, frame: object, a: Ask, first?: boolean): Promise<any> => {
     const { timeout = o.requestTimeout } = a;
-    const p = requests._begin(event, a, timeout, (id) => entry("", encode({ ...frame, id })!), queue._remove);
+    const p = requests._begin(event, a, timeout, (id) => entry("", encode({ ...frame, id })), queue._remove);
     if (!p._over) offer(p._entry, first);
     return p._promise;
   };
@@ -96,7 +94,7 @@ export function newSocket(o: Settings): Socket<any> {
     {
       _handlers: handlers,
       _ask: (frame, again) => ask("", frame, { retry: again }, !again),
-      _tell: (frame) => void post(entry("", encode(frame)!)),
+      _tell: (frame) => void post(entry("", encode(frame))),
     },
     (m) => {
       const { event, timestamp: at, room, offset, bytes, replayed } = m;
@@ -118,7 +116,7 @@ export function newSocket(o: Settings): Socket<any> {
     } catch (e: any) {
       reply = { type: "error", id, event, message: String((e && e.message) || e) };
     }
-    s._send(entry("", encode(reply)!));
+    s._send(entry("", encode(reply)));
   };
 
   const received = (ws: WebSocketLike, m: any, data: string | ArrayBuffer) => {
@@ -152,7 +150,7 @@ export function newSocket(o: Settings): Socket<any> {
     session = s;
     if (before) replace(before);
     const ask = rooms._lost(able("history"));
-    if (rooms._syncing()) s._send(entry("", encode({ type: "sync", was: (before && before._id) || undefined, rooms: ask })!));
+    if (rooms._syncing()) s._send(entry("", encode({ type: "sync", was: (before && before._id) || undefined, rooms: ask })));
     prepare(s);
     retire();
   };
@@ -218,8 +216,8 @@ export function newSocket(o: Settings): Socket<any> {
     queue._putBack(requests._lost(s));
   };
 
-  const closed = (why: End) => {
-    requests._fail(new ClosedError(why));
+  const closed = () => {
+    requests._fail(closedError());
     queue._clear("closed");
     leave();
     if (session) session._end();
@@ -297,22 +295,20 @@ export function newSocket(o: Settings): Socket<any> {
     close: (code = 1000, reason = "") => connection._close(code, reason),
     ready: ({ signal }: { signal?: AbortSignal } = {}) =>
       new Promise((resolve, reject) => {
-        const look = (s: State) => {
-          if (s.name === "open") resolve(socket);
-          else if (s.name === "closed") reject(new ClosedError(s.why));
+        const look = () => {
+          const { name } = connection._state();
+          if (name === "open") resolve(socket);
+          else if (name === "closed") reject(closedError());
           else return;
           off();
-        };
-        const unwatch = socket.watch("state", look);
-        const stop = onAbort(signal, (reason) => {
-          unwatch();
-          reject(reason);
-        });
-        const off = () => {
-          unwatch();
           stop();
         };
-        look(connection._state());
+        const off = socket.watch("state", look);
+        const stop = onAbort(signal, (reason) => {
+          off();
+          reject(reason);
+        });
+        look();
       }),
     on: (event: string, f: any, o: any) => handlers._on("e" + event, f, o),
     watch: (kind: string, f: any, o: any) => handlers._on("s" + kind, f, o),

@@ -1,10 +1,10 @@
 // A binary event is the length of its envelope in two bytes, the envelope and the bytes.
-const longestEnvelope = 0xffff;
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
 
 // encode returns null if the envelope of a binary event is too long.
 export function encode(envelope: object, bytes?: Uint8Array): string | Uint8Array | null {
+  const longestEnvelope = 0xffff;
   const text = JSON.stringify(envelope);
   if (!bytes) return text;
   const head = utf8(text);
