@@ -32,9 +32,7 @@ export function windowIn(reason: string): [min: number, max: number] | null {
 // isFinal tells for which codes a new try would end in the same way. 44xx stand for
 // the HTTP statuses 4xx, as an upgrade may have been refused with.
 export function isFinal(code: number): boolean {
-  return code >= 4400 && code < 4500
-    ? ![4401, 4408, 4425, 4429].includes(code)
-    : [1002, 1003, 1007, 1008, 1009, 1010].includes(code);
+  return /^(100[23789]|1010|44(?!01|08|25|29)..)$/.test(String(code));
 }
 
 // retryAfter reads that header (RFC 9110 section 10.2.3), in milliseconds from now.

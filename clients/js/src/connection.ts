@@ -133,13 +133,13 @@ export function newConnection(o: Settings, owner: Owner): Connection {
 
   const received = (from: WebSocketLike, data: string | ArrayBuffer) => {
     owner._frame(false, data);
-    const m = o.plain && typeof data !== "string" ? null : decode(data);
+    const m = decode(data);
     const type = !o.plain && m && m.type;
     if (from === ws) live._hear();
     if (type === "ping") {
       spread = m.spread || spread;
       if ("t" in m) transmit(from, JSON.stringify({ type: "pong", t: m.t }));
-    } else if (type === "pong") rtt = Math.max(0, env.now() - m.t);
+    } else if (type === "pong") rtt = env.now() - m.t;
     else if (type === "goaway") from === ws && goaway(m);
     else if (type !== "hello") owner._received(from, m, data);
   };

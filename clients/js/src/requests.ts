@@ -3,17 +3,18 @@ import { onAbort } from "./abort";
 import { LostError, RequestError, TimeoutError } from "./errors";
 import { newTimer } from "./env";
 import type { Entry } from "./queue";
+import { argsOf } from "./wire";
 
 // Pending is a request that waits for its reply.
 export interface Pending {
+  _event: string;
   _entry: Entry;
   _promise: Promise<any>;
   _retry?: boolean;
-  _over?: boolean;
+  _settled?: boolean;
   _session?: unknown; // that it was sent in
   _ran: "no" | "yes" | "unknown";
-  _reply(m: any): void;
-  _fail(reason: unknown): void;
+  _settle(value: any, error?: unknown): void;
 }
 
 // Requests are those without a reply. Each settles: with its reply, after its time, or
@@ -37,41 +38,38 @@ export function newRequests(env: Env): Requests {
     _begin(event, { retry, signal }, timeout, make, forget) {
       const id = ++this._ids;
       const timer = newTimer(env);
-      const p = { _entry: make(id), _retry: retry, _ran: "no" } as Pending;
+      const p = { _event: event, _entry: make(id), _retry: retry, _ran: "no" } as Pending;
       p._entry._request = p;
       p._promise = new Promise((resolve, reject) => {
-        const settle = (f: (v: any) => void, value: unknown) => {
-          p._over = true;
+        let stop = () => {};
+        p._settle = (value, error) => {
+          p._settled = true;
           pending.delete(id);
           timer();
           stop();
           forget(p._entry);
-          f(value);
-        };
-        p._fail = (reason) => settle(reject, reason);
-        p._reply = (m) => {
-          if (m.type === "ack") settle(resolve, [].concat(m.data)[0]);
-          else p._fail(new RequestError({ event, errors: m.errors }, String(m.message)));
+          if (error) reject(error);
+          else resolve(value);
         };
         pending.set(id, p);
-        timer(timeout, () => p._fail(new TimeoutError({ sent: !!p._session })));
-        let stop = () => {};
-        stop = onAbort(signal, p._fail);
+        timer(timeout, () => p._settle(0, new TimeoutError({ sent: !!p._session })));
+        stop = onAbort(signal, (reason) => p._settle(0, reason));
       });
       return p;
     },
     _reply(m) {
       const p = pending.get(+m.id);
-      if (p) p._reply(m);
+      if (!p) return;
+      p._settle(argsOf(m.data)[0], m.type === "error" && new RequestError({ event: p._event, errors: m.errors }, String(m.message)));
     },
     _some: (session) => !!of(session).length,
     _lost: (session) =>
       of(session).flatMap((p) => {
         p._session = null;
         if (p._retry) return p._entry;
-        p._fail(new LostError({ ran: p._ran }));
+        p._settle(0, new LostError({ ran: p._ran }));
         return [];
       }),
-    _fail: (error) => pending.forEach((p) => p._fail(error)),
+    _fail: (error) => pending.forEach((p) => p._settle(0, error)),
   };
 }

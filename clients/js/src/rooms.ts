@@ -4,8 +4,7 @@ import type { Handlers } from "./handlers";
 
 // Server is what rooms need of their socket.
 export interface Server {
-  // again: ask again if the session was lost. Otherwise ask now, before all that waits.
-  _ask(frame: object, again: boolean): Promise<any>;
+  _ask(frame: object): Promise<any>; // again if the session was lost
   _tell(frame: object): void;
   _handlers: Handlers;
 }
@@ -20,7 +19,6 @@ export interface RoomState extends Room<any> {
   position: Position | null;
   _asked: boolean; // joined because we asked: after a new session we have to ask again
   _held: any[] | null; // null: no replay is under way
-  _join(again: boolean): Promise<any>;
   _left(): void;
   _server: Server; // for presence
 }
@@ -35,13 +33,15 @@ function newRoom(name: string, server: Server): RoomState {
     joined: false,
     position: null,
     async join({ since } = {}) {
+      since = since || r.position || undefined;
       if (since) reset(since);
-      const answer = await r._join(true);
-      return { recovered: !answer || answer.recovered !== false };
+      const answer = await server._ask({ type: "join", room: name, since });
+      r._asked = r.joined = true;
+      return { recovered: true, ...answer };
     },
     async leave() {
       r._asked = false;
-      await server._ask({ type: "leave", room: name }, true);
+      await server._ask({ type: "leave", room: name });
       r._left();
     },
     on: (event: any, f: any, o: any) => server._handlers._on("r" + name + "\0" + event, f, o),
@@ -52,13 +52,6 @@ function newRoom(name: string, server: Server): RoomState {
     _asked: false,
     _held: null,
     _server: server,
-    // asks for what came after our position, too
-    async _join(again) {
-      if (r.position) r._held = [];
-      const answer = await server._ask({ type: "join", room: name, since: r.position || undefined }, again);
-      r._asked = r.joined = true;
-      return answer;
-    },
     _left() {
       r._asked = r.joined = false;
       r.position = r._held = null;
@@ -72,8 +65,7 @@ export interface Rooms {
   // begins a new session: the server has forgotten which rooms we were in. Returns the
   // positions to ask from.
   _lost(history: boolean): Record<string, Position>;
-  // asks for the rooms that we had asked for before. If the connection is lost again, so
-  // will the next session; a refusal is for good.
+  // asks for the rooms that we had asked for before. A refusal is for good.
   _rejoin(): void;
   // takes an event; late tells that it came over a connection that is being replaced.
   _event(m: any, late: boolean): void;
@@ -138,7 +130,11 @@ export function newRooms(server: Server, deliver: (m: any) => void, gap: (g: Gap
       return positions((r) => r._held && !r._asked);
     },
     _rejoin() {
-      for (const r of rooms.values()) if (r._asked) r._join(false).catch((e) => e instanceof RequestError && r._left());
+      for (const r of rooms.values()) {
+        if (!r._asked) continue;
+        r._asked = false; // until the answer
+        r.join().catch((e) => e instanceof RequestError && r._left());
+      }
     },
     _event: event,
     _frames: {

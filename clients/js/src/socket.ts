@@ -32,7 +32,7 @@ export function newSocket(o: Settings): Socket<any> {
   const dropped = (e: Entry, why: Dropped["why"]): false => {
     const p = e._request;
     if (!p) tell("dropped", { event: e._event, why });
-    else p._fail(why === "closed" ? closedError() : new LostError({ ran: "no" }, why));
+    else p._settle(0, why === "closed" ? closedError() : new LostError({ ran: "no" }, why));
     return false;
   };
   const queue = newQueue(env, o.buffer, dropped);
@@ -77,14 +77,12 @@ export function newSocket(o: Settings): Socket<any> {
   const ask = (event: string, frame: object, a: Ask, first?: boolean): Promise<any> => {
     const { timeout = o.requestTimeout } = a;
     const p = requests._begin(event, a, timeout, (id) => entry("", encode({ ...frame, id })), queue._remove);
-    if (!p._over) offer(p._entry, first);
+    if (!p._settled) offer(p._entry, first);
     return p._promise;
   };
 
-  const random = () => env.random().toString(36).slice(2);
-
   const request = (event: string, data: unknown, a: Ask = {}, first?: boolean): Promise<any> => {
-    const key = a.key || (a.retry && random() + random()) || undefined;
+    const key = a.key || (a.retry && env.random().toString(36).slice(2) + env.now()) || undefined;
     return ask(event, { type: "event", event, data: listOf(data), key }, a, first);
   };
 
@@ -93,7 +91,7 @@ export function newSocket(o: Settings): Socket<any> {
   const rooms = newRooms(
     {
       _handlers: handlers,
-      _ask: (frame, again) => ask("", frame, { retry: again }, !again),
+      _ask: (frame) => ask("", frame, { retry: true }),
       _tell: (frame) => void post(entry("", encode(frame))),
     },
     (m) => {
@@ -172,8 +170,8 @@ export function newSocket(o: Settings): Socket<any> {
     const ready = () => {
       s._ready = true;
       if (session !== s) return;
-      rooms._rejoin();
       flush();
+      rooms._rejoin();
     };
     if (!setup) return ready();
     const first = { id: s._id, emit: (e: string, d: any, o: Send) => emit(e, d, o, true), request: (e: string, d: any, a: Ask) => request(e, d, a, true) };
