@@ -35,6 +35,7 @@ func smokeServer() *nextrush.App {
 		websocket.On(s, "say", func(s *websocket.Socket, in map[string]string) error { return s.Emit("echo", in) })
 		websocket.Handle(s, "double", func(_ context.Context, _ *websocket.Socket, n int) (int, error) { return 2 * n, nil })
 		s.On("ask", ask)
+		websocket.On(s, "bytes", func(s *websocket.Socket, b []byte) error { return s.Emit("bytes", b) })
 		websocket.Handle(s, "fail", func(context.Context, *websocket.Socket, int) (int, error) {
 			return 0, nextrush.NewError(http.StatusConflict, "it fails")
 		})
@@ -61,9 +62,15 @@ func ask(e *websocket.Event) {
 // TestAgainstARealServer has the published client talk to a server that is killed and
 // comes back.
 func TestAgainstARealServer(t *testing.T) {
+	for _, mode := range []string{"plain", websocket.EventProtocol} {
+		t.Run(mode, func(t *testing.T) { smoke(t, mode) })
+	}
+}
+
+func smoke(t *testing.T, mode string) {
 	addr := freeAddress(t)
 	server := startServer(t, addr)
-	args := []string{"../test/smoke.mjs", "http://" + addr}
+	args := []string{"../test/smoke.mjs", "http://" + addr, mode}
 	if version(t) < 22 {
 		args = slices.Insert(args, 0, "--experimental-websocket", "--no-warnings")
 	}

@@ -141,7 +141,7 @@ export interface Signals {
   frame: { out: boolean; text: string };
 }
 
-/** at: the server's time in Unix milliseconds. args: all arguments, of which data is the first. */
+/** at: the server's time in Unix milliseconds. args: all arguments, of which data is the first; bytes, if it has any, are the last. */
 export interface Meta {
   at: number;
   room?: string;
@@ -154,7 +154,7 @@ export interface Listen {
   signal?: AbortSignal;
   once?: boolean;
 }
-/** volatile: now or never. age: how long it may wait, in place of buffer.age. bytes: makes it a binary event. */
+/** volatile: now or never. age: how long it may wait, in place of buffer.age. bytes: the last argument, in a binary event. */
 export interface Send {
   volatile?: boolean;
   age?: number;

@@ -60,7 +60,7 @@ export function newRequests(env: Env): Requests {
     _reply(m) {
       const p = pending.get(+m.id);
       if (!p) return;
-      p._settle(argsOf(m.data)[0], m.type === "error" && new RequestError({ event: p._event, errors: m.errors }, String(m.message)));
+      p._settle(argsOf(m)[0], m.type === "error" && new RequestError({ event: p._event, errors: m.errors }, String(m.message)));
     },
     _some: (session) => !!of(session).length,
     _lost: (session) =>

@@ -96,7 +96,7 @@ export function newSocket(o: Settings): Socket<any> {
     },
     (m) => {
       const { event, timestamp: at, room, offset, bytes, replayed } = m;
-      const args = argsOf(m.data);
+      const args = argsOf(m);
       const meta = { at, room, offset, replayed: !!replayed, args, bytes };
       handlers._tell("e" + event, args[0], meta);
       handlers._tell("r" + room + "\0" + event, args[0], meta);
@@ -105,12 +105,13 @@ export function newSocket(o: Settings): Socket<any> {
   );
 
   // answer replies to a request of the server, in the session that it came in.
-  const answer = async (s: Session, { id, event, data }: any) => {
+  const answer = async (s: Session, m: any) => {
+    const { id, event } = m;
     let reply: object;
     try {
       const f = calls.get(event);
       if (!f) throw new Error("unknown event");
-      reply = { type: "ack", id, data: listOf(await f(argsOf(data)[0])) };
+      reply = { type: "ack", id, data: listOf(await f(argsOf(m)[0])) };
     } catch (e: any) {
       reply = { type: "error", id, event, message: String((e && e.message) || e) };
     }
@@ -136,7 +137,7 @@ export function newSocket(o: Settings): Socket<any> {
 
   // ---- the session
 
-  const opened = (ws: WebSocketLike, { resumed, max: most, can, session: token, id, got }: any) => {
+  const opened = (ws: WebSocketLike, { resumed, max: most, can, session: token, id = null, got }: any) => {
     const before = session;
     max = most || Infinity;
     if (resumed && before) {

@@ -38,7 +38,8 @@ export function decode(data: string | ArrayBuffer): any {
 export const size = (data: string | ArrayBuffer | ArrayBufferView): number =>
   (typeof data === "string" ? utf8(data) : data).byteLength;
 
-// An event's arguments are an array; anything else is one argument.
-export const argsOf = (data: any): unknown[] => [].concat(data ?? []);
+// The arguments of an event or a reply are an array, and anything else is one argument.
+// The bytes of a binary one are the last.
+export const argsOf = ({ data, bytes }: any): unknown[] => [].concat(data ?? [], bytes ?? []);
 
 export const listOf = (data: unknown): unknown[] => (data === undefined ? [] : [data]);

@@ -141,6 +141,7 @@ class Player {
     const got = this.settled.get(name);
     assert.ok(got, "has not settled");
     this.settled.delete(name);
+    if (step.hex) return assert.equal(Buffer.from(got.value).toString("hex"), step.hex);
     if (!step.error) return assert.deepEqual(got, { value: step.value }, String(got.error));
     assert.ok(got.error, `has the value ${JSON.stringify(got.value)}`);
     assert.equal(got.error.name, step.error);
