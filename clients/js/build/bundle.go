@@ -19,15 +19,19 @@ type file struct {
 }
 
 // bundle returns the files of dist. Names that begin with an underscore are private, and
-// made shorter: in the same way in all files, which the core and presence rely on.
-func bundle(root string) ([]file, error) {
-	o := options(filepath.Join(root, "src"), "index.ts", "react.ts", "presence.ts", "nextrush.ts")
-	o.MinifyWhitespace, o.MinifyIdentifiers, o.MinifySyntax = true, true, true
-	o.MangleProps = "^_[a-z]"
-	o.External = []string{"react"}
-	files, err := build(o)
-	if err != nil {
-		return nil, err
+// made shorter: in the same way in all files, as presence calls the core by them.
+func bundle(root string) (files []file, err error) {
+	short := map[string]any{}
+	for _, source := range []string{"index.ts", "presence.ts", "react.ts", "nextrush.ts"} {
+		o := options(filepath.Join(root, "src"), source)
+		o.MinifyWhitespace, o.MinifyIdentifiers, o.MinifySyntax = true, true, true
+		o.MangleProps, o.MangleCache = "^_[a-z]", short
+		o.External = []string{"react"}
+		made, names, err := build(o)
+		if err != nil {
+			return nil, err
+		}
+		files, short = append(files, made...), names
 	}
 	declarations, err := declare(filepath.Join(root, "types"))
 	return append(files, declarations...), err
@@ -67,7 +71,8 @@ func options(dir string, sources ...string) api.BuildOptions {
 	return o
 }
 
-func build(o api.BuildOptions) (files []file, err error) {
+// build returns the files, and the names that it has made shorter.
+func build(o api.BuildOptions) (files []file, short map[string]any, err error) {
 	result := api.Build(o)
 	for _, m := range result.Errors {
 		err = errors.Join(err, errors.New(m.Text))
@@ -78,7 +83,7 @@ func build(o api.BuildOptions) (files []file, err error) {
 	for _, f := range result.OutputFiles {
 		files = append(files, file{filepath.Base(f.Path), f.Contents})
 	}
-	return files, err
+	return files, result.MangleCache, err
 }
 
 func gzipped(data []byte) int {

@@ -66,7 +66,7 @@ func node(t *testing.T, client string, tests []string) {
 		"nextrush-client": file("index"), "nextrush-client/presence": file("presence"),
 		"nextrush-client/react": file("react"), "react": filepath.Join(here, "../test/react.ts"),
 	}
-	bundles, err := build(o)
+	bundles, _, err := build(o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,15 +6,13 @@ import { decode } from "./wire";
 
 const protocol = "nextrush.v1";
 
-// Plan is what a try depends on besides the settings.
-export interface Plan {
-  _why: "first" | "again" | "expired";
-  _probe: boolean; // ask by HTTP first
-  _offer(): string[]; // the subprotocol that resumes the session, if there is one
-  _opened(ws: WebSocketLike, hello: any, data: string): void;
-  // taken: HTTP says that the server would have taken the upgrade.
-  _failed(end: End, taken?: boolean, error?: unknown): void;
-}
+// Why is the reason for which auth is asked.
+export type Why = "first" | "again" | "expired";
+
+export type Opened = (ws: WebSocketLike, hello: any, data: string) => void;
+
+// taken: HTTP says that the server would have taken the upgrade.
+export type Failed = (end: End, taken?: boolean, error?: unknown) => void;
 
 export const ending = (code: number, reason: string, by: End["by"] = "us", final = false): End => ({ code, reason, by, final });
 
@@ -33,8 +31,9 @@ export function part(ws: WebSocketLike | null, code = 1000, reason?: string, gon
 export const credentialOf = (c: Credential): { bearer?: string; ticket?: string } => (typeof c === "string" ? { bearer: c } : c);
 
 // attempt is one try to connect: credential, query, probe, WebSocket, hello. It has one
-// outcome, or none once it was cancelled, by the function that is returned.
-export function attempt(o: Settings, plan: Plan): () => void {
+// outcome, or none once it was cancelled, by the function that is returned. ask: by HTTP
+// first. offer gives the subprotocol that resumes the session, if there is one.
+export function attempt(o: Settings, reason: Why, ask: boolean, offer: () => string[], opened: Opened, failed: Failed): () => void {
   const { auth, query, env, plain } = o;
   const timer = newTimer(env);
   let ws: WebSocketLike | null = null;
@@ -51,33 +50,33 @@ export function attempt(o: Settings, plan: Plan): () => void {
   const fail = (end: End, taken?: boolean, error?: unknown) => {
     if (over) return;
     cancel();
-    plan._failed(end, taken, error);
+    failed(end, taken, error);
   };
-  const giveUp = (reason: string, error?: unknown) => fail(ending(1006, reason), false, error);
+  const giveUp = (text: string, error?: unknown) => fail(ending(1006, text), false, error);
 
   const run = async () => {
     await null; // auth and query are the app's: not while states change
-    const credential = auth ? await auth(plan._why) : "";
+    const credential = auth ? await auth(reason) : "";
     if (credential === null) return fail(ending(1000, "no credential", "us", true));
     const { bearer, ticket } = credentialOf(credential);
     const u = new URL(o.url);
     const all: any = { ...(typeof query === "function" ? await query() : query), ...(ticket && { ticket }) };
     for (const name in all) u.searchParams.set(name, all[name]);
-    const why = plan._probe && (await probe(o, u.href, bearer));
+    const why = ask && (await probe(o, u.href, bearer));
     if (over) return;
     if (why && why !== true) return fail(why);
 
-    const offers = plain ? [] : [protocol, ...plan._offer()];
+    const offers = plain ? [] : [protocol, ...offer()];
     if (bearer) offers.push("bearer", bearer);
     const socket: WebSocketLike = (ws = new (o.WebSocket || (globalThis as any).WebSocket)(u.href, offers));
     const done = (hello: any, data: string) => {
       settle();
-      plan._opened(socket, hello, data);
+      opened(socket, hello, data);
     };
-    let opened = false;
+    let up = false;
     socket.binaryType = "arraybuffer";
     socket.onopen = () => {
-      opened = true;
+      up = true;
       if (plain) done({}, "");
       else if (socket.protocol !== protocol) giveUp("no " + protocol);
     };
@@ -89,7 +88,7 @@ export function attempt(o: Settings, plan: Plan): () => void {
     socket.onclose = async (e: any) => {
       ws = null;
       // Why a WebSocket did not open, a browser does not say.
-      const found = opened ? undefined : why || (await probe(o, u.href, bearer));
+      const found = up ? undefined : why || (await probe(o, u.href, bearer));
       if (found && found !== true) fail(found);
       else fail(ended(e), found);
     };

@@ -1,5 +1,5 @@
 import type { Credential, End, State, WebSocketLike } from "../types/index";
-import { attempt, ended, ending, part, type Plan } from "./attempt";
+import { attempt, ended, ending, part, type Failed, type Opened, type Why } from "./attempt";
 import { backoff, between, windowIn } from "./backoff";
 import { newTimer } from "./env";
 import { newLiveness } from "./liveness";
@@ -18,16 +18,20 @@ export interface Owner {
   _alive(): void; // the server is, after it was in doubt
   _closed(end: End): void;
   _failed(e: unknown): void;
-  _offer: Plan["_offer"];
+  _offer(): string[]; // a subprotocol that resumes the session
   _frame(out: boolean, data: string | ArrayBuffer | ArrayBufferView): void;
   _refresh(c: Credential): Promise<any>;
+}
+
+// View is what the app sees of the connection.
+export interface View {
+  state: State;
+  rtt: number | null;
 }
 
 // Connection has a WebSocket to the server whenever that is possible, and judges when to
 // try again. It knows nothing of what goes over it but hello, ping, pong and goaway.
 export interface Connection {
-  _state(): State;
-  _rtt(): number | null;
   _open(): void;
   _close(code: number, reason: string): Promise<void>;
   _cut(code: number, reason: string): void; // and connect again
@@ -36,7 +40,7 @@ export interface Connection {
   _suspicious(): boolean;
 }
 
-export function newConnection(o: Settings, owner: Owner): Connection {
+export function newConnection(o: Settings, owner: Owner, view: View): Connection {
   const wakeWindow = 500; // in which a waiting client tries when its page is seen again
   const wakeSilence = 5_000; // after which an open one asks then
   const closeTime = 1_000; // for the server to answer a close
@@ -46,14 +50,12 @@ export function newConnection(o: Settings, owner: Owner): Connection {
   const waiting = newTimer(env);
   const handover = newTimer(env);
   const expiry = newTimer(env);
-  let state: State = { name: "idle" };
   let ws: WebSocketLike | null = null; // after its hello
-  let rtt: number | null = null;
   let since = 0; // that it is open
   let spread = 0;
   let cancel: (() => void) | null = null; // of the try under way
   let doomed = false; // it began when it could hardly succeed
-  let why: Plan["_why"] = "first";
+  let why: Why = "first";
   let failed = 0; // tries since the last good connection
   let denied = 0; // credentials since then
   let blocked = 0;
@@ -77,7 +79,7 @@ export function newConnection(o: Settings, owner: Owner): Connection {
   );
 
   const set = (s: State) => {
-    state = s;
+    view.state = s;
     owner._told();
   };
 
@@ -92,7 +94,7 @@ export function newConnection(o: Settings, owner: Owner): Connection {
 
   const start = () => {
     doomed = env.hidden() || !env.online();
-    cancel = attempt(o, { _why: why, _probe: failed > 0, _offer: owner._offer, _opened: opened, _failed: refused });
+    cancel = attempt(o, why, failed > 0, owner._offer, opened, refused);
   };
 
   const tryNow = within(() => {
@@ -100,7 +102,7 @@ export function newConnection(o: Settings, owner: Owner): Connection {
     set({ name: "connecting", attempt: failed + 1 });
   });
 
-  const opened: Plan["_opened"] = within((socket, hello, data) => {
+  const opened: Opened = within((socket, hello, data) => {
     cancel = next = null;
     handover();
     farewell = "";
@@ -116,12 +118,12 @@ export function newConnection(o: Settings, owner: Owner): Connection {
       live._start(hello.beat || Infinity);
     }
     expires(hello.expires);
-    state = { name: "open", since, resumed: !!hello.resumed };
+    view.state = { name: "open", since, resumed: !!hello.resumed };
     owner._opened(socket, hello);
     owner._told();
   });
 
-  const refused: Plan["_failed"] = within((end, taken, error) => {
+  const refused: Failed = within((end, taken, error) => {
     cancel = null;
     if (error) owner._failed(error);
     if (ws) return; // a hand-over: the old one stays until the server ends it
@@ -139,7 +141,7 @@ export function newConnection(o: Settings, owner: Owner): Connection {
     if (type === "ping") {
       spread = m.spread || spread;
       if ("t" in m) transmit(from, JSON.stringify({ type: "pong", t: m.t }));
-    } else if (type === "pong") rtt = env.now() - m.t;
+    } else if (type === "pong") view.rtt = env.now() - m.t;
     else if (type === "goaway") from === ws && goaway(m);
     else if (type !== "hello") owner._received(from, m, data);
   };
@@ -225,7 +227,7 @@ export function newConnection(o: Settings, owner: Owner): Connection {
     for (const timer of [waiting, handover, expiry]) timer();
     live._stop();
     unwatch();
-    state = { name: "closed", why: end };
+    view.state = { name: "closed", why: end };
     owner._closed(end);
     owner._told();
   });
@@ -234,6 +236,7 @@ export function newConnection(o: Settings, owner: Owner): Connection {
 
   const wake = within((type: string) => {
     const soon = env.random() * wakeWindow;
+    const { state } = view;
     if (state.name === "open") {
       if (type !== "focus") live._doubt(wakeSilence);
     } else if (type === "offline") return;
@@ -251,10 +254,8 @@ export function newConnection(o: Settings, owner: Owner): Connection {
   });
 
   return {
-    _state: () => state,
-    _rtt: () => rtt,
     _open: within(() => {
-      const { name } = state;
+      const { name } = view.state;
       if (name === "waiting") {
         waiting();
         tryNow();
@@ -269,7 +270,7 @@ export function newConnection(o: Settings, owner: Owner): Connection {
     _close(code, reason) {
       const was = ws;
       ws = null;
-      if (state.name !== "closed") finish(ending(code, reason, "us", true));
+      if (view.state.name !== "closed") finish(ending(code, reason, "us", true));
       return new Promise((resolve) => {
         const timer = newTimer(env);
         const done = () => {

@@ -6,10 +6,10 @@ export function surroundings(part?: Partial<Env>): Env {
   const g: any = globalThis;
   const page = g.document; // Node.js has a navigator too, which does not know much
   return {
-    now: () => Date.now(),
+    now: Date.now,
     setTimeout: (f, ms) => setTimeout(f, ms),
     clearTimeout: (timer: any) => clearTimeout(timer),
-    random: () => Math.random(),
+    random: Math.random,
     fetch: g.fetch && ((url, init) => g.fetch(url, init)),
     target: page && g,
     hidden: () => !!page && page.hidden,

@@ -1,4 +1,4 @@
-import type { Listen } from "../types/index";
+import type { Env, Listen } from "../types/index";
 import { onAbort } from "./abort";
 
 type Handler = (...args: any[]) => void;
@@ -12,7 +12,7 @@ export interface Handlers {
   _change<T>(f: () => T): T; // runs f, and then the handlers of what it told
 }
 
-export function newHandlers(report: (e: unknown) => void): Handlers {
+export function newHandlers(env: Env): Handlers {
   const all = new Set<[name: string, f: Handler]>();
   const told: [name: string, args: unknown[]][] = [];
   let busy = false;
@@ -23,7 +23,7 @@ export function newHandlers(report: (e: unknown) => void): Handlers {
       try {
         entry[1](...args);
       } catch (e) {
-        report(e);
+        env.report(e);
       }
     }
   };

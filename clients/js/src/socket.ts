@@ -1,4 +1,4 @@
-import type { Ask, Dropped, Send, Session as First, Signals, Socket, State, WebSocketLike } from "../types/index";
+import type { Ask, Dropped, Send, Session as First, Signals, Socket, WebSocketLike } from "../types/index";
 import { credentialOf, part } from "./attempt";
 import { newConnection } from "./connection";
 import { ClosedError, LostError } from "./errors";
@@ -17,7 +17,7 @@ import { argsOf, encode, listOf, size } from "./wire";
 export function newSocket(o: Settings): Socket<any> {
   const volatileLimit = 64 << 10; // bytes that may wait in the WebSocket
   const { env, plain, setup } = o;
-  const handlers = newHandlers((e) => env.report(e));
+  const handlers = newHandlers(env);
   const calls = new Map<string, (data: any) => any>();
   const requests = newRequests(env);
   const linger = newTimer(env);
@@ -27,7 +27,7 @@ export function newSocket(o: Settings): Socket<any> {
 
   const tell = <K extends keyof Signals>(kind: K, value: Signals[K]) => handlers._tell("s" + kind, value);
 
-  const closedError = () => new ClosedError({ why: (connection._state() as any).why });
+  const closedError = () => new ClosedError({ why: socket.state.why });
 
   const dropped = (e: Entry, why: Dropped["why"]): false => {
     const p = e._request;
@@ -49,7 +49,7 @@ export function newSocket(o: Settings): Socket<any> {
 
   // post sends an entry, or has it wait. first: before all that waits. It says why not.
   const post = (e: Entry, first?: boolean, volatile?: boolean): Dropped["why"] | void => {
-    if (connection._state().name === "closed") return "closed";
+    if (socket.state.name === "closed") return "closed";
     if (tooBig(e)) return "too big";
     connection._doubt();
     if (first ? session && session._ws : sendable() && (volatile ? session!._ws!.bufferedAmount < volatileLimit : !queue._size().messages)) session!._send(e);
@@ -251,37 +251,11 @@ export function newSocket(o: Settings): Socket<any> {
     } catch {} // there is nothing
   };
 
-  const connection = newConnection(o, {
-    _change: handlers._change,
-    _told: () => tell("state", connection._state()),
-    _opened: opened,
-    _received: received,
-    _gone: gone,
-    _leaving: save,
-    _alive: flush,
-    _closed: closed,
-    _failed: (e) => tell("error", e as Error),
-    _offer() {
-      leave(); // if that of the last hand-over has not settled
-      // In a hand-over the old session goes on, and another server waits.
-      return session && session._token && !session._ws ? [`resume.${session._token}.${session._received}`] : [];
-    },
-    _frame: (out, data) => tell("frame", { out, text: typeof data === "string" ? data : data.byteLength + " bytes" }),
-    _refresh(c) {
-      const { bearer: token, ticket } = credentialOf(c);
-      return ask("", { type: "auth", token, ticket }, {}, true);
-    },
-  });
-
   const socket: any = {
-    get state() {
-      return connection._state();
-    },
+    state: { name: "idle" },
+    rtt: null,
     get id() {
       return session && session._id;
-    },
-    get rtt() {
-      return connection._rtt();
     },
     get buffered() {
       return queue._size();
@@ -295,7 +269,7 @@ export function newSocket(o: Settings): Socket<any> {
     ready: ({ signal }: { signal?: AbortSignal } = {}) =>
       new Promise((resolve, reject) => {
         const look = () => {
-          const { name } = connection._state();
+          const { name } = socket.state;
           if (name === "open") resolve(socket);
           else if (name === "closed") reject(closedError());
           else return;
@@ -320,8 +294,30 @@ export function newSocket(o: Settings): Socket<any> {
     send: (data: any) => offer(entry("", data, o.buffer.age)),
     room: rooms._room,
   };
+  const connection = newConnection(o, {
+    _change: handlers._change,
+    _told: () => tell("state", socket.state),
+    _opened: opened,
+    _received: received,
+    _gone: gone,
+    _leaving: save,
+    _alive: flush,
+    _closed: closed,
+    _failed: (e) => tell("error", e as Error),
+    _offer() {
+      leave(); // if that of the last hand-over has not settled
+      // In a hand-over the old session goes on, and another server waits.
+      return session && session._token && !session._ws ? [`resume.${session._token}.${session._received}`] : [];
+    },
+    _frame: (out, data) => tell("frame", { out, text: typeof data === "string" ? data : data.byteLength + " bytes" }),
+    _refresh(c) {
+      const { bearer: token, ticket } = credentialOf(c);
+      return ask("", { type: "auth", token, ticket }, {}, true);
+    },
+  }, socket);
+
   const { dispose } = Symbol as any;
   if (dispose) socket[dispose] = () => void socket.close();
-  if (!o.lazy) Promise.resolve().then(() => connection._state().name === "idle" && socket.open());
+  if (!o.lazy) Promise.resolve().then(() => socket.state.name === "idle" && socket.open());
   return socket;
 }
