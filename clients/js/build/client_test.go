@@ -58,7 +58,7 @@ func node(t *testing.T, client string, tests []string) {
 		t.Fatal(err)
 	}
 	o := options("../test", tests...)
-	o.Platform = api.PlatformNode
+	o.Platform, o.Target = api.PlatformNode, api.ES2022
 	o.Sourcemap = api.SourceMapInline
 	o.OutExtension = map[string]string{".js": ".mjs"}
 	file := func(name string) string { return filepath.Join(here, strings.Replace(client, "%s", name, 1)) }

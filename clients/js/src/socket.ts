@@ -5,7 +5,7 @@ import { ClosedError, LostError } from "./errors";
 import { newTimer } from "./env";
 import { newHandlers } from "./handlers";
 import { newQueue, type Entry } from "./queue";
-import { newRequests } from "./requests";
+import { newRequests, type Pending } from "./requests";
 import { newRooms } from "./rooms";
 import { newSession, type Session } from "./session";
 import type { Settings } from "./settings";
@@ -74,16 +74,16 @@ export function newSocket(o: Settings): Socket<any> {
   };
 
   // ask sends a frame that is answered.
-  const ask = (event: string, frame: object, a: Ask, first?: boolean): Promise<any> => {
+  const ask = (event: string, frame: object, a: Ask, first?: boolean): Pending => {
     const { timeout = o.requestTimeout } = a;
     const p = requests._begin(event, a, timeout, (id) => entry("", encode({ ...frame, id })), queue._remove);
     if (!p._settled) offer(p._entry, first);
-    return p._promise;
+    return p;
   };
 
   const request = (event: string, data: unknown, a: Ask = {}, first?: boolean): Promise<any> => {
     const key = a.key || (a.retry && env.random().toString(36).slice(2) + env.now()) || undefined;
-    return ask(event, { type: "event", event, data: listOf(data), key }, a, first);
+    return ask(event, { type: "event", event, data: listOf(data), key }, a, first)._promise;
   };
 
   // ---- in
@@ -91,7 +91,12 @@ export function newSocket(o: Settings): Socket<any> {
   const rooms = newRooms(
     {
       _handlers: handlers,
-      _ask: (frame) => ask("", frame, { retry: true }),
+      // The answer of a session that was left meanwhile says nothing of the present one.
+      async _ask(frame) {
+        const p = ask("", frame, { retry: true });
+        const answer = await p._promise;
+        return p._session === session ? answer : this._ask(frame);
+      },
       _tell: (frame) => void post(entry("", encode(frame))),
     },
     (m) => {
@@ -312,7 +317,7 @@ export function newSocket(o: Settings): Socket<any> {
     _frame: (out, data) => tell("frame", { out, text: typeof data === "string" ? data : data.byteLength + " bytes" }),
     _refresh(c) {
       const { bearer: token, ticket } = credentialOf(c);
-      return ask("", { type: "auth", token, ticket }, {}, true);
+      return ask("", { type: "auth", token, ticket }, {}, true)._promise;
     },
   }, socket);
 

@@ -31,6 +31,7 @@ class Session {
   outbox: any[] = []; // counted messages that the client has not counted
   base = 0; // of the outbox
   rooms = new Set<string>();
+  directs: number[] = []; // messages to it alone
   claims: Record<string, [string, number]> = {};
   over = false;
   constructor(readonly id: string) {}
@@ -277,7 +278,9 @@ export class Model {
   // tell sends to the client alone.
   tell() {
     const s = this.current;
-    if (s) this.send(s, { type: "event", event: "direct", data: [++this.direct] });
+    if (!s) return;
+    s.directs.push(++this.direct);
+    this.send(s, { type: "event", event: "direct", data: [this.direct] });
   }
 
   count() {
