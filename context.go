@@ -14,6 +14,7 @@ import (
 
 	"github.com/nextrush/nextrush/internal/record"
 	"github.com/nextrush/nextrush/internal/route"
+	"github.com/nextrush/nextrush/internal/urlpath"
 )
 
 // Handler answers a request, or, as middleware, does its part and calls
@@ -59,6 +60,43 @@ type extras struct {
 	bodyRead bool // body and bodyErr are what reading it gave
 	body     []byte
 	bodyErr  error
+}
+
+// endpoint is a route, or none, with all that runs for it.
+type endpoint struct {
+	route *Route
+	route.Chain[Handler]
+}
+
+// on returns the endpoint with the guards that are for the path among its handlers.
+func (e *endpoint) on(path urlpath.Path) *endpoint {
+	if handlers, ok := e.On(path, scoped); ok {
+		return newEndpoint(e.route, handlers)
+	}
+	return e
+}
+
+func newEndpoint(rt *Route, handlers []Handler) *endpoint {
+	return &endpoint{rt, route.Chain[Handler]{Handlers: handlers}}
+}
+
+// scoped puts handlers between two that set the scope for them alone.
+func scoped(s *route.Scope, handlers []Handler) []Handler {
+	var outer *route.Scope
+	in := func(c *Context) error {
+		outer = c.needExtras().scope
+		return c.within(s)
+	}
+	out := func(c *Context) error { return c.within(outer) }
+	return slices.Concat([]Handler{in}, handlers, []Handler{out})
+}
+
+// within runs the rest of the chain with another scope.
+func (c *Context) within(s *route.Scope) error {
+	before := c.extras.scope
+	c.extras.scope = s
+	defer func() { c.extras.scope = before }()
+	return c.Next()
 }
 
 // needExtras returns the extras, and makes them first if there are none.

@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/nextrush/nextrush/internal/route"
-	"github.com/nextrush/nextrush/internal/urlpath"
 )
 
 // use is middleware for all requests, or for those under a prefix.
@@ -97,41 +96,4 @@ func (r *Route) chain(base string) []use {
 		return append(uses, use{Handlers: r.handlers})
 	}
 	return append(uses, r.inner.chain(base+r.group.prefix)...)
-}
-
-// endpoint is a route, or none, with all that runs for it.
-type endpoint struct {
-	route *Route
-	route.Chain[Handler]
-}
-
-// on returns the endpoint with the guards that are for the path among its handlers.
-func (e *endpoint) on(path urlpath.Path) *endpoint {
-	if handlers, ok := e.On(path, scoped); ok {
-		return newEndpoint(e.route, handlers)
-	}
-	return e
-}
-
-func newEndpoint(rt *Route, handlers []Handler) *endpoint {
-	return &endpoint{rt, route.Chain[Handler]{Handlers: handlers}}
-}
-
-// scoped puts handlers between two that set the scope for them alone.
-func scoped(s *route.Scope, handlers []Handler) []Handler {
-	var outer *route.Scope
-	in := func(c *Context) error {
-		outer = c.needExtras().scope
-		return c.within(s)
-	}
-	out := func(c *Context) error { return c.within(outer) }
-	return slices.Concat([]Handler{in}, handlers, []Handler{out})
-}
-
-// within runs the rest of the chain with another scope.
-func (c *Context) within(s *route.Scope) error {
-	before := c.extras.scope
-	c.extras.scope = s
-	defer func() { c.extras.scope = before }()
-	return c.Next()
 }
