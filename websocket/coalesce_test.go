@@ -33,7 +33,7 @@ var padding = "|" + strings.Repeat("compressible ", 80)
 // Thousands of sockets, of which some do not read for a while: whoever reads gets
 // everything, and the others get the newest of each key, however it is compressed.
 func TestCoalesceKeepsTheNewestForSlowSockets(t *testing.T) {
-	const sockets, slowOnes, rounds = 1500, 500, 20
+	const sockets, slowOnes, rounds = 1500, 500, 10
 	keys := []string{"EUR", "USD", "JPY"}
 	for name, opts := range map[string]Options{
 		"plain":            {},

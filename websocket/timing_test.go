@@ -73,7 +73,7 @@ func TestRunsCountByWhereTheyWere(t *testing.T) {
 	})
 	peer := st.raw(t)
 	inline := func(s Stats) bool { return s.Routes[otherRoute].Inline.Count > 0 }
-	for deadline := time.Now().Add(patience); !inline(st.srv.Stats()); {
+	for deadline := time.Now().Add(soon); !inline(st.srv.Stats()); {
 		peer.write(client("1 000 0001", "quick"))
 		peer.expect(wire.OpText, "quick")
 		if time.Now().After(deadline) {
