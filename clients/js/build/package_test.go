@@ -14,12 +14,13 @@ import (
 )
 
 // TestPackage installs what npm would publish beside React and a compiler, and uses it:
-// the types with the declarations of a server, and every export in Node.js and Bun.
+// the types with the declarations of a server, and every export in Node.js, Bun
+// and Deno.
 func TestPackage(t *testing.T) {
 	dir := t.TempDir()
 	packed := strings.TrimSpace(shell(t, "..", "npm", "pack", "--silent", "--pack-destination", dir))
 	shell(t, dir, "npm", "install", "--no-audit", "--no-fund", "--prefer-offline", filepath.Join(dir, packed),
-		"typescript@5.9.3", "react@19.3.1", "@types/react@19", "bun@1.4.5")
+		"typescript@5.9.3", "react@19.3.1", "@types/react@19", "bun@1.4.5", "deno@2.9.6")
 	for _, name := range []string{"types.ts", "types.json", "exports.mjs"} {
 		text, err := os.ReadFile(filepath.Join("../test", name))
 		if err != nil {
@@ -34,6 +35,7 @@ func TestPackage(t *testing.T) {
 	shell(t, dir, tsc, "-p", "sources.json")
 	shell(t, dir, "node", "exports.mjs")
 	shell(t, dir, "node_modules/.bin/bun", "exports.mjs")
+	shell(t, dir, "node_modules/.bin/deno", "run", "--allow-all", "exports.mjs")
 }
 
 // declarations are those of a server with a chat.

@@ -133,7 +133,7 @@ export function newRooms(server: Server, deliver: (m: any) => void, gap: (g: Gap
       for (const r of rooms.values()) {
         if (!r._asked) continue;
         r._asked = false; // until the answer
-        r.join().catch((e) => e instanceof RequestError && r._left());
+        r.join().catch((e) => (e instanceof RequestError ? r._left() : (r._asked = true)));
       }
     },
     _event: event,

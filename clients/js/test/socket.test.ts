@@ -270,6 +270,30 @@ test("disposing closes", async () => {
   assert.equal(socket.state.name, "closed");
 });
 
+test("a room that was asked for is asked for in each new session, though one did not answer", async () => {
+  const { env, socket, ws } = await opened();
+  const joined = socket.room("r").join();
+  ws.say({ type: "ack", id: ws.frames()[0].id, data: [] });
+  await joined;
+  for (let i = 0; i < 2; i++) {
+    env.last.end();
+    await env.advance(1_500);
+    env.last.hello();
+    assert.equal(env.last.frames()[0].type, "join");
+    await env.advance(11_000); // nobody answers
+  }
+  env.last.end();
+  await env.advance(1_500);
+  env.last.hello();
+  env.last.say({ type: "error", id: env.last.frames()[0].id, message: "members only" });
+  await env.advance(1_000);
+  env.last.end();
+  await env.advance(1_500);
+  env.last.hello();
+  assert.deepEqual(env.last.frames(), []);
+  socket.close();
+});
+
 test("more live messages than may be held are a gap", async () => {
   const { env, socket, ws } = await opened({}, { can: ["history"] });
   const gaps: any[] = [];
