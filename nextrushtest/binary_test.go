@@ -24,7 +24,7 @@ func TestBytesInEvents(t *testing.T) {
 		return nil
 	})
 	c := nextrushtest.New(t, app)
-	for _, protocols := range [][]string{nil, {websocket.EventProtocol}} {
+	for _, protocols := range [][]string{nil, {websocket.Protocol}} {
 		s := c.Dial("/images", &websocket.DialOptions{Protocols: protocols})
 		s.Emit("image", "a.png", []byte("\xFFpixels"))
 		var name string

@@ -13,14 +13,6 @@ import (
 	"github.com/nextrush/nextrush/websocket/internal/wire"
 )
 
-// EventProtocol is the subprotocol of clients that take binary events. A server agrees
-// to it if it is offered, and says hello in the first message. With it an event whose
-// last argument is a []byte is one binary message: the length of an envelope in two
-// bytes, the most significant first; the envelope, as in a text message but without that
-// argument; the bytes. Without it the bytes are base64 in the text, as encoding/json
-// has them. For a client it is one of DialOptions.Protocols.
-const EventProtocol = "nextrush.v1"
-
 const (
 	envelopeHello = "hello"
 	envelopePing  = "ping"
@@ -28,18 +20,7 @@ const (
 )
 
 // takesBytes reports whether the peer takes binary events.
-func (s *Socket) takesBytes() bool { return s.info.Value().protocol == EventProtocol }
-
-// greet queues what a server says first to a peer that speaks EventProtocol.
-func (s *Socket) greet() {
-	s.useEvents()
-	s.SendJSON(struct {
-		Type string   `json:"type"`
-		ID   string   `json:"id"`
-		Max  int64    `json:"max"` // bytes of a message
-		Can  []string `json:"can"` // optional parts of the protocol
-	}{envelopeHello, s.ID(), s.ns.opts.MaxMessageSize, []string{}})
-}
+func (s *Socket) takesBytes() bool { return s.info.Value().protocol == Protocol }
 
 // sendEnvelope sends an envelope with its arguments in the form that the peer takes.
 func (s *Socket) sendEnvelope(env envelope, args []any) error {
@@ -137,7 +118,7 @@ func parseBinary(data []byte) (env incoming, ok bool) {
 }
 
 // Event reads a message that no handler has taken, such as one from Receive, as an event:
-// in text, or in the binary form of [EventProtocol]. ok is false for another message. The
+// in text, or in the binary form of [Protocol]. ok is false for another message. The
 // event owns its bytes; it has no Socket and wants no reply.
 func (m Message) Event() (e *Event, ok bool) {
 	env, ok := parseEnvelope(m)
@@ -152,7 +133,7 @@ func (m Message) Event() (e *Event, ok bool) {
 }
 
 // Bytes are those that the peer has sent as the last argument of a binary event, or nil;
-// Args does not have them. The event owns them. See [EventProtocol].
+// Args does not have them. The event owns them. See [Protocol].
 func (e *Event) Bytes() []byte { return e.bytes }
 
 // bindBytes gives the bytes of argument i.
@@ -168,7 +149,7 @@ func (e *Event) bindBytes(i int, v any) error {
 	return nil
 }
 
-// probed answers a ping that scripts can send, of a peer that speaks EventProtocol. What
+// probed answers a ping that scripts can send, of a peer that speaks Protocol. What
 // it says beside is not for handlers.
 func (s *Socket) probed(env *incoming) delivery {
 	if !s.takesBytes() {

@@ -14,9 +14,9 @@ import (
 	"github.com/nextrush/nextrush/websocket/internal/wire"
 )
 
-const offerBytes = "Sec-WebSocket-Protocol: " + EventProtocol
+const offerBytes = "Sec-WebSocket-Protocol: " + Protocol
 
-var speaksBytes = DialOptions{Protocols: []string{EventProtocol}}
+var speaksBytes = DialOptions{Protocols: []string{Protocol}}
 
 // binaryEvent is the payload of a binary event.
 func binaryEvent(head, body string) string {
@@ -133,7 +133,7 @@ func wantHello(t *testing.T, c *raw) {
 	if err := json.Unmarshal(f.payload, &hello); err != nil || hello.Type != "hello" || len(hello.ID) != 22 || hello.Max != 1<<20 {
 		t.Errorf("the first message is %q", f.payload)
 	}
-	if got := c.answer.Header.Get("Sec-WebSocket-Protocol"); got != EventProtocol {
+	if got := c.answer.Header.Get("Sec-WebSocket-Protocol"); got != Protocol {
 		t.Errorf("agreed on %q", got)
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"unique"
 
+	"github.com/nextrush/nextrush/websocket/internal/conn"
 	"github.com/nextrush/nextrush/websocket/internal/wire"
 )
 
@@ -235,13 +236,13 @@ func checkAnswer(resp *http.Response, key string, opts *DialOptions, o Options) 
 	return &d, nil
 }
 
-func newClient(conn net.Conn, u *url.URL, resp *http.Response, d *wire.Deflate, opts *DialOptions, o Options) (*Socket, error) {
+func newClient(nc net.Conn, u *url.URL, resp *http.Response, d *wire.Deflate, opts *DialOptions, o Options) (*Socket, error) {
 	connected := o.OnConnection
 	o.OnConnection = nil // the handler below runs it
 	eng := new(engine)
 	eng.init(o, nil)
 	s := eng.main.newSocket(context.Background())
-	s.ip, s.path = host(conn.RemoteAddr().String()), u.Path
+	s.ip, s.path = host(nc.RemoteAddr().String()), u.Path
 	s.info = unique.Make(handshakeInfo{protocol: resp.Header.Get("Sec-WebSocket-Protocol")})
 	if d != nil {
 		s.conn.Compress(*d)
@@ -250,7 +251,7 @@ func newClient(conn net.Conn, u *url.URL, resp *http.Response, d *wire.Deflate, 
 		s.useEvents() // for the server's hello
 	}
 	ready := make(chan error, 1)
-	s.open(conn, nil, nil, nil)
+	s.open(conn.Opening{Conn: nc})
 	eng.loop.Go(&handling{s, func(s *Socket) (err error) {
 		err = errExited // unless the handler returns
 		defer func() { ready <- err }()

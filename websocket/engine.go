@@ -53,6 +53,7 @@ func (e *engine) init(opts Options, srv *Server) {
 	}
 	shards := 1
 	if srv != nil {
+		e.conns.Beat, e.conns.Retry = srv.beatFor, srv.retryHint
 		shards = mainShards
 	}
 	e.main = e.newNamespace("", shards)

@@ -172,7 +172,7 @@ func argument[In any](e *Event) (in In, err error) {
 //	{"type":"event","event":"chat","data":[…],"timestamp":1700000000000}
 //
 // If the last argument is a []byte, it is sent as it is to a peer that speaks
-// [EventProtocol], and as base64 to another.
+// [Protocol], and as base64 to another.
 func (s *Socket) Emit(event string, args ...any) error {
 	return s.sendEnvelope(newEvent(event, nil), args)
 }

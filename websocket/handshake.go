@@ -17,6 +17,7 @@ import (
 	"github.com/nextrush/nextrush/internal/clientip"
 	"github.com/nextrush/nextrush/internal/pace"
 	"github.com/nextrush/nextrush/websocket/internal/conn"
+	"github.com/nextrush/nextrush/websocket/internal/protocol"
 	"github.com/nextrush/nextrush/websocket/internal/wire"
 )
 
@@ -65,9 +66,10 @@ type Handshake struct {
 	w        http.ResponseWriter
 	key      string
 	protocol string
-	pattern  string     // of net/http's router; empty: it was another
-	deflate  string     // the answer's extension
-	pace     *pace.Pace // of the handler, if whoever registered it has one
+	pattern  string          // of net/http's router; empty: it was another
+	deflate  string          // the answer's extension
+	hello    *protocol.Hello // nil unless the client speaks nextrush.v1
+	pace     *pace.Pace      // of the handler, if whoever registered it has one
 }
 
 // Accept checks a request and the limits, and returns a handshake to open or refuse.
@@ -174,8 +176,10 @@ func (srv *Server) verify(r *http.Request) (reason, hint string, refused *Handsh
 func (ns *Namespace) connecting(w http.ResponseWriter, r *http.Request, ip string, protocols []string) *Handshake {
 	srv, s := ns.srv, ns.newSocket(r.Context())
 	h := &Handshake{socket: s, w: w, key: strings.TrimSpace(r.Header.Get("Sec-Websocket-Key")), pattern: r.Pattern, pace: pace.From(r.Context())}
-	if h.protocol = choose(protocols, []string{EventProtocol}); h.protocol == "" {
-		h.protocol = choose(srv.opts.Protocols, protocols)
+	h.protocol = choose(srv.opts.Protocols, protocols)
+	if protocol.Offered(protocols) {
+		h.protocol = protocol.Name
+		h.hello = srv.speak(s, protocols)
 	}
 	s.ip, s.path = ip, strings.Clone(r.URL.Path) // not the whole request line
 	s.info = unique.Make(handshakeInfo{r.UserAgent(), r.Header.Get("Origin"), h.protocol})
@@ -184,9 +188,6 @@ func (ns *Namespace) connecting(w http.ResponseWriter, r *http.Request, ip strin
 			h.deflate = answer
 			s.conn.Compress(d)
 		}
-	}
-	if s.takesBytes() {
-		s.greet()
 	}
 	if again := r.URL.Query().Get("reconnect"); again != "" && again != "0" {
 		srv.stats.reconnections.Add(1)
@@ -244,7 +245,7 @@ func (h *Handshake) Open(handler func(*Socket) error) error {
 	} else {
 		s.ns.srv.paces.LoadOrStore(h.pace, h.pace)
 	}
-	if !s.open(netConn, early, h.answer(), h.pace) {
+	if !s.open(conn.Opening{Conn: netConn, Early: early, Answer: h.answer(), Hello: h.greeting(), Pace: h.pace}) {
 		h.abandon()
 		return ErrServerClosed
 	}
@@ -310,8 +311,9 @@ var notInAnswer = map[string]bool{
 
 // open opens the socket on a connection, and reports false if the server is shutting
 // down or the socket was refused.
-func (s *Socket) open(netConn net.Conn, early, answer []byte, p *pace.Pace) bool {
-	opened := s.conn.Open(conn.Opening{Conn: netConn, Early: early, Answer: answer, Pace: p, Enter: s.entered})
+func (s *Socket) open(o conn.Opening) bool {
+	o.Enter = s.entered
+	opened := s.conn.Open(o)
 	if opened && s.ns.opts.Debug {
 		s.ns.debug(s, "websocket open", "path", s.path, "ip", s.ip)
 	}

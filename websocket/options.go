@@ -42,7 +42,12 @@ type Options struct {
 	// VerifyClient refuses an upgrade by returning an error: a *HandshakeError
 	// with its own status, any other with 403; nil: none is refused.
 	VerifyClient func(*http.Request) error
-	Protocols    []string // subprotocols, in order of preference (RFC 6455 §1.9), after EventProtocol
+	Protocols    []string // subprotocols, in order of preference (RFC 6455 §1.9), after Protocol
+
+	// ReconnectRate is how many clients a second the server can take that all connect
+	// again, after a crash or a deploy: those of nextrush.v1 spread over as long, between
+	// 1 s and 60 s, and Retry-After of a refusal says it. 0: 500
+	ReconnectRate int
 
 	Compression  Compression
 	SendQueue    int // bytes that may wait in one socket's queue, besides a write in progress; 0: 1 MiB
@@ -119,6 +124,7 @@ const (
 	maxDrainWindow      = 10 * time.Second
 	defaultThreshold    = 512
 	defaultSendQueue    = 1 << 20
+	defaultReconnect    = 500
 )
 
 // withDefaults fills zero fields and reports the first mistake.
@@ -126,6 +132,7 @@ func (o Options) withDefaults() (Options, error) {
 	o.MaxMessageSize = cmp.Or(o.MaxMessageSize, defaultMaxMessage)
 	o.MaxRoomsPerSocket = cmp.Or(o.MaxRoomsPerSocket, defaultRooms)
 	o.SendQueue = cmp.Or(o.SendQueue, defaultSendQueue)
+	o.ReconnectRate = cmp.Or(o.ReconnectRate, defaultReconnect)
 	o.Compression.Level = cmp.Or(o.Compression.Level, 1)
 	o.Compression.Threshold = cmp.Or(o.Compression.Threshold, defaultThreshold)
 	o.PingInterval = cmp.Or(o.PingInterval, defaultPingInterval)
@@ -143,6 +150,8 @@ func (o *Options) check() error {
 	switch {
 	case o.MaxMessageSize < 0 || o.SendQueue < 0 || o.MaxRoomsPerSocket < 0:
 		return fmt.Errorf("websocket: MaxMessageSize, SendQueue and MaxRoomsPerSocket must not be negative")
+	case o.ReconnectRate < 0:
+		return fmt.Errorf("websocket: ReconnectRate is %d, use clients a second", o.ReconnectRate)
 	case o.Compression.Level < 1 || o.Compression.Level > 9:
 		return fmt.Errorf("websocket: Compression.Level is %d, use 1 to 9", o.Compression.Level)
 	case o.SlowConsumer > DropOldest:

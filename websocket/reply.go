@@ -25,6 +25,11 @@ const (
 // same socket, where the reply could not be read: call it in a goroutine. A client
 // also needs a consumer for earlier messages, or the reply is never read; see [Dial].
 func (s *Socket) Request(ctx context.Context, event string, args ...any) (*Event, error) {
+	return s.ask(ctx, func(id string) error { return s.sendEnvelope(newEvent(event, []byte(id)), args) })
+}
+
+// ask has something sent with an id, and waits for what answers it.
+func (s *Socket) ask(ctx context.Context, send func(id string) error) (*Event, error) {
 	if s.conn.InCallback() {
 		return nil, ErrInCallback
 	}
@@ -37,7 +42,7 @@ func (s *Socket) Request(ctx context.Context, event string, args ...any) (*Event
 		return nil, err
 	}
 	defer e.forget(id)
-	if err := s.sendEnvelope(newEvent(event, []byte(id)), args); err != nil {
+	if err := send(id); err != nil {
 		return nil, err
 	}
 	s.conn.Begin()

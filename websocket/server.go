@@ -12,6 +12,7 @@ import (
 
 	"github.com/nextrush/nextrush/internal/clientip"
 	"github.com/nextrush/nextrush/internal/seldom"
+	"github.com/nextrush/nextrush/websocket/internal/protocol"
 )
 
 // Server accepts sockets on any net/http router and knows all of them. Its
@@ -32,6 +33,7 @@ type Server struct {
 	live     int            // sockets whose end has not been told
 	draining bool
 	idle     chan struct{} // closed when live reaches 0 while draining
+	beat     *beat
 }
 
 // NewServer makes a server. It panics on a mistake in the options; the text
@@ -50,6 +52,7 @@ func NewServer(opts Options) *Server {
 		started: time.Now(),
 		byID:    make(map[[16]byte]*Socket),
 		byIP:    make(map[string]int),
+		beat:    &beat{spread: protocol.MinSpread},
 	}
 	srv.spaces.byName = make(map[string]*inUse)
 	srv.engine.init(opts, srv)
@@ -88,16 +91,16 @@ func (srv *Server) admit(ip string) (reason string, refused *HandshakeError) {
 	switch {
 	case srv.draining:
 		return "shutdown", &HandshakeError{Status: http.StatusServiceUnavailable, Message: "server is shutting down",
-			Header: http.Header{"Retry-After": {"5"}}, Err: ErrServerClosed}
+			Header: srv.retryAfterLocked(), Err: ErrServerClosed}
 	case o.MaxConnections > 0 && srv.admitted >= o.MaxConnections:
 		return "connections", &HandshakeError{Status: http.StatusServiceUnavailable, Message: "too many connections",
-			Header: http.Header{"Retry-After": {"5"}}}
+			Header: srv.retryAfterLocked()}
 	case o.MaxConnectionsPerIP > 0 && srv.byIP[clientip.Network(ip)] >= o.MaxConnectionsPerIP:
 		return "connectionsPerIP", &HandshakeError{Status: http.StatusTooManyRequests, Message: "too many connections from this address",
-			Header: http.Header{"Retry-After": {"5"}}}
+			Header: srv.retryAfterLocked()}
 	case !srv.users.arrive(o.MaxAnonymous):
 		return "anonymous", &HandshakeError{Status: http.StatusServiceUnavailable, Message: "too many connections that have not authenticated",
-			Header: http.Header{"Retry-After": {"5"}}}
+			Header: srv.retryAfterLocked()}
 	}
 	srv.admitted++
 	if o.MaxConnectionsPerIP > 0 {

@@ -49,6 +49,7 @@ type Socket struct {
 	callbacks *callbacks
 	presence  presence
 	ended     bool  // the end is being told, or has been
+	speaks    bool  // nextrush.v1; conn's owner is a *session then
 	index     int32 // guarded by the namespace's crowd
 }
 

@@ -97,7 +97,7 @@ func storm(st *site, i int) {
 			}
 		}
 	}()
-	if _, err := conn.Write([]byte(greeting())); err != nil {
+	if _, err := conn.Write([]byte(greeting([]string{"X-Plain: 1", speaking}[rand.IntN(2)]))); err != nil {
 		return
 	}
 	for _, word := range []string{"join", "room", "all", "leave", "join", "room"} {

@@ -65,6 +65,7 @@ func (s *Socket) SetUser(id string, info any) error {
 	}
 	u, err := s.ns.users.enter(id, &s.ns.opts, s.ns.loop.Now())
 	if err != nil {
+		err.Header = s.ns.srv.retryAfter()
 		s.ns.stats.reject("connectionsPerUser")
 		s.conn.Close(statusTooMany, "too many connections of this user")
 		return err
@@ -165,7 +166,7 @@ func (us *users) named() {
 }
 
 // enter counts a socket of a user in.
-func (us *users) enter(id string, opts *Options, now int64) (*user, error) {
+func (us *users) enter(id string, opts *Options, now int64) (*user, *HandshakeError) {
 	us.mu.Lock()
 	defer us.mu.Unlock()
 	us.forgetLocked(now)
@@ -182,7 +183,7 @@ func (us *users) enter(id string, opts *Options, now int64) (*user, error) {
 	}
 	if max := opts.MaxConnectionsPerUser; max > 0 && u.sockets >= max {
 		return nil, &HandshakeError{Status: http.StatusTooManyRequests, Message: "too many connections of this user",
-			Header: http.Header{"Retry-After": {"5"}}, Err: ErrUserLimit}
+			Err: ErrUserLimit}
 	}
 	u.sockets++
 	return u, nil

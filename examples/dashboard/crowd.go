@@ -34,7 +34,7 @@ func visitor(url string, deaf bool) {
 	}
 	ctx, leave := context.WithTimeout(context.Background(), stay)
 	defer leave()
-	opts := websocket.DialOptions{Protocols: []string{websocket.EventProtocol}, Handler: func(s *websocket.Socket) error {
+	opts := websocket.DialOptions{Protocols: []string{websocket.Protocol}, Handler: func(s *websocket.Socket) error {
 		if !deaf {
 			s.OnMessage(func(websocket.Message) {})
 		}

@@ -62,7 +62,7 @@ func ask(e *websocket.Event) {
 // TestAgainstARealServer has the published client talk to a server that is killed and
 // comes back.
 func TestAgainstARealServer(t *testing.T) {
-	for _, mode := range []string{"plain", websocket.EventProtocol} {
+	for _, mode := range []string{"plain", websocket.Protocol} {
 		t.Run(mode, func(t *testing.T) { smoke(t, mode) })
 	}
 }

@@ -94,6 +94,9 @@ func (c *Conn) breachLocked(err error) {
 	if errors.As(err, &e) {
 		code, reason = e.Code, e.Reason
 	}
+	if err == errRate && c.voice.on {
+		reason += c.cfg.Retry()
+	}
 	c.closeLocked(code, reason, true)
 }
 

@@ -82,3 +82,6 @@ func (f *Frame) compressed(level int, bits uint8) []byte {
 	f.deflated[bits] = frame
 	return frame
 }
+
+// TextFrame is the frame of a text of the server's, which is not compressed.
+func TextFrame(text []byte) []byte { return wire.AppendFrame(nil, wire.OpText, false, text) }

@@ -28,6 +28,12 @@ type Config struct {
 	WriteTimeout              time.Duration
 	CloseTimeout              time.Duration
 
+	// Beat returns what Conn.Speak tells a peer, and what has been told then. It is called
+	// under the connection's lock.
+	Beat func(told uint8) (*Frame, uint8)
+	// Retry is added to the reason of a close for sending too much, after Conn.Speak.
+	Retry func() string
+
 	Level     int // of compression
 	Threshold int // bytes of the smallest message that is compressed
 }

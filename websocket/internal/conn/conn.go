@@ -22,6 +22,7 @@
 //   - outbox: what is queued, in the order in which it leaves
 //   - writing: who writes it, and whether the peer takes it
 //   - heartbeat: when to ping, and when to give up
+//   - voice: when to tell a peer that sees no pings that we live
 //   - ending: how the connection ends, and how long that may take
 //
 // Conn guards them with its mutex, has the methods for its owner, and three ways to
@@ -92,9 +93,10 @@ type Conn struct {
 
 	mu     sync.Mutex // guards the fields below
 	phase  Phase
-	runs   schedule
 	ahead  bool // there is rare.early; of the goroutine of the run
 	jitter byte // of the heartbeat
+	voice  voice
+	runs   schedule
 
 	out    writing
 	ending *ending // &notEnding until it begins
@@ -121,6 +123,12 @@ func (c *Conn) Init(cfg *Config, owner Owner, jitter byte) {
 		c.inbox = newInbox(true)
 	}
 }
+
+// Own makes another the owner of a connection that is not open yet.
+func (c *Conn) Own(owner Owner) { c.owner = owner }
+
+// Owner is whom c works for.
+func (c *Conn) Owner() Owner { return c.owner }
 
 // Phase tells the stage of the connection's life.
 func (c *Conn) Phase() Phase {

@@ -12,6 +12,7 @@ type Opening struct {
 	Conn   net.Conn
 	Early  []byte     // bytes that the peer has sent already
 	Answer []byte     // the 101, to be written before everything else
+	Hello  []byte     // the frame of a message, to be written with the answer; nil: none
 	Pace   *pace.Pace // of the handler; nil: it never runs where we poll
 	// Enter makes the connection known, and reports false if it cannot be opened any
 	// more. It is called under the connection's lock, so that whoever finds the
@@ -54,7 +55,7 @@ func (c *Conn) open(link transport.Conn, o Opening) bool {
 		c.runs.pending |= workRead
 	}
 	if len(o.Answer) > 0 {
-		c.out.need().greet(o.Answer)
+		c.out.need().greet(o.Answer, o.Hello)
 	}
 	if e := c.ending; e.sealed { // Close was called before
 		c.closeLocked(e.Code, e.Reason, false)

@@ -187,11 +187,16 @@ func (o *outbox) shared(frame []byte, merge, stalled bool) {
 	o.queuedPlain()
 }
 
-// greet puts the 101 before everything that waits.
-func (o *outbox) greet(answer []byte) {
-	o.pieces = slices.Insert(o.pieces, 0, piece{b: answer})
-	o.latest.shift(-1)
-	o.bytes += len(answer)
+// greet puts the 101 before everything that waits, and behind it the frame of a first
+// message if there is one.
+func (o *outbox) greet(answer, hello []byte) {
+	first := []piece{{b: answer}, {b: hello, messages: 1}}
+	if len(hello) == 0 {
+		first = first[:1]
+	}
+	o.pieces = slices.Insert(o.pieces, 0, first...)
+	o.latest.shift(-len(first))
+	o.bytes += len(answer) + len(hello)
 	o.answer = len(answer)
 }
 

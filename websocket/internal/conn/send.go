@@ -224,7 +224,10 @@ func (o output) admitLocked(n int, made bool) (next, error) {
 // overflowLocked applies the policy for slow consumers.
 func (o output) overflowLocked(n int) error {
 	policy := o.c.cfg.Slow
-	if policy == DropOldest && o.c.codec.takeover() { // later messages may refer to what waits
+	switch {
+	case o.c.voice.whole:
+		policy = CloseSlow
+	case policy == DropOldest && o.c.codec.takeover(): // later messages may refer to what waits
 		policy = DropNewest
 	}
 	dropped, err := o.c.out.overflow(policy, n, o.c.cfg.SendQueue)

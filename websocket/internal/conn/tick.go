@@ -62,7 +62,7 @@ func (c *Conn) tick(now int64) (next int64, failure error) {
 		return now + int64(lingerTime), nil
 	}
 	next, failure = c.beatLocked(now)
-	return min(next, closeAt, writeAt, messageAt, expectedAt), failure
+	return min(next, closeAt, writeAt, messageAt, expectedAt, c.speakLocked(now)), failure
 }
 
 // Expect closes the connection with 4401 if it is not called again within d; 0: never.
@@ -118,10 +118,19 @@ func (c *Conn) beatLocked(now int64) (next int64, failure error) {
 	return next, failure
 }
 
+func (c *Conn) noteSpoken(now int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.voice.note(now)
+}
+
 // watch has the wheel look at the connection for the first time.
 func (c *Conn) watch() {
 	now := c.cfg.Loop.Now()
 	c.activity.Store(now)
+	if c.voice.on {
+		c.noteSpoken(now)
+	}
 	if every := c.cfg.pingEvery(c.jitter); every > 0 {
 		c.cfg.Wheel.Schedule(c, now+every)
 	}

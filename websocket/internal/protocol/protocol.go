@@ -1,0 +1,243 @@
+// Package protocol is nextrush.v1, the subprotocol of our clients, as values: offers,
+// and what its messages look like. It knows no connection. docs/protocol.md explains
+// it.
+package protocol
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nextrush/nextrush/websocket/internal/stream"
+)
+
+// Name is the subprotocol.
+const Name = "nextrush.v1"
+
+// resume begins the entry of an offer that asks for a session.
+const resume = "resume."
+
+// Offered reports whether an offer has the subprotocol. It is preferred over all others:
+// a client that offers it needs it.
+func Offered(offer []string) bool { return slices.Contains(offer, Name) }
+
+// Resumes reports whether an offer asks for a session.
+func Resumes(offer []string) bool {
+	return slices.ContainsFunc(offer, func(p string) bool { return strings.HasPrefix(p, resume) })
+}
+
+// Kind is the type of a message from a client that is not an event or an answer to one.
+type Kind uint8
+
+const (
+	None Kind = iota // not one of these
+	Ping
+	Pong
+	Got
+	Sync
+	Join
+	Leave
+	Auth
+	Presence
+)
+
+var kinds = map[string]Kind{
+	"ping": Ping, "pong": Pong, "got": Got, "sync": Sync,
+	"join": Join, "leave": Leave, "auth": Auth, "presence": Presence,
+}
+
+// KindOf finds the type of a text message. Where the type comes first, nothing else is
+// looked at.
+func KindOf(text []byte) Kind {
+	text = bytes.TrimLeft(text, " \t\r\n")
+	if len(text) == 0 || text[0] != '{' {
+		return None
+	}
+	if name, ok := leadingType(text[1:]); ok {
+		return kinds[string(name)]
+	}
+	if !bytes.Contains(text, []byte(`"type"`)) {
+		return None
+	}
+	var m struct {
+		Type string `json:"type"`
+	}
+	if json.Unmarshal(text, &m) != nil {
+		return None
+	}
+	return kinds[m.Type]
+}
+
+// leadingType takes "type":"name" off the beginning of an object.
+func leadingType(text []byte) (name []byte, ok bool) {
+	text = bytes.TrimLeft(text, " \t\r\n")
+	if text, ok = bytes.CutPrefix(text, []byte(`"type"`)); !ok {
+		return nil, false
+	}
+	text = bytes.TrimLeft(text, " \t\r\n")
+	if text, ok = bytes.CutPrefix(text, []byte(`:`)); !ok {
+		return nil, false
+	}
+	text = bytes.TrimLeft(text, " \t\r\n")
+	if text, ok = bytes.CutPrefix(text, []byte(`"`)); !ok {
+		return nil, false
+	}
+	end := bytes.IndexAny(text, `"\`)
+	if end < 0 || text[end] != '"' {
+		return nil, false
+	}
+	return text[:end], true
+}
+
+// Message is a message from a client.
+type Message struct {
+	T     json.RawMessage            `json:"t"`
+	ID    json.RawMessage            `json:"id"`
+	Room  string                     `json:"room"`
+	Since *stream.Position           `json:"since"`
+	Was   string                     `json:"was"`
+	Rooms map[string]stream.Position `json:"rooms"`
+	Token string                     `json:"token"`
+	Data  json.RawMessage            `json:"data"`
+}
+
+// Parse reads a message whose kind is known. What cannot be read is left out, and told
+// by the error; ID and T are there if they can be.
+func Parse(text []byte) (m Message, err error) {
+	if err = json.Unmarshal(text, &m); err == nil {
+		return m, nil
+	}
+	var asked struct{ ID, T json.RawMessage }
+	json.Unmarshal(text, &asked)
+	return Message{ID: asked.ID, T: asked.T}, err
+}
+
+// Hello is the first message of a server.
+type Hello struct {
+	ID      string
+	Resumes bool          // a session was asked for, which we do not have
+	Beat    time.Duration // the server's longest silence; 0: no promise
+	Spread  time.Duration // over which clients are to come back
+	Max     int64         // bytes of a message
+	Expires time.Time     // the credential; zero: never
+	Can     []string
+}
+
+// Append appends the hello.
+func (h *Hello) Append(b []byte) []byte {
+	var m = struct {
+		Type    string   `json:"type"`
+		ID      string   `json:"id"`
+		Resumed *bool    `json:"resumed,omitempty"`
+		Why     string   `json:"why,omitempty"`
+		Beat    int64    `json:"beat,omitempty"`
+		Spread  int64    `json:"spread"`
+		Max     int64    `json:"max"`
+		Expires int64    `json:"expires,omitempty"`
+		Can     []string `json:"can"`
+	}{Type: "hello", ID: h.ID, Beat: h.Beat.Milliseconds(), Spread: h.Spread.Milliseconds(), Max: h.Max, Can: h.Can}
+	if h.Resumes {
+		m.Resumed, m.Why = new(bool), "unknown"
+	}
+	if !h.Expires.IsZero() {
+		m.Expires = h.Expires.UnixMilli()
+	}
+	if m.Can == nil {
+		m.Can = []string{}
+	}
+	return appendJSON(b, m)
+}
+
+// Beat is the ping of a server that has been silent.
+const Beat = `{"type":"ping"}`
+
+// SpreadBeat is a ping with a new spread.
+func SpreadBeat(spread time.Duration) []byte {
+	return appendJSON(nil, struct {
+		Type   string `json:"type"`
+		Spread int64  `json:"spread"`
+	}{"ping", spread.Milliseconds()})
+}
+
+// PingOf asks for PongOf with the same t.
+func PingOf(t string) []byte { return []byte(`{"type":"ping","t":` + t + `}`) }
+
+// PongOf answers a ping.
+func PongOf(t json.RawMessage) []byte { return []byte(`{"type":"pong","t":` + string(t) + `}`) }
+
+// Goaway tells that the server is about to close, and in which time, in milliseconds, to
+// connect anew.
+func Goaway(after time.Duration, reason string) []byte {
+	return appendJSON(nil, struct {
+		Type   string   `json:"type"`
+		Retry  bool     `json:"retry"`
+		After  [2]int64 `json:"after"`
+		Reason string   `json:"reason"`
+	}{"goaway", true, [2]int64{0, after.Milliseconds()}, reason})
+}
+
+// RoomMessage is joined, left, or synced.
+type RoomMessage struct {
+	Type      string  `json:"type"`
+	Room      string  `json:"room"`
+	Recovered *bool   `json:"recovered,omitempty"`
+	Epoch     string  `json:"epoch,omitempty"`
+	Offset    *uint64 `json:"offset,omitempty"`
+}
+
+// Joined tells that the client is in a room, and where its history is; nil: it has none.
+func Joined(room string, at *stream.Position) []byte { return roomMessage("joined", room, at, nil) }
+
+// Left tells that the client has been taken out of a room.
+func Left(room string) []byte { return roomMessage("left", room, nil, nil) }
+
+// Synced ends a replay, or says that there is none.
+func Synced(room string, recovered bool, at stream.Position) []byte {
+	return roomMessage("synced", room, &at, &recovered)
+}
+
+func roomMessage(kind, room string, at *stream.Position, recovered *bool) []byte {
+	m := RoomMessage{Type: kind, Room: room, Recovered: recovered}
+	if at != nil {
+		m.Epoch, m.Offset = at.Epoch, &at.Offset
+	}
+	return appendJSON(nil, m)
+}
+
+// appendJSON appends what is known to have a JSON form.
+func appendJSON(b []byte, v any) []byte {
+	text, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return append(b, text...)
+}
+
+// RetryReason adds to the reason of a close when to come back. A reason that is too long
+// for that is cut (RFC 6455 §5.5.1).
+func RetryReason(reason string, from, to time.Duration) string {
+	hint := " retry=" + ms(from) + "-" + ms(to)
+	const most = 123 // bytes
+	if over := len(reason) + len(hint) - most; over > 0 {
+		reason = strings.ToValidUTF8(reason[:len(reason)-over], "")
+	}
+	return reason + hint
+}
+
+func ms(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
+
+// Spread is the time over which sockets are to come back that were connected, if the
+// server takes as many a second as rate.
+func Spread(sockets, rate int) time.Duration {
+	d := time.Duration(float64(sockets) / float64(rate) * float64(time.Second))
+	return min(max(d, MinSpread), MaxSpread).Truncate(time.Millisecond)
+}
+
+// The bounds of Spread.
+const (
+	MinSpread = time.Second
+	MaxSpread = time.Minute
+)

@@ -1,0 +1,28 @@
+package stream
+
+import (
+	"encoding/json"
+	"errors"
+)
+
+// Position is a place in the history of a room: the offset of an event there, in an
+// epoch. In another epoch the same offset is another event.
+type Position struct {
+	Epoch  string
+	Offset uint64
+}
+
+// MarshalJSON writes ["epoch",offset].
+func (p Position) MarshalJSON() ([]byte, error) { return json.Marshal([2]any{p.Epoch, p.Offset}) }
+
+var errPosition = errors.New(`a position is ["epoch",offset]`)
+
+// UnmarshalJSON reads ["epoch",offset].
+func (p *Position) UnmarshalJSON(data []byte) error {
+	var parts []json.RawMessage
+	if json.Unmarshal(data, &parts) != nil || len(parts) != 2 ||
+		json.Unmarshal(parts[0], &p.Epoch) != nil || json.Unmarshal(parts[1], &p.Offset) != nil {
+		return errPosition
+	}
+	return nil
+}

@@ -1,0 +1,289 @@
+package websocket
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"math"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/nextrush/nextrush/websocket/internal/conn"
+	"github.com/nextrush/nextrush/websocket/internal/protocol"
+	"github.com/nextrush/nextrush/websocket/internal/wire"
+)
+
+// Protocol is the subprotocol of our own clients. A server agrees to it if it is offered,
+// before those of Options.Protocols, and says hello in the first message. What it adds is
+// in docs/protocol.md; a socket without it has nothing of that. For a client it is one of
+// DialOptions.Protocols.
+//
+// With it an event whose last argument is a []byte is one binary message: the length of an
+// envelope in two bytes, the most significant first; the envelope, as in a text message but
+// without that argument; the bytes. Without it the bytes are base64 in the text, as
+// encoding/json has them.
+const Protocol = protocol.Name
+
+// session is the owner of a connection whose peer speaks nextrush.v1. It takes what is
+// not for the program, and hands on the rest. Its fields are guarded by the socket's mu.
+type session struct {
+	*owner
+	credential *Credential // nil: none
+}
+
+// session is nil unless the peer speaks nextrush.v1.
+func (s *Socket) session() *session {
+	if !s.speaks {
+		return nil
+	}
+	return s.conn.Owner().(*session)
+}
+
+// speak has a new socket speak nextrush.v1, and prepares its hello.
+func (srv *Server) speak(s *Socket, offer []string) *protocol.Hello {
+	spread, told := srv.spread()
+	s.speaks = true
+	s.conn.Own(&session{owner: (*owner)(s)})
+	s.conn.Speak(told)
+	h := &protocol.Hello{ID: s.ID(), Resumes: protocol.Resumes(offer), Spread: spread, Max: srv.opts.MaxMessageSize}
+	if every := srv.opts.PingInterval; every > 0 {
+		h.Beat = every * 6 / 5 // ±20 %
+	}
+	return h
+}
+
+// greeting is the frame of the hello; nil: there is none.
+func (h *Handshake) greeting() []byte {
+	if h.hello == nil {
+		return nil
+	}
+	h.hello.Expires = h.socket.Credential().Expires
+	return conn.TextFrame(h.hello.Append(nil))
+}
+
+// Message takes a message of the protocol, or hands it on.
+func (v *session) Message(op wire.Opcode, data []byte) bool {
+	if deliver := v.claim(op, data); deliver != nil {
+		deliver()
+		return true
+	}
+	return v.owner.Message(op, data)
+}
+
+// Offer is Message for one that comes after others that wait.
+func (v *session) Offer(op wire.Opcode, data []byte, fresh bool) (claim func() func()) {
+	if deliver := v.claim(op, data); deliver != nil {
+		return func() func() { return deliver }
+	}
+	return v.owner.Offer(op, data, fresh)
+}
+
+// claim returns what takes a message of the protocol, or nil.
+func (v *session) claim(op wire.Opcode, data []byte) (deliver func()) {
+	if op != wire.OpText {
+		return nil
+	}
+	kind := protocol.KindOf(data)
+	if kind == protocol.None {
+		return nil
+	}
+	return func() { v.take(kind, data) }
+}
+
+// take does what a message of the protocol asks for. One that cannot be read is ignored,
+// unless it wants an answer.
+func (v *session) take(kind protocol.Kind, data []byte) {
+	s := (*Socket)(v.owner)
+	m, err := protocol.Parse(data)
+	ask := asked{s, m.ID}
+	if err != nil {
+		ask.refuse(&EventError{Message: "malformed message"})
+		return
+	}
+	switch kind {
+	case protocol.Ping:
+		if validID(m.T) {
+			s.conn.Send(wire.OpText, protocol.PongOf(m.T))
+		}
+	case protocol.Pong:
+		s.events.Load().pong(m.T, s)
+	case protocol.Auth:
+		v.renew(ask, m.Token)
+	case protocol.Join, protocol.Leave:
+		ask.refuse(&EventError{Message: "not allowed"})
+	}
+}
+
+// asked is a message of the protocol that may want an answer.
+type asked struct {
+	s  *Socket
+	id json.RawMessage
+}
+
+func (a asked) ack(v any) {
+	if !validID(a.id) {
+		return
+	}
+	if data, err := encodeJSON([]any{v}); err == nil {
+		a.s.SendJSON(envelope{Type: envelopeAck, ID: a.id, Data: data})
+	}
+}
+
+func (a asked) refuse(err error) {
+	if validID(a.id) {
+		(&Event{Socket: a.s, id: a.id}).refuse(err)
+	}
+}
+
+// ErrNoProtocol is returned for what needs a peer that speaks nextrush.v1.
+var ErrNoProtocol = errors.New("websocket: the peer does not speak " + Protocol)
+
+// Probe asks the peer's program for an answer, and returns how long that took; RTT is
+// that of the peer's WebSocket. Its errors are those of Request, and ErrNoProtocol.
+func (s *Socket) Probe(ctx context.Context) (time.Duration, error) {
+	if !s.speaks {
+		return 0, ErrNoProtocol
+	}
+	began := time.Now()
+	_, err := s.ask(ctx, func(id string) error { return s.conn.Send(wire.OpText, protocol.PingOf(id)) })
+	return time.Since(began), err
+}
+
+// pong answers a probe.
+func (e *events) pong(t json.RawMessage, s *Socket) {
+	if e != nil {
+		e.answered(t, reply{event: &Event{Socket: s}}, 0)
+	}
+}
+
+// Credential is what somebody was let in with. Sockets whose peer speaks nextrush.v1 tell
+// it when that expires, and have it renewed on the open connection.
+type Credential struct {
+	Expires time.Time // told in the hello if it is set before the 101; zero: never
+	// Renew takes a newer credential of the same user, and returns when that expires. It
+	// runs as a callback of the socket. Its error is the peer's answer, as that of the
+	// handler of an event is. nil: refused.
+	Renew func(s *Socket, token string) (expires time.Time, err error)
+}
+
+// SetCredential says what somebody was let in with. It does nothing for a socket whose
+// peer does not speak nextrush.v1.
+func (s *Socket) SetCredential(c Credential) {
+	if v := s.session(); v != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		v.credential = &c
+	}
+}
+
+// Credential returns what SetCredential was given last.
+func (s *Socket) Credential() (c Credential) {
+	if v := s.session(); v != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if v.credential != nil {
+			c = *v.credential
+		}
+	}
+	return c
+}
+
+// renew has a credential renewed, and answers when the new one expires.
+func (v *session) renew(ask asked, token string) {
+	c := ask.s.Credential()
+	if c.Renew == nil {
+		ask.refuse(&EventError{Message: "nothing can be renewed"})
+		return
+	}
+	ask.s.protect(func() {
+		expires, err := c.Renew(ask.s, token)
+		switch {
+		case err == nil:
+			c.Expires = expires
+			ask.s.SetCredential(c)
+			ask.ack(renewed(expires))
+		case !ask.s.closedBy(err):
+			ask.refuse(err)
+		}
+	})
+}
+
+// renewed is the answer to a renewal.
+func renewed(expires time.Time) any {
+	var answer struct {
+		Expires int64 `json:"expires,omitempty"` // Unix milliseconds
+	}
+	if !expires.IsZero() {
+		answer.Expires = expires.UnixMilli()
+	}
+	return answer
+}
+
+// beat is what a silent server says to those that have been told an older spread, until
+// it doubles or halves.
+type beat struct {
+	spread time.Duration
+	told   uint8 // counts them
+	frame  conn.Frame
+}
+
+// plainBeat is for those that have been told.
+var plainBeat = func() *conn.Frame {
+	f := new(conn.Frame)
+	f.Set(wire.OpText, []byte(protocol.Beat))
+	return f
+}()
+
+// retryHint is when somebody may come back who has sent too much.
+func (srv *Server) retryHint() string {
+	spread, _ := srv.spread()
+	return protocol.RetryReason("", protocol.MinSpread, protocol.MinSpread+spread)
+}
+
+// spread is the time over which clients should come back if they all were cut now, and
+// the number of the beat that tells as much.
+func (srv *Server) spread() (d time.Duration, told uint8) {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	d = srv.spreadLocked()
+	return d, srv.beatLocked(d).told
+}
+
+func (srv *Server) spreadLocked() time.Duration {
+	return protocol.Spread(len(srv.byID), srv.opts.ReconnectRate)
+}
+
+// beatLocked is the beat that tells a spread, or less than twice or more than half of it.
+func (srv *Server) beatLocked(spread time.Duration) *beat {
+	if b := srv.beat; spread < 2*b.spread && 2*spread > b.spread {
+		return b
+	}
+	b := &beat{spread: spread, told: srv.beat.told + 1}
+	b.frame.Set(wire.OpText, protocol.SpreadBeat(spread))
+	srv.beat = b
+	return b
+}
+
+// beatFor is the beat for somebody who has been told.
+func (srv *Server) beatFor(told uint8) (*conn.Frame, uint8) {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	b := srv.beatLocked(srv.spreadLocked())
+	if b.told == told {
+		return plainBeat, told
+	}
+	return &b.frame, b.told
+}
+
+func (srv *Server) retryAfter() http.Header {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	return srv.retryAfterLocked()
+}
+
+// retryAfterLocked is when somebody who is refused may come back.
+func (srv *Server) retryAfterLocked() http.Header {
+	seconds := int(math.Ceil(srv.spreadLocked().Seconds()))
+	return http.Header{"Retry-After": {strconv.Itoa(seconds)}}
+}
