@@ -69,6 +69,8 @@ type Handshake struct {
 	pattern  string          // of net/http's router; empty: it was another
 	deflate  string          // the answer's extension
 	hello    *protocol.Hello // nil unless the client speaks nextrush.v1
+	probe    bool            // never opened
+	major    int             // of the probe's HTTP version
 	pace     *pace.Pace      // of the handler, if whoever registered it has one
 }
 
@@ -83,6 +85,9 @@ func (h *Handshake) Socket() *Socket { return h.socket }
 
 func (ns *Namespace) accept(w http.ResponseWriter, r *http.Request) (*Handshake, *HandshakeError) {
 	srv := ns.srv
+	if isProbe(r) {
+		return ns.probe(w, r)
+	}
 	if e := checkRequest(r); e != nil {
 		return nil, srv.refused(r, "request", "", e)
 	}
@@ -189,6 +194,9 @@ func (ns *Namespace) connecting(w http.ResponseWriter, r *http.Request, ip strin
 			s.conn.Compress(d)
 		}
 	}
+	if isProbe(r) {
+		return h
+	}
 	if again := r.URL.Query().Get("reconnect"); again != "" && again != "0" {
 		srv.stats.reconnections.Add(1)
 	}
@@ -207,7 +215,7 @@ func choose(ours, theirs []string) string {
 // Refuse gives the socket up; the caller answers the request. After Open it does
 // nothing.
 func (h *Handshake) Refuse() {
-	if h.abandon() {
+	if h.abandon() && !h.probe {
 		h.socket.ns.stats.reject("refused")
 	}
 }
@@ -222,7 +230,9 @@ func (h *Handshake) abandon() bool {
 	o.beginEnd() // which the server is not told
 	o.leave()
 	s.conn.RepeatEnd()
-	s.ns.srv.dismiss(s.ip)
+	if !h.probe {
+		s.ns.srv.dismiss(s.ip)
+	}
 	return true
 }
 
@@ -232,6 +242,10 @@ func (h *Handshake) abandon() bool {
 // was written, and the caller answers.
 func (h *Handshake) Open(handler func(*Socket) error) error {
 	s := h.socket
+	if h.probe {
+		h.Refuse()
+		return wouldBeTaken(h.major)
+	}
 	if s.State() != StateConnecting {
 		return &HandshakeError{Status: http.StatusInternalServerError, Message: "socket is not connecting"}
 	}

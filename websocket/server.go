@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	mrand "math/rand/v2"
 	"net/http"
 	"slices"
 	"sync"
@@ -163,11 +162,13 @@ func newID() (id [16]byte) {
 
 // Shutdown refuses new upgrades with 503, closes all sockets with 1001, spread
 // over DrainWindow so that their clients do not all come back at once, and
-// waits until they have ended and their handlers have returned. When ctx ends
+// waits until they have ended and their handlers have returned. Those of
+// nextrush.v1 are told at once, and closed after the window, of at least 2 s for
+// them, unless they have gone to another server by then. When ctx ends
 // first, the rest is cut and counted, and the error says how many.
 func (srv *Server) Shutdown(ctx context.Context) error {
 	sockets, idle := srv.drain()
-	srv.closeSpread(ctx, sockets)
+	srv.farewell(ctx, sockets, idle)
 	select {
 	case <-idle:
 		return nil
@@ -200,37 +201,6 @@ func (srv *Server) drain() ([]*Socket, chan struct{}) {
 		sockets = append(sockets, s)
 	}
 	return sockets, srv.idle
-}
-
-// closeSpread closes the sockets in random order, at even and jittered
-// distances over the window.
-func (srv *Server) closeSpread(ctx context.Context, sockets []*Socket) {
-	mrand.Shuffle(len(sockets), func(i, j int) { sockets[i], sockets[j] = sockets[j], sockets[i] })
-	window := srv.window(ctx, len(sockets))
-	start := time.Now()
-	for i, s := range sockets {
-		at := time.Duration((float64(i) + mrand.Float64()) / float64(len(sockets)) * float64(window))
-		if wait := at - time.Since(start); wait > time.Millisecond {
-			select {
-			case <-time.After(wait):
-			case <-ctx.Done():
-			}
-		}
-		s.Close(StatusGoingAway, "server is shutting down")
-	}
-}
-
-// window is the time to spread closes over, leaving half of what the deadline
-// allows for the closing handshakes.
-func (srv *Server) window(ctx context.Context, n int) time.Duration {
-	window := srv.opts.DrainWindow
-	if window == 0 {
-		window = min(time.Duration(n)*10*time.Millisecond, maxDrainWindow)
-	}
-	if deadline, ok := ctx.Deadline(); ok {
-		window = min(window, time.Until(deadline)/2)
-	}
-	return max(window, 0)
 }
 
 // Close cuts all sockets without a handshake.

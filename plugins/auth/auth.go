@@ -211,6 +211,9 @@ func (p *Plugin) authenticate(c *nextrush.Context) (*Principal, error) {
 			return p.redeem(c.Context(), ticket)
 		}
 	}
+	if isProbe(c) && c.Query("ticket") != "" {
+		return nil, nextrush.NewError(http.StatusUpgradeRequired, "only an upgrade redeems a ticket")
+	}
 	if p.opts.Cookie != "" {
 		c.Vary("Cookie") // shared caches pass over Authorization by themselves
 		tokens := slices.DeleteFunc(c.Cookies(p.opts.Cookie), func(token string) bool { return token == "" })

@@ -31,6 +31,12 @@ func isUpgrade(c *nextrush.Context) bool {
 	})
 }
 
+// isProbe tells a request that asks what an upgrade would be answered; see
+// docs/protocol.md.
+func isProbe(c *nextrush.Context) bool {
+	return c.Header("NextRush-Probe") == "1" && c.Method() == http.MethodGet && !isUpgrade(c)
+}
+
 // offeredToken returns what follows the subprotocol in an offer: in a browser,
 // new WebSocket(url, ["bearer", token]).
 func offeredToken(h http.Header) string {
@@ -68,6 +74,15 @@ func (p *Plugin) hold(s *websocket.Socket, user *Principal) {
 	defer held.mu.Unlock()
 	p.armLocked(s, held)
 	s.Set(stateKey, held)
+	s.SetCredential(websocket.Credential{Expires: user.ExpiresAt, Renew: p.renew})
+}
+
+// renew is Refresh for clients of nextrush.v1, which send the newer token by themselves.
+func (p *Plugin) renew(s *websocket.Socket, token string) (time.Time, error) {
+	if err := p.Refresh(s, token); err != nil {
+		return time.Time{}, err
+	}
+	return SocketUser(s).ExpiresAt, nil
 }
 
 // armLocked sets the timer for the user who holds the socket, under held.mu.

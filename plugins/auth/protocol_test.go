@@ -1,0 +1,80 @@
+package auth_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/nextrushtest"
+	"github.com/nextrush/nextrush/plugins/auth"
+	"github.com/nextrush/nextrush/websocket"
+)
+
+func TestClientsOfTheProtocolRenewTheirTokens(t *testing.T) {
+	a := auth.New(withSecret())
+	c := nextrushtest.New(t, withSockets(t, a))
+	token := issue(t, a, auth.Principal{ID: "ann"})
+	s := c.Dial("/ws", &websocket.DialOptions{Protocols: []string{websocket.Protocol, "bearer", token}})
+	var hello struct{ Expires int64 }
+	if err := json.Unmarshal(s.Next().Bytes(), &hello); err != nil {
+		t.Fatal(err)
+	}
+	if left := time.Until(time.UnixMilli(hello.Expires)); left < 14*time.Minute || left > 15*time.Minute {
+		t.Errorf("the hello says that the token expires in %v", left)
+	}
+	s.Expect("hello ann")
+	s.Send(fmt.Sprintf(`{"type":"auth","id":1,"token":%q}`, issue(t, a, auth.Principal{ID: "ann"})))
+	var ack struct {
+		Type string
+		Data []struct{ Expires int64 }
+	}
+	if err := json.Unmarshal(s.Next().Bytes(), &ack); err != nil || ack.Type != "ack" || ack.Data[0].Expires < hello.Expires {
+		t.Errorf("answer is %+v, %v; hello said %d", ack, err, hello.Expires)
+	}
+	s.Send(fmt.Sprintf(`{"type":"auth","id":2,"token":%q}`, issue(t, a, auth.Principal{ID: "bob"})))
+	s.Expect(`{"type":"error","id":2,"message":"the token is not valid"}`)
+}
+
+func TestProbesAreAuthenticatedAndSpendNoTicket(t *testing.T) {
+	a := auth.New(withSecret())
+	app := withSockets(t, a)
+	app.Get("/ticket", func(c *nextrush.Context) error {
+		ticket, err := a.Ticket(c)
+		if err != nil {
+			return err
+		}
+		return c.Text(ticket)
+	})
+	ask := func(path, token string) *httptest.ResponseRecorder {
+		r := httptest.NewRequest("GET", path, nil)
+		r.Header.Set("NextRush-Probe", "1")
+		r.Header.Set("Accept", "application/problem+json")
+		if token != "" {
+			r.Header.Set("Authorization", "Bearer "+token)
+		}
+		w := httptest.NewRecorder()
+		app.ServeHTTP(w, r)
+		return w
+	}
+	token := issue(t, a, auth.Principal{ID: "ann"})
+	if w := ask("/ws", token); w.Code != http.StatusUpgradeRequired || w.Header().Get("Content-Type") != "application/problem+json" {
+		t.Errorf("with a token: %d %v %s", w.Code, w.Header(), w.Body)
+	}
+	if w := ask("/ws", ""); w.Code != http.StatusUnauthorized {
+		t.Errorf("without: %d %s", w.Code, w.Body)
+	}
+	if w := ask("/ws?ticket=any", ""); w.Code != http.StatusUpgradeRequired {
+		t.Errorf("with a ticket: %d %s", w.Code, w.Body)
+	}
+	c := nextrushtest.New(t, app)
+	ticket := ask("/ticket", token).Body.String()
+	if w := ask("/ticket?ticket="+ticket, ""); w.Code == http.StatusOK {
+		t.Error("a ticket gave another ticket")
+	}
+	ask("/ws?ticket="+ticket, "")
+	c.Dial("/ws?ticket="+ticket, nil).Expect("hello ann")
+}

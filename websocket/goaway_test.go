@@ -1,0 +1,81 @@
+package websocket
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nextrush/nextrush/websocket/internal/wire"
+)
+
+func TestShutdownSendsClientsElsewhereFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := inMemory.serve(t, Options{}, nil)
+		c, leaver, plain := st.raw(t, speaking), st.raw(t, speaking), st.raw(t)
+		c.hello()
+		leaver.hello()
+		began := time.Now()
+		down := make(chan error, 1)
+		go func() { down <- st.srv.Shutdown(context.Background()) }()
+		for _, told := range []*raw{c, leaver} {
+			told.expect(wire.OpText, `{"type":"goaway","retry":true,"after":[0,1000],"reason":"shutdown"}`)
+		}
+		if reason := plain.expectClose(StatusGoingAway); reason != "server is shutting down retry=0-1000" {
+			t.Errorf("the reason for a plain client is %q", reason)
+		}
+		if after := time.Since(began); after > time.Second {
+			t.Errorf("the plain client was closed after %v", after)
+		}
+		leaver.write(client("1 000 1000", closePayload(1000, "")))
+		if leaver.expectClose(StatusNormalClosure); time.Since(began) > time.Second {
+			t.Error("who leaves by itself had to wait")
+		}
+		if reason := c.expectClose(StatusGoingAway); reason != "server is shutting down retry=0-1000" {
+			t.Errorf("the reason is %q", reason)
+		}
+		if after := time.Since(began); after != handover {
+			t.Errorf("closed after %v, want %v", after, handover)
+		}
+		if err := <-down; err != nil {
+			t.Error(err)
+		}
+		st.settle(c, leaver, plain)
+	})
+}
+
+func TestShutdownDoesNotWaitForClientsThatHaveGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := inMemory.serve(t, Options{DrainWindow: time.Hour}, nil)
+		c := st.raw(t, speaking)
+		c.hello()
+		began := time.Now()
+		down := make(chan error, 1)
+		go func() { down <- st.srv.Shutdown(context.Background()) }()
+		c.expect(wire.OpText, `{"type":"goaway","retry":true,"after":[0,1800000],"reason":"shutdown"}`)
+		c.write(client("1 000 1000", closePayload(1000, "")))
+		c.expectClose(StatusNormalClosure)
+		if <-down; time.Since(began) > time.Second {
+			t.Errorf("it took %v", time.Since(began))
+		}
+		st.settle(c)
+	})
+}
+
+func TestShutdownLeavesTimeForTheClosesBeforeItsDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := inMemory.serve(t, Options{}, nil)
+		c := st.raw(t, speaking)
+		c.hello()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		down := make(chan error, 1)
+		go func() { down <- st.srv.Shutdown(ctx) }()
+		c.expect(wire.OpText, `{"type":"goaway","retry":true,"after":[0,250],"reason":"shutdown"}`)
+		c.expectClose(StatusGoingAway)
+		if err := <-down; err != nil {
+			t.Error(err)
+		}
+		st.settle(c)
+	})
+}

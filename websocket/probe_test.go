@@ -1,0 +1,91 @@
+package websocket
+
+import (
+	"maps"
+	"net/http"
+	"reflect"
+	"testing"
+)
+
+// probing is the request of a page that asks why its WebSocket was refused.
+func probing(lines string) string {
+	return "GET /chat?reconnect=1 HTTP/1.1\r\nHost: server.example\r\nAccept: application/problem+json\r\nNextRush-Probe: 1\r\n" + lines + "\r\n"
+}
+
+func TestAProbeIsAnsweredAsAnUpgradeWouldBe(t *testing.T) {
+	full := Options{MaxConnections: 1, Logger: quiet}
+	for _, test := range []struct {
+		name   string
+		opts   Options
+		lines  string
+		status int
+		first  bool // a socket is open already
+	}{
+		{"taken", Options{}, "", http.StatusUpgradeRequired, false},
+		{"an origin that is not allowed", Options{}, "Origin: https://evil.example\r\n", http.StatusForbidden, false},
+		{"full", full, "", http.StatusServiceUnavailable, true},
+		{"full for the address", Options{MaxConnectionsPerIP: 1}, "", http.StatusTooManyRequests, true},
+		{"not full", full, "", http.StatusUpgradeRequired, false},
+		{"refused by the program", Options{VerifyClient: func(*http.Request) error {
+			return &HandshakeError{Status: http.StatusPaymentRequired}
+		}}, "", http.StatusPaymentRequired, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			st := overTCP.serve(t, test.opts, echo)
+			if test.first {
+				st.raw(t, speaking)
+			}
+			before := st.srv.Stats()
+			for range 3 {
+				c := st.request(t, probing(test.lines))
+				if c.answer.StatusCode != test.status {
+					t.Errorf("status is %s", c.answer.Status)
+				}
+				if (test.status == 503 || test.status == 429) != (c.answer.Header.Get("Retry-After") != "") {
+					t.Errorf("Retry-After is %q", c.answer.Header.Get("Retry-After"))
+				}
+			}
+			after := st.srv.Stats()
+			before.Uptime, after.Uptime = 0, 0
+			if !reflect.DeepEqual(before, after) {
+				t.Errorf("a probe was counted: %+v\nbefore: %+v", after, before)
+			}
+		})
+	}
+}
+
+func TestAProbeLeavesNothingBehind(t *testing.T) {
+	srv := NewServer(Options{MaxConnectionsPerIP: 1})
+	closed := make(chan StatusCode, 1)
+	st := overTCP.serveHTTP(t, srv, func(w http.ResponseWriter, r *http.Request) {
+		h, err := srv.Accept(w, r)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		s := h.Socket()
+		s.Join("room")
+		s.Set("key", 1)
+		s.SendText("hello")
+		s.OnClose(func(code StatusCode, _ string) { closed <- code })
+		err = h.Open(func(*Socket) error { t.Error("the handler of a probe ran"); return nil })
+		refused := refusedBy(t, err)
+		maps.Copy(w.Header(), refused.Header)
+		http.Error(w, refused.Message, refused.Status)
+	})
+	if c := st.request(t, probing("")); c.answer.StatusCode != http.StatusUpgradeRequired || c.answer.Header.Get("Upgrade") != "websocket" {
+		t.Errorf("answer is %v", c.answer)
+	}
+	if code := wait(t, closed, "OnClose"); code != StatusAbnormalClosure {
+		t.Errorf("closed with %d", code)
+	}
+	if s := srv.Stats(); len(srv.Rooms()) != 0 || s.TotalConnections != 0 || len(srv.byIP) != 0 || srv.admitted != 0 {
+		t.Errorf("left behind: %v, %+v, %v, %d", srv.Rooms(), s, srv.byIP, srv.admitted)
+	}
+}
+
+func TestAnUpgradeIsNoProbe(t *testing.T) {
+	st := overTCP.serve(t, Options{}, echo)
+	c := st.raw(t, "NextRush-Probe: 1")
+	c.alive()
+}
