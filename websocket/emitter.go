@@ -108,6 +108,10 @@ func (e Emitter) Emit(event string, args ...any) error {
 	if err != nil {
 		return err
 	}
+	if e.keeps() {
+		e.emitKept(p)
+		return nil
+	}
 	e.deliver(p)
 	return nil
 }

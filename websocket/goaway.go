@@ -50,6 +50,9 @@ func parted(sockets []*Socket) (plain, speaking []*Socket) {
 
 // grace is the time before the close of those that have been told.
 func (srv *Server) grace(ctx context.Context, window time.Duration) time.Duration {
+	if srv.opts.DrainWindow < 0 {
+		return 0
+	}
 	grace := max(window, handover)
 	if deadline, ok := ctx.Deadline(); ok {
 		grace = min(grace, time.Until(deadline)/2)

@@ -264,6 +264,9 @@ func (h *Handshake) Open(handler func(*Socket) error) error {
 		return ErrServerClosed
 	}
 	s.awaitUser()
+	if v := s.session(); v != nil {
+		v.opened()
+	}
 	s.ns.loop.Go(&handling{s, handler})
 	return nil
 }

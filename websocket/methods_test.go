@@ -51,6 +51,7 @@ func (w weather) methods(s *Socket) map[string]func() {
 		"IP":            func() { s.IP() },
 		"Join":          func() { s.Join(room) },
 		"LastActivity":  func() { s.LastActivity() },
+		"JoinFrom":      func() { s.JoinFrom(s.Context(), room, Position{}) },
 		"Leave":         func() { s.Leave(room) },
 		"LeaveAll":      func() { s.LeaveAll() },
 		"Namespace":     func() { s.Namespace().Name() },
@@ -175,11 +176,12 @@ func serverMethods(srv *Server) map[string]func() {
 				}
 			}
 		},
-		"Rooms":   func() { srv.Rooms() },
-		"Socket":  func() { srv.Socket("nobody") },
-		"Sockets": func() { srv.Sockets() },
-		"Stats":   func() { srv.Stats() },
-		"To":      func() { srv.To("room").Send("to") },
+		"Position": func() { srv.Position(context.Background(), "room1") },
+		"Rooms":    func() { srv.Rooms() },
+		"Socket":   func() { srv.Socket("nobody") },
+		"Sockets":  func() { srv.Sockets() },
+		"Stats":    func() { srv.Stats() },
+		"To":       func() { srv.To("room").Send("to") },
 	}
 }
 
@@ -189,6 +191,7 @@ func namespaceMethods(ns *Namespace) map[string]func() {
 		"All":       func() { ns.All().Send("all") },
 		"Broadcast": func() { ns.Broadcast("room", "room1") },
 		"Name":      func() { ns.Name() },
+		"Position":  func() { ns.Position(context.Background(), "room1") },
 		"Rooms":     func() { ns.Rooms() },
 		"Socket":    func() { ns.Socket("nobody") },
 		"Sockets":   func() { ns.Sockets() },

@@ -49,6 +49,9 @@ type Options struct {
 	// 1 s and 60 s, and Retry-After of a refusal says it. 0: 500
 	ReconnectRate int
 
+	Rooms     Rooms // history of rooms; see RoomOptions
+	RingBytes int64 // of the history of all rooms together; 0: 256 MiB
+
 	Compression  Compression
 	SendQueue    int // bytes that may wait in one socket's queue, besides a write in progress; 0: 1 MiB
 	SlowConsumer SlowConsumer
@@ -132,6 +135,7 @@ func (o Options) withDefaults() (Options, error) {
 	o.MaxMessageSize = cmp.Or(o.MaxMessageSize, defaultMaxMessage)
 	o.MaxRoomsPerSocket = cmp.Or(o.MaxRoomsPerSocket, defaultRooms)
 	o.SendQueue = cmp.Or(o.SendQueue, defaultSendQueue)
+	o.RingBytes = cmp.Or(o.RingBytes, defaultRingBytes)
 	o.ReconnectRate = cmp.Or(o.ReconnectRate, defaultReconnect)
 	o.Compression.Level = cmp.Or(o.Compression.Level, 1)
 	o.Compression.Threshold = cmp.Or(o.Compression.Threshold, defaultThreshold)
@@ -150,6 +154,8 @@ func (o *Options) check() error {
 	switch {
 	case o.MaxMessageSize < 0 || o.SendQueue < 0 || o.MaxRoomsPerSocket < 0:
 		return fmt.Errorf("websocket: MaxMessageSize, SendQueue and MaxRoomsPerSocket must not be negative")
+	case o.RingBytes < 0:
+		return fmt.Errorf("websocket: RingBytes must not be negative")
 	case o.ReconnectRate < 0:
 		return fmt.Errorf("websocket: ReconnectRate is %d, use clients a second", o.ReconnectRate)
 	case o.Compression.Level < 1 || o.Compression.Level > 9:

@@ -30,6 +30,7 @@ const Protocol = protocol.Name
 type session struct {
 	*owner
 	credential *Credential // nil: none
+	pending    *pending    // nil: nothing
 }
 
 // session is nil unless the peer speaks nextrush.v1.
@@ -47,6 +48,12 @@ func (srv *Server) speak(s *Socket, offer []string) *protocol.Hello {
 	s.conn.Own(&session{owner: (*owner)(s)})
 	s.conn.Speak(told)
 	h := &protocol.Hello{ID: s.ID(), Resumes: protocol.Resumes(offer), Spread: spread, Max: srv.opts.MaxMessageSize}
+	if srv.kinds.some((*RoomOptions).keeps) {
+		h.Can = append(h.Can, "history")
+	}
+	if srv.kinds.some((*RoomOptions).joinable) {
+		h.Can = append(h.Can, "join")
+	}
 	if every := srv.opts.PingInterval; every > 0 {
 		h.Beat = every * 6 / 5 // ±20 %
 	}
@@ -110,8 +117,12 @@ func (v *session) take(kind protocol.Kind, data []byte) {
 		s.events.Load().pong(m.T, s)
 	case protocol.Auth:
 		v.renew(ask, m.Token)
-	case protocol.Join, protocol.Leave:
-		ask.refuse(&EventError{Message: "not allowed"})
+	case protocol.Sync:
+		v.sync(&m)
+	case protocol.Join:
+		v.joinAsked(ask, &m)
+	case protocol.Leave:
+		v.leaveAsked(ask, &m)
 	}
 }
 

@@ -16,6 +16,24 @@ func (s *Socket) Join(name string) error {
 	if err := checkRoom(name); err != nil {
 		return err
 	}
+	if opts := s.told(name); opts != nil {
+		_, err := s.joinTold(name, opts, nil)
+		return err
+	}
+	return s.join(name)
+}
+
+// told returns the options of a room if the peer is told of being there.
+func (s *Socket) told(room string) *RoomOptions {
+	if s.speaks {
+		if opts := s.ns.kind(room); opts.told() {
+			return opts
+		}
+	}
+	return nil
+}
+
+func (s *Socket) join(name string) error {
 	closing := s.State() >= StateClosing
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -40,6 +58,10 @@ func checkRoom(name string) error {
 
 // Leave takes the socket out of a room; not being there is not an error.
 func (s *Socket) Leave(name string) {
+	if opts := s.told(name); opts != nil {
+		s.leaveTold(name, opts)
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ns.hub.Leave(&s.rooms, name)
@@ -47,6 +69,11 @@ func (s *Socket) Leave(name string) {
 
 // LeaveAll takes the socket out of all its rooms.
 func (s *Socket) LeaveAll() {
+	if s.speaks {
+		for _, name := range s.Rooms() {
+			s.Leave(name)
+		}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ns.hub.LeaveAll(&s.rooms)
@@ -57,7 +84,11 @@ func (s *Socket) LeaveAll() {
 func (s *Socket) Rooms() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.rooms.Names()
+	names := s.rooms.Names()
+	if v := s.session(); v != nil {
+		names = v.appendNotedLocked(names)
+	}
+	return names
 }
 
 // entered makes the socket known to its server, and the joins from before the 101 take

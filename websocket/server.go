@@ -7,10 +7,12 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nextrush/nextrush/internal/clientip"
 	"github.com/nextrush/nextrush/internal/seldom"
+	"github.com/nextrush/nextrush/websocket/internal/history"
 	"github.com/nextrush/nextrush/websocket/internal/protocol"
 )
 
@@ -33,12 +35,21 @@ type Server struct {
 	draining bool
 	idle     chan struct{} // closed when live reaches 0 while draining
 	beat     *beat
+
+	kinds     *roomKinds           // nil: no room has more than members
+	kept      *history.Rooms[kept] // nil: none has history
+	midPrefix string
+	mids      atomic.Uint64
 }
 
 // NewServer makes a server. It panics on a mistake in the options; the text
 // says which.
 func NewServer(opts Options) *Server {
 	opts, err := opts.withDefaults()
+	if err != nil {
+		panic(err)
+	}
+	kinds, err := opts.Rooms.parse()
 	if err != nil {
 		panic(err)
 	}
@@ -51,10 +62,12 @@ func NewServer(opts Options) *Server {
 		started: time.Now(),
 		byID:    make(map[[16]byte]*Socket),
 		byIP:    make(map[string]int),
+		kinds:   kinds,
 		beat:    &beat{spread: protocol.MinSpread},
 	}
 	srv.spaces.byName = make(map[string]*inUse)
 	srv.engine.init(opts, srv)
+	srv.initRooms()
 	return srv
 }
 
@@ -190,6 +203,9 @@ func (srv *Server) drain() ([]*Socket, chan struct{}) {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	srv.draining = true
+	if srv.kept != nil {
+		srv.kept.Stop()
+	}
 	if srv.idle == nil {
 		srv.idle = make(chan struct{})
 		if srv.live == 0 {

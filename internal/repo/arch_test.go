@@ -22,6 +22,7 @@ var allowedImports = map[string][]string{
 	"plugins":                            {".", "websocket", "internal"},
 	"websocket":                          {"websocket/internal", "internal"},
 	"websocket/internal":                 {},
+	"websocket/internal/protocol":        {"websocket/internal/history"},
 	"websocket/internal/conn":            {"websocket/internal/wire", "websocket/internal/deflate", "internal"},
 	"internal":                           {"internal"},
 	"internal/loop":                      {"internal/poll"},

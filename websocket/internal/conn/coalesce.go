@@ -212,10 +212,10 @@ func (c *Conn) apart(f *Frame) []byte {
 	switch {
 	case c.cfg.Client:
 		h := wire.Header{Fin: true, Op: f.op}
-		c.cfg.setLength(&h, len(f.payload()))
+		c.cfg.setLength(&h, len(f.Payload()))
 		b := wire.AppendHeader(make([]byte, 0, len(f.plain)+4), h)
 		body := len(b)
-		b = append(b, f.payload()...)
+		b = append(b, f.Payload()...)
 		wire.Mask(h.Mask, 0, b[body:])
 		return b
 	case c.codec.takeover():

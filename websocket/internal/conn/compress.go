@@ -57,10 +57,14 @@ func (f *Frame) Set(op wire.Opcode, data []byte) {
 	f.plain = append(b, data...)
 }
 
+// Op is the type of the message.
+func (f *Frame) Op() wire.Opcode { return f.op }
+
 // IsSet reports whether Set was called.
 func (f *Frame) IsSet() bool { return f.plain != nil }
 
-func (f *Frame) payload() []byte { return f.plain[f.header:] }
+// Payload is the message, which must not be changed.
+func (f *Frame) Payload() []byte { return f.plain[f.header:] }
 
 // compressed returns the compressed frame, or the plain one if that is not longer.
 func (f *Frame) compressed(level int, bits uint8) []byte {
@@ -71,9 +75,9 @@ func (f *Frame) compressed(level int, bits uint8) []byte {
 	}
 	buf := buffer.Borrow()
 	defer buffer.Release(buf)
-	*buf = deflate.Compress((*buf)[:0], f.payload(), level, int(bits))
+	*buf = deflate.Compress((*buf)[:0], f.Payload(), level, int(bits))
 	frame := f.plain
-	if len(*buf) < len(f.payload()) {
+	if len(*buf) < len(f.Payload()) {
 		frame = wire.AppendFrame(make([]byte, 0, len(*buf)+10), f.op, true, *buf)
 	}
 	if f.deflated == nil {

@@ -143,7 +143,7 @@ func (o output) enqueue(f *Frame, m Manner, list bool) (write bool, err error) {
 		if m.Volatile && o.stalled() {
 			return false, ErrDropped
 		}
-		return false, o.c.Send(f.op, f.payload())
+		return false, o.c.Send(f.op, f.Payload())
 	}
 	frame := o.c.shared(f)
 	todo, err := o.offerShared(frame, m.Volatile, list, false)

@@ -122,6 +122,12 @@ func (r *Rooms[M]) Names() []string {
 	return names
 }
 
+// Has reports whether the member is in a room, or has noted it.
+func (r *Rooms[M]) Has(name string) bool {
+	at, _ := r.find(name)
+	return *at != nil
+}
+
 // find finds where the entry of a room is, or would come: after n others.
 func (r *Rooms[M]) find(name string) (at **entry[M], n int) {
 	at = &r.first

@@ -5,13 +5,15 @@ package protocol
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/nextrush/nextrush/websocket/internal/stream"
+	"github.com/nextrush/nextrush/websocket/internal/history"
 )
 
 // Name is the subprotocol.
@@ -94,14 +96,14 @@ func leadingType(text []byte) (name []byte, ok bool) {
 
 // Message is a message from a client.
 type Message struct {
-	T     json.RawMessage            `json:"t"`
-	ID    json.RawMessage            `json:"id"`
-	Room  string                     `json:"room"`
-	Since *stream.Position           `json:"since"`
-	Was   string                     `json:"was"`
-	Rooms map[string]stream.Position `json:"rooms"`
-	Token string                     `json:"token"`
-	Data  json.RawMessage            `json:"data"`
+	T     json.RawMessage             `json:"t"`
+	ID    json.RawMessage             `json:"id"`
+	Room  string                      `json:"room"`
+	Since *history.Position           `json:"since"`
+	Was   string                      `json:"was"`
+	Rooms map[string]history.Position `json:"rooms"`
+	Token string                      `json:"token"`
+	Data  json.RawMessage             `json:"data"`
 }
 
 // Parse reads a message whose kind is known. What cannot be read is left out, and told
@@ -189,22 +191,55 @@ type RoomMessage struct {
 }
 
 // Joined tells that the client is in a room, and where its history is; nil: it has none.
-func Joined(room string, at *stream.Position) []byte { return roomMessage("joined", room, at, nil) }
+func Joined(room string, at *history.Position) []byte { return roomMessage("joined", room, at, nil) }
 
 // Left tells that the client has been taken out of a room.
 func Left(room string) []byte { return roomMessage("left", room, nil, nil) }
 
 // Synced ends a replay, or says that there is none.
-func Synced(room string, recovered bool, at stream.Position) []byte {
+func Synced(room string, recovered bool, at history.Position) []byte {
 	return roomMessage("synced", room, &at, &recovered)
 }
 
-func roomMessage(kind, room string, at *stream.Position, recovered *bool) []byte {
+// Forgotten is Synced for a room without history.
+func Forgotten(room string) []byte { return roomMessage("synced", room, nil, new(bool)) }
+
+func roomMessage(kind, room string, at *history.Position, recovered *bool) []byte {
 	m := RoomMessage{Type: kind, Room: room, Recovered: recovered}
 	if at != nil {
 		m.Epoch, m.Offset = at.Epoch, &at.Offset
 	}
 	return appendJSON(nil, m)
+}
+
+// Place is the members of an event that tell its room, its offset there, and what it has
+// in common with the same event to other rooms; empty: nothing.
+func Place(room string, offset uint64, mid string) string {
+	b := appendJSON([]byte(`,"room":`), room)
+	b = strconv.AppendUint(append(b, `,"offset":`...), offset, 10)
+	if mid != "" {
+		b = appendJSON(append(b, `,"mid":`...), mid)
+	}
+	return string(b)
+}
+
+// Extend adds members to an event; a binary one begins with the length of its envelope.
+func Extend(isBinary bool, event []byte, more string) []byte {
+	b := make([]byte, 0, len(event)+len(more))
+	if !isBinary {
+		b = append(append(b, event[:len(event)-1]...), more...)
+		return append(b, '}')
+	}
+	n := int(binary.BigEndian.Uint16(event))
+	b = binary.BigEndian.AppendUint16(b, uint16(n+len(more)))
+	b = append(append(b, event[2:n+1]...), more...)
+	return append(b, event[n+1:]...)
+}
+
+// Extends reports whether a binary event may be extended by n bytes, and then said to be a
+// replay.
+func Extends(event []byte, n int) bool {
+	return int(binary.BigEndian.Uint16(event))+n+len(`,"replayed":true`) <= math.MaxUint16
 }
 
 // appendJSON appends what is known to have a JSON form.

@@ -1,4 +1,4 @@
-package stream
+package history
 
 import (
 	"encoding/json"

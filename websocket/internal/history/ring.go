@@ -1,6 +1,6 @@
-// Package stream keeps what was sent to rooms last: a ring of events for each, whose
+// Package history keeps what was sent to rooms last: a ring of events for each, whose
 // places are positions. It knows no sockets.
-package stream
+package history
 
 import (
 	"crypto/rand"

@@ -1,0 +1,324 @@
+package websocket
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/nextrush/nextrush/websocket/internal/conn"
+	"github.com/nextrush/nextrush/websocket/internal/history"
+	"github.com/nextrush/nextrush/websocket/internal/protocol"
+	"github.com/nextrush/nextrush/websocket/internal/wire"
+)
+
+// pending is what a socket waits for that knows positions, guarded by the socket's mu.
+type pending struct {
+	joins  []pendingJoin       // from before the 101
+	claims map[string]Position // of rooms that it is not in yet
+	was    [16]byte            // who the client says that it was
+}
+
+type pendingJoin struct {
+	room  string
+	since *claim
+}
+
+// JoinFrom is Join for somebody who has missed what came to the room after a position.
+// What is still kept of that is sent at once, before what comes next; recovered tells
+// that this is all of it. Otherwise nothing of it is sent, and clients of nextrush.v1 are
+// told so, who then load their state anew. Before the 101 recovered is false: it is not
+// known yet. The errors are those of Join, and ctx's.
+func (s *Socket) JoinFrom(ctx context.Context, room string, since Position) (recovered bool, err error) {
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	opts := s.ns.kind(room)
+	if checkRoom(room) != nil || !opts.keeps() {
+		return false, s.Join(room)
+	}
+	return s.joinTold(room, opts, &claim{at: since})
+}
+
+// claim is what somebody has of a room.
+type claim struct {
+	at    Position
+	asked bool // by the client, who may not read all
+}
+
+// joinTold is Join for a room of which clients are told, or one with history.
+func (s *Socket) joinTold(room string, opts *RoomOptions, since *claim) (recovered bool, err error) {
+	if s.speaks {
+		s.conn.KeepWhole()
+		if noted, err := s.session().note(room, since); noted || err != nil {
+			return false, err
+		}
+	}
+	defer s.conn.Flush()
+	return s.enterTold(room, opts, since)
+}
+
+// note keeps a join for after the 101, when there can be an order of events.
+func (v *session) note(room string, since *claim) (noted bool, err error) {
+	s := (*Socket)(v.owner)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.presence != joining {
+		return false, nil
+	}
+	p := v.needPending()
+	if slices.ContainsFunc(p.joins, func(j pendingJoin) bool { return j.room == room }) {
+		return true, nil
+	}
+	if len(p.joins)+len(s.rooms.Names()) >= s.ns.opts.MaxRoomsPerSocket {
+		return false, fmt.Errorf("%w: a socket may be in %d", ErrRoomLimit, s.ns.opts.MaxRoomsPerSocket)
+	}
+	p.joins = append(p.joins, pendingJoin{room, since})
+	return true, nil
+}
+
+// appendNotedLocked appends the rooms that wait for the 101.
+func (v *session) appendNotedLocked(names []string) []string {
+	if v.pending != nil {
+		for _, j := range v.pending.joins {
+			names = append(names, j.room)
+		}
+	}
+	return names
+}
+
+func (v *session) needPending() *pending {
+	if v.pending == nil {
+		v.pending = new(pending)
+	}
+	return v.pending
+}
+
+// opened has the joins from before the 101 take effect.
+func (v *session) opened() {
+	for _, j := range v.takeJoins() {
+		s := (*Socket)(v.owner)
+		s.joinTold(j.room, s.ns.kind(j.room), j.since)
+	}
+}
+
+func (v *session) takeJoins() (joins []pendingJoin) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.pending != nil {
+		joins, v.pending.joins = v.pending.joins, nil
+	}
+	return joins
+}
+
+// enterTold joins a room in the order of its events: what came before is told by the
+// position, or replayed; what comes after is delivered.
+func (s *Socket) enterTold(room string, opts *RoomOptions, since *claim) (recovered bool, err error) {
+	r := s.ns.lock(room, opts)
+	defer r.Unlock()
+	fresh, err := s.enter(room)
+	if err != nil {
+		return false, err
+	}
+	var was [16]byte
+	if s.speaks {
+		if fresh {
+			at := r.Position()
+			s.tell(protocol.Joined(room, &at))
+		}
+		claimed, id := s.session().claimed(room)
+		if was = id; since == nil {
+			since = claimed
+		}
+	}
+	if since == nil {
+		return false, nil
+	}
+	return s.catchUp(r, room, opts, since, was), nil
+}
+
+// tell queues a message of the protocol. The caller flushes.
+func (s *Socket) tell(text []byte) {
+	f := new(conn.Frame)
+	f.Set(wire.OpText, text)
+	s.conn.Broadcast(f, conn.Manner{})
+}
+
+// enter joins, and reports whether the socket was not there yet.
+func (s *Socket) enter(room string) (fresh bool, err error) {
+	s.mu.Lock()
+	fresh = !s.rooms.Has(room)
+	s.mu.Unlock()
+	return fresh, s.join(room)
+}
+
+// claimed takes what the client has said that it has of a room, and who it was.
+func (v *session) claimed(room string) (since *claim, was [16]byte) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.pending == nil {
+		return nil, was
+	}
+	if at, ok := v.pending.claims[room]; ok {
+		delete(v.pending.claims, room)
+		since = &claim{at, true}
+	}
+	return since, v.pending.was
+}
+
+// catchUp replays what came after a position, if that may be read, and all of it is there
+// and is not too much. The room is locked.
+func (s *Socket) catchUp(r *history.Room[kept], room string, opts *RoomOptions, since *claim, was [16]byte) (recovered bool) {
+	events, bytes, ok := r.Since(since.at, s.ns.loop.Now())
+	if since.asked && opts.History.Private {
+		ok = ok && len(events) == 0
+	}
+	ok = ok && len(events) <= maxReplay && bytes <= s.ns.opts.SendQueue/2
+	if ok {
+		for _, e := range events {
+			if !e.leftOut(s.id) && !e.leftOut(was) {
+				s.replay(e)
+			}
+		}
+	}
+	if s.speaks {
+		s.tell(protocol.Synced(room, ok, r.Position()))
+	}
+	return ok
+}
+
+func (s *Socket) replay(e *kept) {
+	f := e.plain
+	if s.speaks {
+		f = e.replay()
+	}
+	s.conn.Broadcast(f, conn.Manner{})
+}
+
+// leaveTold is Leave for a room of which clients are told.
+func (s *Socket) leaveTold(room string, opts *RoomOptions) {
+	s.session().unnote(room)
+	defer s.conn.Flush()
+	r := s.ns.lock(room, opts)
+	defer r.Unlock()
+	s.mu.Lock()
+	was := s.rooms.Has(room) && s.presence == present
+	s.ns.hub.Leave(&s.rooms, room)
+	s.mu.Unlock()
+	if was {
+		s.tell(protocol.Left(room))
+	}
+}
+
+// unnote forgets a join from before the 101.
+func (v *session) unnote(room string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.pending != nil {
+		v.pending.joins = slices.DeleteFunc(v.pending.joins, func(j pendingJoin) bool { return j.room == room })
+	}
+}
+
+// sync replays what a client has missed that was connected before, or notes it for the
+// time when it is in the room.
+func (v *session) sync(m *protocol.Message) {
+	s := (*Socket)(v.owner)
+	v.wasNoted(m.Was)
+	for room, at := range m.Rooms {
+		opts := s.ns.kind(room)
+		switch {
+		case !opts.keeps():
+			s.tell(protocol.Forgotten(room))
+		case !v.claims(room, at):
+			s.enterTold(room, opts, &claim{at, true})
+		}
+	}
+	s.conn.Flush()
+}
+
+func (v *session) wasNoted(id string) {
+	was, ok := parseID(id)
+	if !ok {
+		return
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.needPending().was = was
+}
+
+// claims keeps a position of a room that the socket is not in, for when it joins.
+func (v *session) claims(room string, since Position) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.rooms.Has(room) {
+		return false
+	}
+	p := v.needPending()
+	if p.claims == nil {
+		p.claims = make(map[string]Position)
+	}
+	if len(p.claims) < (*Socket)(v.owner).ns.opts.MaxRoomsPerSocket {
+		p.claims[room] = since
+	}
+	return true
+}
+
+// joinAsked is a join that the client asks for, where it may.
+func (v *session) joinAsked(ask asked, m *protocol.Message) {
+	s := ask.s
+	opts := s.ns.kind(m.Room)
+	if !opts.joinable() {
+		ask.refuse(&EventError{Message: "not allowed"})
+		return
+	}
+	s.protect(func() {
+		err := opts.Join(s, m.Room)
+		if err == nil {
+			var recovered bool
+			if recovered, err = v.joinFor(m, opts); err == nil {
+				ask.ack(recoveredIf(m.Since != nil, recovered))
+				return
+			}
+		}
+		if !s.closedBy(err) {
+			ask.refuse(err)
+		}
+	})
+}
+
+func (v *session) joinFor(m *protocol.Message, opts *RoomOptions) (recovered bool, err error) {
+	s := (*Socket)(v.owner)
+	switch err = checkRoom(m.Room); {
+	case err != nil:
+		return false, &EventError{Message: "no such room"}
+	case m.Since == nil || !opts.keeps():
+		err = s.Join(m.Room)
+	default:
+		recovered, err = s.joinTold(m.Room, opts, &claim{*m.Since, true})
+	}
+	if errors.Is(err, ErrRoomLimit) {
+		err = &EventError{Message: "too many rooms"}
+	}
+	return recovered, err
+}
+
+func recoveredIf(asked, recovered bool) any {
+	var answer struct {
+		Recovered *bool `json:"recovered,omitempty"`
+	}
+	if asked {
+		answer.Recovered = &recovered
+	}
+	return answer
+}
+
+// leaveAsked is a leave that the client asks for, where it may.
+func (v *session) leaveAsked(ask asked, m *protocol.Message) {
+	if !ask.s.ns.kind(m.Room).joinable() {
+		ask.refuse(&EventError{Message: "not allowed"})
+		return
+	}
+	ask.s.Leave(m.Room)
+	ask.ack(json.RawMessage("{}"))
+}

@@ -1,0 +1,515 @@
+package websocket
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nextrush/nextrush/websocket/internal/wire"
+)
+
+// keeping has history in rooms that begin with "room".
+func keeping(h History) Options {
+	return Options{Rooms: Rooms{"room*": {History: h}}, Logger: quiet}
+}
+
+var epochs = regexp.MustCompile(`"epoch":"([^"]+)"`)
+
+// place reads a frame of the type, and returns its text with the epoch taken out, and the
+// epoch.
+func (c *raw) place() (text, epoch string) {
+	c.t.Helper()
+	f, ok := c.next()
+	if !ok {
+		c.t.Fatal("connection ended")
+	}
+	if m := epochs.FindSubmatch(f.payload); m != nil {
+		epoch = string(m[1])
+	}
+	return string(epochs.ReplaceAll(f.payload, []byte(`"epoch":"E"`))), epoch
+}
+
+func (c *raw) wantPlace(want string) (epoch string) {
+	c.t.Helper()
+	got, epoch := c.place()
+	if got != want {
+		c.t.Fatalf("frame is %s\nwant %s", got, want)
+	}
+	return epoch
+}
+
+// joiner joins "room a" in its handler.
+func joiner(s *Socket) error { return s.Join("room a") }
+
+func TestMembersGetEventsWithTheirPlace(t *testing.T) {
+	run(t, func(t *testing.T, n network) {
+		st := n.serve(t, keeping(History{Messages: 10}), func(s *Socket) error {
+			if s.Protocol() == "" {
+				defer s.SendText("in")
+			}
+			return joiner(s)
+		})
+		c, plain := st.raw(t, speaking), st.raw(t)
+		c.hello()
+		epoch := c.wantPlace(`{"type":"joined","room":"room a","epoch":"E","offset":0}`)
+		plain.hear("in")
+		st.srv.To("room a").Emit("chat", "hi", 1)
+		c.hear(`{"type":"event","event":"chat","data":["hi",1],"timestamp":0,"room":"room a","offset":1}`)
+		plain.hear(`{"type":"event","event":"chat","data":["hi",1],"timestamp":0}`)
+		st.srv.To("room a").Volatile().Emit("price", 2) // nobody wants to read it later
+		st.srv.To("room a").Send("text")                // not an event
+		c.hear(`{"type":"event","event":"price","data":[2],"timestamp":0}`)
+		c.expect(wire.OpText, "text")
+		if at, err := st.srv.Position(t.Context(), "room a"); at != (Position{Epoch: epoch, Offset: 1}) || err != nil {
+			t.Errorf("Position is %v, %v", at, err)
+		}
+	})
+}
+
+func TestLeavingIsTold(t *testing.T) {
+	st := overTCP.serve(t, keeping(History{Messages: 10}), func(s *Socket) error {
+		s.Join("room a")
+		s.Join("room a")
+		s.Join("other")
+		s.Leave("room a")
+		s.Leave("room a")
+		s.Leave("other")
+		s.Join("room b")
+		s.LeaveAll()
+		return s.SendText("end")
+	})
+	c := st.raw(t, speaking)
+	c.hello()
+	c.wantPlace(`{"type":"joined","room":"room a","epoch":"E","offset":0}`)
+	c.hear(`{"type":"left","room":"room a"}`)
+	c.wantPlace(`{"type":"joined","room":"room b","epoch":"E","offset":0}`)
+	c.hear(`{"type":"left","room":"room b"}`)
+	c.hear("end")
+}
+
+func TestSyncReplaysWhatWasMissed(t *testing.T) {
+	run(t, func(t *testing.T, n network) {
+		st := n.serve(t, keeping(History{Messages: 10}), joiner)
+		c := st.raw(t, speaking)
+		was := c.hello()["id"].(string)
+		epoch := c.wantPlace(`{"type":"joined","room":"room a","epoch":"E","offset":0}`)
+		sender := st.srv.Socket(was)
+		st.srv.To("room a").Emit("n", 1)
+		sender.To("room a").Emit("own", 2)
+		st.srv.To("room a").Except(was).Emit("not for it", 3)
+		st.srv.To("room a").Emit("n", 4)
+		c.hear(`{"type":"event","event":"n","data":[1],"timestamp":0,"room":"room a","offset":1}`)
+		c.hear(`{"type":"event","event":"n","data":[4],"timestamp":0,"room":"room a","offset":4}`)
+		again := st.raw(t, speaking)
+		again.hello()
+		again.wantPlace(`{"type":"joined","room":"room a","epoch":"E","offset":4}`)
+		again.say(fmt.Sprintf(`{"type":"sync","was":%q,"rooms":{"room a":[%q,0]}}`, was, epoch))
+		again.hear(`{"type":"event","event":"n","data":[1],"timestamp":0,"room":"room a","offset":1,"replayed":true}`)
+		again.hear(`{"type":"event","event":"n","data":[4],"timestamp":0,"room":"room a","offset":4,"replayed":true}`)
+		again.wantPlace(`{"type":"synced","room":"room a","recovered":true,"epoch":"E","offset":4}`)
+		st.srv.To("room a").Emit("n", 5)
+		again.hear(`{"type":"event","event":"n","data":[5],"timestamp":0,"room":"room a","offset":5}`)
+		other := st.raw(t, speaking) // who did not send them gets them
+		other.hello()
+		other.wantPlace(`{"type":"joined","room":"room a","epoch":"E","offset":5}`)
+		other.say(fmt.Sprintf(`{"type":"sync","rooms":{"room a":[%q,1]}}`, epoch))
+		for _, want := range []string{"own", "not for it", "n", "n"} {
+			if m := other.json(); m["event"] != want || m["replayed"] != true {
+				t.Errorf("replayed is %v, want %s", m, want)
+			}
+		}
+		other.wantPlace(`{"type":"synced","room":"room a","recovered":true,"epoch":"E","offset":5}`)
+	})
+}
+
+func TestWhatCannotBeReplayedIsToldAndNotReplayedInPart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		opts := keeping(History{Messages: 3, Bytes: 4000, Age: time.Minute})
+		opts.Rooms["room private"] = RoomOptions{History: History{Messages: 3, Private: true}}
+		opts.SendQueue = 4096
+		opts.PingInterval = -1
+		st := inMemory.serve(t, opts, func(s *Socket) error {
+			s.Join("room private")
+			return joiner(s)
+		})
+		emit := func(room string, data any) { st.srv.To(room).Emit("e", data) }
+		for _, test := range []struct {
+			name, room string
+			before     func()
+			offset     uint64
+			recovered  bool
+			want       int // replayed
+		}{
+			{"all", "room a", func() { emit("room a", 1); emit("room a", 2); emit("room a", 3) }, 0, true, 3},
+			{"nothing new", "room a", func() {}, 3, true, 0},
+			{"too many", "room a", func() { emit("room a", 4) }, 0, false, 0},
+			{"ahead", "room a", func() {}, 5, false, 0},
+			{"too large to be queued", "room a", func() { emit("room a", strings.Repeat("x", 2000)) }, 4, false, 0},
+			{"too large for the ring", "room a", func() { emit("room a", strings.Repeat("x", 5000)) }, 5, false, 0},
+			{"too old", "room a", func() { emit("room a", 7); time.Sleep(time.Minute) }, 6, false, 0},
+			{"nothing new, long after", "room a", func() { time.Sleep(time.Hour) }, 7, true, 0},
+			{"private", "room private", func() { emit("room private", 1) }, 0, false, 0},
+			{"private, nothing new", "room private", func() {}, 1, true, 0},
+			{"without history", "other", func() {}, 1, false, 0},
+		} {
+			func() {
+				hold := st.raw(t, speaking) // who is in keeps the epoch
+				at, _ := st.srv.Position(t.Context(), test.room)
+				test.before()
+				c := st.raw(t, speaking)
+				for range 3 { // hello and two joins
+					c.json()
+				}
+				c.say(fmt.Sprintf(`{"type":"sync","rooms":{%q:[%q,%d]}}`, test.room, at.Epoch, test.offset))
+				for range test.want {
+					if m := c.json(); m["replayed"] != true {
+						t.Errorf("%s: frame is %v", test.name, m)
+					}
+				}
+				if m := c.json(); m["type"] != "synced" || m["room"] != test.room || m["recovered"] != test.recovered {
+					t.Errorf("%s: answer is %v, want recovered %v", test.name, m, test.recovered)
+				}
+				hold.conn.Close()
+				c.conn.Close()
+			}()
+		}
+		st.settle()
+	})
+}
+
+func TestAnEmptyRoomIsKeptForItsAge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := inMemory.serve(t, keeping(History{Messages: 3, Age: time.Minute}), nil)
+		st.srv.To("room a").Emit("e", 1)
+		first, _ := st.srv.Position(t.Context(), "room a")
+		time.Sleep(50 * time.Second)
+		if at, _ := st.srv.Position(t.Context(), "room a"); at != first {
+			t.Errorf("it is at %v, was at %v", at, first)
+		}
+		time.Sleep(2 * time.Minute)
+		if rooms, bytes := st.srv.kept.Size(); rooms != 0 || bytes != 0 {
+			t.Errorf("%d rooms are kept, with %d bytes", rooms, bytes)
+		}
+		if at, _ := st.srv.Position(t.Context(), "room a"); at.Epoch == first.Epoch || at.Offset != 0 {
+			t.Errorf("a new history is at %v, was at %v", at, first)
+		}
+		st.settle()
+	})
+}
+
+func TestSyncWaitsForTheJoin(t *testing.T) {
+	joined := make(chan *Socket, 2)
+	st := overTCP.serve(t, keeping(History{Messages: 10}), func(s *Socket) error {
+		joined <- s
+		return nil
+	})
+	at, _ := st.srv.Position(t.Context(), "room a")
+	st.srv.To("room a").Emit("n", 1)
+	c := st.raw(t, speaking)
+	c.hello()
+	c.say(fmt.Sprintf(`{"type":"sync","rooms":{"room a":[%q,0]}}`, at.Epoch))
+	c.say(`{"type":"ping","t":1}`)
+	c.hear(`{"type":"pong","t":1}`)
+	(<-joined).Join("room a")
+	c.wantPlace(`{"type":"joined","room":"room a","epoch":"E","offset":1}`)
+	c.hear(`{"type":"event","event":"n","data":[1],"timestamp":0,"room":"room a","offset":1,"replayed":true}`)
+	c.wantPlace(`{"type":"synced","room":"room a","recovered":true,"epoch":"E","offset":1}`)
+}
+
+func TestJoinFromReplaysForPlainSocketsToo(t *testing.T) {
+	type result struct {
+		recovered bool
+		err       error
+	}
+	results := make(chan result, 3)
+	st := overTCP.serve(t, keeping(History{Messages: 2}), nil)
+	at, _ := st.srv.Position(t.Context(), "room a")
+	st.srv.To("room a").Emit("n", 1)
+	st.srv.To("room a").Emit("n", 2)
+	handler := func(s *Socket) error {
+		recovered, err := s.JoinFrom(s.Context(), "room a", at)
+		results <- result{recovered, err}
+		return s.SendText("end")
+	}
+	l := overTCP.serveHTTP(t, st.srv, func(w http.ResponseWriter, r *http.Request) { st.srv.Upgrade(w, r, handler) })
+	c, plain := l.raw(t, speaking), l.raw(t)
+	c.hello()
+	c.wantPlace(`{"type":"joined","room":"room a","epoch":"E","offset":2}`)
+	c.hear(`{"type":"event","event":"n","data":[1],"timestamp":0,"room":"room a","offset":1,"replayed":true}`)
+	c.hear(`{"type":"event","event":"n","data":[2],"timestamp":0,"room":"room a","offset":2,"replayed":true}`)
+	c.wantPlace(`{"type":"synced","room":"room a","recovered":true,"epoch":"E","offset":2}`)
+	c.hear("end")
+	plain.hear(`{"type":"event","event":"n","data":[1],"timestamp":0}`)
+	plain.hear(`{"type":"event","event":"n","data":[2],"timestamp":0}`)
+	plain.hear("end")
+	st.srv.To("room a").Emit("n", 3)
+	plain.hear(`{"type":"event","event":"n","data":[3],"timestamp":0}`)
+	late := l.raw(t)
+	late.hear("end")
+	for _, want := range []result{{true, nil}, {true, nil}, {false, nil}} {
+		if got := <-results; got != want {
+			t.Errorf("JoinFrom returned %v, want %v", got, want)
+		}
+	}
+	s := st.srv.Sockets()[0]
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := s.JoinFrom(ctx, "room a", at); err != context.Canceled {
+		t.Errorf("JoinFrom: %v", err)
+	}
+	if _, err := s.JoinFrom(t.Context(), "other", at); err != nil || len(st.srv.SocketsIn("other")) != 1 {
+		t.Errorf("JoinFrom of a room without history: %v", err)
+	}
+}
+
+func TestJoinsBeforeThe101AreToldAfterTheHello(t *testing.T) {
+	srv := NewServer(keeping(History{Messages: 10}))
+	at, _ := srv.Position(t.Context(), "room b")
+	srv.To("room b").Emit("n", 1)
+	st := overTCP.serveHTTP(t, srv, func(w http.ResponseWriter, r *http.Request) {
+		h, err := srv.Accept(w, r)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		s := h.Socket()
+		s.Join("other")
+		s.Join("room a")
+		s.Join("room a")
+		s.JoinFrom(r.Context(), "room b", at)
+		s.Join("room c")
+		s.Leave("room c")
+		if rooms := fmt.Sprint(s.Rooms()); rooms != "[other room a room b]" {
+			t.Errorf("Rooms is %s", rooms)
+		}
+		h.Open(func(s *Socket) error { return s.SendText(fmt.Sprint(s.Rooms())) })
+	})
+	c := st.raw(t, speaking)
+	c.hello()
+	c.wantPlace(`{"type":"joined","room":"room a","epoch":"E","offset":0}`)
+	c.wantPlace(`{"type":"joined","room":"room b","epoch":"E","offset":1}`)
+	c.hear(`{"type":"event","event":"n","data":[1],"timestamp":0,"room":"room b","offset":1,"replayed":true}`)
+	c.wantPlace(`{"type":"synced","room":"room b","recovered":true,"epoch":"E","offset":1}`)
+	c.hear("[other room a room b]")
+}
+
+func TestAnEventToSeveralRoomsHasOneFrameForEach(t *testing.T) {
+	st := overTCP.serve(t, keeping(History{Messages: 10}), func(s *Socket) error {
+		for _, room := range []string{"room a", "room b", "other"} {
+			s.Join(room)
+		}
+		return s.SendText("in")
+	})
+	c, plain := st.raw(t, speaking), st.raw(t)
+	for range 3 {
+		c.json()
+	}
+	c.hear("in")
+	plain.hear("in")
+	st.srv.To("room a").To("other").To("room b").To("room a").Emit("n", 1)
+	first, second := c.json(), c.json()
+	if first["room"] != "room a" || second["room"] != "room b" || first["mid"] != second["mid"] || first["mid"] == nil {
+		t.Errorf("frames are %v and %v", first, second)
+	}
+	plain.hear(`{"type":"event","event":"n","data":[1],"timestamp":0}`)
+	st.srv.To("other").Emit("n", 2)
+	c.hear(`{"type":"event","event":"n","data":[2],"timestamp":0}`)
+	plain.hear(`{"type":"event","event":"n","data":[2],"timestamp":0}`)
+}
+
+func TestNamespacesHaveHistoriesOfTheirOwn(t *testing.T) {
+	srv := NewServer(keeping(History{Messages: 10}))
+	other := srv.Namespace("other")
+	other.To("room a").Emit("n", 1)
+	mine, _ := srv.Position(t.Context(), "room a")
+	theirs, _ := other.Position(t.Context(), "room a")
+	if mine.Offset != 0 || theirs.Offset != 1 || mine.Epoch == theirs.Epoch {
+		t.Errorf("positions are %v and %v", mine, theirs)
+	}
+	srv.Close()
+}
+
+func TestClientsJoinWhereTheyMay(t *testing.T) {
+	opts := keeping(History{Messages: 10})
+	opts.MaxRoomsPerSocket = 2
+	opts.Rooms["room open*"] = RoomOptions{History: History{Messages: 10}, Join: func(s *Socket, room string) error {
+		switch room {
+		case "room open secret":
+			return &EventError{Message: "not for you"}
+		case "room open failure":
+			return fmt.Errorf("of the database")
+		case "room open end":
+			return &CloseError{Code: 4000, Reason: "go"}
+		}
+		return nil
+	}}
+	opts.Rooms["lobby"] = RoomOptions{Join: func(*Socket, string) error { return nil }}
+	st := overTCP.serve(t, opts, nil)
+	at, _ := st.srv.Position(t.Context(), "room open 1")
+	st.srv.To("room open 1").Emit("n", 1)
+	c := st.raw(t, speaking)
+	if can := fmt.Sprint(c.hello()["can"]); can != "[history join]" {
+		t.Errorf("can is %s", can)
+	}
+	c.say(`{"type":"join","id":1,"room":"room a"}`)
+	c.hear(`{"type":"error","id":1,"message":"not allowed"}`)
+	c.say(`{"type":"join","id":2,"room":"room open secret"}`)
+	c.hear(`{"type":"error","id":2,"message":"not for you"}`)
+	c.say(`{"type":"join","id":3,"room":"room open failure"}`)
+	c.hear(`{"type":"error","id":3,"message":"internal error"}`)
+	c.say(`{"type":"join","id":4,"room":"lobby"}`)
+	c.hear(`{"type":"ack","id":4,"data":[{}]}`)
+	c.say(fmt.Sprintf(`{"type":"join","id":5,"room":"room open 1","since":[%q,0]}`, at.Epoch))
+	c.wantPlace(`{"type":"joined","room":"room open 1","epoch":"E","offset":1}`)
+	c.hear(`{"type":"event","event":"n","data":[1],"timestamp":0,"room":"room open 1","offset":1,"replayed":true}`)
+	c.wantPlace(`{"type":"synced","room":"room open 1","recovered":true,"epoch":"E","offset":1}`)
+	c.hear(`{"type":"ack","id":5,"data":[{"recovered":true}]}`)
+	c.say(`{"type":"join","id":6,"room":"room open 2"}`)
+	c.hear(`{"type":"error","id":6,"message":"too many rooms"}`)
+	c.say(`{"type":"join","id":7,"room":"room open ` + strings.Repeat("x", 300) + `"}`)
+	c.hear(`{"type":"error","id":7,"message":"no such room"}`)
+	c.say(`{"type":"leave","id":8,"room":"room open 1"}`)
+	c.hear(`{"type":"left","room":"room open 1"}`)
+	c.hear(`{"type":"ack","id":8,"data":[{}]}`)
+	c.say(`{"type":"leave","id":9,"room":"room a"}`)
+	c.hear(`{"type":"error","id":9,"message":"not allowed"}`)
+	c.say(`{"type":"join","id":10,"room":"room open end"}`)
+	if reason := c.expectClose(4000); reason != "go" {
+		t.Errorf("the reason is %q", reason)
+	}
+}
+
+func TestRoomsThatCannotBeAreRefusedAtStart(t *testing.T) {
+	for pattern, opts := range map[string]RoomOptions{
+		"a*b": {}, "": {}, "*x*": {}, "a": {History: History{Bytes: 1}}, "b": {History: History{Messages: -1}},
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%q, %+v was taken", pattern, opts)
+				}
+			}()
+			NewServer(Options{Rooms: Rooms{pattern: opts}})
+		}()
+	}
+}
+
+func TestTheLongestPatternWins(t *testing.T) {
+	kinds, err := Rooms{
+		"*": {History: History{Messages: 1}}, "a*": {History: History{Messages: 2}}, "ab*": {History: History{Messages: 3}}, "abc": {History: History{Messages: 4}},
+	}.parse()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for room, want := range map[string]int{"z": 1, "a": 2, "ab": 3, "abc": 4, "abcd": 3} {
+		if got := kinds.of(room).History.Messages; got != want {
+			t.Errorf("%s has %d, want %d", room, got, want)
+		}
+	}
+}
+
+// A slow member that gets all or nothing: it can come back and ask for the rest.
+func TestNoEventOfAHistoryIsDroppedForASlowMember(t *testing.T) {
+	for _, policy := range []SlowConsumer{CloseSlow, DropNewest, DropOldest} {
+		opts := keeping(History{Messages: 10})
+		opts.SlowConsumer, opts.SendQueue = policy, 64<<10
+		st := overTCP.serve(t, opts, joiner)
+		c := st.connect(t)
+		c.shake(speaking)
+		for range 1000 {
+			st.srv.To("room a").Emit("large", strings.Repeat("x", 32<<10))
+		}
+		go c.read(c.reader)
+		c.expectClose(StatusTryAgainLater)
+	}
+}
+
+// Many join, leave and are cut while many emit. Everyone sees one order, without holes
+// after what was replayed.
+func TestMembersOfARoomSeeOneOrder(t *testing.T) {
+	const members, emitters, events = 200, 8, 100
+	st := overTCP.serve(t, keeping(History{Messages: 1 << 20, Bytes: 1 << 30}), joiner)
+	at, _ := st.srv.Position(t.Context(), "room a")
+	var wg, done sync.WaitGroup
+	for range members {
+		c := st.raw(t, speaking)
+		wg.Go(func() {
+			last, synced := uint64(0), false
+			for last < emitters*events {
+				f, ok := c.next()
+				if !ok {
+					t.Error("connection ended")
+					return
+				}
+				var m struct {
+					Type      string
+					Offset    uint64
+					Replayed  bool
+					Recovered bool
+				}
+				json.Unmarshal(f.payload, &m)
+				switch {
+				case m.Type == "joined":
+					c.say(fmt.Sprintf(`{"type":"sync","rooms":{"room a":[%q,0]}}`, at.Epoch))
+				case m.Type == "synced":
+					if synced = true; !m.Recovered || m.Offset != last {
+						t.Errorf("synced at %d, %v, after %d", m.Offset, m.Recovered, last)
+					}
+				case m.Type == "event" && (m.Replayed || synced):
+					if m.Offset != last+1 {
+						t.Errorf("event %d after %d", m.Offset, last)
+						return
+					}
+					last = m.Offset
+				}
+			}
+		})
+	}
+	for range emitters {
+		done.Go(func() {
+			for i := range events {
+				st.srv.To("room a").Emit("n", i)
+			}
+		})
+	}
+	done.Wait()
+	wg.Wait()
+}
+
+func TestBinaryEventsHaveAPlaceToo(t *testing.T) {
+	st := overTCP.serve(t, keeping(History{Messages: 10}), joiner)
+	at, _ := st.srv.Position(t.Context(), "room a")
+	c := st.raw(t, speaking)
+	c.hello()
+	c.wantPlace(`{"type":"joined","room":"room a","epoch":"E","offset":0}`)
+	st.srv.To("room a").Emit("image", "a.png", []byte("pixels"))
+	st.srv.To("room a").Emit("long", strings.Repeat("n", 65_400), []byte("pixels")) // with a place, too long for an envelope
+	want := func(c *raw, replayed bool) {
+		t.Helper()
+		f, _ := c.next()
+		env, ok := parseBinary(f.payload)
+		var place struct {
+			Room     string
+			Offset   uint64
+			Replayed bool
+		}
+		json.Unmarshal(f.payload[2:len(f.payload)-len("pixels")], &place)
+		if f.Op != wire.OpBinary || !ok || string(env.bytes) != "pixels" || place.Room != "room a" || place.Offset != 1 || place.Replayed != replayed {
+			t.Errorf("frame is %d %q", f.Op, f.payload)
+		}
+		if m := c.json(); m["offset"] != 2.0 || m["event"] != "long" || (m["replayed"] == true) != replayed {
+			t.Errorf("then %v", m)
+		}
+	}
+	want(c, false)
+	c.say(fmt.Sprintf(`{"type":"sync","rooms":{"room a":[%q,0]}}`, at.Epoch))
+	want(c, true)
+	c.wantPlace(`{"type":"synced","room":"room a","recovered":true,"epoch":"E","offset":2}`)
+}
