@@ -490,7 +490,7 @@ func TestBinaryEventsHaveAPlaceToo(t *testing.T) {
 	c.hello()
 	c.wantPlace(`{"type":"joined","room":"room a","epoch":"E","offset":0}`)
 	st.srv.To("room a").Emit("image", "a.png", []byte("pixels"))
-	st.srv.To("room a").Emit("long", strings.Repeat("n", 65_400), []byte("pixels")) // with a place, too long for an envelope
+	st.srv.To("room a").Emit("long", strings.Repeat("n", 65_440), []byte("pixels")) // with a place, too long for an envelope
 	want := func(c *raw, replayed bool) {
 		t.Helper()
 		f, _ := c.next()
