@@ -26,6 +26,7 @@ func (ns *Namespace) probe(w http.ResponseWriter, r *http.Request) (*Handshake, 
 	}
 	srv.dismiss(ip) // it takes no place
 	if _, _, e := srv.verify(r); e != nil {
+		srv.users.named()
 		return nil, e
 	}
 	h := ns.connecting(w, r, ip, []string{protocol.Name})

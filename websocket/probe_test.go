@@ -33,9 +33,9 @@ func TestAProbeIsAnsweredAsAnUpgradeWouldBe(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			st := overTCP.serve(t, test.opts, echo)
 			if test.first {
-				st.raw(t, speaking)
+				st.raw(t)
 			}
-			before := st.srv.Stats()
+			before := counted(st.srv)
 			for range 3 {
 				c := st.request(t, probing(test.lines))
 				if c.answer.StatusCode != test.status {
@@ -45,12 +45,23 @@ func TestAProbeIsAnsweredAsAnUpgradeWouldBe(t *testing.T) {
 					t.Errorf("Retry-After is %q", c.answer.Header.Get("Retry-After"))
 				}
 			}
-			after := st.srv.Stats()
-			before.Uptime, after.Uptime = 0, 0
+			after := counted(st.srv)
+			if n := st.srv.users.anonymous; n != int(after.Connections) {
+				t.Errorf("%d sockets belong to nobody", n)
+			}
 			if !reflect.DeepEqual(before, after) {
 				t.Errorf("a probe was counted: %+v\nbefore: %+v", after, before)
 			}
 		})
+	}
+}
+
+// counted is what an upgrade that is taken, or refused, is counted in.
+func counted(srv *Server) Stats {
+	s := srv.Stats()
+	return Stats{
+		Connections: s.Connections, TotalConnections: s.TotalConnections, PeakConnections: s.PeakConnections, Rooms: s.Rooms,
+		Reconnections: s.Reconnections, Rejected: s.Rejected, Closes: s.Closes, Errors: s.Errors,
 	}
 }
 
@@ -79,8 +90,8 @@ func TestAProbeLeavesNothingBehind(t *testing.T) {
 	if code := wait(t, closed, "OnClose"); code != StatusAbnormalClosure {
 		t.Errorf("closed with %d", code)
 	}
-	if s := srv.Stats(); len(srv.Rooms()) != 0 || s.TotalConnections != 0 || len(srv.byIP) != 0 || srv.admitted != 0 {
-		t.Errorf("left behind: %v, %+v, %v, %d", srv.Rooms(), s, srv.byIP, srv.admitted)
+	if s := srv.Stats(); len(srv.Rooms()) != 0 || s.TotalConnections != 0 || len(srv.byIP) != 0 || srv.admitted != 0 || srv.users.anonymous != 0 {
+		t.Errorf("left behind: %v, %+v, %v, %d, %d", srv.Rooms(), s, srv.byIP, srv.admitted, srv.users.anonymous)
 	}
 }
 
