@@ -125,7 +125,7 @@ func (m Message) Event() (e *Event, ok bool) {
 	if m.Type == Binary {
 		env, ok = parseBinary(m.data)
 	}
-	e = &Event{args: env.args, bytes: env.bytes}
+	e = &Event{args: env.args, rare: env.rare()}
 	if !ok || env.Type != envelopeEvent || json.Unmarshal(env.Event, &e.Name) != nil || e.Name == "" {
 		return nil, false
 	}
@@ -134,15 +134,20 @@ func (m Message) Event() (e *Event, ok bool) {
 
 // Bytes are those that the peer has sent as the last argument of a binary event, or nil;
 // Args does not have them. The event owns them. See [Protocol].
-func (e *Event) Bytes() []byte { return e.bytes }
+func (e *Event) Bytes() []byte {
+	if e.rare == nil {
+		return nil
+	}
+	return e.rare.bytes
+}
 
 // bindBytes gives the bytes of argument i.
 func (e *Event) bindBytes(i int, v any) error {
 	switch v := v.(type) {
 	case *[]byte:
-		*v = bytes.Clone(e.bytes)
+		*v = bytes.Clone(e.Bytes())
 	case *any:
-		*v = bytes.Clone(e.bytes)
+		*v = bytes.Clone(e.Bytes())
 	default:
 		return &EventError{Message: fmt.Sprintf("argument %d must not be binary", i)}
 	}

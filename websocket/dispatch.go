@@ -103,7 +103,7 @@ func (e *events) claim(env *incoming, s *Socket) delivery {
 	case envelopeEvent:
 		return e.claimEvent(env, s)
 	case envelopeAck:
-		return delivery{claimed: e.answered(env.ID, reply{event: &Event{Socket: s, args: env.args, bytes: env.bytes}}, s.ns.asked.Load())}
+		return delivery{claimed: e.answered(env.ID, reply{event: &Event{Socket: s, args: env.args, rare: env.rare()}}, s.ns.asked.Load())}
 	case envelopeError:
 		return delivery{claimed: e.answered(env.ID, reply{err: env.eventError()}, s.ns.asked.Load())}
 	case envelopeHello, envelopePing, envelopePong:
@@ -113,7 +113,7 @@ func (e *events) claim(env *incoming, s *Socket) delivery {
 }
 
 func (e *events) claimEvent(env *incoming, s *Socket) delivery {
-	ev := &Event{Socket: s, args: env.args, bytes: env.bytes}
+	ev := &Event{Socket: s, args: env.args, rare: env.rare()}
 	if validID(env.ID) {
 		ev.id = env.ID
 	}

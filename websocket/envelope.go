@@ -48,6 +48,7 @@ type incoming struct {
 	Type    string          `json:"type"`
 	Event   json.RawMessage `json:"event"`
 	ID      json.RawMessage `json:"id"`
+	Key     json.RawMessage `json:"key"`
 	Data    json.RawMessage `json:"data"`
 	Message json.RawMessage `json:"message"`
 	Errors  json.RawMessage `json:"errors"`
@@ -69,6 +70,18 @@ func parseEnvelope(m Message) (env incoming, ok bool) {
 	}
 	env.args = splitArgs(env.Data)
 	return env, true
+}
+
+// rare is what few events have; nil: nothing. A key is as long as an id at most.
+func (env *incoming) rare() *rareEvent {
+	r := rareEvent{bytes: env.bytes}
+	if len(env.Key) <= maxEventID && len(env.Key) > 0 && env.Key[0] == '"' {
+		json.Unmarshal(env.Key, &r.key)
+	}
+	if r.bytes == nil && r.key == "" {
+		return nil
+	}
+	return &r
 }
 
 // eventError is the error that an envelope carries.

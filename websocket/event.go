@@ -13,8 +13,25 @@ type Event struct {
 	Name   string
 	Socket *Socket
 	args   []json.RawMessage
-	bytes  []byte // nil: none
 	id     json.RawMessage
+	rare   *rareEvent // nil: nothing of that
+}
+
+// rareEvent is what few events have.
+type rareEvent struct {
+	bytes   []byte
+	key     string
+	outcome *oneAnswer // of Once
+}
+
+// Key is what a client gives a request that it may send again, on another connection
+// too: [Once] answers the second with what the first was answered with. At most 128 bytes;
+// empty: none.
+func (e *Event) Key() string {
+	if e.rare == nil {
+		return ""
+	}
+	return e.rare.key
 }
 
 // Args are the event's arguments as JSON.
@@ -23,7 +40,7 @@ func (e *Event) Args() []json.RawMessage { return e.args }
 // Bind decodes argument i into v. A missing argument is an error. Into a *[]byte it
 // gives bytes, whether they have come as a binary event or as base64.
 func (e *Event) Bind(i int, v any) error {
-	if i == len(e.args) && e.bytes != nil {
+	if i == len(e.args) && e.Bytes() != nil {
 		return e.bindBytes(i, v)
 	}
 	if i < 0 || i >= len(e.args) {
@@ -64,6 +81,9 @@ func (e *Event) WantsReply() bool { return len(e.id) > 0 }
 func (e *Event) Reply(args ...any) error {
 	if !e.WantsReply() {
 		return nil
+	}
+	if e.rare != nil && e.rare.outcome != nil {
+		return e.rare.outcome.answer(e, args)
 	}
 	return e.Socket.sendEnvelope(envelope{Type: envelopeAck, ID: e.id}, args)
 }
@@ -159,7 +179,7 @@ func argument[In any](e *Event) (in In, err error) {
 		*event = e
 		return in, nil
 	}
-	if len(e.args) > 0 || e.bytes != nil {
+	if len(e.args) > 0 || e.Bytes() != nil {
 		if err := e.Bind(0, &in); err != nil {
 			return in, err
 		}

@@ -126,6 +126,7 @@ func eventMethods(e *Event) map[string]func() {
 		"Bytes":      func() { e.Bytes() },
 		"Bind":       func() { e.Bind(0, new(any)) },
 		"BindAll":    func() { e.BindAll(new(any), new(any)) },
+		"Key":        func() { e.Key() },
 		"Reply":      func() { e.Reply("reply") },
 		"WantsReply": func() { e.WantsReply() },
 	}

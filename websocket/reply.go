@@ -133,14 +133,19 @@ func (e *events) fail(err error) {
 // refuse sends an error reply. An error that is not meant for the peer is called
 // internal there, and reported here.
 func (e *Event) refuse(err error) {
+	if public := EventReplier(nil); !errors.As(err, &public) {
+		e.Socket.conn.Report(fmt.Errorf("websocket: event %q: %w", e.Name, err))
+	}
+	e.Socket.SendJSON(e.errorReply(err))
+}
+
+func (e *Event) errorReply(err error) envelope {
 	env := envelope{Type: envelopeError, ID: e.id, Event: e.Name, Message: internalError}
 	var public EventReplier
 	if errors.As(err, &public) {
 		env.Message, env.Errors = public.EventReply()
-	} else {
-		e.Socket.conn.Report(fmt.Errorf("websocket: event %q: %w", e.Name, err))
 	}
-	e.Socket.SendJSON(env)
+	return env
 }
 
 // Reply is what one of several sockets has answered to an [Emitter.Request].
