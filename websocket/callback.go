@@ -179,6 +179,9 @@ func (o *owner) leave() {
 	seat := s.seatLocked()
 	s.mu.Unlock()
 	s.ns.users.vacate(seat, s.ns.loop.Now())
+	if srv := s.ns.srv; srv != nil && srv.kept != nil {
+		s.show(s.Rooms())
+	}
 	if used {
 		life.cancel(end)
 	}

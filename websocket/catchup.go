@@ -56,7 +56,10 @@ func (s *Socket) joinTold(room string, opts *RoomOptions, since *claim) (recover
 		}
 	}
 	defer s.conn.Flush()
-	return s.enterTold(room, opts, since)
+	if recovered, err = s.enterTold(room, opts, since); err == nil {
+		s.showIn(room)
+	}
+	return recovered, err
 }
 
 // note keeps a join for after the 101, when there can be an order of events.
@@ -95,11 +98,16 @@ func (v *session) needPending() *pending {
 	return v.pending
 }
 
-// opened has the joins from before the 101 take effect.
-func (v *session) opened() {
-	for _, j := range v.takeJoins() {
-		s := (*Socket)(v.owner)
-		s.joinTold(j.room, s.ns.kind(j.room), j.since)
+// joinNoted has the joins from before the 101 take effect of which somebody is told.
+func (s *Socket) joinNoted() {
+	if s.ns.srv.kept == nil {
+		return
+	}
+	s.show(s.Rooms())
+	if v := s.session(); v != nil {
+		for _, j := range v.takeJoins() {
+			s.joinTold(j.room, s.ns.kind(j.room), j.since)
+		}
 	}
 }
 
@@ -124,18 +132,26 @@ func (s *Socket) enterTold(room string, opts *RoomOptions, since *claim) (recove
 	var was [16]byte
 	if s.speaks {
 		if fresh {
-			at := r.Position()
-			s.tell(protocol.Joined(room, &at))
+			s.tell(protocol.Joined(room, placeOf(r, opts)))
 		}
 		claimed, id := s.session().claimed(room)
 		if was = id; since == nil {
 			since = claimed
 		}
 	}
-	if since == nil {
+	if since == nil || !opts.keeps() {
 		return false, nil
 	}
 	return s.catchUp(r, room, opts, since, was), nil
+}
+
+// placeOf is where the history of a room is; nil: it has none.
+func placeOf(r *history.Room[kept], opts *RoomOptions) *Position {
+	if !opts.keeps() {
+		return nil
+	}
+	at := r.Position()
+	return &at
 }
 
 // tell queues a message of the protocol. The caller flushes.

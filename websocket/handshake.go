@@ -264,9 +264,7 @@ func (h *Handshake) Open(handler func(*Socket) error) error {
 		return ErrServerClosed
 	}
 	s.awaitUser()
-	if v := s.session(); v != nil {
-		v.opened()
-	}
+	s.joinNoted()
 	s.ns.loop.Go(&handling{s, handler})
 	return nil
 }

@@ -178,6 +178,7 @@ func serverMethods(srv *Server) map[string]func() {
 			}
 		},
 		"Position": func() { srv.Position(context.Background(), "room1") },
+		"Presence": func() { srv.Presence(context.Background(), "room1") },
 		"Rooms":    func() { srv.Rooms() },
 		"Socket":   func() { srv.Socket("nobody") },
 		"Sockets":  func() { srv.Sockets() },
@@ -193,6 +194,7 @@ func namespaceMethods(ns *Namespace) map[string]func() {
 		"Broadcast": func() { ns.Broadcast("room", "room1") },
 		"Name":      func() { ns.Name() },
 		"Position":  func() { ns.Position(context.Background(), "room1") },
+		"Presence":  func() { ns.Presence(context.Background(), "room1") },
 		"Rooms":     func() { ns.Rooms() },
 		"Socket":    func() { ns.Socket("nobody") },
 		"Sockets":   func() { ns.Sockets() },

@@ -51,6 +51,9 @@ func (srv *Server) speak(s *Socket, offer []string) *protocol.Hello {
 	if srv.kinds.some((*RoomOptions).keeps) {
 		h.Can = append(h.Can, "history")
 	}
+	if srv.kinds.some((*RoomOptions).shows) {
+		h.Can = append(h.Can, "presence")
+	}
 	if srv.kinds.some((*RoomOptions).joinable) {
 		h.Can = append(h.Can, "join")
 	}
@@ -119,6 +122,8 @@ func (v *session) take(kind protocol.Kind, data []byte) {
 		v.renew(ask, m.Token)
 	case protocol.Sync:
 		v.sync(&m)
+	case protocol.Presence:
+		v.presenceAsked(&m)
 	case protocol.Join:
 		v.joinAsked(ask, &m)
 	case protocol.Leave:

@@ -20,7 +20,11 @@ func (s *Socket) Join(name string) error {
 		_, err := s.joinTold(name, opts, nil)
 		return err
 	}
-	return s.join(name)
+	err := s.join(name)
+	if err == nil {
+		s.showIn(name)
+	}
+	return err
 }
 
 // told returns the options of a room if the peer is told of being there.
@@ -60,8 +64,13 @@ func checkRoom(name string) error {
 func (s *Socket) Leave(name string) {
 	if opts := s.told(name); opts != nil {
 		s.leaveTold(name, opts)
-		return
+	} else {
+		s.leaveUntold(name)
 	}
+	s.showIn(name)
+}
+
+func (s *Socket) leaveUntold(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ns.hub.Leave(&s.rooms, name)
@@ -69,7 +78,7 @@ func (s *Socket) Leave(name string) {
 
 // LeaveAll takes the socket out of all its rooms.
 func (s *Socket) LeaveAll() {
-	if s.speaks {
+	if srv := s.ns.srv; srv != nil && srv.kept != nil {
 		for _, name := range s.Rooms() {
 			s.Leave(name)
 		}

@@ -19,6 +19,12 @@ type RoomOptions struct {
 	// History keeps events, so that clients of nextrush.v1 that were cut off get what they
 	// have missed; zero: none is kept.
 	History History
+	// Presence tells clients of nextrush.v1 which users are in the room: all after they have
+	// joined, then who comes and goes, four times a second at most; of more than 500 users
+	// only how many, each two seconds. A user with several sockets comes and goes
+	// once; see [Socket.SetUser]. A socket without a user counts as one.
+	Presence   bool
+	LeaveDelay time.Duration // a user stays for it without sockets; 0: 5 s; negative: not at all
 	// Join lets clients of nextrush.v1 join and leave by themselves. It returns nil if s
 	// may join, and runs as a callback of s. Its error is the answer, as that of the handler
 	// of an event is. nil: they may not.
@@ -78,6 +84,9 @@ func (r Rooms) parse() (*roomKinds, error) {
 		if h.Bytes == 0 {
 			h.Bytes = defaultHistoryBytes
 		}
+		if opts.LeaveDelay == 0 {
+			opts.LeaveDelay = defaultLeaveDelay
+		}
 		if h.Age == 0 {
 			h.Age = defaultHistoryAge
 		}
@@ -124,8 +133,13 @@ func (o *RoomOptions) keeps() bool    { return o != nil && o.History.Messages > 
 func (o *RoomOptions) joinable() bool { return o != nil && o.Join != nil }
 
 // told reports whether clients are told of their joining.
-func (o *RoomOptions) told() bool { return o.keeps() }
+func (o *RoomOptions) told() bool { return o.keeps() || o.shows() }
+
+func (o *RoomOptions) shows() bool { return o != nil && o.Presence }
 
 func (o *RoomOptions) limits() history.Limits {
+	if !o.keeps() {
+		return history.Limits{}
+	}
 	return history.Limits{Messages: o.History.Messages, Bytes: o.History.Bytes, Age: o.History.Age}
 }

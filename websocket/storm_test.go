@@ -102,7 +102,7 @@ func storm(st *site, i int) {
 	}
 	for _, word := range []string{
 		"join", "room", `{"type":"join","id":1,"room":"room1"}`, "all", "leave", `{"type":"sync","rooms":{"room1":["e",1]}}`, "join", "room",
-		`{"type":"leave","id":2,"room":"room1"}`, `{"type":"ping","t":1}`,
+		`{"type":"leave","id":2,"room":"room1"}`, `{"type":"ping","t":1}`, `{"type":"presence","room":"room1","data":1}`,
 	} {
 		if _, err := conn.Write(client("1 000 0001", word)); err != nil {
 			return
@@ -155,7 +155,7 @@ func (w weather) blow(t *testing.T, n network) {
 	opts := w.opts
 	opts.DisablePolling, opts.Logger = n.portable, quiet
 	opts.DrainWindow, opts.CloseTimeout, opts.MaxRooms = -1, 200*time.Millisecond, 20
-	opts.Rooms = Rooms{"room1": {History: History{Messages: 5}, Join: func(*Socket, string) error { w.sometimes(); return nil }}}
+	opts.Rooms = Rooms{"room2": {Presence: true}, "room1": {History: History{Messages: 5}, Presence: true, LeaveDelay: time.Millisecond, Join: func(*Socket, string) error { w.sometimes(); return nil }}}
 	opts.OnError = func(*Socket, error) {
 		if w.lock {
 			hub.Lock()

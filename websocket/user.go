@@ -84,6 +84,9 @@ func (s *Socket) SetUser(id string, info any) error {
 	if u.limit != nil {
 		s.conn.Share(u.limit)
 	}
+	if srv := s.ns.srv; srv != nil && srv.kept != nil {
+		s.show(s.Rooms())
+	}
 	return nil
 }
 

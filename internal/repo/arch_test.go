@@ -22,7 +22,7 @@ var allowedImports = map[string][]string{
 	"plugins":                            {".", "websocket", "internal"},
 	"websocket":                          {"websocket/internal", "internal"},
 	"websocket/internal":                 {},
-	"websocket/internal/protocol":        {"websocket/internal/history"},
+	"websocket/internal/protocol":        {"websocket/internal/history", "websocket/internal/roster"},
 	"websocket/internal/conn":            {"websocket/internal/wire", "websocket/internal/deflate", "internal"},
 	"internal":                           {"internal"},
 	"internal/loop":                      {"internal/poll"},

@@ -29,6 +29,8 @@ type Rooms[E any] struct {
 // delivers an event to the members does so there, so that all get them in one order.
 type Room[E any] struct {
 	Ring[E]
+	Beside any // the caller's; a room that has it is not dropped
+
 	key   Key
 	rooms *Rooms[E]
 
@@ -120,7 +122,7 @@ func (rs *Rooms[E]) relieve() (over bool) {
 	if r.gone {
 		return true
 	}
-	if r.bytes == 0 && !rs.occupied(r.key) {
+	if r.bytes == 0 && r.Beside == nil && !rs.occupied(r.key) {
 		r.gone = true
 		rs.forget(r)
 	}
@@ -169,7 +171,7 @@ func (r *Room[E]) sweep() {
 	now := r.rooms.clock()
 	r.Trim(now)
 	r.rooms.count(r, roomCost+int64(r.bytes))
-	if r.bytes == 0 && now-r.used >= int64(r.limits.Age) && !r.rooms.occupied(r.key) {
+	if r.bytes == 0 && r.Beside == nil && now-r.used >= int64(r.limits.Age) && !r.rooms.occupied(r.key) {
 		r.gone = true
 		r.rooms.forget(r)
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/nextrush/nextrush/websocket/internal/history"
+	"github.com/nextrush/nextrush/websocket/internal/roster"
 )
 
 // Name is the subprotocol.
@@ -208,6 +209,35 @@ func roomMessage(kind, room string, at *history.Position, recovered *bool) []byt
 	m := RoomMessage{Type: kind, Room: room, Recovered: recovered}
 	if at != nil {
 		m.Epoch, m.Offset = at.Epoch, &at.Offset
+	}
+	return appendJSON(nil, m)
+}
+
+type presenceMessage struct {
+	Type  string                   `json:"type"`
+	Room  string                   `json:"room"`
+	Set   map[string]roster.Member `json:"set,omitempty"`
+	Join  map[string]roster.Member `json:"join,omitempty"`
+	Leave []string                 `json:"leave,omitempty"`
+	Count *int                     `json:"count,omitempty"`
+}
+
+// PresenceWhole tells all who are in a room; nil: there is nothing to tell.
+func PresenceWhole(room string, u *roster.Update) []byte {
+	if u.Whole == nil {
+		return nil
+	}
+	return appendJSON(nil, presenceMessage{Type: "presence", Room: room, Set: u.Whole})
+}
+
+// PresenceNews tells who has come and gone, or how many there are; nil: there is nothing
+// to tell.
+func PresenceNews(room string, u *roster.Update) []byte {
+	m := presenceMessage{Type: "presence", Room: room, Join: u.Join, Leave: u.Leave}
+	if u.Crowd {
+		m.Count = &u.Count
+	} else if len(u.Join) == 0 && len(u.Leave) == 0 {
+		return nil
 	}
 	return appendJSON(nil, m)
 }

@@ -1,0 +1,172 @@
+package roster
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+)
+
+const second = int64(time.Second)
+
+func TestUsersJoinAndLeaveOnce(t *testing.T) {
+	r := New[int](5 * time.Second)
+	r.Enter(1, "ann", 0)
+	u, fresh := r.Update(r.Due())
+	if len(u.Whole) != 1 || len(fresh) != 1 || r.Due() != 0 {
+		t.Fatalf("the first is told %+v, due %d", u, r.Due())
+	}
+	now := second
+	r.Enter(2, "bob", now)
+	r.Enter(3, "bob", now) // another tab
+	r.Enter(3, "bob", now)
+	if u, fresh = r.Update(r.Due()); len(u.Join) != 1 || u.Join["bob"].Sockets != 2 || len(u.Leave) != 0 || len(fresh) != 2 || len(u.Whole) != 2 {
+		t.Errorf("told %+v to %v", u, fresh)
+	}
+	r.Exit(2, now)
+	if r.Due() != 0 {
+		t.Error("a tab that closes is told")
+	}
+	r.Exit(3, now)
+	r.Exit(3, now)
+	r.Enter(4, "bob", now+4*second) // it is back
+	if u, _ = r.Update(r.Due()); len(u.Join)+len(u.Leave) != 0 {
+		t.Errorf("a reconnect is told: %+v", u)
+	}
+	if u, _ = r.Update(now + 6*second); len(u.Join)+len(u.Leave) != 0 {
+		t.Errorf("then %+v", u)
+	}
+	r.Exit(4, now+10*second)
+	if r.Due() != now+15*second {
+		t.Errorf("due %d", r.Due())
+	}
+	if u, _ = r.Update(r.Due()); !slices.Equal(u.Leave, []string{"bob"}) {
+		t.Errorf("told %+v, want that bob has left", u)
+	}
+	r.Exit(1, 20*second)
+	r.Update(25 * second)
+	if !r.Empty() || r.Due() != 0 {
+		t.Error("somebody is left")
+	}
+}
+
+func TestASocketMayBecomeAnotherUsers(t *testing.T) {
+	r := New[int](0)
+	r.Enter(1, "socket", 0)
+	r.Update(r.Due())
+	r.Enter(1, "ann", second)
+	if u, _ := r.Update(r.Due()); !slices.Equal(u.Leave, []string{"socket"}) || len(u.Join) != 1 {
+		t.Errorf("told %+v", u)
+	}
+}
+
+func TestOfACrowdOnlyTheCountIsTold(t *testing.T) {
+	r := New[int](0)
+	now := int64(0)
+	for i := range Most {
+		r.Enter(i, fmt.Sprint(i), now)
+	}
+	if u, _ := r.Update(r.Due()); u.Crowd || len(u.Whole) != Most {
+		t.Errorf("told %d, crowd %v", len(u.Whole), u.Crowd)
+	}
+	now += second
+	r.Enter(Most, "one more", now)
+	if u, fresh := r.Update(r.Due()); !u.Crowd || u.Count != Most+1 || u.Whole != nil || u.Join != nil || len(fresh) != 1 {
+		t.Errorf("told %+v", u)
+	}
+	began := r.last
+	r.Exit(Most, began+1)
+	r.Set(1, []byte(`1`), began+1)
+	if r.Due() != began+1 && r.Due() != began+int64(Slow) {
+		t.Errorf("due in %v", time.Duration(r.Due()-began))
+	}
+	for i := range Most - less {
+		r.Exit(i, began+1)
+	}
+	if u, _ := r.Update(began + 2*second); u.Crowd || len(u.Whole) != less {
+		t.Errorf("told %+v", u)
+	}
+}
+
+// What clients make of the updates is compared with who is there.
+func TestClientsKnowWhoIsThere(t *testing.T) {
+	for seed := range uint64(300) {
+		rnd := rand.New(rand.NewPCG(seed, 2))
+		r := New[int](time.Duration(rnd.IntN(3)) * time.Second)
+		known := map[int]map[string]string{} // by socket: users and their data
+		there := map[int]string{}
+		data := map[string]string{}
+		now := int64(0)
+		for range 200 {
+			now += rnd.Int64N(second / 2)
+			for r.Due() != 0 && r.Due() <= now {
+				u, fresh := r.Update(r.Due())
+				for s, users := range known {
+					if _, is := fresh[s]; is || fresh == nil && u.Whole != nil {
+						clear(users)
+						for id, m := range u.Whole {
+							users[id] = string(m.Data)
+						}
+						continue
+					}
+					for id, m := range u.Join {
+						users[id] = string(m.Data)
+					}
+					for _, id := range u.Leave {
+						if _, ok := users[id]; !ok {
+							t.Fatalf("seed %d: %s left, whom nobody knew", seed, id)
+						}
+						delete(users, id)
+					}
+				}
+			}
+			s := rnd.IntN(10)
+			switch rnd.IntN(4) {
+			case 0, 1:
+				there[s] = fmt.Sprint("user ", rnd.IntN(4))
+				r.Enter(s, there[s], now)
+				if known[s] == nil {
+					known[s] = map[string]string{}
+				}
+			case 2:
+				delete(there, s)
+				delete(known, s)
+				r.Exit(s, now)
+			case 3:
+				if id, ok := there[s]; ok {
+					data[id] = fmt.Sprint(now)
+					r.Set(s, []byte(data[id]), now)
+				}
+			}
+		}
+		for r.Due() != 0 {
+			u, fresh := r.Update(r.Due())
+			for s, users := range known {
+				if _, is := fresh[s]; is {
+					clear(users)
+					for id, m := range u.Whole {
+						users[id] = string(m.Data)
+					}
+					continue
+				}
+				for id, m := range u.Join {
+					users[id] = string(m.Data)
+				}
+				for _, id := range u.Leave {
+					delete(users, id)
+				}
+			}
+		}
+		want := map[string]bool{}
+		for _, id := range there {
+			want[id] = true
+		}
+		for s, users := range known {
+			if len(users) != len(want) || !slices.ContainsFunc(slices.Collect(maps.Keys(users)), func(id string) bool { return want[id] }) && len(want) > 0 {
+				t.Fatalf("seed %d: socket %d knows %v, there are %v", seed, s, users, want)
+			}
+		}
+	}
+}
