@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -128,9 +129,7 @@ func again(c *nextrush.Context, existing []byte, print string) error {
 		return nextrush.NewError(http.StatusConflict, "the request has been carried out, but its answer was not kept").WithCode("idempotency_lost")
 	}
 	h := c.Writer().Header()
-	for name, values := range k.Header {
-		h[name] = values
-	}
+	maps.Copy(h, k.Header)
 	h.Set("Idempotent-Replayed", "true")
 	return k.write(c)
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -146,9 +147,7 @@ func parseKept(b []byte) *keptAnswer {
 // serve answers with k. A content answers conditions and ranges.
 func (k *keptAnswer) serve(c *nextrush.Context, cacheStatus string) error {
 	h := c.Writer().Header()
-	for name, values := range k.Header {
-		h[name] = values
-	}
+	maps.Copy(h, k.Header)
 	if age := time.Since(k.At) / time.Second; age > 0 {
 		h.Set("Age", strconv.FormatInt(int64(age), 10))
 	}

@@ -39,7 +39,7 @@ func TestPrefixMatchesForAnyReader(t *testing.T) {
 		{"/t/:tenant", "/t/a /t/a/b /T/a", "/t /t/ /t//"},
 	} {
 		p := mustPrefix(t, tt.prefix)
-		for _, raw := range strings.Fields(tt.yes) {
+		for raw := range strings.FieldsSeq(tt.yes) {
 			if raw[0] != '/' {
 				raw = "/" + raw
 			}
@@ -47,7 +47,7 @@ func TestPrefixMatchesForAnyReader(t *testing.T) {
 				t.Errorf("%s is not under %s", raw, tt.prefix)
 			}
 		}
-		for _, raw := range strings.Fields(tt.no) {
+		for raw := range strings.FieldsSeq(tt.no) {
 			if _, ok := p.Match(sent(t, raw)); ok {
 				t.Errorf("%s is under %s", raw, tt.prefix)
 			}

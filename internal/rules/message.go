@@ -137,7 +137,7 @@ func (s sentence) named(goName string) string {
 
 // structOf is the struct that a type holds, or an empty one.
 func structOf(t reflect.Type) reflect.Type {
-	for depth := 0; depth < 10; depth++ {
+	for range 10 {
 		switch t.Kind() {
 		case reflect.Struct:
 			return t
