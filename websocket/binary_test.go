@@ -11,6 +11,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/nextrush/nextrush/websocket/internal/envelope"
 	"github.com/nextrush/nextrush/websocket/internal/wire"
 )
 
@@ -117,8 +118,8 @@ func TestABroadcastHasBytesForThoseThatTakeThem(t *testing.T) {
 		t.Errorf("the plain peer got %d %q", f.Op, text)
 	}
 	f, _ = able.next()
-	env, ok := parseBinary(f.payload)
-	if f.Op != wire.OpBinary || !ok || string(env.Data) != `["a.png"]` || !bytes.Equal(env.bytes, pixels) {
+	env, ok := envelope.ParseBinary(f.payload)
+	if f.Op != wire.OpBinary || !ok || string(env.Data) != `["a.png"]` || !bytes.Equal(env.Bytes, pixels) {
 		t.Errorf("the other got %d %q", f.Op, f.payload)
 	}
 }
@@ -229,8 +230,8 @@ func FuzzBinaryEvents(f *testing.F) {
 			peer.shake(offerBytes)
 			go io.Copy(io.Discard, peer.reader)
 			peer.write(client("1 000 0010", string(data)))
-			if env, ok := parseBinary(data); ok {
-				fmt.Fprint(io.Discard, env.args, env.eventError())
+			if env, ok := envelope.ParseBinary(data); ok {
+				fmt.Fprint(io.Discard, env.Args, failure(&env))
 			}
 			synctest.Wait()
 			if len(st.srv.Sockets()) != 1 {

@@ -1,11 +1,14 @@
 package websocket
 
 import (
-	"encoding/json"
 	"errors"
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/nextrush/nextrush/websocket/internal/envelope"
+	"github.com/nextrush/nextrush/websocket/internal/protocol"
+	"github.com/nextrush/nextrush/websocket/internal/wire"
 )
 
 // events is a socket's handlers and awaited replies. A nil one has none.
@@ -94,30 +97,52 @@ func (s *Socket) dispatch(m Message) bool {
 	return d.claimed
 }
 
+// parse takes a message for an envelope, in one of the forms that the peer may use.
+func (s *Socket) parse(m Message) (env envelope.In, ok bool) {
+	if m.Type == Binary && !s.takesBytes() {
+		return env, false
+	}
+	return m.envelope()
+}
+
 // claim finds whom an envelope is for. A reply is handed over at once.
-func (e *events) claim(env *incoming, s *Socket) delivery {
+func (e *events) claim(env *envelope.In, s *Socket) delivery {
 	if e == nil {
 		return delivery{}
 	}
 	switch env.Type {
-	case envelopeEvent:
+	case envelope.Event:
 		return e.claimEvent(env, s)
-	case envelopeAck:
-		return delivery{claimed: e.answered(env.ID, reply{event: &Event{Socket: s, args: env.args, rare: env.rare()}}, s.ns.asked.Load())}
-	case envelopeError:
-		return delivery{claimed: e.answered(env.ID, reply{err: env.eventError()}, s.ns.asked.Load())}
-	case envelopeHello, envelopePing, envelopePong:
+	case envelope.Ack:
+		return delivery{claimed: e.answered(env.ID, reply{event: newEvent(env, s)}, s.ns.asked.Load())}
+	case envelope.Error:
+		return delivery{claimed: e.answered(env.ID, reply{err: failure(env)}, s.ns.asked.Load())}
+	case envelope.Hello, envelope.Ping, envelope.Pong:
 		return s.probed(env)
 	}
 	return delivery{}
 }
 
-func (e *events) claimEvent(env *incoming, s *Socket) delivery {
-	ev := &Event{Socket: s, args: env.args, rare: env.rare()}
-	if validID(env.ID) {
+// probed answers a ping that scripts can send, of a peer that speaks Protocol. What
+// it says beside is not for handlers.
+func (s *Socket) probed(env *envelope.In) delivery {
+	if !s.takesBytes() {
+		return delivery{}
+	}
+	d := delivery{claimed: true}
+	if t := env.T; env.Type == envelope.Ping && envelope.ValidID(t) {
+		d.event = &Event{Socket: s}
+		d.handlers = []handler{{f: func(*Event) error { return s.conn.Send(wire.OpText, protocol.PongOf(t)) }}}
+	}
+	return d
+}
+
+func (e *events) claimEvent(env *envelope.In, s *Socket) delivery {
+	ev := newEvent(env, s)
+	if envelope.ValidID(env.ID) {
 		ev.id = env.ID
 	}
-	if json.Unmarshal(env.Event, &ev.Name) != nil || ev.Name == "" {
+	if ev.Name = env.Name(); ev.Name == "" {
 		return delivery{claimed: true, event: ev, refusal: &EventError{Message: "event must be a name"}}
 	}
 	e.mu.Lock()

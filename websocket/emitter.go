@@ -6,6 +6,7 @@ import (
 
 	"github.com/nextrush/nextrush/internal/loop"
 	"github.com/nextrush/nextrush/websocket/internal/conn"
+	"github.com/nextrush/nextrush/websocket/internal/envelope"
 )
 
 // Emitter sends to the sockets of some rooms. It is a value that does not
@@ -104,7 +105,7 @@ func (e Emitter) Send(v any) error {
 
 // Emit queues an event for every receiver; see Socket.Emit.
 func (e Emitter) Emit(event string, args ...any) error {
-	p, err := prepareEvent(newEvent(event, nil), args)
+	p, err := prepareEvent(envelope.NewEvent(event, nil), args)
 	if err != nil {
 		return err
 	}

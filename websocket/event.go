@@ -1,10 +1,13 @@
 package websocket
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+
+	"github.com/nextrush/nextrush/websocket/internal/envelope"
 )
 
 // Event is an event from the peer, or its reply to a Request. It owns its
@@ -24,6 +27,15 @@ type rareEvent struct {
 	outcome *oneAnswer // of Once
 }
 
+// newEvent is the event of an envelope, without its name.
+func newEvent(env *envelope.In, s *Socket) *Event {
+	e := &Event{Socket: s, args: env.Args}
+	if key := env.RequestKey(); key != "" || env.Bytes != nil {
+		e.rare = &rareEvent{bytes: env.Bytes, key: key}
+	}
+	return e
+}
+
 // Key is what a client gives a request that it may send again, on another connection
 // too: [Once] answers the second with what the first was answered with. At most 128 bytes;
 // empty: none.
@@ -32,6 +44,15 @@ func (e *Event) Key() string {
 		return ""
 	}
 	return e.rare.key
+}
+
+// Bytes are those that the peer has sent as the last argument of a binary event, or nil;
+// Args does not have them. The event owns them. See [Protocol].
+func (e *Event) Bytes() []byte {
+	if e.rare == nil {
+		return nil
+	}
+	return e.rare.bytes
 }
 
 // Args are the event's arguments as JSON.
@@ -48,6 +69,19 @@ func (e *Event) Bind(i int, v any) error {
 	}
 	if err := json.Unmarshal(e.args[i], v); err != nil {
 		return &EventError{Message: fmt.Sprintf("argument %d: %s", i, jsonProblem(err))}
+	}
+	return nil
+}
+
+// bindBytes gives the bytes of argument i.
+func (e *Event) bindBytes(i int, v any) error {
+	switch v := v.(type) {
+	case *[]byte:
+		*v = bytes.Clone(e.Bytes())
+	case *any:
+		*v = bytes.Clone(e.Bytes())
+	default:
+		return &EventError{Message: fmt.Sprintf("argument %d must not be binary", i)}
 	}
 	return nil
 }
@@ -85,7 +119,7 @@ func (e *Event) Reply(args ...any) error {
 	if e.rare != nil && e.rare.outcome != nil {
 		return e.rare.outcome.answer(e, args)
 	}
-	return e.Socket.sendEnvelope(envelope{Type: envelopeAck, ID: e.id}, args)
+	return e.Socket.sendEnvelope(envelope.Out{Type: envelope.Ack, ID: e.id}, args)
 }
 
 // EventError is an error whose text is meant for the peer.
@@ -194,7 +228,7 @@ func argument[In any](e *Event) (in In, err error) {
 // If the last argument is a []byte, it is sent as it is to a peer that speaks
 // [Protocol], and as base64 to another.
 func (s *Socket) Emit(event string, args ...any) error {
-	return s.sendEnvelope(newEvent(event, nil), args)
+	return s.sendEnvelope(envelope.NewEvent(event, nil), args)
 }
 
 // jsonProblem tells what is wrong with JSON without naming Go types.

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nextrush/nextrush/websocket/internal/envelope"
 	"github.com/nextrush/nextrush/websocket/internal/wire"
 )
 
@@ -166,8 +167,8 @@ func TestReplies(t *testing.T) {
 		{"number", `7`, `7`},
 		{"negative number", `-7`, `-7`},
 		{"string", `"x-1"`, `"x-1"`},
-		{"longest", `"` + strings.Repeat("x", maxEventID-2) + `"`, `"` + strings.Repeat("x", maxEventID-2) + `"`},
-		{"too long", `"` + strings.Repeat("x", maxEventID) + `"`, ""},
+		{"longest", `"` + strings.Repeat("x", envelope.MaxID-2) + `"`, `"` + strings.Repeat("x", envelope.MaxID-2) + `"`},
+		{"too long", `"` + strings.Repeat("x", envelope.MaxID) + `"`, ""},
 		{"null", `null`, ""},
 		{"object", `{}`, ""},
 		{"array", `[1]`, ""},

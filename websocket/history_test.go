@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/nextrush/nextrush/websocket/internal/envelope"
 	"github.com/nextrush/nextrush/websocket/internal/wire"
 )
 
@@ -494,14 +495,14 @@ func TestBinaryEventsHaveAPlaceToo(t *testing.T) {
 	want := func(c *raw, replayed bool) {
 		t.Helper()
 		f, _ := c.next()
-		env, ok := parseBinary(f.payload)
+		env, ok := envelope.ParseBinary(f.payload)
 		var place struct {
 			Room     string
 			Offset   uint64
 			Replayed bool
 		}
 		json.Unmarshal(f.payload[2:len(f.payload)-len("pixels")], &place)
-		if f.Op != wire.OpBinary || !ok || string(env.bytes) != "pixels" || place.Room != "room a" || place.Offset != 1 || place.Replayed != replayed {
+		if f.Op != wire.OpBinary || !ok || string(env.Bytes) != "pixels" || place.Room != "room a" || place.Offset != 1 || place.Replayed != replayed {
 			t.Errorf("frame is %d %q", f.Op, f.payload)
 		}
 		if m := c.json(); m["offset"] != 2.0 || m["event"] != "long" || (m["replayed"] == true) != replayed {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/nextrush/nextrush/websocket/internal/envelope"
 	"github.com/nextrush/nextrush/websocket/internal/wire"
 )
 
@@ -77,6 +78,28 @@ func encode(v any) (MessageType, []byte, error) {
 	case json.RawMessage:
 		return Text, v, nil
 	}
-	data, err := encodeJSON(v)
+	data, err := envelope.JSON(v)
 	return Text, data, err
+}
+
+func (m Message) envelope() (env envelope.In, ok bool) {
+	switch m.Type {
+	case Text:
+		return envelope.Parse(m.data)
+	case Binary:
+		return envelope.ParseBinary(m.data)
+	}
+	return env, false
+}
+
+// Event reads a message that no handler has taken, such as one from Receive, as an event:
+// in text, or in the binary form of [Protocol]. ok is false for another message. The
+// event owns its bytes; it has no Socket and wants no reply.
+func (m Message) Event() (e *Event, ok bool) {
+	env, ok := m.envelope()
+	e = newEvent(&env, nil)
+	if e.Name = env.Name(); !ok || env.Type != envelope.Event || e.Name == "" {
+		return nil, false
+	}
+	return e, true
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/nextrush/nextrush/websocket/internal/envelope"
 )
 
 const (
@@ -57,7 +59,7 @@ type oneAnswer struct {
 	end time.Time
 
 	known   bool
-	env     envelope
+	env     envelope.Out
 	args    []any
 	waiters []*Event
 }
@@ -161,7 +163,7 @@ func (a *oneAnswer) give(e *Event) {
 func (a *oneAnswer) send(e *Event) {
 	env := a.env
 	env.ID = e.id
-	if env.Type == envelopeError {
+	if env.Type == envelope.Error {
 		e.Socket.SendJSON(env)
 		return
 	}
@@ -174,14 +176,14 @@ func (a *oneAnswer) answer(e *Event, args []any) error {
 	if err != nil {
 		return err
 	}
-	for _, waiter := range a.settle(envelope{Type: envelopeAck}, frozen) {
+	for _, waiter := range a.settle(envelope.Out{Type: envelope.Ack}, frozen) {
 		a.send(waiter)
 	}
-	return e.Socket.sendEnvelope(envelope{Type: envelopeAck, ID: e.id}, frozen)
+	return e.Socket.sendEnvelope(envelope.Out{Type: envelope.Ack, ID: e.id}, frozen)
 }
 
 // settle makes the answer known, unless it is, and returns who waits for it.
-func (a *oneAnswer) settle(env envelope, args []any) (waiters []*Event) {
+func (a *oneAnswer) settle(env envelope.Out, args []any) (waiters []*Event) {
 	a.of.mu.Lock()
 	defer a.of.mu.Unlock()
 	if a.known {
@@ -207,7 +209,7 @@ func (a *oneAnswer) failed(e *Event, err error) {
 
 // forget has the next request of the key carried out.
 func (a *oneAnswer) forget() {
-	waiters := a.settle(envelope{Type: envelopeError, Event: a.key.event, Message: "interrupted"}, nil)
+	waiters := a.settle(envelope.Out{Type: envelope.Error, Event: a.key.event, Message: "interrupted"}, nil)
 	a.of.mu.Lock()
 	a.of.dropLocked(a)
 	a.of.mu.Unlock()
@@ -224,7 +226,7 @@ func freeze(args []any) ([]any, error) {
 			frozen[i] = bytes.Clone(b)
 			continue
 		}
-		data, err := encodeArgs([]any{arg})
+		data, err := envelope.Args([]any{arg})
 		if err != nil {
 			return nil, err
 		}

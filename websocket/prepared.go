@@ -1,11 +1,11 @@
 package websocket
 
 import (
-	"encoding/json"
 	"errors"
-	"fmt"
 
 	"github.com/nextrush/nextrush/websocket/internal/conn"
+	"github.com/nextrush/nextrush/websocket/internal/envelope"
+	"github.com/nextrush/nextrush/websocket/internal/wire"
 )
 
 // Prepared is a message encoded once for any number of sockets: framed once,
@@ -38,10 +38,31 @@ func (p *Prepared) check() error {
 	return nil
 }
 
-func encodeJSON(v any) ([]byte, error) {
-	data, err := json.Marshal(v)
+// prepareEvent encodes an event for any number of sockets, of which some may take bytes.
+func prepareEvent(env envelope.Out, args []any) (*Prepared, error) {
+	text, err := env.Text(args)
 	if err != nil {
-		return nil, fmt.Errorf("websocket: encode message: %w", err)
+		return nil, err
 	}
-	return data, nil
+	p := &Prepared{Type: Text}
+	p.frame.Set(wire.OpText, text)
+	if _, ok := envelope.LastBytes(args); ok {
+		data, ok, err := env.Binary(args)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			p.binary = new(conn.Frame)
+			p.binary.Set(wire.OpBinary, data)
+		}
+	}
+	return p, nil
+}
+
+// frameFor is the message in the form that the socket's peer takes.
+func (p *Prepared) frameFor(s *Socket) *conn.Frame {
+	if p.binary != nil && s.takesBytes() {
+		return p.binary
+	}
+	return &p.frame
 }

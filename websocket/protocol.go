@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/nextrush/nextrush/websocket/internal/conn"
+	"github.com/nextrush/nextrush/websocket/internal/envelope"
 	"github.com/nextrush/nextrush/websocket/internal/protocol"
 	"github.com/nextrush/nextrush/websocket/internal/wire"
 )
@@ -113,7 +114,7 @@ func (v *session) take(kind protocol.Kind, data []byte) {
 	}
 	switch kind {
 	case protocol.Ping:
-		if validID(m.T) {
+		if envelope.ValidID(m.T) {
 			s.conn.Send(wire.OpText, protocol.PongOf(m.T))
 		}
 	case protocol.Pong:
@@ -138,16 +139,16 @@ type asked struct {
 }
 
 func (a asked) ack(v any) {
-	if !validID(a.id) {
+	if !envelope.ValidID(a.id) {
 		return
 	}
-	if data, err := encodeJSON([]any{v}); err == nil {
-		a.s.SendJSON(envelope{Type: envelopeAck, ID: a.id, Data: data})
+	if data, err := envelope.JSON([]any{v}); err == nil {
+		a.s.SendJSON(envelope.Out{Type: envelope.Ack, ID: a.id, Data: data})
 	}
 }
 
 func (a asked) refuse(err error) {
-	if validID(a.id) {
+	if envelope.ValidID(a.id) {
 		(&Event{Socket: a.s, id: a.id}).refuse(err)
 	}
 }

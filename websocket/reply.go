@@ -12,6 +12,7 @@ import (
 
 	"github.com/nextrush/nextrush/internal/loop"
 	"github.com/nextrush/nextrush/websocket/internal/conn"
+	"github.com/nextrush/nextrush/websocket/internal/envelope"
 )
 
 const (
@@ -25,7 +26,7 @@ const (
 // same socket, where the reply could not be read: call it in a goroutine. A client
 // also needs a consumer for earlier messages, or the reply is never read; see [Dial].
 func (s *Socket) Request(ctx context.Context, event string, args ...any) (*Event, error) {
-	return s.ask(ctx, func(id string) error { return s.sendEnvelope(newEvent(event, []byte(id)), args) })
+	return s.ask(ctx, func(id string) error { return s.sendEnvelope(envelope.NewEvent(event, []byte(id)), args) })
 }
 
 // ask has something sent with an id, and waits for what answers it.
@@ -139,13 +140,19 @@ func (e *Event) refuse(err error) {
 	e.Socket.SendJSON(e.errorReply(err))
 }
 
-func (e *Event) errorReply(err error) envelope {
-	env := envelope{Type: envelopeError, ID: e.id, Event: e.Name, Message: internalError}
+func (e *Event) errorReply(err error) envelope.Out {
+	env := envelope.Out{Type: envelope.Error, ID: e.id, Event: e.Name, Message: envelope.Internal}
 	var public EventReplier
 	if errors.As(err, &public) {
 		env.Message, env.Errors = public.EventReply()
 	}
 	return env
+}
+
+// failure is the error that an envelope carries.
+func failure(env *envelope.In) *EventError {
+	message, details := env.Failure()
+	return &EventError{Message: message, Errors: details}
 }
 
 // Reply is what one of several sockets has answered to an [Emitter.Request].
@@ -202,7 +209,7 @@ func (e Emitter) ask(event string, args []any) (*gathering, error) {
 		return &gathering{}, nil
 	}
 	id := manyPrefix + strconv.FormatUint(e.ns.asked.Add(1), 10)
-	p, err := prepareEvent(newEvent(event, []byte(`"`+id+`"`)), args)
+	p, err := prepareEvent(envelope.NewEvent(event, []byte(`"`+id+`"`)), args)
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"unique"
 
 	"github.com/nextrush/nextrush/websocket/internal/conn"
+	"github.com/nextrush/nextrush/websocket/internal/envelope"
 	"github.com/nextrush/nextrush/websocket/internal/hub"
 	"github.com/nextrush/nextrush/websocket/internal/wire"
 )
@@ -157,7 +158,7 @@ func (s *Socket) SendBinary(data []byte) error { return s.conn.Send(wire.OpBinar
 
 // SendJSON queues v as JSON text.
 func (s *Socket) SendJSON(v any) error {
-	data, err := encodeJSON(v)
+	data, err := envelope.JSON(v)
 	if err != nil {
 		return err
 	}
@@ -178,6 +179,27 @@ func (s *Socket) SendPrepared(p *Prepared) error {
 		return err
 	}
 	return s.conn.SendFrame(&p.frame)
+}
+
+// takesBytes reports whether the peer takes binary events.
+func (s *Socket) takesBytes() bool { return s.info.Value().protocol == Protocol }
+
+// sendEnvelope sends an envelope with its arguments in the form that the peer takes.
+func (s *Socket) sendEnvelope(env envelope.Out, args []any) error {
+	if _, ok := envelope.LastBytes(args); ok && s.takesBytes() {
+		if data, ok, err := env.Binary(args); ok || err != nil {
+			return s.sendEncoded(wire.OpBinary, data, err)
+		}
+	}
+	data, err := env.Text(args)
+	return s.sendEncoded(wire.OpText, data, err)
+}
+
+func (s *Socket) sendEncoded(op wire.Opcode, data []byte, err error) error {
+	if err != nil {
+		return err
+	}
+	return s.conn.Send(op, data)
 }
 
 // Receive returns the next message that is not an event handled by On, and owns
