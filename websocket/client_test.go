@@ -12,6 +12,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/nextrush/nextrush/websocket/internal/handshake"
 )
 
 func TestDialPassesOverInformationalAnswers(t *testing.T) {
@@ -61,7 +63,7 @@ func TestDialBoundsTheHeadersOfAnAnswer(t *testing.T) {
 			if err == nil {
 				t.Error("no error")
 			}
-			if n := wait(t, sent, "the end of the flood"); n > 2*maxAnswerHeader {
+			if n := wait(t, sent, "the end of the flood"); n > 2*handshake.MaxAnswerHeader {
 				t.Errorf("%d bytes were read", n)
 			}
 		})

@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"runtime/debug"
-	"slices"
 	"strings"
 	"time"
 	"unique"
@@ -17,61 +16,23 @@ import (
 	"github.com/nextrush/nextrush/internal/clientip"
 	"github.com/nextrush/nextrush/internal/pace"
 	"github.com/nextrush/nextrush/websocket/internal/conn"
+	"github.com/nextrush/nextrush/websocket/internal/handshake"
 	"github.com/nextrush/nextrush/websocket/internal/protocol"
 	"github.com/nextrush/nextrush/websocket/internal/wire"
 )
-
-const maxProtocols = 64 // subprotocols that an offer may list
-
-func refusal(status int, message string, header ...string) *HandshakeError {
-	e := &HandshakeError{Status: status, Message: message}
-	for i := 0; i+1 < len(header); i += 2 {
-		if e.Header == nil {
-			e.Header = make(http.Header)
-		}
-		e.Header.Set(header[i], header[i+1])
-	}
-	return e
-}
-
-// checkRequest applies RFC 6455 §4.2.1.
-func checkRequest(r *http.Request) *HandshakeError {
-	h := r.Header
-	switch {
-	case r.Method != http.MethodGet:
-		return refusal(http.StatusMethodNotAllowed, "WebSocket needs GET", "Allow", "GET")
-	case r.ProtoMajor != 1: // no Upgrade field there (RFC 9113 §8.2.2)
-		return refusal(http.StatusUpgradeRequired, "this is a WebSocket: connect with HTTP/1.1")
-	case r.ProtoMinor < 1, // where Upgrade has no meaning (RFC 9110 §7.8)
-		!wire.TokenListContains(h["Connection"], "upgrade"), !wire.TokenListContains(h["Upgrade"], "websocket"):
-		return refusal(http.StatusUpgradeRequired, "this is a WebSocket", "Upgrade", "websocket", "Connection", "Upgrade")
-	case len(h["Sec-Websocket-Version"]) != 1 || strings.TrimSpace(h["Sec-Websocket-Version"][0]) != "13":
-		return refusal(http.StatusUpgradeRequired, "WebSocket version must be 13",
-			"Sec-WebSocket-Version", "13", "Upgrade", "websocket", "Connection", "Upgrade")
-	case len(h["Sec-Websocket-Key"]) != 1 || !wire.ValidKey(strings.TrimSpace(h["Sec-Websocket-Key"][0])):
-		return refusal(http.StatusBadRequest, "Sec-WebSocket-Key must be 16 bytes in base64")
-	case r.Host == "":
-		return refusal(http.StatusBadRequest, "Host is missing")
-	case r.ContentLength > 0 || len(r.TransferEncoding) > 0:
-		return refusal(http.StatusBadRequest, "a WebSocket request has no body")
-	}
-	return nil
-}
 
 // Handshake is an upgrade that was accepted and is not answered yet: its socket is
 // connecting. Either Open or Refuse must follow. Its methods are safe from any
 // goroutine.
 type Handshake struct {
-	socket   *Socket
-	w        http.ResponseWriter
-	key      string
-	protocol string
-	pattern  string          // of net/http's router; empty: it was another
-	deflate  string          // the answer's extension
-	hello    *protocol.Hello // nil unless the client speaks nextrush.v1
-	probe    bool            // never opened
-	major    int             // of the probe's HTTP version
-	pace     *pace.Pace      // of the handler, if whoever registered it has one
+	socket  *Socket
+	w       http.ResponseWriter
+	pattern string // of net/http's router; empty: it was another
+	answer  handshake.Answer
+	hello   *protocol.Hello // nil unless the client speaks nextrush.v1
+	probe   bool            // never opened
+	major   int             // of the probe's HTTP version
+	pace    *pace.Pace      // of the handler, if whoever registered it has one
 }
 
 // Accept checks a request and the limits, and returns a handshake to open or refuse.
@@ -85,15 +46,12 @@ func (h *Handshake) Socket() *Socket { return h.socket }
 
 func (ns *Namespace) accept(w http.ResponseWriter, r *http.Request) (*Handshake, *HandshakeError) {
 	srv := ns.srv
-	if isProbe(r) {
+	if handshake.IsProbe(r) {
 		return ns.probe(w, r)
 	}
-	if e := checkRequest(r); e != nil {
-		return nil, srv.refused(r, "request", "", e)
-	}
-	protocols, ok := wire.ParseTokens(r.Header["Sec-Websocket-Protocol"])
-	if !ok || len(protocols) > maxProtocols {
-		return nil, srv.refused(r, "request", "", refusal(http.StatusBadRequest, "malformed Sec-WebSocket-Protocol"))
+	protocols, refused := handshake.Check(r)
+	if refused != nil {
+		return nil, srv.refused(r, "request", "", (*HandshakeError)(refused))
 	}
 	ip := srv.clientIP(r)
 	if reason, e := srv.admit(ip); e != nil {
@@ -111,6 +69,24 @@ func (ns *Namespace) accept(w http.ResponseWriter, r *http.Request) (*Handshake,
 	}
 	accepted = true
 	return ns.connecting(w, r, ip, protocols), nil
+}
+
+// probe is accept for a probe: nothing is counted, and the handshake only goes as far as
+// the 101.
+func (ns *Namespace) probe(w http.ResponseWriter, r *http.Request) (*Handshake, *HandshakeError) {
+	srv := ns.srv
+	ip := srv.clientIP(r)
+	if _, e := srv.admit(ip); e != nil {
+		return nil, e
+	}
+	srv.dismiss(ip) // it takes no place
+	if _, _, e := srv.verify(r); e != nil {
+		srv.users.named()
+		return nil, e
+	}
+	h := ns.connecting(w, r, ip, []string{protocol.Name})
+	h.probe, h.major = true, r.ProtoMajor
+	return h, nil
 }
 
 // refused counts a refusal and logs why, as the page that asked learns nothing:
@@ -151,7 +127,7 @@ func (srv *Server) verify(r *http.Request) (reason, hint string, refused *Handsh
 	defer func() {
 		if v := recover(); v != nil {
 			srv.opts.Logger.Error("websocket: panic in SameOrigin, TrustOrigin or VerifyClient", "panic", v, "stack", string(debug.Stack()))
-			reason, hint, refused = "client", "", refusal(http.StatusInternalServerError, "internal error")
+			reason, hint, refused = "client", "", &HandshakeError{Status: http.StatusInternalServerError, Message: "internal error"}
 		}
 	}()
 	sameOrigin := ownOrigin
@@ -180,36 +156,27 @@ func (srv *Server) verify(r *http.Request) (reason, hint string, refused *Handsh
 // connecting makes the socket, with what was negotiated.
 func (ns *Namespace) connecting(w http.ResponseWriter, r *http.Request, ip string, protocols []string) *Handshake {
 	srv, s := ns.srv, ns.newSocket(r.Context())
-	h := &Handshake{socket: s, w: w, key: strings.TrimSpace(r.Header.Get("Sec-Websocket-Key")), pattern: r.Pattern, pace: pace.From(r.Context())}
-	h.protocol = choose(srv.opts.Protocols, protocols)
+	h := &Handshake{socket: s, w: w, pattern: r.Pattern, pace: pace.From(r.Context())}
+	h.answer = handshake.Answer{Key: handshake.Key(r), Protocol: handshake.Choose(srv.opts.Protocols, protocols)}
 	if protocol.Offered(protocols) {
-		h.protocol = protocol.Name
+		h.answer.Protocol = protocol.Name
 		h.hello = srv.speak(s, protocols)
 	}
 	s.ip, s.path = ip, strings.Clone(r.URL.Path) // not the whole request line
-	s.info = unique.Make(handshakeInfo{r.UserAgent(), r.Header.Get("Origin"), h.protocol})
+	s.info = unique.Make(handshakeInfo{r.UserAgent(), r.Header.Get("Origin"), h.answer.Protocol})
 	if c := srv.opts.Compression; c.Enabled {
 		if d, answer, ok := wire.NegotiateDeflate(r.Header["Sec-Websocket-Extensions"], c.ContextTakeover); ok {
-			h.deflate = answer
+			h.answer.Extension = answer
 			s.conn.Compress(d)
 		}
 	}
-	if isProbe(r) {
+	if handshake.IsProbe(r) {
 		return h
 	}
 	if again := r.URL.Query().Get("reconnect"); again != "" && again != "0" {
 		srv.stats.reconnections.Add(1)
 	}
 	return h
-}
-
-func choose(ours, theirs []string) string {
-	for _, p := range ours {
-		if slices.Contains(theirs, p) {
-			return p
-		}
-	}
-	return ""
 }
 
 // Refuse gives the socket up; the caller answers the request. After Open it does
@@ -244,7 +211,7 @@ func (h *Handshake) Open(handler func(*Socket) error) error {
 	s := h.socket
 	if h.probe {
 		h.Refuse()
-		return wouldBeTaken(h.major)
+		return (*HandshakeError)(handshake.Taken(h.major))
 	}
 	if s.State() != StateConnecting {
 		return &HandshakeError{Status: http.StatusInternalServerError, Message: "socket is not connecting"}
@@ -259,7 +226,7 @@ func (h *Handshake) Open(handler func(*Socket) error) error {
 	} else {
 		s.ns.srv.paces.LoadOrStore(h.pace, h.pace)
 	}
-	if !s.open(conn.Opening{Conn: netConn, Early: early, Answer: h.answer(), Hello: h.greeting(), Pace: h.pace}) {
+	if !s.open(conn.Opening{Conn: netConn, Early: early, Answer: h.answer.Bytes(h.w.Header()), Hello: h.greeting(), Pace: h.pace}) {
 		h.abandon()
 		return ErrServerClosed
 	}
@@ -294,34 +261,6 @@ func buffered(r *bufio.Reader) ([]byte, error) {
 	}
 	b, err := r.Peek(n)
 	return append([]byte(nil), b...), err
-}
-
-// answer is the 101 (RFC 6455 §4.2.2) with the headers that were set on the
-// ResponseWriter, such as cookies.
-func (h *Handshake) answer() []byte {
-	var b strings.Builder
-	b.WriteString("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ")
-	b.WriteString(wire.AcceptKey(h.key))
-	if h.protocol != "" {
-		b.WriteString("\r\nSec-WebSocket-Protocol: ")
-		b.WriteString(h.protocol)
-	}
-	if h.deflate != "" {
-		b.WriteString("\r\nSec-WebSocket-Extensions: ")
-		b.WriteString(h.deflate)
-	}
-	b.WriteString("\r\n")
-	if header := h.w.Header(); len(header) > 0 {
-		header.WriteSubset(&b, notInAnswer)
-	}
-	b.WriteString("\r\n")
-	return []byte(b.String())
-}
-
-// notInAnswer are headers that have no meaning in a 101, or are ours.
-var notInAnswer = map[string]bool{
-	"Connection": true, "Upgrade": true, "Content-Length": true, "Content-Type": true, "Transfer-Encoding": true,
-	"Sec-Websocket-Accept": true, "Sec-Websocket-Protocol": true, "Sec-Websocket-Extensions": true,
 }
 
 // open opens the socket on a connection, and reports false if the server is shutting

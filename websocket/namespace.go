@@ -155,7 +155,7 @@ func (ns *Namespace) Name() string { return ns.name }
 // Accept is [Server.Accept] for a socket in this namespace.
 func (ns *Namespace) Accept(w http.ResponseWriter, r *http.Request) (*Handshake, error) {
 	if ns.srv == nil {
-		return nil, refusal(http.StatusInternalServerError, "a client's namespace accepts no sockets")
+		return nil, &HandshakeError{Status: http.StatusInternalServerError, Message: "a client's namespace accepts no sockets"}
 	}
 	h, refused := ns.accept(w, r)
 	if refused != nil {

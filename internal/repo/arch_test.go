@@ -24,6 +24,7 @@ var allowedImports = map[string][]string{
 	"websocket/internal":                 {},
 	"websocket/internal/protocol":        {"websocket/internal/history", "websocket/internal/roster"},
 	"websocket/internal/conn":            {"websocket/internal/wire", "websocket/internal/deflate", "internal"},
+	"websocket/internal/handshake":       {"websocket/internal/wire"},
 	"internal":                           {"internal"},
 	"internal/loop":                      {"internal/poll"},
 	"internal/transport":                 {"internal/loop", "internal/poll", "internal/buffer"},
