@@ -8,6 +8,7 @@ import (
 	"github.com/nextrush/nextrush/internal/loop"
 	"github.com/nextrush/nextrush/websocket/internal/conn"
 	"github.com/nextrush/nextrush/websocket/internal/hub"
+	"github.com/nextrush/nextrush/websocket/internal/limit"
 )
 
 // engine is what sockets have in common: those of a server, or the one of a client.
@@ -40,7 +41,7 @@ func (e *engine) init(opts Options, srv *Server) {
 		MaxMessage: opts.MaxMessageSize,
 		SendQueue:  opts.SendQueue,
 		Slow:       conn.Policy(opts.SlowConsumer),
-		Limit:      conn.Limit(opts.RateLimit),
+		Limit:      limit.Rate(opts.RateLimit),
 
 		PingInterval:     opts.PingInterval,
 		PongTimeout:      opts.PongTimeout,

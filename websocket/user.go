@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/nextrush/nextrush/websocket/internal/conn"
+	"github.com/nextrush/nextrush/websocket/internal/limit"
 )
 
 // Close codes that say what HTTP would: 4000 and a status.
@@ -36,7 +36,7 @@ type users struct {
 // user is somebody who has sockets; limit is theirs together, nil if there is none.
 type user struct {
 	id      string
-	limit   *conn.Shared
+	limit   *limit.Shared
 	sockets int // guarded by users, as forget is
 	forget  int64
 }
@@ -177,7 +177,7 @@ func (us *users) enter(id string, opts *Options, now int64) (*user, *HandshakeEr
 	if u == nil {
 		u = &user{id: id}
 		if l := opts.UserRateLimit; l != (RateLimit{}) {
-			u.limit = conn.NewShared(conn.Limit(l))
+			u.limit = limit.NewShared(limit.Rate(l))
 		}
 		if us.byID == nil {
 			us.byID = make(map[string]*user)

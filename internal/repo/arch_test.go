@@ -23,7 +23,7 @@ var allowedImports = map[string][]string{
 	"websocket":                          {"websocket/internal", "internal"},
 	"websocket/internal":                 {},
 	"websocket/internal/protocol":        {"websocket/internal/history", "websocket/internal/roster"},
-	"websocket/internal/conn":            {"websocket/internal/wire", "websocket/internal/deflate", "internal"},
+	"websocket/internal/conn":            {"websocket/internal/wire", "websocket/internal/deflate", "websocket/internal/limit", "internal"},
 	"websocket/internal/handshake":       {"websocket/internal/wire"},
 	"internal":                           {"internal"},
 	"internal/loop":                      {"internal/poll"},

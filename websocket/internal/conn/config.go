@@ -6,6 +6,7 @@ import (
 
 	"github.com/nextrush/nextrush/internal/loop"
 	"github.com/nextrush/nextrush/internal/tally"
+	"github.com/nextrush/nextrush/websocket/internal/limit"
 )
 
 // Config is what connections of a server have in common. A duration that is
@@ -21,7 +22,7 @@ type Config struct {
 	MaxMessage int64 // bytes, after decompression
 	SendQueue  int   // bytes
 	Slow       Policy
-	Limit      Limit
+	Limit      limit.Rate
 
 	PingInterval, PongTimeout time.Duration
 	HandshakeTimeout          time.Duration // for the 101 to be written

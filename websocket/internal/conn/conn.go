@@ -39,6 +39,7 @@ import (
 	"github.com/nextrush/nextrush/internal/loop"
 	"github.com/nextrush/nextrush/internal/pace"
 	"github.com/nextrush/nextrush/internal/transport"
+	"github.com/nextrush/nextrush/websocket/internal/limit"
 	"github.com/nextrush/nextrush/websocket/internal/wire"
 )
 
@@ -112,7 +113,7 @@ type rare struct {
 	early []byte  // read and not processed: with the handshake, or while the inbox was full
 	errs  []error // that the owner is still to be told
 
-	shared   *Shared
+	shared   *limit.Shared
 	expected int64 // when the connection closes, unless Expect is called again; 0: it does not
 }
 
@@ -142,6 +143,14 @@ func (c *Conn) Pace() *pace.Pace { return c.pace }
 
 // LastActivity is when bytes arrived last.
 func (c *Conn) LastActivity() time.Time { return c.cfg.Loop.Time(c.activity.Load()) }
+
+// Share has what the peer sends from the next run on count towards a limit that others
+// share.
+func (c *Conn) Share(s *limit.Shared) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.rareLocked().shared = s
+}
 
 // rareLocked is for writing to c.rare.
 func (c *Conn) rareLocked() *rare {

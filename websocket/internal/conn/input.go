@@ -7,6 +7,7 @@ import (
 
 	"github.com/nextrush/nextrush/internal/buffer"
 	"github.com/nextrush/nextrush/websocket/internal/deflate"
+	"github.com/nextrush/nextrush/websocket/internal/limit"
 	"github.com/nextrush/nextrush/websocket/internal/wire"
 )
 
@@ -35,7 +36,7 @@ var (
 // is of the goroutine of the run, and knows no connection.
 type input struct {
 	part    *unfinished // nil between messages
-	limiter *limiter
+	limiter *limit.Limiter
 }
 
 // unfinished is a frame or message that has not all arrived.
@@ -230,6 +231,30 @@ func (cfg *Config) wireLimit(compressed bool) int64 {
 		limit += limit>>3 + 64
 	}
 	return limit
+}
+
+// allow counts what has come, and fails if it is too much.
+func (in *input) allow(cfg *Config, size int) error {
+	if in.limiter == nil {
+		if cfg.Limit.None() {
+			return nil
+		}
+		in.limiter = new(limit.Limiter)
+	}
+	if !in.limiter.Take(&cfg.Limit, size, cfg.Loop.Now()) {
+		return errRate
+	}
+	return nil
+}
+
+// share has what arrives count towards a limit that others share; nil: none.
+func (in *input) share(s *limit.Shared) {
+	if in.limiter == nil && s != nil {
+		in.limiter = new(limit.Limiter)
+	}
+	if in.limiter != nil {
+		in.limiter.Shared = s
+	}
 }
 
 // openFrame begins a frame whose payload has not all arrived.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/nextrush/nextrush/internal/loop"
 	"github.com/nextrush/nextrush/websocket/internal/deflate"
+	"github.com/nextrush/nextrush/websocket/internal/limit"
 	"github.com/nextrush/nextrush/websocket/internal/wire"
 )
 
@@ -105,7 +106,7 @@ func TestInputMakesRoom(t *testing.T) {
 }
 
 func TestInputLimitsTheRate(t *testing.T) {
-	cfg := &Config{Loop: &loop.Loop{Clock: loop.Clock{}}, Limit: Limit{Messages: 1, Burst: 3}}
+	cfg := &Config{Loop: &loop.Loop{Clock: loop.Clock{}}, Limit: limit.Rate{Messages: 1, Burst: 3}}
 	var in input
 	var err error
 	for range 3 {
