@@ -178,7 +178,7 @@ func (o *owner) leave() {
 	life, used := s.ctx.(*life)
 	seat := s.seatLocked()
 	s.mu.Unlock()
-	s.ns.users.vacate(seat, s.ns.loop.Now())
+	s.ns.users.Leave(seat.whose(), s.ns.loop.Now())
 	if srv := s.ns.srv; srv != nil && srv.kept != nil {
 		s.show(s.Rooms())
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/nextrush/nextrush/websocket/internal/conn"
 	"github.com/nextrush/nextrush/websocket/internal/hub"
 	"github.com/nextrush/nextrush/websocket/internal/limit"
+	"github.com/nextrush/nextrush/websocket/internal/users"
 )
 
 // engine is what sockets have in common: those of a server, or the one of a client.
@@ -22,7 +23,7 @@ type engine struct {
 	asked atomic.Uint64 // requests to many
 
 	limits hub.Limits // on the rooms of all namespaces
-	users  users
+	users  users.Users
 }
 
 func (e *engine) init(opts Options, srv *Server) {
@@ -31,6 +32,7 @@ func (e *engine) init(opts Options, srv *Server) {
 	e.stats.rejected, e.stats.closes = make(map[string]int64), make(map[StatusCode]int64)
 	e.stats.closedBy = make(map[string]map[StatusCode]int64)
 	e.limits.MaxRooms, e.limits.MaxEntries = opts.MaxRooms, opts.MaxRoomsPerSocket
+	e.users.Most, e.users.Rate = opts.MaxConnectionsPerUser, limit.Rate(opts.UserRateLimit)
 	e.conns = conn.Config{
 		Loop:     e.loop,
 		Wheel:    loop.NewWheel[*conn.Conn](e.loop.Clock),

@@ -61,7 +61,7 @@ func (ns *Namespace) accept(w http.ResponseWriter, r *http.Request) (*Handshake,
 	defer func() { // also if VerifyClient ends the goroutine
 		if !accepted {
 			srv.dismiss(ip)
-			srv.users.named()
+			srv.users.Named()
 		}
 	}()
 	if reason, hint, e := srv.verify(r); e != nil {
@@ -81,7 +81,7 @@ func (ns *Namespace) probe(w http.ResponseWriter, r *http.Request) (*Handshake, 
 	}
 	srv.dismiss(ip) // it takes no place
 	if _, _, e := srv.verify(r); e != nil {
-		srv.users.named()
+		srv.users.Named()
 		return nil, e
 	}
 	h := ns.connecting(w, r, ip, []string{protocol.Name})

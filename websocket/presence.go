@@ -93,7 +93,7 @@ func (s *Socket) isIn(room string) (user string, in bool) {
 		return "", false
 	}
 	if seat := s.seatLocked(); seat != nil {
-		return seat.user.id, true
+		return seat.user.ID, true
 	}
 	return s.ID(), true
 }

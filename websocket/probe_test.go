@@ -46,7 +46,7 @@ func TestAProbeIsAnsweredAsAnUpgradeWouldBe(t *testing.T) {
 				}
 			}
 			after := counted(st.srv)
-			if n := st.srv.users.anonymous; n != int(after.Connections) {
+			if _, _, n := st.srv.users.Count(); n != int(after.Connections) {
 				t.Errorf("%d sockets belong to nobody", n)
 			}
 			if !reflect.DeepEqual(before, after) {
@@ -90,8 +90,9 @@ func TestAProbeLeavesNothingBehind(t *testing.T) {
 	if code := wait(t, closed, "OnClose"); code != StatusAbnormalClosure {
 		t.Errorf("closed with %d", code)
 	}
-	if s := srv.Stats(); len(srv.Rooms()) != 0 || s.TotalConnections != 0 || len(srv.byIP) != 0 || srv.admitted != 0 || srv.users.anonymous != 0 {
-		t.Errorf("left behind: %v, %+v, %v, %d, %d", srv.Rooms(), s, srv.byIP, srv.admitted, srv.users.anonymous)
+	_, _, anonymous := srv.users.Count()
+	if s := srv.Stats(); len(srv.Rooms()) != 0 || s.TotalConnections != 0 || len(srv.byIP) != 0 || srv.admitted != 0 || anonymous != 0 {
+		t.Errorf("left behind: %v, %+v, %v, %d, %d", srv.Rooms(), s, srv.byIP, srv.admitted, anonymous)
 	}
 }
 

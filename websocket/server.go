@@ -110,7 +110,7 @@ func (srv *Server) admit(ip string) (reason string, refused *HandshakeError) {
 	case o.MaxConnectionsPerIP > 0 && srv.byIP[clientip.Network(ip)] >= o.MaxConnectionsPerIP:
 		return "connectionsPerIP", &HandshakeError{Status: http.StatusTooManyRequests, Message: "too many connections from this address",
 			Header: srv.retryAfterLocked()}
-	case !srv.users.arrive(o.MaxAnonymous):
+	case !srv.users.Arrive(o.MaxAnonymous):
 		return "anonymous", &HandshakeError{Status: http.StatusServiceUnavailable, Message: "too many connections that have not authenticated",
 			Header: srv.retryAfterLocked()}
 	}

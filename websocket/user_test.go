@@ -129,10 +129,7 @@ func TestAThousandSocketsOfOneUser(t *testing.T) {
 	}
 	all.Wait()
 	for deadline := time.Now().Add(patience); ; {
-		us := &st.srv.users
-		us.mu.Lock()
-		left, anonymous := len(us.byID), us.anonymous
-		us.mu.Unlock()
+		left, _, anonymous := st.srv.users.Count()
 		if left == 0 && anonymous == 0 {
 			break
 		}
@@ -247,8 +244,8 @@ func TestTheRateOfAUserOutlivesItsSockets(t *testing.T) {
 		p := st.raw(t)
 		p.write(client("1 000 0001", "bob"))
 		p.expect(wire.OpText, "hello bob")
-		if us := &st.srv.users; len(us.byID) != 1 || len(us.left) != 0 {
-			t.Errorf("%d users are remembered, %d of them have left", len(us.byID), len(us.left))
+		if known, left, _ := st.srv.users.Count(); known != 1 || left != 0 {
+			t.Errorf("%d users are remembered, %d of them have left", known, left)
 		}
 		st.settle(p)
 	})

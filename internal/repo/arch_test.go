@@ -25,6 +25,7 @@ var allowedImports = map[string][]string{
 	"websocket/internal/protocol":        {"websocket/internal/history", "websocket/internal/roster"},
 	"websocket/internal/conn":            {"websocket/internal/wire", "websocket/internal/deflate", "websocket/internal/limit", "internal"},
 	"websocket/internal/handshake":       {"websocket/internal/wire"},
+	"websocket/internal/users":           {"websocket/internal/limit"},
 	"internal":                           {"internal"},
 	"internal/loop":                      {"internal/poll"},
 	"internal/transport":                 {"internal/loop", "internal/poll", "internal/buffer"},

@@ -1,0 +1,58 @@
+package users
+
+import (
+	"testing"
+	"time"
+
+	"github.com/nextrush/nextrush/websocket/internal/limit"
+)
+
+func count(t *testing.T, us *Users, known, left, anonymous int) {
+	t.Helper()
+	if k, l, a := us.Count(); k != known || l != left || a != anonymous {
+		t.Errorf("%d are known, %d have left, %d sockets are of nobody, want %d, %d, %d", k, l, a, known, left, anonymous)
+	}
+}
+
+func TestUsersHaveAsManySocketsAsAllowed(t *testing.T) {
+	us := &Users{Most: 2}
+	one, two := us.Enter("ann", 0), us.Enter("ann", 0)
+	if one == nil || one != two || us.Enter("ann", 0) != nil || us.Enter("bob", 0) == nil {
+		t.Error("not two of each")
+	}
+	us.Leave(one, 0)
+	if us.Enter("ann", 0) != one {
+		t.Error("no place after one has left")
+	}
+	us.Leave(one, 0)
+	us.Leave(one, 0)
+	count(t, us, 1, 0, 0)
+}
+
+func TestNobodysSocketsAreLimited(t *testing.T) {
+	us := new(Users)
+	if !us.Arrive(1) || us.Arrive(1) || !us.Arrive(0) {
+		t.Error("not one")
+	}
+	us.Named()
+	us.Leave(nil, 0)
+	count(t, us, 0, 0, 0)
+}
+
+func TestALimitIsRememberedUntilItIsFull(t *testing.T) {
+	us := &Users{Rate: limit.Rate{Messages: 1, Burst: 2}}
+	ann := us.Enter("ann", 1)
+	var x limit.Limiter
+	x.Shared = ann.Limit
+	x.Take(new(limit.Rate), 1, 1)
+	us.Leave(ann, 1)
+	count(t, us, 1, 1, 0)
+	if us.Enter("ann", int64(time.Second)/2) != ann {
+		t.Error("who came back has a new limit")
+	}
+	us.Enter("bob", 1+int64(time.Second)) // looks who may be forgotten: not ann, who is here
+	count(t, us, 2, 0, 0)
+	us.Leave(ann, int64(time.Second))
+	us.Enter("bob", int64(time.Hour))
+	count(t, us, 1, 0, 0)
+}
