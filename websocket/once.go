@@ -4,17 +4,13 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"slices"
-	"sync"
 	"time"
 
 	"github.com/nextrush/nextrush/websocket/internal/envelope"
+	"github.com/nextrush/nextrush/websocket/internal/once"
 )
 
-const (
-	minSharedKey = 16 // bytes of a key that nobody guesses
-	maxWaiters   = 16 // requests that wait for the answer to the first of their key
-)
+const minSharedKey = 16 // bytes of a key that nobody guesses
 
 // Once makes middleware for UseEvents that carries out a request once that a client sends
 // again with the same key, because it did not see the answer: the handlers run for the
@@ -36,46 +32,36 @@ func Once(ttl time.Duration, n int) func(e *Event, next func() error) error {
 	if ttl <= 0 || n <= 0 {
 		panic("websocket: Once needs a time and a number above 0, such as Once(10*time.Minute, 10_000)")
 	}
-	o := &answers{ttl: ttl, max: n, byKey: make(map[answerKey]*oneAnswer)}
-	return o.middleware
-}
-
-// answers are those that Once remembers.
-type answers struct {
-	ttl time.Duration
-	max int
-
-	mu    sync.Mutex // guards the fields below and those of every answer
-	byKey map[answerKey]*oneAnswer
-	order []*oneAnswer // the oldest first
-}
-
-type answerKey struct{ scope, event, key string }
-
-// oneAnswer is the answer to all requests of a key.
-type oneAnswer struct {
-	of  *answers
-	key answerKey
-	end time.Time
-
-	known   bool
-	env     envelope.Out
-	args    []any
-	waiters []*Event
-}
-
-func (o *answers) middleware(e *Event, next func() error) error {
-	if e.Key() == "" || !e.WantsReply() {
-		return next()
-	}
-	a, first, err := o.find(e)
-	if err != nil {
-		return err
-	}
-	if !first {
-		a.give(e)
+	answers := once.New[*Event, answered](ttl, n)
+	return func(e *Event, next func() error) error {
+		if e.Key() == "" || !e.WantsReply() {
+			return next()
+		}
+		a, first, err := answers.Find(once.Key{Scope: scope(e), Event: e.Name, Key: e.Key()})
+		switch {
+		case err != nil:
+			return &EventError{Message: err.Error()}
+		case first:
+			return (&oneAnswer{a}).carryOut(e, next)
+		}
+		if is, known := a.Get(e); known {
+			is.send(e)
+		}
 		return nil
 	}
+}
+
+// oneAnswer is the answer to all requests of a key.
+type oneAnswer struct{ *once.Answer[*Event, answered] }
+
+// answered is what a request was answered with.
+type answered struct {
+	env  envelope.Out
+	args []any
+}
+
+// carryOut runs the handlers for the first request.
+func (a *oneAnswer) carryOut(e *Event, next func() error) error {
 	e.rare.outcome = a
 	returned := false
 	defer func() {
@@ -83,7 +69,8 @@ func (o *answers) middleware(e *Event, next func() error) error {
 			a.forget()
 		}
 	}()
-	if err = next(); err != nil {
+	err := next()
+	if err != nil {
 		a.failed(e, err)
 	}
 	returned = true
@@ -101,74 +88,19 @@ func scope(e *Event) string {
 	return "socket " + e.Socket.ID()
 }
 
-// find returns the answer to a request, and whether it is the first of its key.
-func (o *answers) find(e *Event) (a *oneAnswer, first bool, err error) {
-	key, now := answerKey{scope(e), e.Name, e.Key()}, time.Now()
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.expireLocked(now)
-	if a := o.byKey[key]; a != nil {
-		if !a.known && len(a.waiters) >= maxWaiters {
-			return nil, false, &EventError{Message: "too many requests with this key"}
+func (is answered) send(to ...*Event) {
+	for _, e := range to {
+		is.env.ID = e.id
+		if is.env.Type == envelope.Error {
+			e.Socket.SendJSON(is.env)
+		} else {
+			e.Socket.sendEnvelope(is.env, is.args)
 		}
-		return a, false, nil
-	}
-	if len(o.byKey) >= o.max {
-		return nil, false, &EventError{Message: "too many requests"}
-	}
-	a = &oneAnswer{of: o, key: key, end: now.Add(o.ttl)}
-	o.byKey[key] = a
-	o.order = append(o.order, a)
-	return a, true, nil
-}
-
-// expireLocked forgets answers that are too old, and, if there is no room, the oldest that
-// is known.
-func (o *answers) expireLocked(now time.Time) {
-	n := 0
-	for n < len(o.order) && !now.Before(o.order[n].end) {
-		o.dropLocked(o.order[n])
-		n++
-	}
-	clear(o.order[:n])
-	o.order = o.order[n:]
-	if len(o.byKey) < o.max {
-		return
-	}
-	if i := slices.IndexFunc(o.order, func(a *oneAnswer) bool { return a.known }); i >= 0 {
-		o.dropLocked(o.order[i])
-		o.order = slices.Delete(o.order, i, i+1)
 	}
 }
 
-func (o *answers) dropLocked(a *oneAnswer) {
-	if o.byKey[a.key] == a {
-		delete(o.byKey, a.key)
-	}
-}
-
-// give answers a request, now or when the answer is known.
-func (a *oneAnswer) give(e *Event) {
-	a.of.mu.Lock()
-	known := a.known
-	if !known {
-		a.waiters = append(a.waiters, e)
-	}
-	a.of.mu.Unlock()
-	if known {
-		a.send(e)
-	}
-}
-
-func (a *oneAnswer) send(e *Event) {
-	env := a.env
-	env.ID = e.id
-	if env.Type == envelope.Error {
-		e.Socket.SendJSON(env)
-		return
-	}
-	e.Socket.sendEnvelope(env, a.args)
-}
+// settle gives those that wait the answer, and those that will come.
+func (a *oneAnswer) settle(is answered) { is.send(a.Settle(is)...) }
 
 // answer answers the first request, and all others with the same.
 func (a *oneAnswer) answer(e *Event, args []any) error {
@@ -176,22 +108,10 @@ func (a *oneAnswer) answer(e *Event, args []any) error {
 	if err != nil {
 		return err
 	}
-	for _, waiter := range a.settle(envelope.Out{Type: envelope.Ack}, frozen) {
-		a.send(waiter)
-	}
-	return e.Socket.sendEnvelope(envelope.Out{Type: envelope.Ack, ID: e.id}, frozen)
-}
-
-// settle makes the answer known, unless it is, and returns who waits for it.
-func (a *oneAnswer) settle(env envelope.Out, args []any) (waiters []*Event) {
-	a.of.mu.Lock()
-	defer a.of.mu.Unlock()
-	if a.known {
-		return nil
-	}
-	waiters, a.waiters = a.waiters, nil
-	a.known, a.env, a.args = true, env, args
-	return waiters
+	is := answered{envelope.Out{Type: envelope.Ack}, frozen}
+	a.settle(is)
+	is.env.ID = e.id
+	return e.Socket.sendEnvelope(is.env, frozen)
 }
 
 // failed has others get the error of the first, who gets it from whoever called the
@@ -202,20 +122,13 @@ func (a *oneAnswer) failed(e *Event, err error) {
 		a.forget()
 		return
 	}
-	for _, waiter := range a.settle(e.errorReply(err), nil) {
-		a.send(waiter)
-	}
+	a.settle(answered{env: e.errorReply(err)})
 }
 
 // forget has the next request of the key carried out.
 func (a *oneAnswer) forget() {
-	waiters := a.settle(envelope.Out{Type: envelope.Error, Event: a.key.event, Message: "interrupted"}, nil)
-	a.of.mu.Lock()
-	a.of.dropLocked(a)
-	a.of.mu.Unlock()
-	for _, waiter := range waiters {
-		a.send(waiter)
-	}
+	is := answered{env: envelope.Out{Type: envelope.Error, Event: a.Key.Event, Message: "interrupted"}}
+	is.send(a.Forget(is)...)
 }
 
 // freeze encodes arguments, which may change after the reply.
