@@ -25,7 +25,7 @@ type Answers[R, A any] struct {
 
 	mu    sync.Mutex // guards the fields below and those of every answer
 	byKey map[Key]*Answer[R, A]
-	order []*Answer[R, A] // the oldest first
+	order []*Answer[R, A] // the same, the oldest first
 }
 
 // Key is what requests have in common that have one answer.
@@ -60,7 +60,7 @@ func (o *Answers[R, A]) Find(key Key) (a *Answer[R, A], first bool, err error) {
 		}
 		return a, false, nil
 	}
-	if len(o.byKey) >= o.max {
+	if !o.makeRoomLocked() {
 		return nil, false, ErrFull
 	}
 	a = &Answer[R, A]{Key: key, of: o, end: now.Add(o.ttl)}
@@ -69,29 +69,34 @@ func (o *Answers[R, A]) Find(key Key) (a *Answer[R, A], first bool, err error) {
 	return a, true, nil
 }
 
-// expireLocked forgets answers that are too old, and, if there is no room, the oldest that
-// is known.
+// expireLocked forgets answers that are too old.
 func (o *Answers[R, A]) expireLocked(now time.Time) {
 	n := 0
 	for n < len(o.order) && !now.Before(o.order[n].end) {
-		o.dropLocked(o.order[n])
+		delete(o.byKey, o.order[n].Key)
 		n++
 	}
 	clear(o.order[:n])
 	o.order = o.order[n:]
-	if len(o.byKey) < o.max {
-		return
-	}
-	if i := slices.IndexFunc(o.order, func(a *Answer[R, A]) bool { return a.known }); i >= 0 {
-		o.dropLocked(o.order[i])
-		o.order = slices.Delete(o.order, i, i+1)
-	}
 }
 
-func (o *Answers[R, A]) dropLocked(a *Answer[R, A]) {
-	if o.byKey[a.Key] == a {
-		delete(o.byKey, a.Key)
+// makeRoomLocked forgets the oldest answer that is known if there is no room for another,
+// and reports whether there is then.
+func (o *Answers[R, A]) makeRoomLocked() bool {
+	if len(o.byKey) < o.max {
+		return true
 	}
+	i := slices.IndexFunc(o.order, func(a *Answer[R, A]) bool { return a.known })
+	if i < 0 {
+		return false
+	}
+	o.dropLocked(i)
+	return true
+}
+
+func (o *Answers[R, A]) dropLocked(i int) {
+	delete(o.byKey, o.order[i].Key)
+	o.order = slices.Delete(o.order, i, i+1)
 }
 
 // Get returns the answer if it is known. If it is not, r waits: Settle returns it.
@@ -125,6 +130,8 @@ func (a *Answer[R, A]) settleLocked(is A) (waiters []R) {
 func (a *Answer[R, A]) Forget(is A) (waiters []R) {
 	a.of.mu.Lock()
 	defer a.of.mu.Unlock()
-	a.of.dropLocked(a)
+	if i := slices.Index(a.of.order, a); i >= 0 {
+		a.of.dropLocked(i)
+	}
 	return a.settleLocked(is)
 }

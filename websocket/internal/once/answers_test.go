@@ -72,3 +72,26 @@ func TestTheOldestKnownAnswerMakesRoom(t *testing.T) {
 		}
 	})
 }
+
+func TestWhoAsksAgainTakesNoRoom(t *testing.T) {
+	o := New[int, string](time.Minute, 2)
+	first(t, o, "a", true).Settle("")
+	first(t, o, "b", true).Settle("")
+	for range 2 {
+		first(t, o, "a", false)
+		first(t, o, "b", false)
+	}
+}
+
+func TestWhatIsForgottenLeavesItsPlace(t *testing.T) {
+	o := New[int, string](time.Minute, 2)
+	for range 10 {
+		first(t, o, "a", true).Forget("")
+	}
+	first(t, o, "b", true).Settle("")
+	first(t, o, "c", true).Settle("")
+	first(t, o, "d", true)
+	if len(o.byKey) != 2 || len(o.order) != 2 {
+		t.Errorf("%d answers, %d in order", len(o.byKey), len(o.order))
+	}
+}
