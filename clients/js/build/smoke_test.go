@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -30,7 +31,11 @@ func TestMain(m *testing.M) {
 
 func smokeServer() *nextrush.App {
 	app := nextrush.New()
-	app.EnableWebSocket(websocket.Options{})
+	app.EnableWebSocket(websocket.Options{Rooms: websocket.Rooms{
+		"tea":  {History: websocket.History{Messages: 100}, Presence: true},
+		"open": {Join: func(*websocket.Socket, string) error { return nil }},
+	}})
+	app.WS("/rooms", rooms(app))
 	app.WS("/echo", func(s *websocket.Socket, _ *nextrush.Context) error {
 		websocket.On(s, "say", func(s *websocket.Socket, in map[string]string) error { return s.Emit("echo", in) })
 		websocket.Handle(s, "double", func(_ context.Context, _ *websocket.Socket, n int) (int, error) { return 2 * n, nil })
@@ -42,6 +47,28 @@ func smokeServer() *nextrush.App {
 		return nil
 	})
 	return app
+}
+
+// rooms has sockets in the room tea, to which they can have the server send numbers.
+func rooms(app *nextrush.App) func(*websocket.Socket, *nextrush.Context) error {
+	var last atomic.Int64
+	publish := func(n int) {
+		for range n {
+			app.WSTo("tea").Emit("news", last.Add(1))
+		}
+	}
+	return func(s *websocket.Socket, _ *nextrush.Context) error {
+		websocket.Handle(s, "publish", func(_ context.Context, _ *websocket.Socket, n int) (bool, error) {
+			publish(n)
+			return true, nil
+		})
+		websocket.Handle(s, "leave", func(_ context.Context, s *websocket.Socket, reason string) (bool, error) {
+			s.OnClose(func(websocket.StatusCode, string) { publish(2) })
+			time.AfterFunc(time.Millisecond, func() { s.Close(websocket.StatusServiceRestart, reason) })
+			return true, nil
+		})
+		return s.Join("tea")
+	}
 }
 
 // ask answers with what the client answers.
@@ -67,16 +94,30 @@ func TestAgainstARealServer(t *testing.T) {
 	}
 }
 
-func smoke(t *testing.T, mode string) {
+func TestRoomsOfARealServer(t *testing.T) {
 	addr := freeAddress(t)
-	server := startServer(t, addr)
-	args := []string{"../test/smoke.mjs", "http://" + addr, mode}
+	startServer(t, addr)
+	client := nodeCommand(t, "../test/rooms.mjs", "http://"+addr)
+	if out, err := client.CombinedOutput(); err != nil || string(out) != "done\n" {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// nodeCommand runs a program for a minute at most.
+func nodeCommand(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
 	if version(t) < 22 {
 		args = slices.Insert(args, 0, "--experimental-websocket", "--no-warnings")
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	client := exec.CommandContext(ctx, "node", args...)
+	t.Cleanup(cancel)
+	return exec.CommandContext(ctx, "node", args...)
+}
+
+func smoke(t *testing.T, mode string) {
+	addr := freeAddress(t)
+	server := startServer(t, addr)
+	client := nodeCommand(t, "../test/smoke.mjs", "http://"+addr, mode)
 	client.Stderr = os.Stderr
 	out, err := client.StdoutPipe()
 	if err == nil {
