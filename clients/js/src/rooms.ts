@@ -103,9 +103,9 @@ export function newRooms(server: Server, deliver: (m: any) => void, gap: (g: Gap
 
   const event = (m: any, late: boolean) => {
     const r = m.offset !== undefined && room(m.room);
+    if (late && r && !r._held) return; // the new connection has caught up
     if (r && r.position) {
       const [epoch, last] = r.position;
-      if (late && !r._held) return; // the new connection has caught up
       if (r._held && !late && !m.replayed) {
         if (r._held.push(m) > mostHeld) jump(r, [epoch, m.offset], "overflow");
         return;
