@@ -19,6 +19,7 @@ export interface RoomState extends Room<any> {
   position: Position | null;
   _asked: boolean; // joined because we asked: after a new session we have to ask again
   _held: any[] | null; // null: no replay is under way
+  _late: boolean; // meanwhile what an old connection says counts
   _left(): void;
   _server: Server; // for presence
 }
@@ -51,6 +52,7 @@ function newRoom(name: string, server: Server): RoomState {
     },
     _asked: false,
     _held: null,
+    _late: false,
     _server: server,
     _left() {
       r._asked = r.joined = false;
@@ -103,7 +105,7 @@ export function newRooms(server: Server, deliver: (m: any) => void, gap: (g: Gap
 
   const event = (m: any, late: boolean) => {
     const r = m.offset !== undefined && room(m.room);
-    if (late && r && !r._held) return; // the new connection has caught up
+    if (late && r && !(r._held && r._late)) return;
     if (r && r.position) {
       const [epoch, last] = r.position;
       if (r._held && !late && !m.replayed) {
@@ -125,6 +127,7 @@ export function newRooms(server: Server, deliver: (m: any) => void, gap: (g: Gap
       for (const r of rooms.values()) {
         r.joined = false;
         if (r.position && !history) jump(r, null, "epoch");
+        r._late = !r._held; // an old connection has caught up, and the new one has not
         if (r.position && !r._asked) r._held = [];
       }
       return positions((r) => r._held && !r._asked);
