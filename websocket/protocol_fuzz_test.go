@@ -30,7 +30,7 @@ func FuzzProtocol(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		synctest.Test(t, func(t *testing.T) {
 			once := Once(time.Minute, 2)
-			st := inMemory.serve(t, Options{MaxMessageSize: 1 << 16, Logger: quiet, Rooms: Rooms{"room*": {
+			st := inMemory.serve(t, Options{MaxMessageSize: 1 << 16, PingInterval: -1, Logger: quiet, Rooms: Rooms{"room*": {
 				History: History{Messages: 3}, Presence: true, Join: func(*Socket, string) error { return nil },
 			}}}, func(s *Socket) error {
 				s.SetCredential(Credential{Renew: func(*Socket, string) (time.Time, error) { return time.Now(), nil }})
@@ -43,7 +43,8 @@ func FuzzProtocol(f *testing.F) {
 			peer.write([]byte(greeting(speaking)))
 			peer.write(client("1 000 0001", text), client("1 000 0001", text))
 			next := st.raw(t, speaking)
-			next.hello()
+			for next.json()["type"] != "joined" {
+			}
 			st.srv.To("room a").Emit("n", 1)
 			for next.json()["type"] != "event" {
 			}
