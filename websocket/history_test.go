@@ -432,11 +432,12 @@ func TestNoEventOfAHistoryIsDroppedForASlowMember(t *testing.T) {
 	}
 }
 
-// Many join, leave and are cut while many emit. Everyone sees one order, without holes
-// after what was replayed.
+// Many join while many emit. Everyone sees one order, without holes.
 func TestMembersOfARoomSeeOneOrder(t *testing.T) {
-	const members, emitters, events = 200, 8, 100
-	st := overTCP.serve(t, keeping(History{Messages: 1 << 20, Bytes: 1 << 30}), joiner)
+	const members, emitters, events = 1000, 4, 30
+	opts := keeping(History{Messages: emitters * events})
+	opts.PingInterval = -1 // our peers answer none, and the machine may be slow
+	st := overTCP.serve(t, opts, joiner)
 	at, _ := st.srv.Position(t.Context(), "room a")
 	var wg, done sync.WaitGroup
 	for range members {
