@@ -29,13 +29,14 @@ type pendingJoin struct {
 // What is still kept of that is sent at once, before what comes next; recovered tells
 // that this is all of it. Otherwise nothing of it is sent, and clients of nextrush.v1 are
 // told so, who then load their state anew. Before the 101 recovered is false: it is not
-// known yet. The errors are those of Join, and ctx's.
+// known yet, and a socket without the subprotocol gets nothing. The errors are those of
+// Join, and ctx's.
 func (s *Socket) JoinFrom(ctx context.Context, room string, since Position) (recovered bool, err error) {
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
 	opts := s.ns.kind(room)
-	if checkRoom(room) != nil || !opts.keeps() {
+	if checkRoom(room) != nil || !opts.keeps() || !s.speaks && s.State() == StateConnecting {
 		return false, s.Join(room)
 	}
 	return s.joinTold(room, opts, &claim{at: since})
@@ -244,7 +245,7 @@ func (v *session) sync(m *protocol.Message) {
 	for room, at := range m.Rooms {
 		opts := s.ns.kind(room)
 		switch {
-		case !opts.keeps():
+		case !opts.keeps() || checkRoom(room) != nil:
 			s.tell(protocol.Forgotten(room))
 		case !v.claims(room, at):
 			s.enterTold(room, opts, &claim{at, true})

@@ -49,6 +49,15 @@
 // Rooms are those of a [Namespace]. A server has one by default, and others by name; a
 // socket is in the one that accepted it, [Server.Namespace] and [Namespace.Upgrade].
 //
+// # Clients of nextrush.v1
+//
+// Our own clients offer the subprotocol [Protocol], which every server speaks. It tells
+// them what a page does not see of a WebSocket, such as silence and when to come back, and
+// it makes [Options.Rooms] possible: rooms whose events are kept, so that clients that
+// were cut off get what they have missed, and rooms that tell who is there. [Once] carries out a
+// request once that is repeated after a loss. docs/protocol.md is for those who write
+// another client.
+//
 // # Sending
 //
 // [Socket.Send] never blocks: it queues, and [Options.SendQueue] bounds what waits.

@@ -1,10 +1,12 @@
 package websocket
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"strings"
 	"sync"
@@ -254,6 +256,16 @@ func TestJoinFromReplaysForPlainSocketsToo(t *testing.T) {
 	plain.hear(`{"type":"event","event":"n","data":[3],"timestamp":0}`)
 	late := l.raw(t)
 	late.hear("end")
+	early := NewServer(keeping(History{Messages: 2}))
+	r, _ := http.ReadRequest(bufio.NewReader(strings.NewReader(greeting())))
+	h, err := early.Accept(httptest.NewRecorder(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if recovered, err := h.Socket().JoinFrom(t.Context(), "room a", at); recovered || err != nil {
+		t.Errorf("JoinFrom before the 101: %v, %v", recovered, err)
+	}
+	h.Refuse()
 	for _, want := range []result{{true, nil}, {true, nil}, {false, nil}} {
 		if got := <-results; got != want {
 			t.Errorf("JoinFrom returned %v, want %v", got, want)

@@ -37,8 +37,11 @@ func milliseconds(now int64) uint32 { return uint32(now / int64(time.Millisecond
 // speakLocked says that we live, if it is time to, and returns when to look again. What
 // waits to be written will say it too.
 func (c *Conn) speakLocked(now int64) (next int64) {
+	if !c.voice.on || c.phase != Open || c.sealedLocked() {
+		return never
+	}
 	every := c.cfg.pingEvery(c.jitter)
-	if !c.voice.on || every <= 0 || c.phase != Open || c.sealedLocked() {
+	if every <= 0 {
 		return never
 	}
 	due := c.voice.due(now, every)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -19,7 +20,7 @@ func TestAPositionIsAPair(t *testing.T) {
 	if err := json.Unmarshal(text, &p); err != nil || p != (Position{"e7", 42}) {
 		t.Errorf("%v, %v", p, err)
 	}
-	for _, bad := range []string{`null`, `[]`, `["e7"]`, `["e7",-1]`, `["e7",1.5]`, `[7,7]`, `["e7",1,2]`, `{"epoch":"e7"}`, `["e7",99999999999999999999]`} {
+	for _, bad := range []string{`null`, `[]`, `["e7"]`, `["e7",-1]`, `["e7",1.5]`, `[7,7]`, `["e7",1,2]`, `{"epoch":"e7"}`, `["` + strings.Repeat("e", 100) + `",1]`, `["e7",99999999999999999999]`} {
 		if json.Unmarshal([]byte(bad), &p) == nil {
 			t.Errorf("%s was taken for a position", bad)
 		}

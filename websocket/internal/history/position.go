@@ -15,13 +15,15 @@ type Position struct {
 // MarshalJSON writes ["epoch",offset].
 func (p Position) MarshalJSON() ([]byte, error) { return json.Marshal([2]any{p.Epoch, p.Offset}) }
 
+const maxEpoch = 64 // bytes; ours are shorter
+
 var errPosition = errors.New(`a position is ["epoch",offset]`)
 
 // UnmarshalJSON reads ["epoch",offset].
 func (p *Position) UnmarshalJSON(data []byte) error {
 	var parts []json.RawMessage
 	if json.Unmarshal(data, &parts) != nil || len(parts) != 2 ||
-		json.Unmarshal(parts[0], &p.Epoch) != nil || json.Unmarshal(parts[1], &p.Offset) != nil {
+		len(parts[0]) > maxEpoch || json.Unmarshal(parts[0], &p.Epoch) != nil || json.Unmarshal(parts[1], &p.Offset) != nil {
 		return errPosition
 	}
 	return nil
