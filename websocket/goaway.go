@@ -99,3 +99,12 @@ func (srv *Server) window(ctx context.Context, n int) time.Duration {
 	}
 	return max(window, 0)
 }
+
+// Dismiss is Close for a client that is not to come back, which one of nextrush.v1 is
+// told first; others do what they do after that code.
+func (s *Socket) Dismiss(code StatusCode, reason string) error {
+	if s.speaks {
+		s.conn.Send(wire.OpText, protocol.Farewell(reason))
+	}
+	return s.Close(code, reason)
+}

@@ -44,6 +44,18 @@ func TestShutdownSendsClientsElsewhereFirst(t *testing.T) {
 	})
 }
 
+func TestADismissedClientIsToldNotToComeBack(t *testing.T) {
+	st := overTCP.serve(t, Options{}, func(s *Socket) error { return s.Dismiss(StatusNormalClosure, "the game is over") })
+	c, plain := st.raw(t, speaking), st.raw(t)
+	c.hello()
+	c.hear(`{"type":"goaway","retry":false,"reason":"the game is over"}`)
+	for _, peer := range []*raw{c, plain} {
+		if reason := peer.expectClose(StatusNormalClosure); reason != "the game is over" {
+			t.Errorf("the reason is %q", reason)
+		}
+	}
+}
+
 func TestShutdownDoesNotWaitForClientsThatHaveGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := inMemory.serve(t, Options{DrainWindow: time.Hour}, nil)

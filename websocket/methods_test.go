@@ -40,6 +40,7 @@ func (w weather) methods(s *Socket) map[string]func() {
 		"Close":         seldom(func() { s.Close(4001, "storm") }),
 		"ConnectedAt":   func() { s.ConnectedAt() },
 		"Context":       func() { c := s.Context(); c.Err(); c.Value(0); c.Deadline() },
+		"Dismiss":       seldom(func() { s.Dismiss(4001, "storm") }),
 		"Credential":    func() { s.Credential() },
 		"Probe":         soonOver(func(ctx context.Context) { s.Probe(ctx) }),
 		"SetCredential": func() { s.SetCredential(Credential{Expires: s.ConnectedAt()}) },

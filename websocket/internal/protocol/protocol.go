@@ -171,16 +171,21 @@ func PingOf(t string) []byte { return []byte(`{"type":"ping","t":` + t + `}`) }
 // PongOf answers a ping.
 func PongOf(t json.RawMessage) []byte { return []byte(`{"type":"pong","t":` + string(t) + `}`) }
 
+type goaway struct {
+	Type   string    `json:"type"`
+	Retry  bool      `json:"retry"`
+	After  *[2]int64 `json:"after,omitempty"`
+	Reason string    `json:"reason"`
+}
+
 // Goaway tells that the server is about to close, and in which time, in milliseconds, to
 // connect anew.
 func Goaway(after time.Duration, reason string) []byte {
-	return appendJSON(nil, struct {
-		Type   string   `json:"type"`
-		Retry  bool     `json:"retry"`
-		After  [2]int64 `json:"after"`
-		Reason string   `json:"reason"`
-	}{"goaway", true, [2]int64{0, after.Milliseconds()}, reason})
+	return appendJSON(nil, goaway{"goaway", true, &[2]int64{0, after.Milliseconds()}, reason})
 }
+
+// Farewell tells that the server is about to close, and not to connect anew.
+func Farewell(reason string) []byte { return appendJSON(nil, goaway{Type: "goaway", Reason: reason}) }
 
 // RoomMessage is joined, left, or synced.
 type RoomMessage struct {
