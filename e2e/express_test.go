@@ -101,16 +101,16 @@ func TestPortedExpressProgram(t *testing.T) {
 	stranger.wants(404, "nothing at /nowhere?a=1", "GET", "/nowhere?a=1", "")
 
 	ann.wants(302, "/login", "POST", "/login", "name=ann&password=guess")
-	ann.wants(200, `[{"Kind":"error","Text":"wrong password"}]`, "GET", "/login", "")
+	ann.wants(200, `[{"kind":"error","text":"wrong password"}]`, "GET", "/login", "")
 	ann.wants(200, "null", "GET", "/login", "")
 	ann.wants(403, "refused: 403", "POST", "/login", "name=ann&password=secret", "Sec-Fetch-Site", "cross-site")
 	ann.wants(302, "/admin", "POST", "/login", "name=ann&password=secret", "Sec-Fetch-Site", "same-origin")
-	ann.wants(200, `{"flash":[{"Kind":"info","Text":"welcome"}],"user":"ann"}`, "GET", "/admin", "")
+	ann.wants(200, `{"flash":[{"kind":"info","text":"welcome"}],"user":"ann"}`, "GET", "/admin", "")
 
 	ann.wants(403, "refused: 403", "POST", "/admin/items", "item[name]=pen", "Origin", "https://evil.example")
 	ann.wants(302, "/admin", "POST", "/admin/items", "item[name]=pen&item[tags][]=new&item[tags][]=blue")
 	ann.wants(422, "refused: 422", "POST", "/admin/items", "item[tags][]=new")
-	ann.wants(200, `{"flash":[{"Kind":"info","Text":"added pen"}],"user":"ann"}`, "GET", "/admin", "")
+	ann.wants(200, `{"flash":[{"kind":"info","text":"added pen"}],"user":"ann"}`, "GET", "/admin", "")
 	ann.wants(200, "1 items", "GET", "/admin/report", "")
 
 	stranger.wants(401, "refused: 401", "GET", "/items", "", "Host", "api.example.com")

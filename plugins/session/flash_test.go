@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/nextrush/nextrush"
@@ -69,4 +70,22 @@ func ExampleFlash() {
 	r.AddCookie(w.Result().Cookies()[0])
 	app.ServeHTTP(httptest.NewRecorder(), r)
 	// Output: info The book is saved.
+}
+
+// Scripts read them as JSON: a list, with names in small letters.
+func TestFlashesAsJSON(t *testing.T) {
+	app := nextrush.New()
+	app.Register(session.New(session.Options{}))
+	app.Get("/", func(c *nextrush.Context) error { return c.JSON(session.Flashes(c)) })
+	app.Get("/new", func(c *nextrush.Context) error {
+		session.Flash(c, "info", "saved")
+		return c.JSON(session.Flashes(c))
+	})
+	for path, want := range map[string]string{"/": `[]`, "/new": `[{"kind":"info","text":"saved"}]`} {
+		w := httptest.NewRecorder()
+		app.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+		if got := strings.TrimSpace(w.Body.String()); got != want {
+			t.Errorf("%s: %s, want %s", path, got, want)
+		}
+	}
 }

@@ -160,17 +160,21 @@ func Flash(c *nextrush.Context, kind, text string) {
 }
 
 // FlashMessage is what Flash kept.
-type FlashMessage struct{ Kind, Text string }
+type FlashMessage struct {
+	Kind string `json:"kind"`
+	Text string `json:"text"`
+}
 
-// Flashes returns the messages of Flash in their order, and removes them.
+// Flashes returns the messages of Flash in their order, and removes them. It is never
+// nil, so that JSON has a list.
 func Flashes(c *nextrush.Context) []FlashMessage {
 	if _, ok := Get[[]string](c, flashName); !ok {
-		return nil // and the session is not changed
+		return []FlashMessage{} // and the session is not changed
 	}
 	kept, _ := Pop[[]string](c, flashName)
-	var messages []FlashMessage
+	messages := []FlashMessage{}
 	for i := 0; i+1 < len(kept); i += 2 {
-		messages = append(messages, FlashMessage{kept[i], kept[i+1]})
+		messages = append(messages, FlashMessage{Kind: kept[i], Text: kept[i+1]})
 	}
 	return messages
 }
