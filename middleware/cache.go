@@ -23,8 +23,8 @@ type CacheOptions struct {
 // only if it has a lifetime (c.CacheFor, CacheControl), and neither no-store, no-cache,
 // private nor Set-Cookie, and if the request has no Authorization. Its header is kept as
 // far as the handlers after Cache have set it. What it depends on besides scheme, host,
-// path and query, it must say in Vary, as sessions do. Pages with the nonce of CSPNonce
-// must not be kept. Authentication and limits belong before Cache.
+// path and query, it must say in Vary, as sessions do. Pages whose policy has a nonce, as
+// that of CSPNonce, are not kept. Authentication and limits belong before Cache.
 //
 // While one request fetches an answer, others for the same wait, or get the old one
 // within its stale-while-revalidate (RFC 5861). What clients say in Cache-Control does not

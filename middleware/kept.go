@@ -76,7 +76,7 @@ func lifetime(status int, h http.Header) time.Duration {
 			return 0
 		}
 	}
-	if h["Set-Cookie"] != nil || h["Content-Range"] != nil || h["Trailer"] != nil || strings.Contains(strings.Join(h["Vary"], ","), "*") {
+	if h["Set-Cookie"] != nil || h["Content-Range"] != nil || h["Trailer"] != nil || strings.Contains(strings.Join(h["Vary"], ","), "*") || hasNonce(h) {
 		return 0
 	}
 	age := seconds64(h.Get("Age"))
@@ -90,6 +90,13 @@ func lifetime(status int, h http.Header) time.Duration {
 		return 0
 	}
 	return max(0, time.Until(expires)-age)
+}
+
+// hasNonce reports whether the answer's policy lets a nonce in, which is for one answer
+// alone (CSP3 §7.1).
+func hasNonce(h http.Header) bool {
+	policies := slices.Concat(h["Content-Security-Policy"], h["Content-Security-Policy-Report-Only"])
+	return strings.Contains(strings.ToLower(strings.Join(policies, ",")), "'nonce-")
 }
 
 // directives reads Cache-Control (RFC 9111 §5.2). Of a time that is said twice the

@@ -135,7 +135,8 @@ func (p *csp) with(nonce string) string {
 // CSPNonce is the nonce, 130 random bits, with which inline scripts and styles
 // of this response pass its policy: <script nonce="…">. It is made, and put into
 // the header, when it is asked for first, which has to be before the response
-// begins. It is empty if SecureHeaders has set no policy with {nonce}.
+// begins. It is empty if SecureHeaders has set no policy with {nonce}. A page with a nonce
+// is not for shared caches, and Cache keeps none.
 func CSPNonce(c *nextrush.Context) string {
 	if nonce, ok := nextrush.Value[string](c, nonceKey); ok {
 		return nonce
