@@ -136,7 +136,7 @@ func (srv *Server) verify(r *http.Request) (reason, hint string, refused *Handsh
 	}
 	own := sameOrigin(r)
 	if err := srv.origins.allow(r, own); err != nil {
-		hint = fmt.Sprintf("the server's own origin is %q: add the other to AllowOrigins if its pages may connect", own)
+		hint = fmt.Sprintf("the server's own origin is %q: if pages of the other may connect, add it to AllowOrigins, or to the App's TrustedOrigins", own)
 		return "origin", hint, &HandshakeError{Status: http.StatusForbidden, Message: err.Error()}
 	}
 	if srv.opts.VerifyClient == nil {

@@ -453,7 +453,7 @@ func TestARefusedUpgradeIsLoggedWithItsReason(t *testing.T) {
 		want    []string
 	}{
 		"origin": {Options{}, []string{"Origin: http://localhost:5173"}, []string{
-			"level=WARN", "status=403", `http://localhost:5173`, "AllowOrigins", "path=/"}},
+			"level=WARN", "status=403", `http://localhost:5173`, "AllowOrigins", "TrustedOrigins", "path=/"}},
 		"limit":  {Options{MaxConnections: 1}, nil, []string{"level=WARN", "status=503", "too many connections"}},
 		"client": {Options{VerifyClient: func(*http.Request) error { return errors.New("no ticket") }}, nil, []string{"status=403", "no ticket"}},
 	} {

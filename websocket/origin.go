@@ -42,7 +42,7 @@ func (o origins) allow(r *http.Request, own string) error {
 	if _, ok := origin.Parse(from); !ok {
 		return fmt.Errorf("origin %q is not allowed", clip(from))
 	}
-	return fmt.Errorf("origin %q is not the server's, %q; to allow it, add it to AllowOrigins", clip(from), clip(own))
+	return fmt.Errorf("origin %q is not the server's, %q; to allow it, add it to AllowOrigins, or to the App's TrustedOrigins", clip(from), clip(own))
 }
 
 // clip shortens what a client sent for an error text.
