@@ -102,7 +102,7 @@ func TestPortedExpressProgram(t *testing.T) {
 
 	ann.wants(302, "/login", "POST", "/login", "name=ann&password=guess")
 	ann.wants(200, `[{"kind":"error","text":"wrong password"}]`, "GET", "/login", "")
-	ann.wants(200, "null", "GET", "/login", "")
+	ann.wants(200, "[]", "GET", "/login", "")
 	ann.wants(403, "refused: 403", "POST", "/login", "name=ann&password=secret", "Sec-Fetch-Site", "cross-site")
 	ann.wants(302, "/admin", "POST", "/login", "name=ann&password=secret", "Sec-Fetch-Site", "same-origin")
 	ann.wants(200, `{"flash":[{"kind":"info","text":"welcome"}],"user":"ann"}`, "GET", "/admin", "")
