@@ -66,7 +66,7 @@ func (t *table) unrouted(at place, r *http.Request, path urlpath.Path) (*endpoin
 	} else {
 		last = func(*Context) error { return NewError(http.StatusNotFound) }
 	}
-	uses := slices.Concat(t.global, mountedMiddleware(at, r, path, allow), []use{{Handlers: []Handler{last}}})
+	uses := slices.Concat(t.global, innerMiddleware(at, r, path, allow), []use{{Handlers: []Handler{last}}})
 	return &endpoint{nil, route.NewChain(nil, uses)}, nil
 }
 
@@ -85,20 +85,30 @@ func wrongMethod(r *http.Request, allow []string) Handler {
 	}
 }
 
-// mountedMiddleware is that of the mounted apps whose route the request is about: the
-// one that a preflight asks for (Fetch, CORS-preflight fetch), or another on its path.
-func mountedMiddleware(at place, r *http.Request, path urlpath.Path, allow []string) (uses []use) {
-	for _, method := range append([]string{r.Header.Get("Access-Control-Request-Method")}, allow...) {
-		if e, _, ok := at.Find(method, path); ok {
-			base := ""
-			for rt := e.route; rt.inner != nil; rt = rt.inner {
-				base += rt.group.prefix
-				uses = append(uses, rt.inner.group.app.chain(base)...)
-			}
-			break
+// innerMiddleware is that of the mounted apps and, for a preflight, that of the groups
+// whose route the request is about: the one that a preflight asks for (Fetch,
+// CORS-preflight fetch), or another on its path. A preflight shows no credentials, so the
+// apps' comes first: a guard of a group refuses only what no app has answered.
+func innerMiddleware(at place, r *http.Request, path urlpath.Path, allow []string) (uses []use) {
+	asked := r.Header.Get("Access-Control-Request-Method")
+	preflight := r.Method == http.MethodOptions && asked != "" && r.Header.Get("Origin") != ""
+	for _, method := range append([]string{asked}, allow...) {
+		e, _, ok := at.Find(method, path)
+		if !ok {
+			continue
 		}
+		base, groups := "", e.route.group.inGroups("")
+		for rt := e.route; rt.inner != nil; rt = rt.inner {
+			base += rt.group.prefix
+			uses = append(uses, rt.inner.group.app.routes.own(base)...)
+			groups = append(groups, rt.inner.group.inGroups(base)...)
+		}
+		if preflight {
+			uses = append(uses, groups...)
+		}
+		return uses
 	}
-	return uses
+	return nil
 }
 
 // redirectTo redirects to another path on this host, with the query of the request. The

@@ -75,10 +75,19 @@ func (g *routes) mustPrefix(path string) *route.Prefix {
 
 // chain is the middleware from the app's down to this group's, for an app that is
 // mounted at base.
-func (g *routes) chain(base string) (uses []use) {
-	if g.parent != nil {
-		uses = g.parent.chain(base)
+func (g *routes) chain(base string) []use {
+	return append(g.app.routes.own(base), g.inGroups(base)...)
+}
+
+// inGroups is chain without the middleware of the app.
+func (g *routes) inGroups(base string) []use {
+	if g.parent == nil {
+		return nil
 	}
+	return append(g.parent.inGroups(base), g.own(base)...)
+}
+
+func (g *routes) own(base string) (uses []use) {
 	for _, u := range g.uses {
 		u, err := u.Under(base)
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/nextrush/nextrush"
@@ -38,12 +39,15 @@ type cors struct {
 	expose      string
 	credentials bool
 	maxAge      string
+	listed      bool        // the options name who is allowed
+	told        atomic.Bool // that an origin is not
 }
 
 // CORS answers preflights and marks answers that scripts of other origins may
-// read (Fetch, CORS protocol). It belongs to an App, the one that serves or one that is
-// mounted: a preflight has no route, so that middleware of groups and routes does not
-// see it. It panics on a mistake in the options, such as "*" with credentials.
+// read (Fetch, CORS protocol). It belongs to an App or a Group, before what refuses
+// requests without credentials, for preflights have none. The handlers of a route itself
+// see no preflight: write app.With(cors).Put(path, h). It panics on a mistake in the
+// options, such as "*" with credentials.
 func CORS(opts ...CORSOptions) nextrush.Handler {
 	p := parseCORS(opt.First(opts))
 	return func(c *nextrush.Context) error {
@@ -52,6 +56,8 @@ func CORS(opts ...CORSOptions) nextrush.Handler {
 		preflight := c.Method() == http.MethodOptions && from != "" && c.Header("Access-Control-Request-Method") != ""
 		if p.allows(c, from) {
 			p.mark(c, from, preflight)
+		} else if !p.listed {
+			p.tell(c, from)
 		}
 		if preflight {
 			c.Vary("Access-Control-Request-Method", "Access-Control-Request-Headers")
@@ -62,7 +68,7 @@ func CORS(opts ...CORSOptions) nextrush.Handler {
 }
 
 func parseCORS(o CORSOptions) *cors {
-	p := &cors{credentials: o.Credentials, expose: strings.Join(o.ExposeHeaders, ", "), headers: strings.Join(o.AllowHeaders, ", ")}
+	p := &cors{credentials: o.Credentials, listed: !o.Credentials || len(o.AllowOrigins) > 0, expose: strings.Join(o.ExposeHeaders, ", "), headers: strings.Join(o.AllowHeaders, ", ")}
 	mustListCORS(o)
 	if slices.Contains(o.AllowHeaders, "*") {
 		p.headers = "" // those that are asked for: "*" is not for Authorization (Fetch, CORS non-wildcard request-header name)
@@ -119,6 +125,18 @@ func mustListCORS(o CORSOptions) {
 func (p *cors) allows(c *nextrush.Context, from string) bool {
 	return from != "" && (p.any || p.null && from == "null" || p.origins.Has(from) ||
 		p.credentials && c.App().TrustsOrigin(c.Request(), from))
+}
+
+// tell logs the first origin, other than the server's own, that CORS without a list
+// refuses: nobody may have been listed anywhere.
+func (p *cors) tell(c *nextrush.Context, from string) {
+	o, ok := origin.Parse(from)
+	own := o.Scheme + "://" + c.Host() // behind a proxy that ends TLS our scheme may be another
+	if !ok || origin.Same(from, own) || p.told.Swap(true) {
+		return
+	}
+	c.Log().Warn("CORS refuses an origin, as it does all that are not listed: if its pages may act for your users, "+
+		"add it to the App's TrustedOrigins or to AllowOrigins", "origin", from)
 }
 
 func (p *cors) mark(c *nextrush.Context, from string, preflight bool) {
