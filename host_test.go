@@ -202,6 +202,7 @@ func TestNotFound(t *testing.T) {
 		"GET /api/guarded/x":        "404 app guard api missing \"\"\n",
 		"BREW /api/none":            "404 app api missing \"\"\n",
 		"POST /api/users":           "405",
+		"NotFound /api/users":       "405",
 		"GET /api/users/":           "308",
 		"GET /t/acme/x/y":           "404 app \"acme\"\n",
 		"GET /t":                    "200 app page",

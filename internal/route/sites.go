@@ -9,8 +9,9 @@ import (
 	"github.com/nextrush/nextrush/internal/urlpath"
 )
 
-// NotFound is the method of entries for paths without another, which no request has.
-const NotFound = "NotFound"
+// NotFound is the method of entries for paths without another. No request has it, since
+// it has a space.
+const NotFound = "not found"
 
 // Sites finds entries by host. It never changes, and is safe from any goroutine.
 type Sites[E any] struct {
