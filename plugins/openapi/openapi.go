@@ -4,7 +4,9 @@
 //	app.Register(openapi.New(openapi.Options{Title: "Books"}))
 //
 // The types of routes made with nextrush.Handle describe them, and nextrush.Describe
-// adds words. WebSocket routes are not part of the document.
+// adds words. WebSocket routes are not part of the document. A route on a host says so in
+// servers; if another route has the same method and path, it stands under the path with
+// "#" and its host, since OpenAPI has one operation for both.
 package openapi
 
 import (
@@ -111,23 +113,34 @@ func (p *Plugin) document(routes []nextrush.RouteInfo) object {
 	info := object{"title": p.opts.Title, "version": p.opts.Version}
 	set(info, "description", p.opts.Description)
 	s, paths := newSchemas(), object{}
+	anyHostFirst := func(a, b nextrush.RouteInfo) int { return min(len(a.Host), 1) - min(len(b.Host), 1) }
+	slices.SortStableFunc(routes, anyHostFirst)
 	for _, rt := range routes {
 		if !slices.Contains(methods, rt.Method) || rt.WebSocket || p.own(rt.Path) || p.opts.TypedOnly && rt.Operation == nil {
 			continue
 		}
 		path, names := template31(rt.Path)
-		item, ok := paths[path].(object)
-		if !ok {
-			item = object{}
-			paths[path] = item
+		method := strings.ToLower(rt.Method)
+		if _, taken := itemOf(paths, path)[method]; taken {
+			path += "#" + rt.Host // a fragment, which is not sent: OpenAPI has one operation for a path
 		}
-		item[strings.ToLower(rt.Method)] = operation(s, rt, names)
+		itemOf(paths, path)[method] = operation(s, rt, names)
 	}
 	doc := object{"openapi": "3.1.0", "info": info, "paths": paths, "components": object{"schemas": s.Components()}}
 	if len(p.opts.Servers) > 0 {
 		doc["servers"] = servers(p.opts.Servers)
 	}
 	return doc
+}
+
+// itemOf returns the operations of a path.
+func itemOf(paths object, path string) object {
+	item, ok := paths[path].(object)
+	if !ok {
+		item = object{}
+		paths[path] = item
+	}
+	return item
 }
 
 func servers(urls []string) (list []object) {

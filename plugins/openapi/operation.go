@@ -26,6 +26,25 @@ func template31(path string) (string, []string) {
 	return strings.Join(segments, "/"), names
 }
 
+// server31 returns the server of a route's host, with the parameters as variables.
+func server31(host string) object {
+	labels, variables := strings.Split(host, "."), object{}
+	for i, label := range labels {
+		at := strings.IndexAny(label, ":*")
+		if at < 0 {
+			continue
+		}
+		name := cmp.Or(label[at+1:], "subdomain")
+		labels[i] = label[:at] + "{" + name + "}"
+		variables[name] = object{"default": name}
+	}
+	server := object{"url": "//" + strings.Join(labels, ".")}
+	if len(variables) > 0 {
+		server["variables"] = variables
+	}
+	return server
+}
+
 func operation(s schemas, rt nextrush.RouteInfo, names []string) object {
 	op := cmp.Or(rt.Operation, &nextrush.Operation{})
 	o := object{}
@@ -51,6 +70,9 @@ func operation(s schemas, rt nextrush.RouteInfo, names []string) object {
 		responses[strconv.Itoa(code)] = s.problem(code)
 	}
 	o["responses"] = responses
+	if rt.Host != "" {
+		o["servers"] = []object{server31(rt.Host)}
+	}
 	return o
 }
 

@@ -29,7 +29,8 @@ function flat(value, name = '') {
 class Draft {
   constructor(method, path, op, doc) {
     this.method = method.toUpperCase();
-    this.path = path;
+    this.path = path.split('#')[0];
+    this.origin = op.servers ? location.protocol + op.servers[0].url : location.origin;
     this.parameters = (op.parameters || []).map((p) => this.parameter(p, doc));
     const [type, media] = Object.entries((op.requestBody || {}).content || {})[0] || [];
     this.type = type;
@@ -115,7 +116,7 @@ class Draft {
     for (const [k, v] of this.texts()) parts.push((form ? '-F ' : '--data-urlencode ') + quote(k + '=' + v));
     for (const [k, f] of this.files()) parts.push('-F ' + quote(k + '=@' + f.name));
     if (this.body) parts.push('--data ' + quote(this.body.value));
-    parts.push(quote(location.origin + this.url()));
+    parts.push(quote(this.origin + this.url()));
     return parts.join(' ');
   }
 
@@ -156,7 +157,7 @@ function trial(method, path, op, doc) {
     }
     send.disabled = false;
   });
-  if (elsewhere(doc)) send.replaceWith(el('p', { class: 'words' }, 'The API is on another server than this page.'));
+  if (elsewhere(doc) || draft.origin !== location.origin) send.replaceWith(el('p', { class: 'words' }, 'The API is on another server than this page.'));
   update();
   return form;
 }
