@@ -23,15 +23,21 @@ type abandoned interface {
 
 // abandon runs the rest of the chain in a goroutine of its own, and no longer waits for
 // it if the context's deadline passes before it has begun to answer.
-func abandon(c *nextrush.Context) error {
-	late := false
+func (l *late) abandon(c *nextrush.Context) error {
+	app, route := c.App(), c.Route()
+	if l.full(route) {
+		return nextrush.NewError(http.StatusServiceUnavailable).WithCause(errTooLate)
+	}
+	isLate := false
 	wait := nextrush.WrapMiddleware(func(rest http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			late = !serveInTime(rest.(abandoned), w, r)
+			a := &answer{w: w, header: cloneHeader(w.Header()), rest: rest.(abandoned)}
+			a.count = func(n int) { l.count(app, route, n) }
+			isLate = !a.serveInTime(r)
 		})
 	})
 	err := c.Run(wait, giveUp) // giveUp within: errors are answered there
-	if late {
+	if isLate {
 		return nextrush.NewError(http.StatusServiceUnavailable).WithCause(context.DeadlineExceeded)
 	}
 	return err
@@ -39,11 +45,10 @@ func abandon(c *nextrush.Context) error {
 
 // serveInTime reports whether rest has begun to answer or ended in time; then it has
 // ended.
-func serveInTime(rest abandoned, w http.ResponseWriter, r *http.Request) bool {
+func (a *answer) serveInTime(r *http.Request) bool {
 	deadline, _ := r.Context().Deadline()
 	timer := time.NewTimer(time.Until(deadline)) // the context may end before, with the client
 	defer timer.Stop()
-	a := &answer{w: w, header: cloneHeader(w.Header()), rest: rest}
 	done := make(chan any, 1)
 	go a.run(r, done)
 	var panicked any
@@ -70,6 +75,7 @@ func (a *answer) run(r *http.Request, done chan<- any) {
 		if v := recover(); v != nil {
 			panicked = v
 		}
+		a.ended()
 		done <- panicked
 	}()
 	a.rest.ServeHTTP(a, r)
@@ -89,6 +95,7 @@ type answer struct {
 	w      http.ResponseWriter
 	rest   abandoned
 	header http.Header // the handler's
+	count  func(n int) // is told 1 when the handler is abandoned, and -1 when that has ended
 
 	mu    sync.Mutex // guards what follows
 	begun bool       // w is the handler's until that returns
@@ -100,7 +107,18 @@ func (a *answer) leave() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.left = !a.begun && a.rest.Abandon()
+	if a.left {
+		a.count(1)
+	}
 	return a.left
+}
+
+func (a *answer) ended() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.left {
+		a.count(-1)
+	}
 }
 
 // begin makes the answer the handler's.

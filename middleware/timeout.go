@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -16,8 +17,12 @@ type TimeoutOptions struct {
 	// has not begun to answer. It goes on behind the answer: writing and what else is
 	// done to the answer fails with http.ErrHandlerTimeout, reading the body may fail, and
 	// a panic is logged. What it holds, it holds until it returns, and Shutdown does not
-	// wait for it. Each request costs a goroutine and a copy of its Context.
+	// wait for it, but logs how many there are. Each request costs a goroutine and a copy
+	// of its Context.
 	Abandon bool
+	// MaxAbandoned is how many handlers of one route may go on like that. While there are
+	// so many, requests for the route get 503 at once. 0: 100.
+	MaxAbandoned int
 }
 
 // Timeout ends the request's context after d. A handler that then returns an
@@ -29,9 +34,12 @@ func Timeout(d time.Duration, opts ...TimeoutOptions) nextrush.Handler {
 	if d <= 0 {
 		panic("middleware: Timeout: the duration is not positive: give the time that a handler may take")
 	}
-	run := giveUp
-	if opt.First(opts).Abandon {
-		run = abandon
+	run, o := giveUp, opt.First(opts)
+	if o.MaxAbandoned < 0 || o.MaxAbandoned > 0 && !o.Abandon {
+		panic("middleware: Timeout: MaxAbandoned is negative, or without Abandon: leave it out")
+	}
+	if o.Abandon {
+		run = (&late{max: cmp.Or(o.MaxAbandoned, 100)}).abandon
 	}
 	return func(c *nextrush.Context) error {
 		outer := c.Context()
