@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -67,6 +68,9 @@ func run(t *testing.T, command string, args ...string) {
 	}
 }
 
+// braces is a path of a route as ServeMux has it.
+var braces = regexp.MustCompile(`\.[A-Z]\w+\("/[^"]*\{[^"]*"`)
+
 // goBlocks lists the blocks of Go in a page; each has to be a whole file.
 func goBlocks(t *testing.T, page string) (blocks []string) {
 	t.Helper()
@@ -79,6 +83,9 @@ func goBlocks(t *testing.T, page string) (blocks []string) {
 		if !strings.HasPrefix(block, "package ") {
 			t.Errorf("%s: a block does not begin with package: %.60q", page, block)
 			continue
+		}
+		if route := braces.FindString(block); route != "" {
+			t.Errorf("%s: a route with braces panics: %s", page, route)
 		}
 		blocks = append(blocks, block)
 	}
