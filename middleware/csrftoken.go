@@ -120,10 +120,13 @@ func (t *csrfTokens) check(c *nextrush.Context) error {
 	if err != nil {
 		return err
 	}
-	ids := csrfIDs(c)
 	masked, err := base64.RawURLEncoding.DecodeString(token)
-	if len(ids) == 0 || err != nil || len(masked) != 2*csrfSize {
-		return forbidden("the form's token is missing or malformed", err)
+	if err != nil || len(masked) != 2*csrfSize {
+		return forbidden("the form's token is missing or malformed: send it in the field "+t.field+" or the header "+t.header, err)
+	}
+	ids := csrfIDs(c)
+	if len(ids) == 0 {
+		return forbidden("the cookie of the form's token is missing; load the page again", nil)
 	}
 	mac := masked[csrfSize:]
 	subtle.XORBytes(mac, mac, masked[:csrfSize])

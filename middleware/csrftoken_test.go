@@ -105,6 +105,17 @@ func TestCSRFTokenIsAskedForWhereverTheRequestComesFrom(t *testing.T) {
 	}
 }
 
+func TestCSRFTokenRefusalSaysWhatToSend(t *testing.T) {
+	app := tokenApp(csrfSecret)
+	token, cookie := page(t, app)
+	if w := post(app, "/", "", "", "Cookie", cookie.Name+"="+cookie.Value); !strings.Contains(w.Body.String(), "field csrf_token or the header X-CSRF-Token") {
+		t.Error("without a token:", w.Body)
+	}
+	if w := post(app, "/", "", "", "X-CSRF-Token", token); !strings.Contains(w.Body.String(), "cookie") {
+		t.Error("without a cookie:", w.Body)
+	}
+}
+
 func flip(token string) string {
 	if token[0] == 'A' {
 		return "B" + token[1:]
