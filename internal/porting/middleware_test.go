@@ -66,6 +66,14 @@ func TestPortedMiddleware(t *testing.T) {
 				c.Get(path).WantStatus(401)
 			}
 			c.Get("/apis").WantText("apis")
+
+			serve(t, func(app *nextrush.App) {
+				app.Use("/notes/:id", func(c *nextrush.Context) error {
+					c.Set("note", "note "+c.Param("id"))
+					return c.Next()
+				})
+				app.Get("/notes/:id/text", func(c *nextrush.Context) error { return c.Text(c.Get("note").(string)) })
+			}).Get("/notes/7/text").WantText("note 7")
 		},
 		"conditions": func(t *testing.T) {
 			api := func(c *nextrush.Context) bool { return c.Query("api") != "" }
@@ -107,6 +115,15 @@ func TestPortedMiddleware(t *testing.T) {
 			c.Post("/", nil).WantStatus(200) // no browser
 			c.With("Sec-Fetch-Site", "cross-site").Post("/", nil).WantStatus(403)
 			c.With("Sec-Fetch-Site", "same-origin").Post("/", nil).WantStatus(200)
+
+			c = serve(t, func(app *nextrush.App) {
+				app.Use(middleware.CSRF(middleware.CSRFOptions{Secret: []byte(strings.Repeat("s", 32))}))
+				app.Get("/", func(c *nextrush.Context) error { return c.Text(middleware.CSRFToken(c)) })
+				app.Post("/", text("ok"))
+			}).WithCookies()
+			token := c.Get("/").WantStatus(200).Text()
+			c.Post("/", "name=ann").WantStatus(403)
+			c.Post("/", "name=ann&csrf_token="+token).WantStatus(200)
 		},
 		"limits": func(t *testing.T) {
 			behind(t, middleware.BodyLimit(3)).Post("/", []byte("more")).WantStatus(413)

@@ -168,12 +168,20 @@ func TestPortedRoutes(t *testing.T) {
 		"hosts": func(t *testing.T) {
 			admin := nextrush.New()
 			admin.Get("/", text("admin"))
+			alone := nextrush.New()
+			alone.Get("/", text("alone"))
+			alone.Any("/*rest", func(*nextrush.Context) error { return nextrush.NewError(404) })
 			c := serve(t, func(app *nextrush.App) {
 				app.Get("/", text("everybody"))
+				app.Get("/about", text("about"))
+				app.Host("alone.example.com").Mount("/", alone)
 				app.Host("admin.example.com").Mount("/", admin)
 				app.Host(":tenant.example.com").Get("/", func(c *nextrush.Context) error { return c.Text(c.Param("tenant")) })
 			})
 			c.With("Host", "admin.example.com").Get("/").WantText("admin")
+			c.With("Host", "admin.example.com").Get("/about").WantText("about")
+			c.With("Host", "alone.example.com").Get("/").WantText("alone")
+			c.With("Host", "alone.example.com").Get("/about").WantStatus(404)
 			c.With("Host", "shop.example.com:8080").Get("/").WantText("shop")
 			c.With("Host", "other.test").Get("/").WantText("everybody")
 		},
