@@ -70,7 +70,14 @@ func portedChat(app *nextrush.App, users map[string]string, events *atomic.Int64
 			}
 			return s.Others().ToID(id).Emit("private", user, text)
 		})
-		s.On("poll", func(e *websocket.Event) { go poll(ns, e) }) // which waits for replies
+		websocket.On(s, "poll", func(s *websocket.Socket, e *websocket.Event) error {
+			var room, question string
+			if err := e.BindAll(&room, &question); err != nil {
+				return err
+			}
+			go poll(ns, e, room, question) // which waits for replies
+			return nil
+		})
 		websocket.On(s, "kick", func(s *websocket.Socket, room string) error {
 			return s.To(room).Close(4000, "kicked")
 		})
@@ -84,11 +91,7 @@ func portedChat(app *nextrush.App, users map[string]string, events *atomic.Int64
 }
 
 // poll asks everybody in a room, and replies with their answers.
-func poll(ns *websocket.Namespace, e *websocket.Event) {
-	var room, question string
-	if e.BindAll(&room, &question) != nil {
-		return
-	}
+func poll(ns *websocket.Namespace, e *websocket.Event, room, question string) {
 	ctx, cancel := context.WithTimeout(e.Socket.Context(), 10*time.Second)
 	defer cancel()
 	answers, silent := map[string]string{}, 0

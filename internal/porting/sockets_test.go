@@ -47,6 +47,7 @@ func room(s *websocket.Socket, c *nextrush.Context) error {
 	s.On("leave", func(*websocket.Event) { s.Leave(room); s.Emit("left") })
 	websocket.On(s, "say", func(s *websocket.Socket, in said) error { return s.To(room).Emit("say", in) })
 	websocket.Handle(s, "length", func(_ context.Context, _ *websocket.Socket, in said) (int, error) { return len(in.Text), nil })
+	websocket.Handle(s, "rooms", func(_ context.Context, s *websocket.Socket, _ struct{}) ([]string, error) { return s.Rooms(), nil })
 	if err := s.Join(room); err != nil {
 		return err
 	}
@@ -106,6 +107,8 @@ func TestPortedSockets(t *testing.T) {
 			s.ExpectEvent("welcome", nil)
 			s.Send(`{"type":"event","event":"length","id":1,"data":[{"text":"four"}]}`)
 			s.Expect(map[string]any{"type": "ack", "id": 1, "data": []int{4}})
+			s.Send(`{"type":"event","event":"rooms","id":3,"data":[]}`)
+			s.Expect(map[string]any{"type": "ack", "id": 3, "data": [][]string{{"a"}}})
 			s.Send(`{"type":"event","event":"length","id":2,"data":[{"text":""}]}`)
 			var problem struct {
 				Type   string
