@@ -226,6 +226,9 @@ func TestPortedBinding(t *testing.T) {
 					return c.Text(v.Name)
 				})
 				c.Post("/x/7/?name=q", body).WantText(map[bool]string{true: "q", false: "a"}[bind == "query"])
+				if bind == "json" {
+					c.Post("/x/7/", "name=a").WantStatus(415)
+				}
 			}
 		},
 		"validation": func(t *testing.T) {
