@@ -15,9 +15,9 @@ function operation(op, doc) {
   const body = el('div', { class: 'body' }, el('h3', {}, 'Data'), ...schemaBox(payload(message), doc));
   if (op.reply) body.append(el('h3', {}, 'Reply'), ...schemaBox(payload(follow(op.reply.messages[0].$ref, doc)), doc));
   return el('details', {},
-    el('summary', {}, el('span', { class: 'method ' + (toServer ? 'post' : 'get') }, toServer ? 'SEND' : 'GET'),
+    el('summary', {}, el('span', { class: 'method ' + (toServer ? 'post' : 'get') }, toServer ? 'SEND' : 'HEAR'),
       el('span', { class: 'path' }, eventName(message)),
-      el('span', { class: 'words' }, (op.summary || '') + (op.reply ? ' Replies.' : ''))), body);
+      el('span', { class: 'words' }, (op.summary || '') + (op.reply ? ' (has a reply)' : ''))), body);
 }
 
 // Session is one socket of the page, and what it has sent and got.
