@@ -201,7 +201,7 @@ func (c *Conn) endLocked(err error) {
 // discardLocked gives up what is queued, and counts the messages.
 func (c *Conn) discardLocked() {
 	if c.out.box != nil {
-		c.cfg.Counters.Drops.Closed.Add(int64(c.out.box.messages(0)))
+		c.cfg.Counters.Drops.Closed.Add(int64(c.out.box.Messages(0)))
 	}
 	c.out.release()
 }

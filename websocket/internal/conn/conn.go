@@ -19,7 +19,7 @@
 //   - schedule: when a run is due, and what for; whether bytes are read
 //   - input: makes messages and control frames of bytes, within limits
 //   - inbox: what waits for a consumer
-//   - outbox: what is queued, in the order in which it leaves
+//   - outbox.Outbox: what is queued, in the order in which it leaves
 //   - writing: who writes it, and whether the peer takes it
 //   - heartbeat: when to ping, and when to give up
 //   - voice: when to tell a peer that sees no pings that we live

@@ -55,7 +55,7 @@ func (c *Conn) open(link transport.Conn, o Opening) bool {
 		c.runs.pending |= workRead
 	}
 	if len(o.Answer) > 0 {
-		c.out.need().greet(o.Answer, o.Hello)
+		c.out.need().Greet(o.Answer, o.Hello)
 	}
 	if e := c.ending; e.sealed { // Close was called before
 		c.closeLocked(e.Code, e.Reason, false)

@@ -26,7 +26,7 @@ func (p peer) Readable(w *loop.Worker) {
 }
 
 // Waiting is the write that the transport goes on with.
-func (p peer) Waiting() *transport.Op { return &p.c.out.box.op }
+func (p peer) Waiting() *transport.Op { return &p.c.out.box.Op }
 
 // Progress is called by the transport when bytes of a waiting write have left.
 func (p peer) Progress() {

@@ -85,11 +85,11 @@ func (o output) offerFrame(h *wire.Header, payload []byte, made bool) (next, err
 	}
 	o.c.cfg.setLength(h, len(payload))
 	if len(payload) >= largeSize && o.mayLendLocked() {
-		o.c.out.box.lend(*h, payload)
+		o.c.out.box.Lend(*h, payload)
 		o.c.out.start()
 		return writeLent, nil
 	}
-	o.c.out.box.frame(*h, payload, o.c.cfg.Slow != DropOldest)
+	o.c.out.box.Frame(*h, payload, o.c.cfg.Slow != DropOldest)
 	return o.flushLocked(), nil
 }
 
@@ -103,7 +103,7 @@ func (o output) mayLendLocked() bool {
 // only if it does not leave at once. The caller has begun the write.
 func (o output) writeLent() {
 	box := o.c.out.box // stays until the write has ended
-	n, err := o.c.link.Try(&box.op)
+	n, err := o.c.link.Try(&box.Op)
 	if o.wroteLent(n, err) {
 		o.c.Flush()
 	}
@@ -164,7 +164,7 @@ func (o output) offerShared(frame []byte, volatile, list, made bool) (next, erro
 	if todo, err := o.admitLocked(len(frame), made); todo != nothing || err != nil {
 		return todo, err
 	}
-	o.c.out.box.shared(frame, o.c.cfg.Slow != DropOldest, o.c.out.state == outBlocked)
+	o.c.out.box.Shared(frame, o.c.cfg.Slow != DropOldest, o.c.out.state == outBlocked)
 	todo := o.flushLocked()
 	if todo == flush && list && !o.c.out.list() {
 		todo = nothing
@@ -191,7 +191,7 @@ func (o output) stalledLocked() bool {
 // flushLocked tells whether what was queued is to be written now; in a batch not
 // before it has grown large.
 func (o output) flushLocked() next {
-	if in := o.c.inbox; in != nil && in.pull && len(in.messages) > 0 && o.c.out.box.bytes < flushAt {
+	if in := o.c.inbox; in != nil && in.pull && len(in.messages) > 0 && o.c.out.box.Bytes < flushAt {
 		if o.c.out.list() { // more of one read waits for Receive
 			o.c.cfg.Loop.Flush(o.c)
 		}
@@ -213,7 +213,7 @@ func (o output) admitLocked(n int, made bool) (next, error) {
 	switch {
 	case o.c.sealedLocked():
 		return nothing, ErrClosed
-	case o.c.out.need().fits(n, o.c.cfg.SendQueue):
+	case o.c.out.need().Fits(n, o.c.cfg.SendQueue):
 		return nothing, nil
 	case o.c.out.state == outIdle && o.c.phase == Open && !made:
 		return makeRoom, nil

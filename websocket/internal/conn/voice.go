@@ -50,9 +50,9 @@ func (c *Conn) speakLocked(now int64) (next int64) {
 		return due
 	}
 	c.voice.note(now)
-	if c.out.box == nil || c.out.box.messages(0) == 0 {
+	if c.out.box == nil || c.out.box.Messages(0) == 0 {
 		c.voice.told = told
-		c.out.need().shared(f.plain, false, false)
+		c.out.need().Shared(f.plain, false, false)
 	}
 	return now + every
 }

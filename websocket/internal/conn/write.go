@@ -29,9 +29,9 @@ func (o output) startWrite() (op *transport.Op, turn uint32) {
 	}
 	o.c.out.start()
 	if _, blind := o.c.link.(*transport.Stream); blind {
-		o.c.out.box.inHand, o.c.out.box.stalled = o.c.out.box.gathered(), o.c.cfg.Loop.Now()
+		o.c.out.box.InHand, o.c.out.box.Stalled = o.c.out.box.Gathered(), o.c.cfg.Loop.Now()
 	}
-	return &o.c.out.box.op, o.c.out.turn
+	return &o.c.out.box.Op, o.c.out.turn
 }
 
 // wrote ends a write, unless the transport goes on with it, and reports whether there
@@ -52,7 +52,7 @@ func (o output) wrote(turn uint32, n int, err error) (more bool) {
 func (o output) wroteLent(n int, err error) (more bool) {
 	o.c.mu.Lock()
 	defer o.c.mu.Unlock()
-	o.c.out.box.settle(n)
+	o.c.out.box.Settle(n)
 	if err == transport.ErrAgain {
 		err = nil
 	}
@@ -65,7 +65,7 @@ func (o output) watchWriteLocked() {
 		return
 	}
 	if d := o.writeLimitLocked(); d > 0 {
-		o.c.cfg.Wheel.Schedule(o.c, o.c.out.box.stalled+int64(d))
+		o.c.cfg.Wheel.Schedule(o.c, o.c.out.box.Stalled+int64(d))
 	}
 }
 
@@ -83,7 +83,7 @@ func (o output) tookLocked(n int, err error) (more bool) {
 		o.c.discardLocked()
 	case err != nil:
 		o.c.dropLocked(err)
-	case len(o.c.out.box.pieces) == 0:
+	case o.c.out.box.Empty():
 		o.c.out.release()
 		o.emptiedLocked()
 	default:
@@ -119,7 +119,7 @@ func (o output) writeDueLocked() int64 {
 // close still is.
 func (o output) writeLimitLocked() time.Duration {
 	limit := o.c.cfg.WriteTimeout
-	if o.c.out.box.answer > 0 {
+	if o.c.out.box.Answer > 0 {
 		limit = o.c.cfg.HandshakeTimeout
 	}
 	if limit < 0 && o.c.phase == Closing {

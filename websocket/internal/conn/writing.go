@@ -5,11 +5,13 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/nextrush/nextrush/websocket/internal/outbox"
 	"github.com/nextrush/nextrush/websocket/internal/wire"
 )
 
 const (
 	volatileLimit = 16 << 10 // bytes that may wait for a volatile message to be sent
+	flushAt       = 64 << 10 // bytes at which a batch is written before its end
 
 	// atOnce is how long a write may take that the peer takes at once: a transport that
 	// blocks in Write cannot tell in another way.
@@ -19,8 +21,8 @@ const (
 // writing is what waits to be written, and who writes it. It is guarded by the
 // connection's mu, and knows neither the connection nor its transport.
 type writing struct {
-	box     *outbox // nil while nothing waits
-	turn    uint32  // counts writes, to tell one from the next
+	box     *outbox.Outbox // nil while nothing waits
+	turn    uint32         // counts writes, to tell one from the next
 	state   outState
 	dirty   bool // in a list of connections to be flushed
 	backlog bool // Drained is owed
@@ -37,9 +39,9 @@ const (
 )
 
 // need is the outbox, which is borrowed if there is none.
-func (w *writing) need() *outbox {
+func (w *writing) need() *outbox.Outbox {
 	if w.box == nil {
-		w.box = borrowOutbox()
+		w.box = outbox.Borrow()
 	}
 	return w.box
 }
@@ -47,7 +49,7 @@ func (w *writing) need() *outbox {
 // release gives the outbox back.
 func (w *writing) release() {
 	if w.box != nil {
-		w.box.release()
+		w.box.Release()
 		w.box = nil
 	}
 }
@@ -57,7 +59,7 @@ func (w *writing) bytes() int {
 	if w.box == nil {
 		return 0
 	}
-	return w.box.bytes
+	return w.box.Bytes
 }
 
 // list reports whether the connection is to be put into a list of those to be
@@ -73,7 +75,7 @@ func (w *writing) list() bool {
 func (w *writing) control(cfg *Config, op wire.Opcode, payload []byte) {
 	h := wire.Header{Fin: true, Op: op}
 	cfg.setLength(&h, len(payload))
-	w.need().control(h, payload, w.state != outIdle)
+	w.need().Control(h, payload, w.state != outIdle)
 }
 
 // setLength gives a frame its length, and its mask if we are the client.
@@ -93,42 +95,42 @@ func (w *writing) overflow(policy Policy, n, limit int) (dropped int, err error)
 	case DropNewest:
 		return 1, ErrDropped
 	case DropOldest:
-		dropped, ok := w.box.dropOldest(n, limit+w.box.inHand)
+		dropped, ok := w.box.DropOldest(n, limit+w.box.InHand)
 		if !ok {
 			return dropped + 1, ErrDropped
 		}
 		return dropped, nil
 	}
-	return w.box.dropUnwritten() + 1, ErrSlow
+	return w.box.DropUnwritten() + 1, ErrSlow
 }
 
 // stalled reports whether the peer has left so much untaken that a volatile message
 // is dropped.
 func (w *writing) stalled() bool {
-	return w.state == outBlocked && w.box.bytes > volatileLimit
+	return w.state == outBlocked && w.box.Bytes > volatileLimit
 }
 
 // mayLend reports whether a message may be written before it is copied.
 func (w *writing) mayLend() bool {
-	return w.state == outIdle && len(w.box.pieces) < maxWritePiece-2
+	return w.state == outIdle && w.box.MayLend()
 }
 
 // ready reports whether a write is to begin. What is held waits until it has grown
 // large.
 func (w *writing) ready(held bool) bool {
-	return w.state == outIdle && (!held || w.box.bytes >= flushAt)
+	return w.state == outIdle && (!held || w.box.Bytes >= flushAt)
 }
 
 // idle reports whether something waits that nobody writes.
 func (w *writing) idle() bool {
-	return w.state == outIdle && w.box != nil && len(w.box.pieces) > 0
+	return w.state == outIdle && w.box != nil && !w.box.Empty()
 }
 
 // start begins the write of what is to go next.
 func (w *writing) start() {
 	w.state = outWriting
 	w.turn++
-	w.box.gather()
+	w.box.Gather()
 }
 
 // block notes that the transport goes on with a write, and reports false if that has
@@ -138,8 +140,8 @@ func (w *writing) block(turn uint32, now int64) bool {
 		return false
 	}
 	w.state = outBlocked
-	w.backlog = w.backlog || w.box.inHand == 0 // else see progress
-	w.box.stalled = now
+	w.backlog = w.backlog || w.box.InHand == 0 // else see progress
+	w.box.Stalled = now
 	return true
 }
 
@@ -148,14 +150,14 @@ func (w *writing) progress(now int64) {
 	if w.box == nil {
 		return
 	}
-	w.backlog = w.backlog || now-w.box.stalled > atOnce
-	w.box.stalled = now
+	w.backlog = w.backlog || now-w.box.Stalled > atOnce
+	w.box.Stalled = now
 }
 
 // took ends a write that has taken n bytes, and counts messages and bytes of frames.
 func (w *writing) took(n int) (messages int32, frames int) {
-	w.state, w.box.inHand = outIdle, 0
-	return w.box.wrote(n)
+	w.state, w.box.InHand = outIdle, 0
+	return w.box.Wrote(n)
 }
 
 // emptied reports whether the owner is to be told that nothing waits any more.
@@ -170,7 +172,7 @@ func (w *writing) due(limit time.Duration) int64 {
 	if limit < 0 {
 		return never
 	}
-	return w.box.stalled + int64(limit)
+	return w.box.Stalled + int64(limit)
 }
 
 // unsent reports whether messages wait that the peer has not got. Of a write that
@@ -180,8 +182,8 @@ func (w *writing) unsent(err error) bool {
 		return false
 	}
 	skip := 0
-	if w.box.inHand > 0 && !errors.Is(err, errWriteTimeout) {
-		skip = w.box.busy
+	if w.box.InHand > 0 && !errors.Is(err, errWriteTimeout) {
+		skip = w.box.Busy
 	}
-	return w.box.messages(skip) > 0
+	return w.box.Messages(skip) > 0
 }

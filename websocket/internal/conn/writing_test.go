@@ -11,7 +11,7 @@ import (
 func filled(n, size int) *writing {
 	w := new(writing)
 	for range n {
-		w.need().frame(wire.Header{Fin: true, Op: wire.OpBinary, Length: int64(size)}, make([]byte, size), false)
+		w.need().Frame(wire.Header{Fin: true, Op: wire.OpBinary, Length: int64(size)}, make([]byte, size), false)
 	}
 	return w
 }

@@ -1,4 +1,6 @@
-package conn
+// Package outbox is what a connection has queued to be written: frames in order, some of
+// which may be dropped, or replaced, while they wait. It knows no connection.
+package outbox
 
 import (
 	"slices"
@@ -9,32 +11,31 @@ import (
 )
 
 const (
-	outboxSize    = 4 << 10  // bytes of a fresh arena
-	outboxMax     = 64 << 10 // bytes of the largest arena that is kept
+	arenaSize     = 4 << 10  // bytes of a fresh arena
+	arenaMax      = 64 << 10 // bytes of the largest arena that is kept
 	inlineShared  = 1 << 10  // a shared frame up to this size is copied after others
 	inlineStalled = 64       // the same while the peer takes nothing; about what referring to it costs
-	flushAt       = 64 << 10 // bytes at which a batch is written before its end
 	maxWritePiece = 64       // pieces of one gathered write
 	keptPieces    = 1 << 10  // of the longest list that is kept
 	maxPongs      = 64       // that wait for a peer; then the newest takes the place of the one before (RFC 6455 §5.5.3)
 )
 
-// outbox is what a connection has queued: pieces in order, each a run of whole
+// Outbox is what a connection has queued: pieces in order, each a run of whole
 // frames. It is borrowed while something waits. Small frames are copied one after
 // the other into an arena, large frames that are shared with other connections are
-// only referred to.
-type outbox struct {
+// only referred to. It is guarded by whoever has it.
+type Outbox struct {
 	pieces []piece
 	off    int // bytes of pieces[0] that are written
-	busy   int // pieces that a write in progress refers to
-	bytes  int // waiting in all
-	answer int // bytes of the 101 among them
-	inHand int // bytes of a write that tells nothing before its end: the peer may have them
+	Busy   int // pieces that a write in progress refers to
+	Bytes  int // waiting in all
+	Answer int // bytes of the 101 among them
+	InHand int // bytes of a write that tells nothing before its end: the peer may have them
 	arena  []byte
-	op     transport.Op
+	Op     transport.Op
 	latest *latest // nil before the first message with a key
 
-	stalled int64 // when the peer took bytes last, of a write that waits
+	Stalled int64 // when the peer took bytes last, of a write that waits
 }
 
 // piece is a run of bytes. open tells that it ends where the arena ends, so
@@ -48,55 +49,62 @@ type piece struct {
 }
 
 var outboxes = sync.Pool{New: func() any {
-	return &outbox{pieces: newPieces(), arena: make([]byte, 0, outboxSize)}
+	return &Outbox{pieces: newPieces(), arena: make([]byte, 0, arenaSize)}
 }}
 
 func newPieces() []piece { return make([]piece, 0, 8) }
 
-func borrowOutbox() *outbox { return outboxes.Get().(*outbox) }
+// Borrow takes an empty outbox; Release gives it back.
+func Borrow() *Outbox { return outboxes.Get().(*Outbox) }
 
-// release gives a drained outbox back.
-func (o *outbox) release() {
+// Release gives a drained outbox back.
+func (o *Outbox) Release() {
 	clear(o.pieces)
 	o.pieces = o.pieces[:0]
 	if n := cap(o.pieces); n < 8 || n > keptPieces {
 		o.pieces = newPieces()
 	}
-	o.off, o.busy, o.bytes, o.answer, o.inHand, o.latest = 0, 0, 0, 0, 0, nil
-	if cap(o.arena) > outboxMax {
-		o.arena = make([]byte, 0, outboxSize)
+	o.off, o.Busy, o.Bytes, o.Answer, o.InHand, o.latest = 0, 0, 0, 0, 0, nil
+	if cap(o.arena) > arenaMax {
+		o.arena = make([]byte, 0, arenaSize)
 	}
 	o.arena = o.arena[:0]
 	outboxes.Put(o)
 }
 
-// fits reports whether n more bytes may wait, if limit bytes may.
-func (o *outbox) fits(n, limit int) bool {
-	waiting := o.bytes + o.latest.extra() - o.inHand
+// Empty reports whether nothing waits.
+func (o *Outbox) Empty() bool { return len(o.pieces) == 0 }
+
+// MayLend reports whether the next write would take a lent message, too.
+func (o *Outbox) MayLend() bool { return len(o.pieces) < maxWritePiece-2 }
+
+// Fits reports whether n more bytes may wait, if limit bytes may.
+func (o *Outbox) Fits(n, limit int) bool {
+	waiting := o.Bytes + o.latest.extra() - o.InHand
 	return waiting+n <= limit || waiting == 0
 }
 
 // reserve makes room for n bytes in the arena. Older pieces keep the arena
 // they were written to.
-func (o *outbox) reserve(n int) {
+func (o *Outbox) reserve(n int) {
 	if cap(o.arena)-len(o.arena) >= n {
 		return
 	}
 	o.closeTail()
-	size := min(2*cap(o.arena), outboxMax)
+	size := min(2*cap(o.arena), arenaMax)
 	o.arena = make([]byte, 0, max(size, n))
 }
 
-func (o *outbox) closeTail() {
+func (o *Outbox) closeTail() {
 	if n := len(o.pieces); n > 0 {
 		o.pieces[n-1].open = false
 	}
 }
 
 // commit takes the bytes appended to the arena since start as one more frame.
-func (o *outbox) commit(start int, messages int32, merge bool) {
+func (o *Outbox) commit(start int, messages int32, merge bool) {
 	n := len(o.arena) - start
-	o.bytes += n
+	o.Bytes += n
 	if messages > 0 {
 		defer o.queuedPlain()
 	}
@@ -110,8 +118,8 @@ func (o *outbox) commit(start int, messages int32, merge bool) {
 	o.pieces = append(o.pieces, piece{b: o.arena[start:len(o.arena):cap(o.arena)], messages: messages, open: merge})
 }
 
-// frame queues a frame, masked if its header says so (RFC 6455 §5.3).
-func (o *outbox) frame(h wire.Header, payload []byte, merge bool) {
+// Frame queues a frame, masked if its header says so (RFC 6455 §5.3).
+func (o *Outbox) Frame(h wire.Header, payload []byte, merge bool) {
 	o.reserve(wire.MaxHeaderSize + len(payload))
 	start := len(o.arena)
 	o.arena = wire.AppendHeader(o.arena, h)
@@ -123,24 +131,24 @@ func (o *outbox) frame(h wire.Header, payload []byte, merge bool) {
 	o.commit(start, messageCount(h.Op), merge)
 }
 
-// lend queues a frame whose payload stays the caller's. It is for a write that
-// is made at once, after which settle ends the loan.
-func (o *outbox) lend(h wire.Header, payload []byte) {
+// Lend queues a frame whose payload stays the caller's. It is for a write that
+// is made at once, after which Settle ends the loan.
+func (o *Outbox) Lend(h wire.Header, payload []byte) {
 	o.reserve(wire.MaxHeaderSize)
 	start := len(o.arena)
 	o.arena = wire.AppendHeader(o.arena, h)
 	o.commit(start, 0, true)
 	o.closeTail()
 	o.pieces = append(o.pieces, piece{b: payload, messages: 1})
-	o.bytes += len(payload)
+	o.Bytes += len(payload)
 	o.queuedPlain()
 }
 
-// settle copies the lent payload behind its header, so that pieces are whole
+// Settle copies the lent payload behind its header, so that pieces are whole
 // frames again, unless the n bytes that were written include it.
-func (o *outbox) settle(n int) {
-	last := o.busy - 1
-	if n == o.gathered() {
+func (o *Outbox) Settle(n int) {
+	last := o.Busy - 1
+	if n == o.Gathered() {
 		return
 	}
 	head, payload := o.pieces[last-1], o.pieces[last].b
@@ -150,7 +158,7 @@ func (o *outbox) settle(n int) {
 	o.pieces[last-1] = head
 	o.pieces = slices.Delete(o.pieces, last, last+1)
 	o.latest.shift(1)
-	o.busy--
+	o.Busy--
 }
 
 func total(pieces []piece) (n int) {
@@ -167,9 +175,9 @@ func messageCount(op wire.Opcode) int32 {
 	return 1
 }
 
-// shared queues a whole frame that other connections have too. stalled tells that
+// Shared queues a whole frame that other connections have too. stalled tells that
 // the peer takes nothing: then others may have to keep the same frame as long.
-func (o *outbox) shared(frame []byte, merge, stalled bool) {
+func (o *Outbox) Shared(frame []byte, merge, stalled bool) {
 	inline := inlineShared
 	if stalled {
 		inline = inlineStalled
@@ -183,38 +191,38 @@ func (o *outbox) shared(frame []byte, merge, stalled bool) {
 	}
 	o.closeTail()
 	o.pieces = append(o.pieces, piece{b: frame, messages: 1})
-	o.bytes += len(frame)
+	o.Bytes += len(frame)
 	o.queuedPlain()
 }
 
-// greet puts the 101 before everything that waits, and behind it the frame of a first
+// Greet puts the 101 before everything that waits, and behind it the frame of a first
 // message if there is one.
-func (o *outbox) greet(answer, hello []byte) {
+func (o *Outbox) Greet(answer, hello []byte) {
 	first := []piece{{b: answer}, {b: hello, messages: 1}}
 	if len(hello) == 0 {
 		first = first[:1]
 	}
 	o.pieces = slices.Insert(o.pieces, 0, first...)
 	o.latest.shift(-len(first))
-	o.bytes += len(answer) + len(hello)
-	o.answer = len(answer)
+	o.Bytes += len(answer) + len(hello)
+	o.Answer = len(answer)
 }
 
-// messages counts those that wait in the pieces after the first skip.
-func (o *outbox) messages(skip int) (n int32) {
+// Messages counts those that wait in the pieces after the first skip.
+func (o *Outbox) Messages(skip int) (n int32) {
 	for _, p := range o.pieces[skip:] {
 		n += p.messages
 	}
 	return n
 }
 
-// control queues a control frame. One that would wait for a second write goes
+// Control queues a control frame. One that would wait for a second write goes
 // before the messages that wait for it, except for a close frame, which is the
 // last (RFC 6455 §5.5.1).
-func (o *outbox) control(h wire.Header, payload []byte, writing bool) {
+func (o *Outbox) Control(h wire.Header, payload []byte, writing bool) {
 	next := min(len(o.pieces), maxWritePiece-1) // pieces that the next write takes, even with a 101 before them
 	if !writing && next < maxWritePiece-1 {
-		o.frame(h, payload, true)
+		o.Frame(h, payload, true)
 		return
 	}
 	b := wire.AppendHeader(make([]byte, 0, wire.MaxHeaderSize+len(payload)), h)
@@ -227,7 +235,7 @@ func (o *outbox) control(h wire.Header, payload []byte, writing bool) {
 	case h.Op == wire.OpClose:
 		o.closeTail()
 		o.pieces = append(o.pieces, piece{b: b})
-		o.bytes += len(b)
+		o.Bytes += len(b)
 	case writing:
 		o.urgent(b, o.begun())
 	default:
@@ -237,14 +245,14 @@ func (o *outbox) control(h wire.Header, payload []byte, writing bool) {
 
 // urgent puts a control frame before the messages that wait, after the first
 // pieces, which stay, and the control frames that came before it.
-func (o *outbox) urgent(b []byte, first int) {
+func (o *Outbox) urgent(b []byte, first int) {
 	at := first
 	for at < len(o.pieces) && o.pieces[at].urgent {
 		at++
 	}
-	o.bytes += len(b)
+	o.Bytes += len(b)
 	if last := at - 1; at-first >= maxPongs && isPong(b) && isPong(o.pieces[last].b) {
-		o.bytes -= len(o.pieces[last].b)
+		o.Bytes -= len(o.pieces[last].b)
 		o.pieces[last].b = b
 		return
 	}
@@ -262,24 +270,24 @@ func (o *outbox) urgent(b []byte, first int) {
 func isPong(frame []byte) bool { return wire.Opcode(frame[0]&0x0F) == wire.OpPong }
 
 // begun is how many pieces a write has begun; they stay, in their order.
-func (o *outbox) begun() int {
+func (o *Outbox) begun() int {
 	if o.off > 0 {
-		return max(o.busy, 1)
+		return max(o.Busy, 1)
 	}
-	return o.busy
+	return o.Busy
 }
 
-// dropOldest drops messages that no write has begun until need bytes fit in
+// DropOldest drops messages that no write has begun until need bytes fit in
 // limit; it returns how many it dropped and whether they fit now. What stays in
 // front of those is moved up to the rest, so that the cost is that of what is
 // dropped and not of what waits.
-func (o *outbox) dropOldest(need, limit int) (dropped int, ok bool) {
+func (o *Outbox) DropOldest(need, limit int) (dropped int, ok bool) {
 	kept := o.begun()
 	at := kept
-	for ; at < len(o.pieces) && o.bytes+o.latest.extra()+need > limit; at++ {
+	for ; at < len(o.pieces) && o.Bytes+o.latest.extra()+need > limit; at++ {
 		if p := o.pieces[at]; p.messages > 0 {
 			o.unkey(at, at+1)
-			o.bytes -= len(p.b)
+			o.Bytes -= len(p.b)
 			dropped += int(p.messages)
 		} else if p.b == nil {
 			o.latest.empty--
@@ -293,15 +301,15 @@ func (o *outbox) dropOldest(need, limit int) (dropped int, ok bool) {
 	clear(o.pieces[:gap])
 	o.pieces = o.pieces[gap:]
 	o.latest.shift(gap)
-	return dropped, o.bytes+o.latest.extra()+need <= limit
+	return dropped, o.Bytes+o.latest.extra()+need <= limit
 }
 
-// dropUnwritten drops everything but what a write has begun. A begun frame must
+// DropUnwritten drops everything but what a write has begun. A begun frame must
 // be finished, or the peer would read what follows as its payload.
-func (o *outbox) dropUnwritten() (dropped int) {
+func (o *Outbox) DropUnwritten() (dropped int) {
 	first := o.begun()
 	for _, p := range o.pieces[first:] {
-		o.bytes -= len(p.b)
+		o.Bytes -= len(p.b)
 		dropped += int(p.messages)
 	}
 	clear(o.pieces[first:])
@@ -310,30 +318,30 @@ func (o *outbox) dropUnwritten() (dropped int) {
 	return dropped
 }
 
-// gather puts into op what to write next.
-func (o *outbox) gather() {
+// Gather puts into op what to write next.
+func (o *Outbox) Gather() {
 	o.compact()
 	n := min(len(o.pieces), maxWritePiece)
-	o.busy = n
+	o.Busy = n
 	o.unkey(0, n)
-	o.op.Pieces = o.op.Pieces[:0]
+	o.Op.Pieces = o.Op.Pieces[:0]
 	for _, p := range o.pieces[:n] {
-		o.op.Pieces = append(o.op.Pieces, p.b)
+		o.Op.Pieces = append(o.Op.Pieces, p.b)
 	}
-	o.op.Pieces[0] = o.op.Pieces[0][o.off:]
+	o.Op.Pieces[0] = o.Op.Pieces[0][o.off:]
 }
 
-// gathered is how many bytes that is.
-func (o *outbox) gathered() int { return total(o.pieces[:o.busy]) - o.off }
+// Gathered is how many bytes that is.
+func (o *Outbox) Gathered() int { return total(o.pieces[:o.Busy]) - o.off }
 
-// wrote takes n written bytes off the front. It counts the messages that are
+// Wrote takes n written bytes off the front. It counts the messages that are
 // wholly written, and the bytes of frames.
-func (o *outbox) wrote(n int) (messages int32, frames int) {
-	answer := min(n, o.answer)
-	o.answer -= answer
+func (o *Outbox) Wrote(n int) (messages int32, frames int) {
+	answer := min(n, o.Answer)
+	o.Answer -= answer
 	frames = n - answer
-	o.bytes -= n
-	o.busy = 0
+	o.Bytes -= n
+	o.Busy = 0
 	n += o.off
 	done := 0
 	for done < len(o.pieces) && n >= len(o.pieces[done].b) {
@@ -343,7 +351,7 @@ func (o *outbox) wrote(n int) (messages int32, frames int) {
 	}
 	o.off = n
 	o.took(done)
-	clear(o.op.Pieces)
+	clear(o.Op.Pieces)
 	clear(o.pieces[:done])
 	if done == len(o.pieces) {
 		o.pieces = o.pieces[:0]

@@ -1,4 +1,4 @@
-package conn
+package outbox
 
 import (
 	"bytes"
@@ -14,7 +14,7 @@ import (
 func TestOutboxKeepsOrder(t *testing.T) {
 	for seed := range uint64(500) {
 		r := rand.New(rand.NewPCG(seed, 1))
-		o := borrowOutbox()
+		o := Borrow()
 		var sent []byte
 		next := map[wire.Opcode]uint32{}
 		queue := func(writing bool) {
@@ -22,9 +22,9 @@ func TestOutboxKeepsOrder(t *testing.T) {
 			next[op]++
 			payload := binary.BigEndian.AppendUint32(nil, next[op])
 			if h := (wire.Header{Fin: true, Op: op, Length: 4}); op == wire.OpPong {
-				o.control(h, payload, writing)
+				o.Control(h, payload, writing)
 			} else {
-				o.frame(h, payload, r.IntN(4) > 0)
+				o.Frame(h, payload, r.IntN(4) > 0)
 			}
 		}
 		for step := 0; step < 20 || len(o.pieces) > 0; step++ {
@@ -34,8 +34,8 @@ func TestOutboxKeepsOrder(t *testing.T) {
 			if len(o.pieces) == 0 {
 				continue
 			}
-			o.gather()
-			b := bytes.Join(o.op.Pieces, nil)
+			o.Gather()
+			b := bytes.Join(o.Op.Pieces, nil)
 			n := r.IntN(len(b) + 1)
 			if r.IntN(2) == 0 {
 				n = len(b)
@@ -44,7 +44,7 @@ func TestOutboxKeepsOrder(t *testing.T) {
 				queue(true)
 			}
 			sent = append(sent, b[:n]...)
-			o.wrote(n)
+			o.Wrote(n)
 		}
 		got := map[wire.Opcode]uint32{}
 		messages := uint32(0)
@@ -61,6 +61,6 @@ func TestOutboxKeepsOrder(t *testing.T) {
 		if messages != next[wire.OpBinary] || got[wire.OpPong] != next[wire.OpPong] {
 			t.Fatalf("seed %d: %d of %d messages, the last pong %d of %d", seed, messages, next[wire.OpBinary], got[wire.OpPong], next[wire.OpPong])
 		}
-		o.release()
+		o.Release()
 	}
 }

@@ -1,4 +1,4 @@
-package conn
+package outbox
 
 import (
 	"bytes"
@@ -44,17 +44,17 @@ func (m *queueModel) begin(messages int32) {
 }
 
 // check compares what the keys of an outbox say with the model.
-func (m *queueModel) check(o *outbox) error {
+func (m *queueModel) check(o *Outbox) error {
 	keys, cost := 0, 0
 	for _, w := range m.list {
 		if w.key != "" {
 			keys++
-			cost += keyCost + len(w.key)
+			cost += KeyCost + len(w.key)
 		}
 	}
-	if o.bytes != total(o.pieces)-o.off || o.latest.extra() != cost || int(o.messages(0)) != len(m.list) {
+	if o.Bytes != total(o.pieces)-o.off || o.latest.extra() != cost || int(o.Messages(0)) != len(m.list) {
 		return fmt.Errorf("%d bytes of %d, keys take %d of %d, %d messages of %d",
-			o.bytes, total(o.pieces)-o.off, o.latest.extra(), cost, o.messages(0), len(m.list))
+			o.Bytes, total(o.pieces)-o.off, o.latest.extra(), cost, o.Messages(0), len(m.list))
 	}
 	empty := 0
 	for _, p := range o.pieces {
@@ -73,7 +73,7 @@ func (m *queueModel) check(o *outbox) error {
 func TestOutboxCoalescesAsItsModel(t *testing.T) {
 	for seed := range uint64(300) {
 		r := rand.New(rand.NewPCG(seed, 2))
-		o, m := borrowOutbox(), new(queueModel)
+		o, m := Borrow(), new(queueModel)
 		var sent, want []byte // the bytes; the numbers of messages
 		payload := func(n uint32) []byte {
 			return append(binary.BigEndian.AppendUint32(nil, n), make([]byte, int(n*7919%97))...)
@@ -83,7 +83,7 @@ func TestOutboxCoalescesAsItsModel(t *testing.T) {
 			key := ""
 			switch r.IntN(8) {
 			case 0:
-				o.control(wire.Header{Fin: true, Op: wire.OpPong, Length: 4}, make([]byte, 4), writing)
+				o.Control(wire.Header{Fin: true, Op: wire.OpPong, Length: 4}, make([]byte, 4), writing)
 				return
 			case 1, 2, 3, 4, 5:
 				if writing {
@@ -96,13 +96,13 @@ func TestOutboxCoalescesAsItsModel(t *testing.T) {
 			frame := append(wire.AppendHeader(nil, h), body...)
 			switch {
 			case key != "":
-				if held := o.held(key); (held > 0) != replaced || o.keyed(key, frame) != replaced {
+				if held := o.Held(key); (held > 0) != replaced || o.Keyed(key, frame) != replaced {
 					t.Fatalf("seed %d: %q: held %d, replaced %v", seed, key, held, replaced)
 				}
 			case r.IntN(2) == 0:
-				o.shared(frame, r.IntN(2) == 0, writing)
+				o.Shared(frame, r.IntN(2) == 0, writing)
 			default:
-				o.frame(h, body, r.IntN(4) > 0)
+				o.Frame(h, body, r.IntN(4) > 0)
 			}
 		}
 		check := func(when string) {
@@ -118,10 +118,10 @@ func TestOutboxCoalescesAsItsModel(t *testing.T) {
 			if len(o.pieces) == 0 {
 				continue
 			}
-			o.gather()
-			m.begin(o.messages(0) - o.messages(o.busy))
+			o.Gather()
+			m.begin(o.Messages(0) - o.Messages(o.Busy))
 			check("gathered")
-			b := bytes.Join(o.op.Pieces, nil)
+			b := bytes.Join(o.Op.Pieces, nil)
 			n := len(b)
 			if r.IntN(3) == 0 {
 				n = r.IntN(n + 1)
@@ -131,13 +131,13 @@ func TestOutboxCoalescesAsItsModel(t *testing.T) {
 			}
 			check("queued")
 			if r.IntN(4) == 0 {
-				first := int(o.messages(0) - o.messages(o.begun()))
-				dropped, _ := o.dropOldest(0, o.bytes/2)
+				first := int(o.Messages(0) - o.Messages(o.begun()))
+				dropped, _ := o.DropOldest(0, o.Bytes/2)
 				m.list = slices.Delete(m.list, first, first+dropped)
 				check("dropped")
 			}
 			sent = append(sent, b[:n]...)
-			messages, _ := o.wrote(n)
+			messages, _ := o.Wrote(n)
 			for _, w := range m.list[:messages] {
 				want = binary.BigEndian.AppendUint32(want, w.n)
 			}
@@ -156,24 +156,24 @@ func TestOutboxCoalescesAsItsModel(t *testing.T) {
 		if !bytes.Equal(got, want) {
 			t.Fatalf("seed %d: what has left is not what the model says", seed)
 		}
-		o.release()
+		o.Release()
 	}
 }
 
 // A key set that the peer chooses takes no more than the queue may.
 func TestKeysCountTowardsTheQueue(t *testing.T) {
 	const limit = 64 << 10
-	o := borrowOutbox()
-	defer o.release()
+	o := Borrow()
+	defer o.Release()
 	n := 0
-	for ; o.fits(3+keyCost+10, limit); n++ {
-		o.keyed(fmt.Sprintf("key %06d", n), []byte("\x82\x01x"))
+	for ; o.Fits(3+KeyCost+10, limit); n++ {
+		o.Keyed(fmt.Sprintf("key %06d", n), []byte("\x82\x01x"))
 	}
-	if n > limit/keyCost {
+	if n > limit/KeyCost {
 		t.Errorf("%d keys in a queue of %d bytes", n, limit)
 	}
 	for i := range 100 * n { // and replacing them takes nothing
-		o.keyed(fmt.Sprintf("key %06d", i%n), []byte("\x82\x01x"))
+		o.Keyed(fmt.Sprintf("key %06d", i%n), []byte("\x82\x01x"))
 	}
 	if len(o.pieces) != n {
 		t.Errorf("%d pieces for %d keys", len(o.pieces), n)
@@ -182,14 +182,14 @@ func TestKeysCountTowardsTheQueue(t *testing.T) {
 
 // A message that moves to the end leaves an empty piece; these do not pile up.
 func TestMovedMessagesLeaveNothingBehind(t *testing.T) {
-	o := borrowOutbox()
-	defer o.release()
-	o.keyed("a", []byte("\x82\x01a"))
+	o := Borrow()
+	defer o.Release()
+	o.Keyed("a", []byte("\x82\x01a"))
 	for range 10_000 {
-		o.frame(wire.Header{Fin: true, Op: wire.OpBinary, Length: 1}, []byte("p"), true)
-		o.keyed("a", []byte("\x82\x01a"))
-		o.dropOldest(0, o.latest.extra()+100)
-		o.keyed("a", []byte("\x82\x01a"))
+		o.Frame(wire.Header{Fin: true, Op: wire.OpBinary, Length: 1}, []byte("p"), true)
+		o.Keyed("a", []byte("\x82\x01a"))
+		o.DropOldest(0, o.latest.extra()+100)
+		o.Keyed("a", []byte("\x82\x01a"))
 	}
 	if n := len(o.pieces); n > 2*maxWritePiece+2 {
 		t.Errorf("%d pieces", n)
