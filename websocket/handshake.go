@@ -224,7 +224,7 @@ func (h *Handshake) Open(handler func(*Socket) error) error {
 	if h.pace == nil {
 		h.pace = s.ns.srv.paceOf(handler, h.pattern)
 	} else {
-		s.ns.srv.paces.LoadOrStore(h.pace, h.pace)
+		s.ns.srv.paces.Add(h.pace)
 	}
 	if !s.open(conn.Opening{Conn: netConn, Early: early, Answer: h.answer.Bytes(h.w.Header()), Hello: h.greeting(), Pace: h.pace}) {
 		h.abandon()

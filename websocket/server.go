@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/nextrush/nextrush/internal/clientip"
+	"github.com/nextrush/nextrush/internal/pace"
 	"github.com/nextrush/nextrush/internal/seldom"
 	"github.com/nextrush/nextrush/websocket/internal/history"
 	"github.com/nextrush/nextrush/websocket/internal/protocol"
@@ -25,7 +26,7 @@ type Server struct {
 	started time.Time
 
 	refusals seldom.Log // of upgrades
-	paces    sync.Map   // *pace.Pace of handlers, by handlerOf, or, if it was given, by itself
+	paces    pace.Known
 
 	mu       sync.Mutex // guards the fields below
 	byID     map[[16]byte]*Socket

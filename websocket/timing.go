@@ -1,6 +1,7 @@
 package websocket
 
 import (
+	"cmp"
 	"reflect"
 	"strings"
 	"time"
@@ -55,72 +56,29 @@ func newTimes(c tally.Counts) Times {
 	return t
 }
 
-// routeCounts sums up what the handlers of one route have counted.
-type routeCounts struct {
-	RouteStats
-	inline, workers tally.Counts
-	events          map[string]*tally.Counts
+// routeStats are those of all routes that have had a socket, by name.
+func (srv *Server) routeStats() map[string]RouteStats {
+	stats := make(map[string]RouteStats)
+	for name, c := range srv.paces.Counts() {
+		stats[name] = newRouteStats(c)
+	}
+	return stats
 }
 
-func (c *routeCounts) add(r *pace.Route) {
-	c.Connections += r.Connections.Load()
-	c.TotalConnections += r.Total.Load()
-	c.HandedOver += r.HandedOver.Load()
-	c.inline.Add(&r.Inline)
-	c.workers.Add(&r.Workers)
-	r.Events(func(name string, h *tally.Histogram) {
-		if c.events[name] == nil {
-			c.events[name] = new(tally.Counts)
-		}
-		c.events[name].Add(h)
-	})
-}
-
-func (c *routeCounts) stats() RouteStats {
-	s := c.RouteStats
-	s.Inline, s.Workers, s.Events = newTimes(c.inline), newTimes(c.workers), make(map[string]Times, len(c.events))
-	for name, counts := range c.events {
+func newRouteStats(c *pace.Counts) RouteStats {
+	s := RouteStats{
+		Connections: c.Connections, TotalConnections: c.Total, HandedOver: c.HandedOver,
+		Inline: newTimes(c.Inline), Workers: newTimes(c.Workers), Events: make(map[string]Times, len(c.Events)),
+	}
+	for name, counts := range c.Events {
 		s.Events[name] = newTimes(*counts)
 	}
 	return s
 }
 
-// routeStats are those of all routes that have had a socket, by name.
-func (srv *Server) routeStats() map[string]RouteStats {
-	counts := make(map[string]*routeCounts)
-	srv.paces.Range(func(_, v any) bool {
-		r := &v.(*pace.Pace).Route
-		if counts[r.Name] == nil {
-			counts[r.Name] = &routeCounts{events: make(map[string]*tally.Counts)}
-		}
-		counts[r.Name].add(r)
-		return true
-	})
-	stats := make(map[string]RouteStats, len(counts))
-	for name, c := range counts {
-		stats[name] = c.stats()
-	}
-	return stats
-}
-
-// handlerOf is a handler on a route; closures share their code.
-type handlerOf struct {
-	code    uintptr
-	pattern string
-}
-
 // paceOf is the pace of all handlers with the code of f on one pattern of net/http's.
 func (srv *Server) paceOf(f func(*Socket) error, pattern string) *pace.Pace {
-	key := handlerOf{reflect.ValueOf(f).Pointer(), pattern}
-	p, ok := srv.paces.Load(key)
-	if !ok {
-		name := strings.TrimPrefix(pattern, "GET ")
-		if name == "" {
-			name = otherRoute
-		}
-		p, _ = srv.paces.LoadOrStore(key, pace.New(name))
-	}
-	return p.(*pace.Pace)
+	return srv.paces.Of(reflect.ValueOf(f).Pointer(), cmp.Or(strings.TrimPrefix(pattern, "GET "), otherRoute))
 }
 
 // took takes the time of an event's handlers.
