@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"net"
 	"net/http"
 	"slices"
 	"sync"
@@ -13,6 +14,7 @@ import (
 	"github.com/nextrush/nextrush/internal/clientip"
 	"github.com/nextrush/nextrush/internal/pace"
 	"github.com/nextrush/nextrush/internal/seldom"
+	"github.com/nextrush/nextrush/internal/transport"
 	"github.com/nextrush/nextrush/websocket/internal/history"
 	"github.com/nextrush/nextrush/websocket/internal/protocol"
 )
@@ -228,3 +230,11 @@ func (srv *Server) Close() error {
 	}
 	return nil
 }
+
+// PollListener wraps the listener of a TLS server of package net/http, so that a
+// wss socket needs no goroutine while nothing arrives (see Options.DisablePolling):
+//
+//	server.ServeTLS(websocket.PollListener(ln), "cert.pem", "key.pem")
+//
+// It changes nothing else. nextrush.App does it by itself.
+func PollListener(ln net.Listener) net.Listener { return transport.Listen(ln) }
