@@ -3,6 +3,7 @@ package middleware
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"net/http"
 	"strconv"
 	"sync"
@@ -37,10 +38,13 @@ type CacheOptions struct {
 func Cache(opts ...CacheOptions) nextrush.Handler {
 	p := newCache(opt.First(opts))
 	return func(c *nextrush.Context) error {
-		switch r := c.Request(); {
-		case r.Method == http.MethodOptions || r.Header["Authorization"] != nil || r.Header["Upgrade"] != nil:
+		switch r := c.Request(); r.Method {
+		case http.MethodOptions:
 			return c.Next()
-		case r.Method == http.MethodGet || r.Method == http.MethodHead:
+		case http.MethodGet, http.MethodHead:
+			if r.Header["Authorization"] != nil || r.Header["Upgrade"] != nil {
+				return c.Next()
+			}
 			return p.answer(c, urlKey(c))
 		}
 		err := c.Next()
@@ -84,7 +88,7 @@ func newCache(o CacheOptions) *cache {
 
 func (p *cache) answer(c *nextrush.Context, url string) error {
 	for waited := false; ; {
-		kept, vary, key := p.find(c, url)
+		kept, variants, key := p.find(c, url)
 		if kept.fresh(time.Now()) {
 			return kept.serve(c, "hit")
 		}
@@ -92,12 +96,12 @@ func (p *cache) answer(c *nextrush.Context, url string) error {
 			return c.Next() // its answer would not be the whole
 		}
 		if keeps, known := p.routes.Load(c.Route()); waited || known && !keeps.(bool) {
-			return p.fetch(c, url, vary, func() {})
+			return p.fetch(c, url, variants, func() {})
 		}
 		f, first := p.join(key)
 		if first {
 			defer p.leave(c, key, f)
-			return p.fetch(c, url, vary, f.hopeless)
+			return p.fetch(c, url, variants, f.hopeless)
 		}
 		if kept.stale(time.Now()) {
 			return kept.serve(c, "hit; detail=stale")
@@ -111,16 +115,16 @@ func (p *cache) answer(c *nextrush.Context, url string) error {
 	}
 }
 
-// find returns what is kept for a request, maybe no longer fresh, the names that answers
-// for its URL depend on, and the key.
-func (p *cache) find(c *nextrush.Context, url string) (kept *keptAnswer, vary []string, key string) {
+// find returns what is kept for a request, maybe no longer fresh, what answers for its URL
+// depend on, and the key.
+func (p *cache) find(c *nextrush.Context, url string) (kept *keptAnswer, v variants, key string) {
 	kept = p.get(c, url)
 	if kept == nil || len(kept.Vary) == 0 {
-		return kept, nil, url
+		return kept, v, url
 	}
-	vary = kept.Vary
-	key = variantKey(url, vary, c.Request().Header)
-	return p.get(c, key), vary, key
+	v = kept.variants
+	key = v.key(url, c.Request().Header)
+	return p.get(c, key), v, key
 }
 
 func (p *cache) get(c *nextrush.Context, key string) *keptAnswer {
@@ -158,7 +162,7 @@ func (p *cache) leave(c *nextrush.Context, key string, f *fetch) {
 
 // fetch has the handlers answer, and keeps the answer if it may. It calls hopeless as
 // soon as it may not.
-func (p *cache) fetch(c *nextrush.Context, url string, vary []string, hopeless func()) error {
+func (p *cache) fetch(c *nextrush.Context, url string, v variants, hopeless func()) error {
 	asked, before := c.Request(), cloneHeader(c.Writer().Header())
 	if keeps, _ := p.routes.Load(c.Route()); keeps == true {
 		c.SetRequest(withoutConditions(asked))
@@ -186,18 +190,23 @@ func (p *cache) fetch(c *nextrush.Context, url string, vary []string, hopeless f
 		return cmp.Or(err, w.release())
 	}
 	c.SetWriter(w.ResponseWriter)
-	kept := newKept(w, before, vary)
+	kept := newKept(w, before, v)
 	p.keep(c, url, kept)
 	return kept.serve(c, "fwd=miss; stored")
 }
 
-// keep stores an answer, and, if it depends on headers of the request, their names under
-// the URL.
+// keep stores an answer, and, if it depends on headers of the request, its variants under
+// the URL. If these have been removed meanwhile, it begins with new ones.
 func (p *cache) keep(c *nextrush.Context, url string, kept *keptAnswer) {
 	ttl := time.Until(kept.Stale)
 	if len(kept.Vary) > 0 {
-		p.set(c, url, (&keptAnswer{Vary: kept.Vary}).bytes(), ttl)
-		url = variantKey(url, kept.Vary, c.Request().Header)
+		now := p.get(c, url)
+		if now == nil || now.Series == "" || kept.Series != "" && kept.Series != now.Series {
+			now = &keptAnswer{variants: variants{Series: rand.Text()}}
+		}
+		kept.Series = now.Series
+		p.set(c, url, (&keptAnswer{variants: kept.variants}).bytes(), ttl)
+		url = kept.key(url, c.Request().Header)
 	}
 	p.set(c, url, kept.bytes(), ttl)
 }

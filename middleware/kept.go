@@ -20,29 +20,36 @@ import (
 // keptAnswer is an answer as Cache and Idempotency keep it: as JSON in one line, and then
 // the body.
 type keptAnswer struct {
-	Status int         `json:"status,omitempty"` // 0: there is only Vary
+	Status int         `json:"status,omitempty"` // 0: there are only the variants
 	Header http.Header `json:"header,omitempty"`
-	Vary   []string    `json:"vary,omitempty"` // names of request headers, sorted
-	At     time.Time   `json:"at,omitzero"`
-	Fresh  time.Time   `json:"fresh,omitzero"` // until then
-	Stale  time.Time   `json:"stale,omitzero"` // until then it is used while another is fetched
-	body   []byte
+	variants
+	At    time.Time `json:"at,omitzero"`
+	Fresh time.Time `json:"fresh,omitzero"` // until then
+	Stale time.Time `json:"stale,omitzero"` // until then it is used while another is fetched
+	body  []byte
+}
+
+// variants is what the answers for a URL depend on. The key of each depends on Series, so
+// that all are out of reach when that is removed.
+type variants struct {
+	Vary   []string `json:"vary,omitempty"` // names of request headers, sorted
+	Series string   `json:"series,omitempty"`
 }
 
 // newKept keeps what is held back, and of the header what differs from before. The answer
 // depends on what others for its URL have depended on, too.
-func newKept(w *held, before http.Header, vary []string) *keptAnswer {
+func newKept(w *held, before http.Header, v variants) *keptAnswer {
 	h, now := w.Header(), time.Now()
 	k := &keptAnswer{Status: w.status, Header: changedHeader(h, before), At: now.Add(-seconds64(h.Get("Age"))), body: slices.Clone(w.body.Bytes())}
 	k.Fresh = now.Add(lifetime(w.status, h))
 	k.Stale = k.Fresh.Add(seconds64(directives(h)["stale-while-revalidate"]))
-	for name := range strings.SplitSeq(strings.Join(append(h["Vary"], vary...), ","), ",") {
+	for name := range strings.SplitSeq(strings.Join(append(h["Vary"], v.Vary...), ","), ",") {
 		if name = http.CanonicalHeaderKey(strings.TrimSpace(name)); name != "" {
 			k.Vary = append(k.Vary, name)
 		}
 	}
 	slices.Sort(k.Vary)
-	k.Vary = slices.Compact(k.Vary)
+	k.Vary, k.Series = slices.Compact(k.Vary), v.Series
 	return k
 }
 
@@ -191,10 +198,10 @@ func urlKey(c *nextrush.Context) string {
 	return "cache:" + digest(c.Scheme(), c.Host(), c.Request().URL.EscapedPath(), c.Request().URL.RawQuery)
 }
 
-// variantKey is the key of the answer to requests with these headers (RFC 9111 §4.1).
-func variantKey(url string, vary []string, h http.Header) string {
-	parts := []string{url}
-	for _, name := range vary {
+// key is that of the answer to requests with these headers (RFC 9111 §4.1).
+func (v variants) key(url string, h http.Header) string {
+	parts := []string{url, v.Series}
+	for _, name := range v.Vary {
 		parts = append(parts, name, strings.Join(h[name], ","))
 	}
 	return "cache:" + digest(parts...)
