@@ -19,8 +19,8 @@ type Users struct {
 
 	mu        sync.Mutex // guards the fields below
 	byID      map[string]*User
-	left      []*User // those whose last socket has left, and whose limit is still remembered
-	anonymous int     // sockets and upgrades under way that belong to nobody yet
+	left      []departure
+	anonymous int // sockets and upgrades under way that belong to nobody yet
 }
 
 // User is somebody who has sockets.
@@ -28,8 +28,14 @@ type User struct {
 	ID    string
 	Limit *limit.Shared // of them together; nil: none
 
-	sockets int // guarded by Users, as forget is
-	forget  int64
+	sockets int   // guarded by Users, as forget is
+	forget  int64 // when, if nobody has come by then
+}
+
+// departure is that of a user's last socket, whose limit is remembered until then.
+type departure struct {
+	user  *User
+	until int64
 }
 
 // Arrive counts a socket that belongs to nobody yet, unless there are max; 0: no limit.
@@ -92,21 +98,24 @@ func (us *Users) Leave(u *User, now int64) {
 		return
 	}
 	u.forget = now + int64(min(u.Limit.Refill(), maxMemory))
-	us.left = append(us.left, u)
+	us.left = append(us.left, departure{u, u.forget})
 }
 
 // forgetLocked forgets those who have left long enough ago, in about that order.
 func (us *Users) forgetLocked(now int64) {
-	for len(us.left) > 0 && us.left[0].forget <= now {
-		if u := us.left[0]; u.sockets == 0 && us.byID[u.ID] == u {
+	n := 0
+	for n < len(us.left) && us.left[n].until <= now {
+		if u := us.left[n].user; u.sockets == 0 && u.forget <= now && us.byID[u.ID] == u { // else it has left again since
 			delete(us.byID, u.ID)
 		}
-		us.left = us.left[1:]
+		n++
 	}
+	clear(us.left[:n])
+	us.left = us.left[n:]
 }
 
-// Count is how many users are known, for how many of those their last socket has left, and
-// how many sockets belong to nobody.
+// Count is how many users are known, how many departures of last sockets are remembered,
+// and how many sockets belong to nobody.
 func (us *Users) Count() (known, left, anonymous int) {
 	us.mu.Lock()
 	defer us.mu.Unlock()

@@ -1,6 +1,7 @@
 package users
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -55,4 +56,19 @@ func TestALimitIsRememberedUntilItIsFull(t *testing.T) {
 	us.Leave(ann, int64(time.Second))
 	us.Enter("bob", int64(time.Hour))
 	count(t, us, 1, 0, 0)
+}
+
+// One that comes and goes does not keep others from being forgotten.
+func TestUsersAreForgottenBesideOneThatComesAndGoes(t *testing.T) {
+	us := Users{Rate: limit.Rate{Messages: 1, Burst: 60}}
+	now := int64(1)
+	for i := range 10_000 {
+		for _, id := range []string{"restless", fmt.Sprint("user ", i)} {
+			us.Leave(us.Enter(id, now), now)
+		}
+		now += int64(time.Second)
+	}
+	if known, left, _ := us.Count(); known > 200 || left > 200 {
+		t.Errorf("%d departures and %d users are remembered", left, known)
+	}
 }
