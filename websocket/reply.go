@@ -233,11 +233,11 @@ func (e Emitter) ask(event string, args []any) (*gathering, error) {
 // ask sends to one receiver, and reports whether it is to be flushed.
 func (g *gathering) ask(s *Socket, p *Prepared, volatile bool) (write bool) {
 	g.open[s] = struct{}{}
+	waiting := s.useEvents()
 	if s.conn.InCallback() {
 		g.replies <- answer{s, reply{err: ErrInCallback}}
 		return false
 	}
-	waiting := s.useEvents()
 	if err := waiting.await(g.id, func(r reply) { g.replies <- answer{s, r} }); err != nil {
 		g.replies <- answer{s, reply{err: err}}
 		return false

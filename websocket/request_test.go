@@ -52,3 +52,37 @@ func TestRequestInACallbackOfItsOwnSocketDoesNotHang(t *testing.T) {
 		}
 	})
 }
+
+func TestARequestToManyFromACallbackThatIsGivenUp(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	failed := make(chan error, 100)
+	var srv *Server
+	opts := Options{Logger: quiet, OnError: func(_ *Socket, err error) { failed <- err }}
+	st := inMemory.serve(t, opts, func(s *Socket) error {
+		s.OnMessage(func(m Message) {
+			for range 50 {
+				for range srv.All().Request(ctx, "ready?") {
+				}
+				for range srv.All().Request(ctx, "ready?") {
+					break
+				}
+			}
+			s.SendMessage(m)
+		})
+		return nil
+	})
+	srv = st.srv
+	st.raw(t).alive()
+	c := st.raw(t)
+	c.write(client("1 000 0001", "go"))
+	for {
+		f, ok := c.next()
+		if !ok {
+			t.Fatal("closed: ", <-failed)
+		}
+		if string(f.payload) == "go" {
+			break
+		}
+	}
+}
