@@ -71,15 +71,20 @@ func (v *session) note(room string, since *claim) (noted bool, err error) {
 	if s.presence != joining {
 		return false, nil
 	}
-	p := v.needPending()
-	if slices.ContainsFunc(p.joins, func(j pendingJoin) bool { return j.room == room }) {
+	if v.notedLocked(room) {
 		return true, nil
 	}
+	p := v.needPending()
 	if len(p.joins)+len(s.rooms.Names()) >= s.ns.opts.MaxRoomsPerSocket {
 		return false, fmt.Errorf("%w: a socket may be in %d", ErrRoomLimit, s.ns.opts.MaxRoomsPerSocket)
 	}
 	p.joins = append(p.joins, pendingJoin{room, since})
 	return true, nil
+}
+
+// notedLocked reports whether a room waits for the 101.
+func (v *session) notedLocked(room string) bool {
+	return v.pending != nil && slices.ContainsFunc(v.pending.joins, func(j pendingJoin) bool { return j.room == room })
 }
 
 // appendNotedLocked appends the rooms that wait for the 101.
@@ -130,20 +135,10 @@ func (s *Socket) enterTold(room string, opts *RoomOptions, since *claim) (recove
 	if err != nil {
 		return false, err
 	}
-	var was [16]byte
-	if s.speaks {
-		if fresh {
-			s.tell(protocol.Joined(room, placeOf(r, opts)))
-		}
-		claimed, id := s.session().claimed(room)
-		if was = id; since == nil {
-			since = claimed
-		}
+	if s.speaks && fresh {
+		s.tell(protocol.Joined(room, placeOf(r, opts)))
 	}
-	if since == nil || !opts.keeps() {
-		return false, nil
-	}
-	return s.catchUp(r, room, opts, since, was), nil
+	return s.catchUp(r, room, opts, since), nil
 }
 
 // placeOf is where the history of a room is; nil: it has none.
@@ -184,9 +179,22 @@ func (v *session) claimed(room string) (since *claim, was [16]byte) {
 	return since, v.pending.was
 }
 
-// catchUp replays what came after a position, if that may be read, and all of it is there
-// and is not too much. The room is locked.
-func (s *Socket) catchUp(r *history.Room[kept], room string, opts *RoomOptions, since *claim, was [16]byte) (recovered bool) {
+// catchUp replays what came after since, or, if that is nil, after what the client has
+// said that it has. The room is locked.
+func (s *Socket) catchUp(r *history.Room[kept], room string, opts *RoomOptions, since *claim) (recovered bool) {
+	var was [16]byte
+	if s.speaks {
+		claimed, id := s.session().claimed(room)
+		if was = id; since == nil {
+			since = claimed
+		}
+	}
+	return since != nil && opts.keeps() && s.replaySince(r, room, opts, since, was)
+}
+
+// replaySince replays what came after a position, if that may be read, and all of it is
+// there and is not too much.
+func (s *Socket) replaySince(r *history.Room[kept], room string, opts *RoomOptions, since *claim, was [16]byte) (recovered bool) {
 	events, bytes, ok := r.Since(since.at, s.ns.loop.Now())
 	if since.asked && opts.History.Private {
 		ok = ok && len(events) == 0
@@ -248,10 +256,19 @@ func (v *session) sync(m *protocol.Message) {
 		case !opts.keeps() || checkRoom(room) != nil:
 			s.tell(protocol.Forgotten(room))
 		case !v.claims(room, at):
-			s.enterTold(room, opts, &claim{at, true})
+			s.sync(room, opts, &claim{at, true})
 		}
 	}
 	s.conn.Flush()
+}
+
+// sync replays for a client that is in a room, unless it has just been taken out.
+func (s *Socket) sync(room string, opts *RoomOptions, since *claim) {
+	r := s.ns.lock(room, opts)
+	defer r.Unlock()
+	if _, in := s.isIn(room); in {
+		s.catchUp(r, room, opts, since)
+	}
 }
 
 func (v *session) wasNoted(id string) {

@@ -64,12 +64,11 @@ func (srv *Server) initRooms() {
 
 // occupied reports whether somebody in a room knows positions.
 func (srv *Server) occupied(key history.Key) bool {
-	for _, ns := range append(srv.spaces.list(), srv.main) {
-		if ns.name == key.Namespace {
-			return slices.ContainsFunc(ns.hub.Members(key.Room), func(s *Socket) bool { return s.speaks })
-		}
+	ns := srv.main
+	if key.Namespace != "" {
+		ns = srv.spaces.get(key.Namespace)
 	}
-	return false
+	return ns != nil && slices.ContainsFunc(ns.hub.Members(key.Room), func(s *Socket) bool { return s.speaks })
 }
 
 // kind is the options of a room; nil: it has nothing besides its members.

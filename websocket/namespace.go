@@ -108,6 +108,16 @@ func (srv *Server) Namespaces() []*Namespace {
 	return slices.DeleteFunc(all, func(ns *Namespace) bool { return len(ns.crowd.Members()) == 0 })
 }
 
+// get returns one that is in use, or nil.
+func (n *namespaces) get(name string) *Namespace {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if u := n.byName[name]; u != nil {
+		return u.ns.Value()
+	}
+	return nil
+}
+
 // list lists those that are in use.
 func (n *namespaces) list() (all []*Namespace) {
 	n.mu.Lock()

@@ -62,12 +62,26 @@ func checkRoom(name string) error {
 
 // Leave takes the socket out of a room; not being there is not an error.
 func (s *Socket) Leave(name string) {
+	if !s.knows(name) { // a name that a peer has made up makes no room
+		return
+	}
 	if opts := s.told(name); opts != nil {
 		s.leaveTold(name, opts)
 	} else {
 		s.leaveUntold(name)
 	}
 	s.showIn(name)
+}
+
+// knows reports whether the socket is in a room, was there when it ended, or has noted it.
+func (s *Socket) knows(name string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.rooms.Has(name) {
+		return true
+	}
+	v := s.session()
+	return v != nil && v.notedLocked(name)
 }
 
 func (s *Socket) leaveUntold(name string) {

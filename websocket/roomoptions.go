@@ -100,9 +100,10 @@ func (r Rooms) parse() (*roomKinds, error) {
 	return k, nil
 }
 
-// of is nil for a room that has nothing besides its members.
+// of is nil for a room that has nothing besides its members, as no room has whose name
+// is too long: peers make up names.
 func (k *roomKinds) of(room string) *RoomOptions {
-	if k == nil {
+	if k == nil || len(room) > maxRoomName {
 		return nil
 	}
 	if opts := k.exact[room]; opts != nil {
