@@ -71,19 +71,26 @@ func (ns *Namespace) accept(w http.ResponseWriter, r *http.Request) (*Handshake,
 	return ns.connecting(w, r, ip, protocols), nil
 }
 
-// probe is accept for a probe: nothing is counted, and the handshake only goes as far as
-// the 101.
+// probe is accept for a probe: it is not counted in the statistics, and the handshake only
+// goes as far as the 101. Until then it holds the place of an upgrade, or the limits for
+// those would not hold for what middleware does for probes.
 func (ns *Namespace) probe(w http.ResponseWriter, r *http.Request) (*Handshake, *HandshakeError) {
 	srv := ns.srv
 	ip := srv.clientIP(r)
 	if _, e := srv.admit(ip); e != nil {
 		return nil, e
 	}
-	srv.dismiss(ip) // it takes no place
+	accepted := false
+	defer func() { // also if VerifyClient ends the goroutine
+		if !accepted {
+			srv.dismiss(ip)
+			srv.users.Named()
+		}
+	}()
 	if _, _, e := srv.verify(r); e != nil {
-		srv.users.Named()
 		return nil, e
 	}
+	accepted = true
 	h := ns.connecting(w, r, ip, []string{protocol.Name})
 	h.probe, h.major = true, r.ProtoMajor
 	return h, nil
@@ -197,9 +204,7 @@ func (h *Handshake) abandon() bool {
 	o.beginEnd() // which the server is not told
 	o.leave()
 	s.conn.RepeatEnd()
-	if !h.probe {
-		s.ns.srv.dismiss(s.ip)
-	}
+	s.ns.srv.dismiss(s.ip)
 	return true
 }
 

@@ -3,7 +3,9 @@ package websocket
 import (
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"reflect"
+	"runtime"
 	"testing"
 )
 
@@ -100,4 +102,57 @@ func TestAnUpgradeIsNoProbe(t *testing.T) {
 	st := overTCP.serve(t, Options{}, echo)
 	c := st.raw(t, "NextRush-Probe: 1")
 	c.alive()
+}
+
+// While the program looks at probes they hold places of their address: else one address
+// could have it look at any number.
+func TestAProbeHoldsAPlaceUntilItIsAnswered(t *testing.T) {
+	entered, release := make(chan bool), make(chan bool)
+	srv := NewServer(Options{MaxConnectionsPerIP: 2, Logger: quiet})
+	st := overTCP.serveHTTP(t, srv, func(w http.ResponseWriter, r *http.Request) {
+		h, err := srv.Accept(w, r)
+		if err == nil {
+			entered <- true
+			<-release
+		}
+		openOrAnswer(w, h, err, nil)
+	})
+	answers := make(chan int)
+	for range 2 {
+		c := st.connect(t)
+		go func() {
+			c.ask(probing(""))
+			answers <- c.answer.StatusCode
+		}()
+		wait(t, entered, "the probe")
+	}
+	if c := st.request(t, probing("")); c.answer.StatusCode != http.StatusTooManyRequests {
+		t.Errorf("a third is answered with %s", c.answer.Status)
+	}
+	close(release)
+	for range 2 {
+		if status := wait(t, answers, "the answer"); status != http.StatusUpgradeRequired {
+			t.Errorf("status is %d", status)
+		}
+	}
+	if _, _, anonymous := srv.users.Count(); srv.admitted != 0 || len(srv.byIP) != 0 || anonymous != 0 {
+		t.Errorf("left behind: %d, %v, %d", srv.admitted, srv.byIP, anonymous)
+	}
+}
+
+func TestAProbeWhoseVerificationEndsTheGoroutine(t *testing.T) {
+	srv := NewServer(Options{VerifyClient: func(*http.Request) error { runtime.Goexit(); return nil }, Logger: quiet})
+	for range 3 {
+		done := make(chan bool)
+		go func() {
+			defer close(done)
+			r := httptest.NewRequest("GET", "/chat", nil)
+			r.Header.Set("NextRush-Probe", "1")
+			srv.Accept(httptest.NewRecorder(), r)
+		}()
+		<-done
+	}
+	if _, _, anonymous := srv.users.Count(); srv.admitted != 0 || anonymous != 0 {
+		t.Errorf("left behind: %d, %d", srv.admitted, anonymous)
+	}
 }
