@@ -209,7 +209,11 @@ func (c *raw) read(r *bufio.Reader) {
 		if err != nil {
 			return
 		}
-		c.frames <- f
+		select {
+		case c.frames <- f:
+		case <-c.t.Context().Done(): // nobody takes it any more
+			return
+		}
 	}
 }
 
