@@ -52,8 +52,11 @@ type Options struct {
 	Rooms     Rooms // history of rooms; see RoomOptions
 	RingBytes int64 // of the history of all rooms together; 0: 256 MiB
 
-	Compression  Compression
-	SendQueue    int // bytes that may wait in one socket's queue, besides a write in progress; 0: 1 MiB
+	Compression Compression
+	// SendQueue is how many bytes may wait in one socket's queue; 0: 1 MiB. A message that is
+	// larger is taken if nothing waits, and does not count once its write has begun. If a
+	// connection is not polled, nothing counts whose write has begun.
+	SendQueue    int
 	SlowConsumer SlowConsumer
 	RateLimit    RateLimit
 	// UserRateLimit bounds what all sockets of a user may send us together. The one that is

@@ -2,6 +2,7 @@ package websocket
 
 import (
 	"bytes"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -113,4 +114,35 @@ func streamOf(count, size, low int, ready chan<- func()) func(*Socket) error {
 		ready <- more
 		return nil
 	}
+}
+
+// A message larger than the whole queue is no reason to give a socket up that has not
+// taken all of it yet: what a write has begun does not count.
+func TestAMessageLargerThanTheQueueLeavesRoomForOthers(t *testing.T) {
+	run(t, func(t *testing.T, n network) {
+		st := n.serve(t, Options{SendQueue: 64 << 10, Logger: quiet}, nil)
+		c := st.connect(t)
+		c.shake()
+		var s *Socket
+		st.until(t, "the socket is there", func(Stats) bool {
+			if all := st.srv.Sockets(); len(all) > 0 {
+				s = all[0]
+			}
+			return s != nil
+		})
+		large := strings.Repeat("x", 32<<20)
+		if err := s.SendText(large); err != nil {
+			t.Fatal(err)
+		}
+		for range 100 {
+			if err := s.SendText("small"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		go c.read(c.reader)
+		c.expect(wire.OpText, large)
+		for range 100 {
+			c.expect(wire.OpText, "small")
+		}
+	})
 }

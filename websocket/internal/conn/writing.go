@@ -95,7 +95,7 @@ func (w *writing) overflow(policy Policy, n, limit int) (dropped int, err error)
 	case DropNewest:
 		return 1, ErrDropped
 	case DropOldest:
-		dropped, ok := w.box.DropOldest(n, limit+w.box.InHand)
+		dropped, ok := w.box.DropOldest(n, limit+w.box.Leaving(limit))
 		if !ok {
 			return dropped + 1, ErrDropped
 		}

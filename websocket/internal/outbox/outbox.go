@@ -80,8 +80,17 @@ func (o *Outbox) MayLend() bool { return len(o.pieces) < maxWritePiece-2 }
 
 // Fits reports whether n more bytes may wait, if limit bytes may.
 func (o *Outbox) Fits(n, limit int) bool {
-	waiting := o.Bytes + o.latest.extra() - o.InHand
+	waiting := o.Bytes + o.latest.extra() - o.Leaving(limit)
 	return waiting+n <= limit || waiting == 0
+}
+
+// Leaving is how many bytes of a write in progress do not count: those that the peer may
+// have, or the rest of a message that is larger than the limit.
+func (o *Outbox) Leaving(limit int) int {
+	if o.InHand == 0 && o.begun() > 0 && len(o.pieces[0].b) > limit {
+		return len(o.pieces[0].b) - o.off
+	}
+	return o.InHand
 }
 
 // reserve makes room for n bytes in the arena. Older pieces keep the arena
