@@ -242,6 +242,7 @@ export interface WebSocketLike {
   onopen: any;
   onmessage: any;
   onclose: any;
+  onerror: any;
   send(data: any): void;
   close(code?: number, reason?: string): void;
 }

@@ -85,13 +85,17 @@ export function attempt(o: Settings, reason: Why, ask: boolean, offer: () => str
       if (hello && hello.type === "hello") done(hello, data);
       else giveUp("no hello");
     };
-    socket.onclose = async (e: any) => {
+    const down = async (e: any) => {
+      if (over || !ws) return;
       ws = null;
       // Why a WebSocket did not open, a browser does not say.
       const found = up ? undefined : why || (await probe(o, u.href, bearer));
       if (found && found !== true) fail(found);
       else fail(ended(e), found);
     };
+    socket.onclose = down;
+    // Node.js 20 tells no more than this of a server that is not there.
+    socket.onerror = () => down({ code: 1006, reason: "" });
   };
 
   timer(o.connectTimeout, () => giveUp("timeout"));

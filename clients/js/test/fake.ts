@@ -148,6 +148,7 @@ export class FakeSocket {
   binaryType = "";
   onopen: any;
   onmessage: any;
+  onerror: any;
   onclose: any;
   sent: any[] = []; // by the client, not looked at yet
   closed: { code?: number; reason?: string } | null = null; // by the client

@@ -311,3 +311,18 @@ test("more live messages than may be held are a gap", async () => {
   env.last.say({ type: "event", event: "m", data: [1_030], room: "r", offset: 1_030 });
   assert.deepEqual(heard, [1_030]);
 });
+
+test("an error that no close follows ends a try", async () => {
+  const env = new FakeEnv();
+  const socket = connect("/chat", env.options({ backoff: { base: 100, first: 100 } }));
+  await settle();
+  env.last.onerror({});
+  await settle();
+  assert.equal(socket.state.name, "waiting");
+  env.last.onclose({ code: 1006, reason: "" }); // where one follows, it changes nothing
+  await env.advance(100);
+  assert.equal(env.sockets.length, 2);
+  env.last.hello();
+  assert.equal(socket.state.name, "open");
+  socket.close();
+});
