@@ -73,18 +73,23 @@ func TestDeploymentOfTheGuide(t *testing.T) {
 	t.Run("unit", func(t *testing.T) { runUnit(t, dir, addr) })
 }
 
-// runUnit has systemd verify the unit, with the line for low ports, and runs the command
-// that it starts.
+// runUnit has systemd verify the unit, with the line for low ports and beside its socket,
+// and runs the command that it starts.
 func runUnit(t *testing.T, dir, addr string) {
 	shell(t, dir, "go build -o chat .")
 	page, err := os.ReadFile("../docs/autotls.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	unit := adapt(t, block(t, "deployment.md", "ini"), "/usr/local/bin/chat", dir+"/chat",
+	units := blocks(t, "deployment.md", "ini") // the service, its socket, what the service needs then
+	if len(units) != 3 {
+		t.Fatalf("deployment.md has %d units", len(units))
+	}
+	unit := adapt(t, units[0], "/usr/local/bin/chat", dir+"/chat",
 		"\n[Install]", find(t, "`(AmbientCapabilities=.*)`", string(page))+"\n\n[Install]")
 	file := filepath.Join(dir, "chat.service")
-	write(t, file, unit)
+	write(t, file, unit+units[2])
+	write(t, filepath.Join(dir, "chat.socket"), units[1])
 	// It only warns about settings that it does not know.
 	if out, err := exec.Command("systemd-analyze", "verify", "--man=no", file).CombinedOutput(); err != nil || len(out) > 0 {
 		t.Errorf("%v\n%s", err, out)

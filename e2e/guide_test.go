@@ -44,16 +44,28 @@ func serveApp(t *testing.T, app *nextrush.App) (addr string) {
 // block returns the only block of a language in a page of the guides.
 func block(t *testing.T, page, language string) string {
 	t.Helper()
+	all := blocks(t, page, language)
+	if len(all) != 1 {
+		t.Fatalf("%s has %d blocks of %s, want 1", page, len(all), language)
+	}
+	return all[0]
+}
+
+// blocks returns the code blocks of that language in a page of the docs.
+func blocks(t *testing.T, page, language string) (all []string) {
+	t.Helper()
 	text, err := os.ReadFile(filepath.Join("..", "docs", page))
 	if err != nil {
 		t.Fatal(err)
 	}
-	parts := strings.Split(string(text), "```"+language+"\n")
-	if len(parts) != 2 {
-		t.Fatalf("%s has %d blocks of %s, want 1", page, len(parts)-1, language)
+	_, rest, found := strings.Cut(string(text), "```"+language+"\n")
+	for found {
+		var code string
+		code, rest, _ = strings.Cut(rest, "```")
+		all = append(all, code)
+		_, rest, found = strings.Cut(rest, "```"+language+"\n")
 	}
-	code, _, _ := strings.Cut(parts[1], "```")
-	return code
+	return all
 }
 
 // adapt replaces what depends on the machine. It fails if an old text is missing.
