@@ -49,7 +49,7 @@ func TestClientsJoinWhereTheyMay(t *testing.T) {
 	c.say(`{"type":"join","id":6,"room":"room open 2"}`)
 	c.hear(`{"type":"error","id":6,"message":"too many rooms"}`)
 	c.say(`{"type":"join","id":7,"room":"room open ` + strings.Repeat("x", 300) + `"}`)
-	c.hear(`{"type":"error","id":7,"message":"no such room"}`)
+	c.hear(`{"type":"error","id":7,"message":"not allowed"}`)
 	c.say(`{"type":"leave","id":8,"room":"room open 1"}`)
 	c.hear(`{"type":"left","room":"room open 1"}`)
 	c.hear(`{"type":"ack","id":8,"data":[{}]}`)

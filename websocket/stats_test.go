@@ -81,7 +81,7 @@ func TestRunsCountByWhereTheyWere(t *testing.T) {
 		peer.expect(wire.OpText, text)
 	}
 	route := func() RouteStats { return st.srv.Stats().Routes[otherRoute] }
-	for deadline := time.Now().Add(patience); route().HandedOver == 0; {
+	for deadline := time.Now().Add(10 * time.Second); route().HandedOver == 0; {
 		for before := route().Inline.Count; route().Inline.Count == before && time.Now().Before(deadline); {
 			exchange("quick", func() {})
 		}
@@ -91,7 +91,10 @@ func TestRunsCountByWhereTheyWere(t *testing.T) {
 			}
 			release <- true
 		})
-		if time.Now().After(deadline) {
+		switch late := time.Now().After(deadline); {
+		case late && route().Inline.Count == 0:
+			t.Skip("no run is quick enough here to be inline, as with the race detector on a small machine")
+		case late:
 			t.Fatalf("no run was handed over: %+v", route())
 		}
 	}
