@@ -6,7 +6,7 @@ GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 MODULES = . $(patsubst %/,%,$(dir $(wildcard */go.mod */*/go.mod */*/*/go.mod)))
 TARGETS = darwin/arm64 windows/amd64 linux/arm64 linux/386
 
-.PHONY: test lint core unit cross e2e fuzz vuln tidy
+.PHONY: test lint core websockets unit cross e2e fuzz vuln tidy
 
 test: lint unit cross e2e
 
@@ -22,7 +22,11 @@ lint:
 core:
 	$(GO) test -race -shuffle=on ./...
 
-unit: core
+# A test of core that needs it is left out without it.
+websockets:
+	@/usr/bin/python3 -c 'import websockets' 2>/dev/null || python3 -c 'import websockets' 2>/dev/null || scripts/need.sh python3:python3 python3-websockets:python3-websockets
+
+unit: websockets core
 	@scripts/need.sh redis-server:redis-server node:nodejs npm:npm
 	@for m in $(filter-out . benchmarks e2e,$(MODULES)); do \
 		(cd $$m && echo "test $$m" && $(GO) test -race -shuffle=on ./...) || exit 1; \
