@@ -60,9 +60,9 @@ type Options struct {
 	BodyLimit int64 // bytes of a request body, then 413; 0: 4 MiB; negative: no limit
 
 	// Debug is for work on the program: causes and stacks of errors are sent to the
-	// client, a request that nobody answers is logged as a warning, and so are the routes
-	// when the app begins to serve. Without a Logger, and if the program has not called
-	// slog.SetDefault either, the log is written for people, with all levels.
+	// client, a request that nobody answers is logged as a warning, and the routes are
+	// logged at start. If neither Logger nor slog.SetDefault sets a logger, the log is
+	// written for people, at all levels.
 	Debug bool
 
 	ErrorHandler func(c *Context, err error) // nil: DefaultErrorHandler, which answers what it does not, too

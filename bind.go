@@ -112,9 +112,9 @@ func wrongValue(what, name, want string) *HTTPError {
 		WithDetails([]FieldError{{Field: name, Rule: "type", Param: want, Message: name + " must be " + want}})
 }
 
-// Form returns the first value of a field of the body, a form, or, if there is none, the
-// fallback or "". A body that is no form or cannot be read has no fields; [Context.Body]
-// and [Context.BindForm] tell why.
+// Form returns the first value of a form field in the body, or, if there is none, the
+// fallback or "". A body that is not a form or cannot be read has no fields;
+// [Context.Body] and [Context.BindForm] return the reason.
 func (c *Context) Form(name string, fallback ...string) string {
 	values, err := c.formValues()
 	if err == nil && len(values[name]) > 0 {

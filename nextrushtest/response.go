@@ -75,7 +75,7 @@ func sameJSON(got []byte, want any) error {
 	}
 	var x, y any
 	if err := json.Unmarshal(got, &x); err != nil {
-		return fmt.Errorf("got %q, which is no JSON: %w", got, err)
+		return fmt.Errorf("got %q, which is not JSON: %w", got, err)
 	}
 	if err := json.Unmarshal(text, &y); err != nil {
 		return err

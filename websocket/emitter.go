@@ -53,7 +53,7 @@ func (e Emitter) ExceptRooms(rooms ...string) Emitter {
 	return e
 }
 
-// appendIDs adds ids to a list that stays as it is. What is no id is nobody's.
+// appendIDs adds ids to a list that stays as it is. What is not an id is nobody's.
 func appendIDs(list [][16]byte, ids ...string) [][16]byte {
 	list = slices.Clip(list)
 	for _, id := range ids {

@@ -69,7 +69,7 @@ func (e *events) nextID() string {
 	return strconv.FormatUint(e.requests, 10)
 }
 
-// await has take called with the reply to a request, once, under e's lock.
+// await registers take for the reply to a request. It is called once, with e.mu held.
 func (e *events) await(id string, take func(reply)) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -79,7 +79,7 @@ func TestOnAUnixSocket(t *testing.T) {
 	}
 	if ln, err := On("unix:" + path); err == nil {
 		ln.Close()
-		t.Error("a file that is no socket was replaced")
+		t.Error("a file that is not a socket was replaced")
 	}
 }
 

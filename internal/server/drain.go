@@ -58,9 +58,8 @@ func (s *Server) drainRequests(ctx context.Context, server *http.Server) error {
 // as long for one when it shuts down.
 const firstRequest = 5 * time.Second
 
-// finishConns answers the requests of the connections that have been accepted. Once
-// http.Server.Shutdown has been called, it would drop without an answer each request that
-// it reads.
+// finishConns answers the requests of the connections that have been accepted. After
+// http.Server.Shutdown the server drops every request that it reads, unanswered.
 func (s *Server) finishConns(ctx context.Context, server *http.Server) {
 	s.mu.Lock()
 	listeners := s.listeners
