@@ -1,6 +1,7 @@
 package websocket
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -28,7 +29,8 @@ type pendingJoin struct {
 // JoinFrom is Join for somebody who has missed what came to the room after a position.
 // What is still kept of that is sent at once, before what comes next; recovered tells
 // that this is all of it. Otherwise nothing of it is sent, and clients of nextrush.v1 are
-// told so, who then load their state anew. Before the 101 recovered is false: it is not
+// told so, who then load their state anew. A client of nextrush.v1 that has told what it
+// has is sent what came after that instead. Before the 101 recovered is false: it is not
 // known yet, and a socket without the subprotocol gets nothing. The errors are those of
 // Join, and ctx's.
 func (s *Socket) JoinFrom(ctx context.Context, room string, since Position) (recovered bool, err error) {
@@ -71,10 +73,11 @@ func (v *session) note(room string, since *claim) (noted bool, err error) {
 	if s.presence != joining {
 		return false, nil
 	}
-	if v.notedLocked(room) {
+	p := v.needPending()
+	if i := slices.IndexFunc(p.joins, func(j pendingJoin) bool { return j.room == room }); i >= 0 {
+		p.joins[i].since = cmp.Or(since, p.joins[i].since)
 		return true, nil
 	}
-	p := v.needPending()
 	if len(p.joins)+len(s.rooms.Names()) >= s.ns.opts.MaxRoomsPerSocket {
 		return false, fmt.Errorf("%w: a socket may be in %d", ErrRoomLimit, s.ns.opts.MaxRoomsPerSocket)
 	}
@@ -135,19 +138,12 @@ func (s *Socket) enterTold(room string, opts *RoomOptions, since *claim) (recove
 	if err != nil {
 		return false, err
 	}
-	if s.speaks && fresh {
-		s.tell(protocol.Joined(room, placeOf(r, opts)))
+	m := s.missed(r, room, opts, since)
+	if s.speaks && (fresh || m.recovered && !m.since.asked) {
+		s.tell(protocol.Joined(room, m.start(r, opts)))
 	}
-	return s.catchUp(r, room, opts, since), nil
-}
-
-// placeOf is where the history of a room is; nil: it has none.
-func placeOf(r *history.Room[kept], opts *RoomOptions) *Position {
-	if !opts.keeps() {
-		return nil
-	}
-	at := r.Position()
-	return &at
+	s.catchUp(r, room, m)
+	return m.recovered, nil
 }
 
 // tell queues a message of the protocol. The caller flushes.
@@ -179,38 +175,73 @@ func (v *session) claimed(room string) (since *claim, was [16]byte) {
 	return since, v.pending.was
 }
 
-// catchUp replays what came after since, or, if that is nil, after what the client has
-// said that it has. The room is locked.
-func (s *Socket) catchUp(r *history.Room[kept], room string, opts *RoomOptions, since *claim) (recovered bool) {
-	var was [16]byte
-	if s.speaks {
-		claimed, id := s.session().claimed(room)
-		if was = id; since == nil {
-			since = claimed
-		}
-	}
-	return since != nil && opts.keeps() && s.replaySince(r, room, opts, since, was)
+// missed is what came to a room after a position.
+type missed struct {
+	since     *claim // nil: nobody asks
+	recovered bool   // it may be read, all of it is there, and it is not too much
+	events    []*kept
+	was       [16]byte // who the client says that it was
 }
 
-// replaySince replays what came after a position, if that may be read, and all of it is
-// there and is not too much.
-func (s *Socket) replaySince(r *history.Room[kept], room string, opts *RoomOptions, since *claim, was [16]byte) (recovered bool) {
-	events, bytes, ok := r.Since(since.at, s.ns.loop.Now())
-	if since.asked && opts.History.Private {
+// missed finds what came after the position that the client has told, or else after since.
+// The room is locked.
+func (s *Socket) missed(r *history.Room[kept], room string, opts *RoomOptions, since *claim) (m missed) {
+	m.since = since
+	if s.speaks {
+		var told *claim
+		told, m.was = s.session().claimed(room)
+		m.since = told.instead(since)
+	}
+	if m.since == nil || !opts.keeps() {
+		return missed{}
+	}
+	events, bytes, ok := r.Since(m.since.at, s.ns.loop.Now())
+	if m.since.asked && opts.History.Private {
 		ok = ok && len(events) == 0
 	}
-	ok = ok && len(events) <= maxReplay && bytes <= s.ns.opts.SendQueue/2
-	if ok {
-		for _, e := range events {
-			if !e.leftOut(s.id) && !e.leftOut(was) {
-				s.replay(e)
-			}
+	if m.recovered = ok && len(events) <= maxReplay && bytes <= s.ns.opts.SendQueue/2; m.recovered {
+		m.events = events
+	}
+	return m
+}
+
+// instead is what a client has told, if it has, and otherwise what the program says that
+// it has. Who may read what came after the one may read what came after the other, if that
+// is not before it.
+func (c *claim) instead(since *claim) *claim {
+	if c == nil || since == nil {
+		return cmp.Or(c, since)
+	}
+	before := c.at.Epoch != since.at.Epoch || c.at.Offset < since.at.Offset
+	return &claim{c.at, since.asked || before}
+}
+
+// start is the position of a client that has joined: it gets what comes after it. nil: the
+// room has no history.
+func (m *missed) start(r *history.Room[kept], opts *RoomOptions) *Position {
+	at := r.Position()
+	switch {
+	case !opts.keeps():
+		return nil
+	case m.recovered:
+		at = m.since.at
+	}
+	return &at
+}
+
+// catchUp replays what was missed. The room is locked.
+func (s *Socket) catchUp(r *history.Room[kept], room string, m missed) {
+	if m.since == nil {
+		return
+	}
+	for _, e := range m.events {
+		if !e.leftOut(s.id) && !e.leftOut(m.was) {
+			s.replay(e)
 		}
 	}
 	if s.speaks {
-		s.tell(protocol.Synced(room, ok, r.Position()))
+		s.tell(protocol.Synced(room, m.recovered, r.Position()))
 	}
-	return ok
 }
 
 func (s *Socket) replay(e *kept) {
@@ -267,7 +298,7 @@ func (s *Socket) sync(room string, opts *RoomOptions, since *claim) {
 	r := s.ns.lock(room, opts)
 	defer r.Unlock()
 	if _, in := s.isIn(room); in {
-		s.catchUp(r, room, opts, since)
+		s.catchUp(r, room, s.missed(r, room, opts, since))
 	}
 }
 
