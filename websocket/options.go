@@ -127,7 +127,6 @@ const (
 	defaultHandshake    = 5 * time.Second
 	defaultWrite        = 10 * time.Second
 	defaultClose        = 5 * time.Second
-	maxDrainWindow      = 10 * time.Second
 	defaultThreshold    = 512
 	defaultSendQueue    = 1 << 20
 	defaultReconnect    = 500

@@ -12,6 +12,7 @@ import (
 	"github.com/nextrush/nextrush/websocket/internal/conn"
 	"github.com/nextrush/nextrush/websocket/internal/envelope"
 	"github.com/nextrush/nextrush/websocket/internal/protocol"
+	"github.com/nextrush/nextrush/websocket/internal/spread"
 	"github.com/nextrush/nextrush/websocket/internal/wire"
 )
 
@@ -44,11 +45,11 @@ func (s *Socket) session() *session {
 
 // speak has a new socket speak nextrush.v1, and prepares its hello.
 func (srv *Server) speak(s *Socket, offer []string) *protocol.Hello {
-	spread, told := srv.spread()
+	over := srv.spread()
 	s.speaks = true
 	s.conn.Own(&session{owner: (*owner)(s)})
-	s.conn.Speak(told)
-	h := &protocol.Hello{ID: s.ID(), Resumes: protocol.Resumes(offer), Spread: spread, Max: srv.opts.MaxMessageSize}
+	s.conn.Speak(srv.beats.Told(over))
+	h := &protocol.Hello{ID: s.ID(), Resumes: protocol.Resumes(offer), Spread: over, Max: srv.opts.MaxMessageSize}
 	if srv.kinds.some((*RoomOptions).keeps) {
 		h.Can = append(h.Can, "history")
 	}
@@ -237,60 +238,23 @@ func renewed(expires time.Time) any {
 	return answer
 }
 
-// beat is what a silent server says to those that have been told an older spread, until
-// it doubles or halves.
-type beat struct {
-	spread time.Duration
-	told   uint8 // counts them
-	frame  conn.Frame
-}
-
-// plainBeat is for those that have been told.
-var plainBeat = func() *conn.Frame {
-	f := new(conn.Frame)
-	f.Set(wire.OpText, []byte(protocol.Beat))
-	return f
-}()
-
-// retryHint is when somebody may come back who has sent too much.
-func (srv *Server) retryHint() string {
-	spread, _ := srv.spread()
-	return protocol.RetryReason("", protocol.MinSpread, protocol.MinSpread+spread)
-}
-
-// spread is the time over which clients should come back if they all were cut now, and
-// the number of the beat that tells as much.
-func (srv *Server) spread() (d time.Duration, told uint8) {
+// spread is the time over which clients should come back if they all were cut now.
+func (srv *Server) spread() time.Duration {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
-	d = srv.spreadLocked()
-	return d, srv.beatLocked(d).told
+	return srv.spreadLocked()
 }
 
 func (srv *Server) spreadLocked() time.Duration {
-	return protocol.Spread(len(srv.byID), srv.opts.ReconnectRate)
+	return spread.Over(len(srv.byID), srv.opts.ReconnectRate)
 }
 
-// beatLocked is the beat that tells a spread, or less than twice or more than half of it.
-func (srv *Server) beatLocked(spread time.Duration) *beat {
-	if b := srv.beat; spread < 2*b.spread && 2*spread > b.spread {
-		return b
-	}
-	b := &beat{spread: spread, told: srv.beat.told + 1}
-	b.frame.Set(wire.OpText, protocol.SpreadBeat(spread))
-	srv.beat = b
-	return b
-}
+// beatFor is what a silent server says to somebody who was told a beat.
+func (srv *Server) beatFor(told uint8) (*conn.Frame, uint8) { return srv.beats.For(told, srv.spread()) }
 
-// beatFor is the beat for somebody who has been told.
-func (srv *Server) beatFor(told uint8) (*conn.Frame, uint8) {
-	srv.mu.Lock()
-	defer srv.mu.Unlock()
-	b := srv.beatLocked(srv.spreadLocked())
-	if b.told == told {
-		return plainBeat, told
-	}
-	return &b.frame, b.told
+// retryHint is when somebody may come back who has sent too much.
+func (srv *Server) retryHint() string {
+	return protocol.RetryReason("", spread.Min, spread.Min+srv.spread())
 }
 
 func (srv *Server) retryAfter() http.Header {

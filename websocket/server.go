@@ -15,8 +15,11 @@ import (
 	"github.com/nextrush/nextrush/internal/pace"
 	"github.com/nextrush/nextrush/internal/seldom"
 	"github.com/nextrush/nextrush/internal/transport"
+	"github.com/nextrush/nextrush/websocket/internal/conn"
 	"github.com/nextrush/nextrush/websocket/internal/history"
 	"github.com/nextrush/nextrush/websocket/internal/protocol"
+	"github.com/nextrush/nextrush/websocket/internal/spread"
+	"github.com/nextrush/nextrush/websocket/internal/wire"
 )
 
 // Server accepts sockets on any net/http router and knows all of them. Its
@@ -29,6 +32,7 @@ type Server struct {
 
 	refusals seldom.Log // of upgrades
 	paces    pace.Known
+	beats    *spread.Beats
 
 	mu       sync.Mutex // guards the fields below
 	byID     map[[16]byte]*Socket
@@ -37,7 +41,6 @@ type Server struct {
 	live     int            // sockets whose end has not been told
 	draining bool
 	idle     chan struct{} // closed when live reaches 0 while draining
-	beat     *beat
 
 	kinds     *roomKinds           // nil: no room has more than members
 	kept      *history.Rooms[kept] // nil: none has history
@@ -66,7 +69,7 @@ func NewServer(opts Options) *Server {
 		byID:    make(map[[16]byte]*Socket),
 		byIP:    make(map[string]int),
 		kinds:   kinds,
-		beat:    &beat{spread: protocol.MinSpread},
+		beats:   spread.NewBeats(),
 	}
 	srv.spaces.byName = make(map[string]*inUse)
 	srv.engine.init(opts, srv)
@@ -220,6 +223,48 @@ func (srv *Server) drain() ([]*Socket, chan struct{}) {
 		sockets = append(sockets, s)
 	}
 	return sockets, srv.idle
+}
+
+// farewell closes the sockets of a server that shuts down. All reasons tell when to come
+// back, for plain clients too.
+func (srv *Server) farewell(ctx context.Context, sockets []*Socket, idle chan struct{}) {
+	reason := protocol.RetryReason("server is shutting down", 0, srv.spread())
+	plain, speaking := parted(sockets)
+	grace := spread.Grace(ctx, srv.opts.DrainWindow, spread.Drain(ctx, srv.opts.DrainWindow, len(sockets)))
+	over := time.After(grace)
+	sayGoaway(speaking, grace/2)
+	spread.Each(ctx, plain, spread.Drain(ctx, srv.opts.DrainWindow, len(plain)), func(s *Socket) { s.Close(StatusGoingAway, reason) })
+	if len(speaking) == 0 {
+		return
+	}
+	select {
+	case <-over:
+	case <-idle:
+	case <-ctx.Done():
+	}
+	for _, s := range speaking {
+		s.Close(StatusGoingAway, reason)
+	}
+}
+
+func parted(sockets []*Socket) (plain, speaking []*Socket) {
+	for _, s := range sockets {
+		if s.speaks {
+			speaking = append(speaking, s)
+		} else {
+			plain = append(plain, s)
+		}
+	}
+	return plain, speaking
+}
+
+// sayGoaway has clients open another connection within a time, before this one ends.
+func sayGoaway(sockets []*Socket, after time.Duration) {
+	var f conn.Frame
+	f.Set(wire.OpText, protocol.Goaway(after, "shutdown"))
+	for _, s := range sockets {
+		s.conn.SendFrame(&f)
+	}
 }
 
 // Close cuts all sockets without a handshake.

@@ -11,6 +11,7 @@ import (
 	"github.com/nextrush/nextrush/websocket/internal/conn"
 	"github.com/nextrush/nextrush/websocket/internal/envelope"
 	"github.com/nextrush/nextrush/websocket/internal/hub"
+	"github.com/nextrush/nextrush/websocket/internal/protocol"
 	"github.com/nextrush/nextrush/websocket/internal/wire"
 )
 
@@ -230,6 +231,15 @@ func (s *Socket) Ping(data []byte) error { return s.conn.Ping(data) }
 // an error. Closing a second time does nothing.
 func (s *Socket) Close(code StatusCode, reason string) error {
 	return s.conn.Close(uint16(code), reason)
+}
+
+// Dismiss is Close for a client that is not to come back, which one of nextrush.v1 is
+// told first; others do what they do after that code.
+func (s *Socket) Dismiss(code StatusCode, reason string) error {
+	if s.speaks {
+		s.conn.Send(wire.OpText, protocol.Farewell(reason))
+	}
+	return s.Close(code, reason)
 }
 
 // end is how the socket ended.

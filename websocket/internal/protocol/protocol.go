@@ -298,16 +298,3 @@ func RetryReason(reason string, from, to time.Duration) string {
 }
 
 func ms(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
-
-// Spread is the time over which sockets are to come back that were connected, if the
-// server takes as many a second as rate.
-func Spread(sockets, rate int) time.Duration {
-	d := time.Duration(float64(sockets) / float64(rate) * float64(time.Second))
-	return min(max(d, MinSpread), MaxSpread).Truncate(time.Millisecond)
-}
-
-// The bounds of Spread.
-const (
-	MinSpread = time.Second
-	MaxSpread = time.Minute
-)
