@@ -17,7 +17,7 @@ import (
 // pending is what a socket waits for that knows positions, guarded by the socket's mu.
 type pending struct {
 	joins  []pendingJoin       // from before the 101
-	claims map[string]Position // of rooms that it is not in yet
+	claims map[string]history.Position // of rooms that it is not in yet
 	was    [16]byte            // who the client says that it was
 }
 
@@ -41,12 +41,12 @@ func (s *Socket) JoinFrom(ctx context.Context, room string, since Position) (rec
 	if checkRoom(room) != nil || !opts.keeps() || !s.speaks && s.State() == StateConnecting {
 		return false, s.Join(room)
 	}
-	return s.joinTold(room, opts, &claim{at: since})
+	return s.joinTold(room, opts, &claim{at: history.Position(since)})
 }
 
 // claim is what somebody has of a room.
 type claim struct {
-	at    Position
+	at    history.Position
 	asked bool // by the client, who may not read all
 }
 
@@ -218,7 +218,7 @@ func (c *claim) instead(since *claim) *claim {
 
 // start is the position of a client that has joined: it gets what comes after it. nil: the
 // room has no history.
-func (m *missed) start(r *history.Room[kept], opts *RoomOptions) *Position {
+func (m *missed) start(r *history.Room[kept], opts *RoomOptions) *history.Position {
 	at := r.Position()
 	switch {
 	case !opts.keeps():
@@ -313,7 +313,7 @@ func (v *session) wasNoted(id string) {
 }
 
 // claims keeps a position of a room that the socket is not in, for when it joins.
-func (v *session) claims(room string, since Position) bool {
+func (v *session) claims(room string, since history.Position) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.rooms.Has(room) {
@@ -321,7 +321,7 @@ func (v *session) claims(room string, since Position) bool {
 	}
 	p := v.needPending()
 	if p.claims == nil {
-		p.claims = make(map[string]Position)
+		p.claims = make(map[string]history.Position)
 	}
 	if len(p.claims) < (*Socket)(v.owner).ns.opts.MaxRoomsPerSocket {
 		p.claims[room] = since

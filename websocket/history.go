@@ -95,7 +95,7 @@ func (ns *Namespace) Position(ctx context.Context, room string) (Position, error
 	}
 	r := ns.lock(room, opts)
 	defer r.Unlock()
-	return r.Position(), nil
+	return Position(r.Position()), nil
 }
 
 // Position is [Namespace.Position] of the default namespace.
@@ -166,7 +166,7 @@ func (k *keptEmit) toKept(room string, opts *RoomOptions) {
 }
 
 // located is the event with its place, in the form that those take who know places.
-func (k *keptEmit) located(room string, offset uint64) *conn.Frame {
+func (k *keptEmit) located(room string, offset int64) *conn.Frame {
 	more := protocol.Place(room, offset, k.mid)
 	if f := k.event.binary; f != nil && protocol.Extends(f.Payload(), len(more)) {
 		return extended(f, more)

@@ -3,6 +3,7 @@ package websocket
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -345,4 +346,18 @@ func TestNamespacesHaveHistoriesOfTheirOwn(t *testing.T) {
 		t.Errorf("positions are %v and %v", mine, theirs)
 	}
 	srv.Close()
+}
+
+func TestAPositionInJSONIsAPair(t *testing.T) {
+	text, err := json.Marshal(map[string]Position{"at": {Epoch: "e7", Offset: 42}})
+	if string(text) != `{"at":["e7",42]}` || err != nil {
+		t.Errorf("%s, %v", text, err)
+	}
+	var p Position
+	if err := json.Unmarshal([]byte(`["e8",1]`), &p); err != nil || p != (Position{Epoch: "e8", Offset: 1}) {
+		t.Errorf("%v, %v", p, err)
+	}
+	if json.Unmarshal([]byte(`["e9",-1]`), &p) == nil || p.Epoch != "e8" {
+		t.Errorf("a negative offset was taken: %v", p)
+	}
 }

@@ -57,7 +57,7 @@ func (c *reader) take(m map[string]any) {
 	held, waits := c.held[room]
 	var told Position
 	if m["epoch"] != nil {
-		told = Position{Epoch: m["epoch"].(string), Offset: uint64(m["offset"].(float64))}
+		told = Position{Epoch: m["epoch"].(string), Offset: int64(m["offset"].(float64))}
 	}
 	switch m["type"] {
 	case "joined":
@@ -85,7 +85,7 @@ func (c *reader) take(m map[string]any) {
 }
 
 func (c *reader) event(room string, m map[string]any) {
-	p, offset := c.at[room], uint64(m["offset"].(float64))
+	p, offset := c.at[room], int64(m["offset"].(float64))
 	if offset > p.Offset {
 		c.at[room] = Position{Epoch: p.Epoch, Offset: offset}
 		c.got = append(c.got, int(m["data"].([]any)[0].(float64)))
@@ -123,7 +123,7 @@ func TestWhoFollowsTheProtocolGetsEachEventOnce(t *testing.T) {
 				if test.from < 0 {
 					return s.Join(room)
 				}
-				_, err := s.JoinFrom(s.Context(), room, Position{Epoch: epoch, Offset: uint64(test.from)})
+				_, err := s.JoinFrom(s.Context(), room, Position{Epoch: epoch, Offset: int64(test.from)})
 				return err
 			}
 			st := overTCP.serve(t, keeping(History{Messages: 4, Private: test.private}), func(s *Socket) error {
@@ -140,7 +140,7 @@ func TestWhoFollowsTheProtocolGetsEachEventOnce(t *testing.T) {
 			epoch = at.Epoch
 			c := st.reader(t)
 			if test.told >= 0 {
-				c.sync("", map[string]Position{room: {Epoch: epoch, Offset: uint64(test.told)}})
+				c.sync("", map[string]Position{room: {Epoch: epoch, Offset: int64(test.told)}})
 			}
 			c.say(`{"type":"ping","t":1}`)
 			c.read(`{"type":"pong","t":1}`)

@@ -43,8 +43,24 @@ type History struct {
 	Private bool
 }
 
-// Position is a place in the history of a room: JSON ["epoch",offset].
-type Position = history.Position
+// Position is a place in the history of a room: behind one event, and before the next. Its
+// JSON form is ["epoch",offset].
+type Position struct {
+	// Epoch names the history. Another one, as after a restart of the server, has its own
+	// offsets.
+	Epoch string
+	// Offset is the number of the event; the first of a history has 1. 0, or less, is before
+	// all events, so Offset-50 is the place 50 events back in a young history too.
+	Offset int64
+}
+
+// MarshalJSON writes ["epoch",offset].
+func (p Position) MarshalJSON() ([]byte, error) { return history.Position(p).MarshalJSON() }
+
+// UnmarshalJSON reads ["epoch",offset], with an offset of 0 or more.
+func (p *Position) UnmarshalJSON(data []byte) error {
+	return (*history.Position)(p).UnmarshalJSON(data)
+}
 
 const (
 	defaultHistoryBytes = 1 << 20

@@ -3,6 +3,7 @@ package history
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -45,7 +46,7 @@ func TestARingReturnsAllOrSaysThatItCannot(t *testing.T) {
 				sizes, at = append(sizes, size), append(at, now)
 			}
 			from := rnd.IntN(len(sizes) + 2)
-			events, bytes, ok := r.Since(Position{r.epoch, uint64(from)}, now)
+			events, bytes, ok := r.Since(Position{r.epoch, int64(from)}, now)
 			want, fits := 0, from <= len(sizes)
 			for i := from; i < len(sizes); i++ {
 				want += sizes[i]
@@ -61,6 +62,11 @@ func TestARingReturnsAllOrSaysThatItCannot(t *testing.T) {
 			for i, e := range events {
 				if *e != from+i+1 {
 					t.Fatalf("seed %d: event %d is %d", seed, from+i+1, *e)
+				}
+			}
+			for _, before := range []int64{-1, math.MinInt64} {
+				if _, n, ok := r.Since(Position{r.epoch, before}, now); ok != (len(sizes) == len(r.items)) || ok && n != r.bytes {
+					t.Fatalf("seed %d: since %d: %d bytes, %v", seed, before, n, ok)
 				}
 			}
 			if _, _, ok := r.Since(other.Position(), now); ok {

@@ -6,10 +6,10 @@ import (
 )
 
 // Position is a place in the history of a room: the offset of an event there, in an
-// epoch. In another epoch the same offset is another event.
+// epoch. In another epoch the same offset is another event. Nothing is before 0.
 type Position struct {
 	Epoch  string
-	Offset uint64
+	Offset int64
 }
 
 // MarshalJSON writes ["epoch",offset].
@@ -22,9 +22,11 @@ var errPosition = errors.New(`a position is ["epoch",offset]`)
 // UnmarshalJSON reads ["epoch",offset].
 func (p *Position) UnmarshalJSON(data []byte) error {
 	var parts []json.RawMessage
-	if json.Unmarshal(data, &parts) != nil || len(parts) != 2 ||
-		len(parts[0]) > maxEpoch || json.Unmarshal(parts[0], &p.Epoch) != nil || json.Unmarshal(parts[1], &p.Offset) != nil {
+	var at Position
+	if json.Unmarshal(data, &parts) != nil || len(parts) != 2 || len(parts[0]) > maxEpoch ||
+		json.Unmarshal(parts[0], &at.Epoch) != nil || json.Unmarshal(parts[1], &at.Offset) != nil || at.Offset < 0 {
 		return errPosition
 	}
+	*p = at
 	return nil
 }

@@ -20,7 +20,7 @@ type Limits struct {
 type Ring[E any] struct {
 	limits Limits
 	epoch  string
-	top    uint64    // offset of the newest
+	top    int64     // offset of the newest
 	items  []item[E] // the oldest first; no offset between them is left out
 	bytes  int
 }
@@ -77,10 +77,11 @@ func (r *Ring[E]) Clear() { r.items, r.bytes = nil, 0 }
 // the events.
 func (r *Ring[E]) Since(p Position, now int64) (events []*E, bytes int, ok bool) {
 	r.Trim(now)
-	if p.Epoch != r.epoch || p.Offset > r.top || r.top-p.Offset > uint64(len(r.items)) {
+	missed := r.top - max(p.Offset, 0)
+	if p.Epoch != r.epoch || missed < 0 || missed > int64(len(r.items)) {
 		return nil, 0, false
 	}
-	for i := len(r.items) - int(r.top-p.Offset); i < len(r.items); i++ {
+	for i := len(r.items) - int(missed); i < len(r.items); i++ {
 		events = append(events, &r.items[i].event)
 		bytes += r.items[i].size
 	}

@@ -189,11 +189,11 @@ func Farewell(reason string) []byte { return appendJSON(nil, goaway{Type: "goawa
 
 // RoomMessage is joined, left, or synced.
 type RoomMessage struct {
-	Type      string  `json:"type"`
-	Room      string  `json:"room"`
-	Recovered *bool   `json:"recovered,omitempty"`
-	Epoch     string  `json:"epoch,omitempty"`
-	Offset    *uint64 `json:"offset,omitempty"`
+	Type      string `json:"type"`
+	Room      string `json:"room"`
+	Recovered *bool  `json:"recovered,omitempty"`
+	Epoch     string `json:"epoch,omitempty"`
+	Offset    *int64 `json:"offset,omitempty"`
 }
 
 // Joined tells that the client is in a room, and where its history is; nil: it has none.
@@ -249,9 +249,9 @@ func PresenceNews(room string, u *roster.Update) []byte {
 
 // Place is the members of an event that tell its room, its offset there, and what it has
 // in common with the same event to other rooms; empty: nothing.
-func Place(room string, offset uint64, mid string) string {
+func Place(room string, offset int64, mid string) string {
 	b := appendJSON([]byte(`,"room":`), room)
-	b = strconv.AppendUint(append(b, `,"offset":`...), offset, 10)
+	b = strconv.AppendInt(append(b, `,"offset":`...), offset, 10)
 	if mid != "" {
 		b = appendJSON(append(b, `,"mid":`...), mid)
 	}
