@@ -179,9 +179,7 @@ func (o *owner) leave() {
 	seat := s.seatLocked()
 	s.mu.Unlock()
 	s.ns.users.Leave(seat.whose(), s.ns.loop.Now())
-	if srv := s.ns.srv; srv != nil && srv.kept != nil {
-		s.show(s.Rooms())
-	}
+	s.show()
 	if used {
 		life.cancel(end)
 	}

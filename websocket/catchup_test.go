@@ -30,12 +30,12 @@ func TestNamesFromPeersMakeNoRooms(t *testing.T) {
 				c.hear(fmt.Sprintf(`{"type":"synced","room":"%s%d","recovered":false}`, long, i))
 			}
 			c.alive()
-			if n, _ := st.srv.kept.Size(); n != 0 {
+			if n, _ := st.srv.told.Size(); n != 0 {
 				t.Errorf("there are %d rooms that nobody is in", n)
 			}
 			s := st.srv.Socket(id)
-			for room := range s.session().needPending().claims {
-				t.Fatalf("a name of %d bytes is kept", len(room))
+			if n := s.session().pending.Claims(); n != 0 {
+				t.Fatalf("%d long names are kept", n)
 			}
 		})
 	}
@@ -80,7 +80,7 @@ func TestManyTenantsWithHistory(t *testing.T) {
 	}
 	began := time.Now()
 	for _, ns := range all {
-		if srv.occupied(history.Key{Namespace: ns.name, Room: "room"}) {
+		if len((sockets{srv}).Members(history.Key{Namespace: ns.name, Room: "room"})) > 0 {
 			t.Fatalf("somebody is in the room of %s", ns.name)
 		}
 	}

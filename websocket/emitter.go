@@ -7,6 +7,7 @@ import (
 	"github.com/nextrush/nextrush/internal/loop"
 	"github.com/nextrush/nextrush/websocket/internal/conn"
 	"github.com/nextrush/nextrush/websocket/internal/envelope"
+	"github.com/nextrush/nextrush/websocket/internal/room"
 )
 
 // Emitter sends to the sockets of some rooms. It is a value that does not
@@ -110,11 +111,25 @@ func (e Emitter) Emit(event string, args ...any) error {
 		return err
 	}
 	if e.keeps() {
-		e.emitKept(p)
+		e.flush(e.ns.rooms().Emit(e.kept(p)))
 		return nil
 	}
 	e.deliver(p)
 	return nil
+}
+
+// keeps reports whether an event is to be kept by a room.
+func (e *Emitter) keeps() bool {
+	return !e.only && !e.volatile && e.key == "" && e.ns != nil && e.ns.rooms().Keep(e.rooms)
+}
+
+// kept is an event for rooms of which some keep it.
+func (e *Emitter) kept(p *Prepared) *room.Emit {
+	k := &room.Emit{Namespace: e.ns.name, Rooms: e.rooms, Text: &p.frame, Binary: p.binary, Except: e.except}
+	if e.from != nil {
+		k.From = e.from.id
+	}
+	return k
 }
 
 // deliver queues p for all, holding no lock but that of one receiver at a
@@ -131,13 +146,12 @@ func (e Emitter) deliver(p *Prepared) {
 			flush = append(flush, &r.conn)
 		}
 	}
-	if len(flush) > 0 {
-		e.flush(flush)
-	}
+	e.flush(flush)
 }
 
 func (e Emitter) flush(list []loop.Flusher) {
 	switch {
+	case len(list) == 0:
 	case e.from != nil && e.from.conn.Hold(list):
 	case e.from == nil && e.ns.loop.Batching():
 		e.ns.loop.Flush(list...)

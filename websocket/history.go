@@ -2,86 +2,74 @@ package websocket
 
 import (
 	"context"
-	"crypto/rand"
+	"encoding/json"
 	"slices"
-	"strconv"
+	"strings"
 	"time"
 
-	"github.com/nextrush/nextrush/internal/loop"
 	"github.com/nextrush/nextrush/websocket/internal/conn"
 	"github.com/nextrush/nextrush/websocket/internal/history"
-	"github.com/nextrush/nextrush/websocket/internal/protocol"
-	"github.com/nextrush/nextrush/websocket/internal/wire"
+	"github.com/nextrush/nextrush/websocket/internal/room"
 )
 
-// maxReplay is how many events are replayed at most: as many as a client holds back
-// meanwhile. More than half of Options.SendQueue are not either.
-const maxReplay = 1024
+// Rooms says what rooms have besides their members, by pattern of their names: a name,
+// or the beginning of names and a "*", as in "room:*". The longest that fits wins, in
+// all namespaces.
+type Rooms map[string]RoomOptions
 
-// kept is an event in the history of a room.
-type kept struct {
-	frame    *conn.Frame // as it was sent to members that know positions
-	replayed bool        // frame says that it is a replay
-	plain    *conn.Frame // as others got it
-	from     [16]byte    // who did not get it; zero: nobody
-	except   [][16]byte
+// RoomOptions says what rooms have besides their members.
+type RoomOptions struct {
+	// History keeps events, so that clients of nextrush.v1 that were cut off get what they
+	// have missed; zero: none is kept.
+	History History
+	// Presence tells clients of nextrush.v1 which users are in the room: all after they have
+	// joined, then who comes and goes, four times a second at most; of more than 500 users
+	// only how many, each two seconds. A user with several sockets comes and goes
+	// once; see [Socket.SetUser]. A socket without a user counts as one.
+	Presence   bool
+	LeaveDelay time.Duration // a user stays for it without sockets; 0: 5 s; negative: not at all
+	// Join lets clients of nextrush.v1 join and leave by themselves. It returns nil if s
+	// may join, and runs as a callback of s. Its error is the answer, as that of the handler
+	// of an event is. nil: they may not.
+	Join func(s *Socket, room string) error
 }
 
-// size is what the event takes in a ring.
-func (k *kept) size() int { return len(k.frame.Payload()) + len(k.plain.Payload()) + keptCost }
-
-// keptCost is about what an event takes in a ring besides its bytes.
-const keptCost = 256
-
-// leftOut reports whether somebody was not to get the event.
-func (k *kept) leftOut(id [16]byte) bool {
-	return id != [16]byte{} && (k.from == id || slices.Contains(k.except, id))
+// History bounds the events that are kept of a room. It keeps those of Emit, unless they
+// are volatile; who sent one, and who was excepted, does not get it later either. What
+// was kept stays for Age after the room is empty.
+type History struct {
+	Messages int           // 0: no history
+	Bytes    int           // 0: 1 MiB
+	Age      time.Duration // 0: 5 min
+	// Private keeps clients from reading back: only [Socket.JoinFrom] does, for the
+	// program to decide. Otherwise whoever is in the room may read what is kept.
+	Private bool
 }
 
-// replay is the frame for those who have missed the event. It takes the place of the
-// other in the ring: either is made once.
-func (k *kept) replay() *conn.Frame {
-	if !k.replayed {
-		k.frame, k.replayed = extended(k.frame, `,"replayed":true`), true
-	}
-	return k.frame
+// Position is a place in the history of a room: behind one event, and before the next. Its
+// JSON form is ["epoch",offset].
+type Position struct {
+	// Epoch names the history. Another one, as after a restart of the server, has its own
+	// offsets.
+	Epoch string
+	// Offset is the number of the event; the first of a history has 1. 0, or less, is before
+	// all events, so Offset-50 is the place 50 events back in a young history too.
+	Offset int64
 }
 
-// extended is an event with more members.
-func extended(f *conn.Frame, more string) *conn.Frame {
-	longer := new(conn.Frame)
-	longer.Set(f.Op(), protocol.Extend(f.Op() == wire.OpBinary, f.Payload(), more))
-	return longer
+// MarshalJSON writes ["epoch",offset].
+func (p Position) MarshalJSON() ([]byte, error) { return history.Position(p).MarshalJSON() }
+
+// UnmarshalJSON reads ["epoch",offset], with an offset of 0 or more.
+func (p *Position) UnmarshalJSON(data []byte) error {
+	return (*history.Position)(p).UnmarshalJSON(data)
 }
 
-func (srv *Server) initRooms() {
-	if !srv.kinds.some((*RoomOptions).told) {
-		return
-	}
-	srv.midPrefix = rand.Text()[:8] + "-"
-	srv.kept = history.NewRooms[kept](srv.opts.RingBytes, time.Second*10, srv.loop.Now, srv.occupied)
-}
-
-// occupied reports whether somebody in a room knows positions.
-func (srv *Server) occupied(key history.Key) bool {
-	ns := srv.main
-	if key.Namespace != "" {
-		ns = srv.spaces.get(key.Namespace)
-	}
-	return ns != nil && slices.ContainsFunc(ns.hub.Members(key.Room), func(s *Socket) bool { return s.speaks })
-}
-
-// kind is the options of a room; nil: it has nothing besides its members.
-func (ns *Namespace) kind(room string) *RoomOptions {
-	if ns.srv == nil {
-		return nil
-	}
-	return ns.srv.kinds.of(room)
-}
-
-// lock returns a room of that kind, to be unlocked.
-func (ns *Namespace) lock(room string, opts *RoomOptions) *history.Room[kept] {
-	return ns.srv.kept.Lock(history.Key{Namespace: ns.name, Room: room}, opts.limits())
+// Present is a user who is in a room with presence.
+type Present struct {
+	User    string          // of SetUser; the id of a socket without a user
+	Data    json.RawMessage // what a client has said of the user; nil: nothing
+	Sockets int             // 0: the last has gone less than LeaveDelay ago
 }
 
 // Position returns where the history of a room of the namespace is. Who loads state that
@@ -89,13 +77,11 @@ func (ns *Namespace) lock(room string, opts *RoomOptions) *history.Room[kept] {
 // which then gets what came after. A room without history has the zero Position. The
 // error is ctx's.
 func (ns *Namespace) Position(ctx context.Context, room string) (Position, error) {
-	opts := ns.kind(room)
-	if err := ctx.Err(); err != nil || !opts.keeps() {
+	if err := ctx.Err(); err != nil {
 		return Position{}, err
 	}
-	r := ns.lock(room, opts)
-	defer r.Unlock()
-	return Position(r.Position()), nil
+	at, _ := ns.rooms().Position(ns.key(room))
+	return Position(at), nil
 }
 
 // Position is [Namespace.Position] of the default namespace.
@@ -103,97 +89,98 @@ func (srv *Server) Position(ctx context.Context, room string) (Position, error) 
 	return srv.main.Position(ctx, room)
 }
 
-// keeps reports whether an event is to be kept by a room.
-func (e *Emitter) keeps() bool {
-	if e.only || e.volatile || e.key != "" || e.ns == nil || e.ns.srv == nil || e.ns.srv.kept == nil {
-		return false
+// Presence lists the users in a room of the namespace, in the order of their names; nil if
+// the room has no presence. The error is ctx's.
+func (ns *Namespace) Presence(ctx context.Context, room string) (list []Present, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
 	}
-	return slices.ContainsFunc(e.rooms, func(room string) bool { return e.ns.kind(room).keeps() })
+	for id, m := range ns.rooms().Present(ns.key(room)) {
+		list = append(list, Present{id, m.Data, m.Sockets})
+	}
+	slices.SortFunc(list, func(a, b Present) int { return strings.Compare(a.User, b.User) })
+	return list, nil
 }
 
-// keptEmit is an event on its way to rooms of which some keep it.
-type keptEmit struct {
-	Emitter
-	event *Prepared
-	mid   string               // that the frames of several rooms have in common; empty: one room
-	seen  map[*Socket]struct{} // who has got it; nil: one room
-	flush []loop.Flusher
+// Presence is [Namespace.Presence] of the default namespace.
+func (srv *Server) Presence(ctx context.Context, room string) ([]Present, error) {
+	return srv.main.Presence(ctx, room)
 }
 
-// emitKept sends an event to each of the rooms: those that keep it add their position.
-func (e Emitter) emitKept(p *Prepared) {
-	k := &keptEmit{Emitter: e, event: p}
-	rooms := slices.Compact(slices.Sorted(slices.Values(e.rooms)))
-	if len(rooms) > 1 {
-		k.mid = e.ns.srv.nextMid()
-		k.seen = make(map[*Socket]struct{})
+// JoinFrom is Join for somebody who has missed what came to the room after a position.
+// What is still kept of that is sent at once, before what comes next; recovered tells
+// that this is all of it. Otherwise nothing of it is sent, and clients of nextrush.v1 are
+// told so, who then load their state anew. A client of nextrush.v1 that has told what it
+// has is sent what came after that instead. Before the 101 recovered is false: it is not
+// known yet, and a socket without the subprotocol gets nothing. The errors are those of
+// Join, and ctx's.
+func (s *Socket) JoinFrom(ctx context.Context, name string, since Position) (recovered bool, err error) {
+	if err := ctx.Err(); err != nil {
+		return false, err
 	}
-	for _, room := range rooms {
-		if opts := e.ns.kind(room); opts.keeps() {
-			k.toKept(room, opts)
+	if checkRoom(name) != nil || !s.ns.rooms().Of(name).Keeps() || !s.speaks && s.State() == StateConnecting {
+		return false, s.Join(name)
+	}
+	return s.joinTold(name, &room.Claim{At: history.Position(since)})
+}
+
+type roomOptions = room.Options[*Socket]
+
+// newRooms makes the rooms of which more is told than who is a member; nil: there are none.
+func (srv *Server) newRooms() (*room.Rooms[*Socket], error) {
+	patterns := make(map[string]roomOptions, len(srv.opts.Rooms))
+	for pattern, o := range srv.opts.Rooms {
+		h := o.History
+		patterns[pattern] = roomOptions{
+			Limits:  history.Limits{Messages: h.Messages, Bytes: h.Bytes, Age: h.Age},
+			Private: h.Private, Presence: o.Presence, LeaveDelay: o.LeaveDelay, Join: o.Join,
 		}
 	}
-	for _, room := range rooms {
-		if !e.ns.kind(room).keeps() {
-			k.toPlain(e.ns.hub.Members(room))
-		}
-	}
-	if len(k.flush) > 0 {
-		e.flush(k.flush)
-	}
+	return room.New(patterns, sockets{srv}, room.Config{
+		Bytes: srv.opts.RingBytes, Replay: srv.opts.SendQueue / 2, Clock: srv.loop.Now,
+	})
 }
 
-// toKept adds the event to a room, and queues it for the members. All get it, and what
-// comes after it, in the order of the room.
-func (k *keptEmit) toKept(room string, opts *RoomOptions) {
-	r := k.ns.lock(room, opts)
-	defer r.Unlock()
-	event := kept{frame: k.located(room, r.Position().Offset+1), plain: &k.event.frame, except: k.except}
-	if k.from != nil {
-		event.from = k.from.id
+// rooms are those of which more is told than who is a member.
+func (ns *Namespace) rooms() *room.Rooms[*Socket] {
+	if ns.srv == nil {
+		return nil
 	}
-	r.Add(event, event.size(), k.ns.loop.Now())
-	var others []*Socket
-	for _, s := range k.ns.hub.Members(room) {
-		switch {
-		case !s.speaks:
-			others = append(others, s)
-		case !k.leavesOut(s):
-			k.queue(s, event.frame)
-		}
-	}
-	k.toPlain(others)
+	return ns.srv.told
 }
 
-// located is the event with its place, in the form that those take who know places.
-func (k *keptEmit) located(room string, offset int64) *conn.Frame {
-	more := protocol.Place(room, offset, k.mid)
-	if f := k.event.binary; f != nil && protocol.Extends(f.Payload(), len(more)) {
-		return extended(f, more)
-	}
-	return extended(&k.event.frame, more)
+func (ns *Namespace) key(room string) history.Key {
+	return history.Key{Namespace: ns.name, Room: room}
 }
 
-// toPlain queues the event without a place for those who have not got it.
-func (k *keptEmit) toPlain(members []*Socket) {
-	for _, s := range members {
-		if _, ok := k.seen[s]; ok || k.leavesOut(s) {
-			continue
-		}
-		k.queue(s, k.event.frameFor(s))
+// sockets is what those rooms know of sockets.
+type sockets struct{ srv *Server }
+
+func (k sockets) Members(key history.Key) []*Socket {
+	ns := k.srv.main
+	if key.Namespace != "" {
+		ns = k.srv.spaces.get(key.Namespace)
 	}
+	if ns == nil {
+		return nil
+	}
+	return ns.hub.Members(key.Room)
 }
 
-func (k *keptEmit) queue(s *Socket, f *conn.Frame) {
-	if k.seen != nil {
-		k.seen[s] = struct{}{}
-	}
-	if write, _ := s.conn.Broadcast(f, conn.Manner{}); write {
-		k.flush = append(k.flush, &s.conn)
-	}
-}
+func (sockets) Conn(s *Socket) *conn.Conn { return &s.conn }
 
-// nextMid names an event to several rooms, also beyond a restart.
-func (srv *Server) nextMid() string {
-	return srv.midPrefix + strconv.FormatUint(srv.mids.Add(1), 36)
+func (sockets) ID(s *Socket) [16]byte { return s.id }
+
+func (sockets) Speaks(s *Socket) bool { return s.speaks }
+
+func (sockets) In(s *Socket, room string) (as string, in bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.presence != present || !s.rooms.Has(room) {
+		return "", false
+	}
+	if seat := s.seatLocked(); seat != nil {
+		return seat.user.ID, true
+	}
+	return s.ID(), true
 }

@@ -195,7 +195,7 @@ func TestAnEmptyRoomIsKeptForItsAge(t *testing.T) {
 			t.Errorf("it is at %v, was at %v", at, first)
 		}
 		time.Sleep(2 * time.Minute)
-		if rooms, bytes := st.srv.kept.Size(); rooms != 0 || bytes != 0 {
+		if rooms, bytes := st.srv.told.Size(); rooms != 0 || bytes != 0 {
 			t.Errorf("%d rooms are kept, with %d bytes", rooms, bytes)
 		}
 		if at, _ := st.srv.Position(t.Context(), "room a"); at.Epoch == first.Epoch || at.Offset != 0 {

@@ -76,20 +76,6 @@ func TestRoomsThatCannotBeAreRefusedAtStart(t *testing.T) {
 	}
 }
 
-func TestTheLongestPatternWins(t *testing.T) {
-	kinds, err := Rooms{
-		"*": {History: History{Messages: 1}}, "a*": {History: History{Messages: 2}}, "ab*": {History: History{Messages: 3}}, "abc": {History: History{Messages: 4}},
-	}.parse()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for room, want := range map[string]int{"z": 1, "a": 2, "ab": 3, "abc": 4, "abcd": 3} {
-		if got := kinds.of(room).History.Messages; got != want {
-			t.Errorf("%s has %d, want %d", room, got, want)
-		}
-	}
-}
-
 // A slow member that gets all or nothing: it can come back and ask for the rest.
 func TestNoEventOfAHistoryIsDroppedForASlowMember(t *testing.T) {
 	for _, policy := range []SlowConsumer{CloseSlow, DropNewest, DropOldest} {

@@ -128,6 +128,7 @@ const (
 	defaultWrite        = 10 * time.Second
 	defaultClose        = 5 * time.Second
 	defaultThreshold    = 512
+	defaultRingBytes    = 256 << 20
 	defaultSendQueue    = 1 << 20
 	defaultReconnect    = 500
 )

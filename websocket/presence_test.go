@@ -73,7 +73,7 @@ func TestPresenceTellsUsersOnce(t *testing.T) {
 		ann.hear(`{"type":"presence","room":"room a","join":{"bob":{"data":"x","sockets":1}}}`)
 		st.srv.SocketsIn("room a")[0].Namespace().To("room a").Leave("room a")
 		time.Sleep(time.Minute)
-		if rooms, _ := st.srv.kept.Size(); rooms != 0 {
+		if rooms, _ := st.srv.told.Size(); rooms != 0 {
 			t.Errorf("%d rooms are kept, though nobody is there", rooms)
 		}
 		st.settle(ann, back)

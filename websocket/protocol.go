@@ -12,6 +12,7 @@ import (
 	"github.com/nextrush/nextrush/websocket/internal/conn"
 	"github.com/nextrush/nextrush/websocket/internal/envelope"
 	"github.com/nextrush/nextrush/websocket/internal/protocol"
+	"github.com/nextrush/nextrush/websocket/internal/room"
 	"github.com/nextrush/nextrush/websocket/internal/spread"
 	"github.com/nextrush/nextrush/websocket/internal/wire"
 )
@@ -32,7 +33,7 @@ const Protocol = protocol.Name
 type session struct {
 	*owner
 	credential *Credential // nil: none
-	pending    *pending    // nil: nothing
+	pending    room.Pending
 }
 
 // session is nil unless the peer speaks nextrush.v1.
@@ -49,16 +50,7 @@ func (srv *Server) speak(s *Socket, offer []string) *protocol.Hello {
 	s.speaks = true
 	s.conn.Own(&session{owner: (*owner)(s)})
 	s.conn.Speak(srv.beats.Told(over))
-	h := &protocol.Hello{ID: s.ID(), Resumes: protocol.Resumes(offer), Spread: over, Max: srv.opts.MaxMessageSize}
-	if srv.kinds.some((*RoomOptions).keeps) {
-		h.Can = append(h.Can, "history")
-	}
-	if srv.kinds.some((*RoomOptions).shows) {
-		h.Can = append(h.Can, "presence")
-	}
-	if srv.kinds.some((*RoomOptions).joinable) {
-		h.Can = append(h.Can, "join")
-	}
+	h := &protocol.Hello{ID: s.ID(), Resumes: protocol.Resumes(offer), Spread: over, Max: srv.opts.MaxMessageSize, Can: srv.told.Can()}
 	if every := srv.opts.PingInterval; every > 0 {
 		h.Beat = every * 6 / 5 // ±20 %
 	}
@@ -125,7 +117,7 @@ func (v *session) take(kind protocol.Kind, data []byte) {
 	case protocol.Sync:
 		v.sync(&m)
 	case protocol.Presence:
-		v.presenceAsked(&m)
+		s.ns.rooms().Say(s, s.ns.key(m.Room), m.Data)
 	case protocol.Join:
 		v.joinAsked(ask, &m)
 	case protocol.Leave:

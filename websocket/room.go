@@ -5,9 +5,8 @@ import (
 	"fmt"
 
 	"github.com/nextrush/nextrush/websocket/internal/hub"
+	"github.com/nextrush/nextrush/websocket/internal/room"
 )
-
-const maxRoomName = 256 // bytes
 
 // Join puts the socket into a room; being there already is not an error. Before
 // the 101 the join is noted and takes effect on it. Errors: ErrRoomName,
@@ -16,8 +15,8 @@ func (s *Socket) Join(name string) error {
 	if err := checkRoom(name); err != nil {
 		return err
 	}
-	if opts := s.told(name); opts != nil {
-		_, err := s.joinTold(name, opts, nil)
+	if s.told(name) {
+		_, err := s.joinTold(name, nil)
 		return err
 	}
 	err := s.join(name)
@@ -27,15 +26,8 @@ func (s *Socket) Join(name string) error {
 	return err
 }
 
-// told returns the options of a room if the peer is told of being there.
-func (s *Socket) told(room string) *RoomOptions {
-	if s.speaks {
-		if opts := s.ns.kind(room); opts.told() {
-			return opts
-		}
-	}
-	return nil
-}
+// told reports whether the peer is told of being in a room.
+func (s *Socket) told(room string) bool { return s.speaks && s.ns.rooms().Of(room).Told() }
 
 func (s *Socket) join(name string) error {
 	closing := s.State() >= StateClosing
@@ -54,7 +46,7 @@ func (s *Socket) join(name string) error {
 }
 
 func checkRoom(name string) error {
-	if name == "" || len(name) > maxRoomName {
+	if name == "" || len(name) > room.MaxName {
 		return fmt.Errorf("%w, not %d", ErrRoomName, len(name))
 	}
 	return nil
@@ -65,8 +57,8 @@ func (s *Socket) Leave(name string) {
 	if !s.knows(name) { // a name that a peer has made up makes no room
 		return
 	}
-	if opts := s.told(name); opts != nil {
-		s.leaveTold(name, opts)
+	if s.told(name) {
+		s.leaveTold(name)
 	} else {
 		s.leaveUntold(name)
 	}
@@ -81,7 +73,7 @@ func (s *Socket) knows(name string) bool {
 		return true
 	}
 	v := s.session()
-	return v != nil && v.notedLocked(name)
+	return v != nil && v.pending.Noted(name)
 }
 
 func (s *Socket) leaveUntold(name string) {
@@ -92,7 +84,7 @@ func (s *Socket) leaveUntold(name string) {
 
 // LeaveAll takes the socket out of all its rooms.
 func (s *Socket) LeaveAll() {
-	if srv := s.ns.srv; srv != nil && srv.kept != nil {
+	if s.ns.rooms().Tells() {
 		for _, name := range s.Rooms() {
 			s.Leave(name)
 		}
@@ -109,9 +101,22 @@ func (s *Socket) Rooms() []string {
 	defer s.mu.Unlock()
 	names := s.rooms.Names()
 	if v := s.session(); v != nil {
-		names = v.appendNotedLocked(names)
+		names = v.pending.AppendNoted(names)
 	}
 	return names
+}
+
+// showIn has the presence of a room know whether the socket is there, and whose it is. It
+// is called after that may have changed.
+func (s *Socket) showIn(room string) { s.ns.rooms().Show(s, s.ns.key(room)) }
+
+// show is showIn for all rooms.
+func (s *Socket) show() {
+	if s.ns.rooms().Tells() {
+		for _, room := range s.Rooms() {
+			s.showIn(room)
+		}
+	}
 }
 
 // entered makes the socket known to its server, and the joins from before the 101 take

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/nextrush/nextrush/internal/clientip"
@@ -16,8 +15,8 @@ import (
 	"github.com/nextrush/nextrush/internal/seldom"
 	"github.com/nextrush/nextrush/internal/transport"
 	"github.com/nextrush/nextrush/websocket/internal/conn"
-	"github.com/nextrush/nextrush/websocket/internal/history"
 	"github.com/nextrush/nextrush/websocket/internal/protocol"
+	"github.com/nextrush/nextrush/websocket/internal/room"
 	"github.com/nextrush/nextrush/websocket/internal/spread"
 	"github.com/nextrush/nextrush/websocket/internal/wire"
 )
@@ -42,20 +41,13 @@ type Server struct {
 	draining bool
 	idle     chan struct{} // closed when live reaches 0 while draining
 
-	kinds     *roomKinds           // nil: no room has more than members
-	kept      *history.Rooms[kept] // nil: none has history
-	midPrefix string
-	mids      atomic.Uint64
+	told *room.Rooms[*Socket] // nil: no room has more than members
 }
 
 // NewServer makes a server. It panics on a mistake in the options; the text
 // says which.
 func NewServer(opts Options) *Server {
 	opts, err := opts.withDefaults()
-	if err != nil {
-		panic(err)
-	}
-	kinds, err := opts.Rooms.parse()
 	if err != nil {
 		panic(err)
 	}
@@ -68,12 +60,13 @@ func NewServer(opts Options) *Server {
 		started: time.Now(),
 		byID:    make(map[[16]byte]*Socket),
 		byIP:    make(map[string]int),
-		kinds:   kinds,
 		beats:   spread.NewBeats(),
 	}
 	srv.spaces.byName = make(map[string]*inUse)
 	srv.engine.init(opts, srv)
-	srv.initRooms()
+	if srv.told, err = srv.newRooms(); err != nil {
+		panic(err)
+	}
 	return srv
 }
 
@@ -209,9 +202,7 @@ func (srv *Server) drain() ([]*Socket, chan struct{}) {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	srv.draining = true
-	if srv.kept != nil {
-		srv.kept.Stop()
-	}
+	srv.told.Stop()
 	if srv.idle == nil {
 		srv.idle = make(chan struct{})
 		if srv.live == 0 {

@@ -67,9 +67,7 @@ func (s *Socket) SetUser(id string, info any) error {
 	if u.Limit != nil {
 		s.conn.Share(u.Limit)
 	}
-	if srv := s.ns.srv; srv != nil && srv.kept != nil {
-		s.show(s.Rooms())
-	}
+	s.show()
 	return nil
 }
 

@@ -26,6 +26,7 @@ var allowedImports = map[string][]string{
 	"websocket/internal/conn":            {"websocket/internal/wire", "websocket/internal/deflate", "websocket/internal/limit", "websocket/internal/outbox", "internal"},
 	"websocket/internal/handshake":       {"websocket/internal/wire"},
 	"websocket/internal/outbox":          {"websocket/internal/wire", "internal/transport"},
+	"websocket/internal/room":            {"websocket/internal/conn", "websocket/internal/history", "websocket/internal/protocol", "websocket/internal/roster", "websocket/internal/wire", "internal/loop"},
 	"websocket/internal/spread":          {"websocket/internal/conn", "websocket/internal/protocol", "websocket/internal/wire"},
 	"websocket/internal/users":           {"websocket/internal/limit"},
 	"internal":                           {"internal"},

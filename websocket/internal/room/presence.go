@@ -1,0 +1,155 @@
+package room
+
+import (
+	"encoding/json"
+	"slices"
+	"time"
+
+	"github.com/nextrush/nextrush/internal/loop"
+	"github.com/nextrush/nextrush/websocket/internal/conn"
+	"github.com/nextrush/nextrush/websocket/internal/history"
+	"github.com/nextrush/nextrush/websocket/internal/protocol"
+	"github.com/nextrush/nextrush/websocket/internal/roster"
+)
+
+const maxPresenceData = 4 << 10 // bytes that a client may say of its user
+
+// present is who is in a room with presence, guarded as the room is.
+type present[S comparable] struct {
+	*roster.Room[S]
+	timer *time.Timer // of the next update; nil: none
+	at    int64       // of that
+}
+
+// Present is the users in a room by name; nil if it has no presence.
+func (rs *Rooms[S]) Present(key history.Key) map[string]roster.Member {
+	opts := rs.Of(key.Room)
+	if !opts.Shows() {
+		return nil
+	}
+	r := rs.lock(key, opts)
+	defer r.Unlock()
+	p, ok := r.Beside.(*present[S])
+	if !ok {
+		return nil
+	}
+	return p.Members()
+}
+
+// Show has the presence of a room know whether somebody is there, and who it is. It is
+// called after that may have changed.
+func (rs *Rooms[S]) Show(s S, key history.Key) {
+	opts := rs.Of(key.Room)
+	if !opts.Shows() {
+		return
+	}
+	r := rs.lock(key, opts)
+	defer r.Unlock()
+	p, now := rs.present(r, opts), rs.cfg.Clock()
+	if user, in := rs.sockets.In(s, key.Room); in {
+		p.Enter(s, user, now)
+	} else {
+		p.Exit(s, now)
+	}
+	rs.plan(r, p, key, opts)
+}
+
+// Say takes what a client says of its user, or, if that is nothing, tells it of all.
+func (rs *Rooms[S]) Say(s S, key history.Key, data json.RawMessage) {
+	opts := rs.Of(key.Room)
+	if !opts.Shows() || len(data) > maxPresenceData {
+		return
+	}
+	if _, in := rs.sockets.In(s, key.Room); !in {
+		return
+	}
+	r := rs.lock(key, opts)
+	defer r.Unlock()
+	p, now := rs.present(r, opts), rs.cfg.Clock()
+	if data == nil {
+		p.Ask(s, now)
+	} else {
+		p.Set(s, slices.Clone(data), now)
+	}
+	rs.plan(r, p, key, opts)
+}
+
+// present is the presence of a room that is locked.
+func (rs *Rooms[S]) present(r *locked, opts *Options[S]) *present[S] {
+	p, ok := r.Beside.(*present[S])
+	if !ok {
+		p = &present[S]{Room: roster.New[S](opts.LeaveDelay)}
+		r.Beside = p
+	}
+	return p
+}
+
+// plan has the next update told in time.
+func (rs *Rooms[S]) plan(r *locked, p *present[S], key history.Key, opts *Options[S]) {
+	due := p.Due()
+	if due == 0 && p.Empty() {
+		r.Beside = nil
+	}
+	if due == 0 || p.timer != nil && p.at <= due {
+		return
+	}
+	if p.timer != nil {
+		p.timer.Stop()
+	}
+	p.at = due
+	p.timer = time.AfterFunc(time.Duration(due-rs.cfg.Clock()), func() { rs.update(key, opts) })
+}
+
+// update tells members what has changed.
+func (rs *Rooms[S]) update(key history.Key, opts *Options[S]) {
+	for _, s := range rs.queueUpdate(key, opts) {
+		s.Flush()
+	}
+}
+
+func (rs *Rooms[S]) queueUpdate(key history.Key, opts *Options[S]) (flush []loop.Flusher) {
+	r := rs.lock(key, opts)
+	defer r.Unlock()
+	p, ok := r.Beside.(*present[S])
+	if !ok {
+		return nil
+	}
+	p.timer = nil
+	if now := rs.cfg.Clock(); p.Due() != 0 && p.Due() <= now {
+		update, fresh := p.Update(now)
+		flush = rs.spread(key, &update, fresh)
+	}
+	rs.plan(r, p, key, opts)
+	return flush
+}
+
+// spread queues an update: one frame for those who know nothing, another for the others.
+func (rs *Rooms[S]) spread(key history.Key, u *roster.Update, fresh map[S]struct{}) (flush []loop.Flusher) {
+	whole, news := optional(protocol.PresenceWhole(key.Room, u)), optional(protocol.PresenceNews(key.Room, u))
+	if u.Crowd {
+		whole = news
+	} else if fresh == nil && u.Whole != nil {
+		news = whole
+	}
+	for _, s := range rs.sockets.Members(key) {
+		f := news
+		if _, is := fresh[s]; is {
+			f = whole
+		}
+		if f == nil || !rs.sockets.Speaks(s) {
+			continue
+		}
+		c := rs.sockets.Conn(s)
+		if write, _ := c.Broadcast(f, conn.Manner{}); write {
+			flush = append(flush, c)
+		}
+	}
+	return flush
+}
+
+func optional(text []byte) *conn.Frame {
+	if text == nil {
+		return nil
+	}
+	return textFrame(text)
+}
