@@ -110,7 +110,7 @@ func (o *owner) Offer(op wire.Opcode, data []byte, fresh bool) (claim func() fun
 	env, isEnvelope := s.parse(m)
 	return func() func() {
 		if isEnvelope {
-			if d := s.events.Load().claim(&env, s); d.claimed {
+			if d := s.claim(&env); d.claimed {
 				return d.run
 			}
 		}
@@ -124,7 +124,7 @@ func (o *owner) Offer(op wire.Opcode, data []byte, fresh bool) (claim func() fun
 // Consumes reports whether there is a callback for messages.
 func (o *owner) Consumes() bool {
 	s := (*Socket)(o)
-	return s.onMessage.Load() != nil || s.events.Load().handleSome()
+	return s.onMessage.Load() != nil || s.events.Load().Handles()
 }
 
 func (o *owner) Control(op wire.Opcode, data []byte) {
@@ -183,7 +183,7 @@ func (o *owner) leave() {
 	if used {
 		life.cancel(end)
 	}
-	s.events.Load().fail(end)
+	s.events.Load().Fail(end)
 }
 
 // Ended tells the end to the callbacks that have not been told.

@@ -2,78 +2,27 @@ package websocket
 
 import (
 	"errors"
-	"slices"
-	"sync"
 	"time"
 
 	"github.com/nextrush/nextrush/websocket/internal/envelope"
+	"github.com/nextrush/nextrush/websocket/internal/events"
 	"github.com/nextrush/nextrush/websocket/internal/protocol"
 	"github.com/nextrush/nextrush/websocket/internal/wire"
 )
 
-// events is a socket's handlers and awaited replies. A nil one has none.
-type events struct {
-	mu         sync.Mutex // guards the fields below
-	middleware []func(*Event, func() error) error
-	any        []handler // of every event
-	handlers   map[string][]handler
-	requests   uint64 // sent so far
-	replies    map[string]func(reply)
-}
-
-type handler struct {
-	f    func(*Event) error
-	once bool
-}
-
-func (h handler) isOnce() bool { return h.once }
+type (
+	eventTable = events.Table[*Event]
+	reply      = events.Reply[*Event]
+	handler    = events.Handler[*Event]
+)
 
 // useEvents makes the socket's events if it has none.
-func (s *Socket) useEvents() *events {
+func (s *Socket) useEvents() *eventTable {
 	if s.events.Load() == nil {
-		s.events.CompareAndSwap(nil, &events{handlers: make(map[string][]handler), replies: make(map[string]func(reply))})
+		s.events.CompareAndSwap(nil, events.New[*Event]())
 	}
 	return s.events.Load()
 }
-
-func (e *events) add(name string, h handler) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.handlers[name] = append(e.handlers[name], h)
-}
-
-func (e *events) addAny(h handler) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.any = append(e.any, h)
-}
-
-func (e *events) use(mw func(*Event, func() error) error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.middleware = append(e.middleware, mw)
-}
-
-func (e *events) remove(name string) {
-	if e == nil {
-		return
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	delete(e.handlers, name)
-}
-
-// handleSome reports whether any event has a handler.
-func (e *events) handleSome() bool {
-	if e == nil {
-		return false
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.someLocked()
-}
-
-func (e *events) someLocked() bool { return len(e.handlers) > 0 || len(e.any) > 0 }
 
 // delivery is what there is to do for an envelope.
 type delivery struct {
@@ -81,7 +30,7 @@ type delivery struct {
 	event      *Event // nil if there is nothing
 	refusal    error  // to answer it with; nil: handlers run
 	handlers   []handler
-	middleware []func(*Event, func() error) error
+	middleware []events.Middleware[*Event]
 	timed      bool // to be
 }
 
@@ -92,7 +41,7 @@ func (s *Socket) dispatch(m Message) bool {
 	if !ok {
 		return false
 	}
-	d := s.events.Load().claim(&env, s)
+	d := s.claim(&env)
 	d.run()
 	return d.claimed
 }
@@ -106,17 +55,18 @@ func (s *Socket) parse(m Message) (env envelope.In, ok bool) {
 }
 
 // claim finds whom an envelope is for. A reply is handed over at once.
-func (e *events) claim(env *envelope.In, s *Socket) delivery {
+func (s *Socket) claim(env *envelope.In) delivery {
+	e := s.events.Load()
 	if e == nil {
 		return delivery{}
 	}
 	switch env.Type {
 	case envelope.Event:
-		return e.claimEvent(env, s)
+		return s.claimEvent(e, env)
 	case envelope.Ack:
-		return delivery{claimed: e.answered(env.ID, reply{event: newEvent(env, s)}, s.ns.asked.Load())}
+		return delivery{claimed: e.Answer(env.ID, reply{Event: newEvent(env, s)}, s.ns.asked.Load())}
 	case envelope.Error:
-		return delivery{claimed: e.answered(env.ID, reply{err: failure(env)}, s.ns.asked.Load())}
+		return delivery{claimed: e.Answer(env.ID, reply{Err: failure(env)}, s.ns.asked.Load())}
 	case envelope.Hello, envelope.Ping, envelope.Pong:
 		return s.probed(env)
 	}
@@ -132,12 +82,12 @@ func (s *Socket) probed(env *envelope.In) delivery {
 	d := delivery{claimed: true}
 	if t := env.T; env.Type == envelope.Ping && envelope.ValidID(t) {
 		d.event = &Event{Socket: s}
-		d.handlers = []handler{{f: func(*Event) error { return s.conn.Send(wire.OpText, protocol.PongOf(t)) }}}
+		d.handlers = []handler{{Do: func(*Event) error { return s.conn.Send(wire.OpText, protocol.PongOf(t)) }}}
 	}
 	return d
 }
 
-func (e *events) claimEvent(env *envelope.In, s *Socket) delivery {
+func (s *Socket) claimEvent(e *eventTable, env *envelope.In) delivery {
 	ev := newEvent(env, s)
 	if envelope.ValidID(env.ID) {
 		ev.id = env.ID
@@ -145,40 +95,16 @@ func (e *events) claimEvent(env *envelope.In, s *Socket) delivery {
 	if ev.Name = env.Name(); ev.Name == "" {
 		return delivery{claimed: true, event: ev, refusal: &EventError{Message: "event must be a name"}}
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	d := delivery{claimed: true, event: ev, middleware: e.middleware}
-	d.timed = s.ns.opts.TimeEvents && len(e.handlers[ev.Name]) > 0 // so that a peer makes up no names
-	switch {
-	case len(e.handlers[ev.Name])+len(e.any) > 0:
-		if len(d.middleware) == 0 { // else it decides whether Once has had its event
-			d.handlers = e.takeLocked(ev.Name)
-		}
-	case !e.someLocked() || s.onMessage.Load() != nil && !ev.WantsReply():
+	f, ok := e.Find(ev.Name, s.onMessage.Load() != nil && !ev.WantsReply())
+	if !ok {
 		return delivery{}
-	default:
+	}
+	d := delivery{claimed: true, event: ev, handlers: f.Handlers, middleware: f.Middleware}
+	d.timed = s.ns.opts.TimeEvents && f.Named // so that a peer makes up no names
+	if f.Unknown {
 		d.refusal = &EventError{Message: "unknown event"}
 	}
 	return d
-}
-
-func (e *events) take(name string) []handler {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.takeLocked(name)
-}
-
-// takeLocked returns the handlers of an event, of which those for one run are taken
-// out.
-func (e *events) takeLocked(name string) []handler {
-	list := e.handlers[name]
-	if once := handler.isOnce; slices.ContainsFunc(list, once) {
-		e.handlers[name] = slices.DeleteFunc(slices.Clone(list), once)
-	}
-	if len(e.any) > 0 {
-		list = slices.Concat(e.any, list)
-	}
-	return list
 }
 
 // run runs the handlers of an event, or refuses it, inside its middleware.
@@ -194,7 +120,7 @@ func (d delivery) run() {
 		d.event.refuse(d.refusal)
 	}
 	for _, h := range d.handlers {
-		d.do(func() error { return h.f(d.event) })
+		d.do(func() error { return h.Do(d.event) })
 	}
 }
 
@@ -216,8 +142,8 @@ func (d delivery) runFrom(i int) error {
 		return d.refusal
 	}
 	var err error
-	for _, h := range d.event.Socket.events.Load().take(d.event.Name) {
-		if failed := h.f(d.event); err == nil {
+	for _, h := range d.event.Socket.events.Load().Take(d.event.Name) {
+		if failed := h.Do(d.event); err == nil {
 			err = failed
 		} else if failed != nil {
 			err = errors.Join(err, failed)

@@ -154,14 +154,14 @@ func plainHandler(f func(*Event)) func(*Event) error {
 }
 
 func (s *Socket) on(event string, f func(*Event) error, once bool) {
-	s.conn.Consume(func() { s.useEvents().add(event, handler{f, once}) })
+	s.conn.Consume(func() { s.useEvents().Add(event, handler{Do: f, Once: once}) })
 }
 
 // OnAny registers f to run with each event, whatever its name, before its own handlers
 // and as they do.
 // An event that only f takes is not unknown: f answers it, or nobody does.
 func (s *Socket) OnAny(f func(*Event)) {
-	s.conn.Consume(func() { s.useEvents().addAny(handler{plainHandler(f), false}) })
+	s.conn.Consume(func() { s.useEvents().AddAny(handler{Do: plainHandler(f)}) })
 }
 
 // UseEvents registers middleware for the events that arrive from now on. It runs as
@@ -170,10 +170,10 @@ func (s *Socket) OnAny(f func(*Event)) {
 // Receive gets. next runs the rest and returns its error; it is to be called before mw
 // returns. What mw returns is the error reply, as for On. An event for which it does not
 // call next ends there.
-func (s *Socket) UseEvents(mw func(e *Event, next func() error) error) { s.useEvents().use(mw) }
+func (s *Socket) UseEvents(mw func(e *Event, next func() error) error) { s.useEvents().Use(mw) }
 
 // Off removes all handlers of an event.
-func (s *Socket) Off(event string) { s.events.Load().remove(event) }
+func (s *Socket) Off(event string) { s.events.Load().Remove(event) }
 
 // On registers h to run with each event of that name, with its first argument
 // decoded and validated. An error is answered with an error reply: with its own text

@@ -19,7 +19,7 @@ func (h *handling) Run(*loop.Worker) {
 	s := h.s
 	defer s.conn.HandlerDone() // also if the handler ends the goroutine
 	s.conn.Flush()
-	if s.conn.Awaited() || s.events.Load().awaited() {
+	if s.conn.Awaited() || s.events.Load().Awaited() {
 		s.conn.Begin()
 	}
 	if f := s.ns.opts.OnConnection; f != nil {

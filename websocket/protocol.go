@@ -111,7 +111,7 @@ func (v *session) take(kind protocol.Kind, data []byte) {
 			s.conn.Send(wire.OpText, protocol.PongOf(m.T))
 		}
 	case protocol.Pong:
-		s.events.Load().pong(m.T, s)
+		s.events.Load().Answer(m.T, reply{Event: &Event{Socket: s}}, 0)
 	case protocol.Auth:
 		v.renew(ask, m.Token)
 	case protocol.Sync:
@@ -158,13 +158,6 @@ func (s *Socket) Probe(ctx context.Context) (time.Duration, error) {
 	began := time.Now()
 	_, err := s.ask(ctx, func(id string) error { return s.conn.Send(wire.OpText, protocol.PingOf(id)) })
 	return time.Since(began), err
-}
-
-// pong answers a probe.
-func (e *events) pong(t json.RawMessage, s *Socket) {
-	if e != nil {
-		e.answered(t, reply{event: &Event{Socket: s}}, 0)
-	}
 }
 
 // Credential is what somebody was let in with. Sockets whose peer speaks nextrush.v1 tell

@@ -42,7 +42,7 @@ type Socket struct {
 	opened int64 // Unix milliseconds
 
 	onMessage atomic.Pointer[func(Message)]
-	events    atomic.Pointer[events]
+	events    atomic.Pointer[eventTable]
 
 	mu        sync.Mutex      // guards the fields below; conn is not called under it
 	ctx       context.Context // the request's values, or, once it is used, a *life
