@@ -137,12 +137,12 @@ func (srv *Server) verify(r *http.Request) (reason, hint string, refused *Handsh
 			reason, hint, refused = "client", "", &HandshakeError{Status: http.StatusInternalServerError, Message: "internal error"}
 		}
 	}()
-	sameOrigin := ownOrigin
+	sameOrigin := handshake.OwnOrigin
 	if srv.opts.SameOrigin != nil {
 		sameOrigin = srv.opts.SameOrigin
 	}
 	own := sameOrigin(r)
-	if err := srv.origins.allow(r, own); err != nil {
+	if err := srv.origins.Allow(r, own); err != nil {
 		hint = fmt.Sprintf("the server's own origin is %q: if pages of the other may connect, add it to AllowOrigins, or to the App's TrustedOrigins", own)
 		return "origin", hint, &HandshakeError{Status: http.StatusForbidden, Message: err.Error()}
 	}

@@ -159,7 +159,7 @@ type sockets struct{ srv *Server }
 func (k sockets) Members(key history.Key) []*Socket {
 	ns := k.srv.main
 	if key.Namespace != "" {
-		ns = k.srv.spaces.get(key.Namespace)
+		ns = k.srv.spaces.Get(key.Namespace)
 	}
 	if ns == nil {
 		return nil

@@ -2,11 +2,8 @@ package websocket
 
 import (
 	"net/http"
-	"runtime"
 	"slices"
-	"sync"
 	"sync/atomic"
-	"weak"
 
 	"github.com/nextrush/nextrush/websocket/internal/conn"
 	"github.com/nextrush/nextrush/websocket/internal/hub"
@@ -39,101 +36,28 @@ type NamespaceStats struct {
 	Rooms            int64 `json:"rooms"` // now
 }
 
-// namespaces finds those of a server that are in use, except for the default one.
-type namespaces struct {
-	mu     sync.Mutex // guards the fields below
-	byName map[string]*inUse
-	sent   int64 // in those that are gone
-	got    int64
-}
-
-// inUse is a namespace, for as long as somebody has it, and what it counts.
-type inUse struct {
-	name     string
-	ns       weak.Pointer[Namespace]
-	messages *conn.Messages
-}
-
 // Namespace returns the namespace of that name, which is made if there is none. "" is
 // the default one, whose sockets Server.Accept and Server.Upgrade accept.
 func (srv *Server) Namespace(name string) *Namespace {
 	if name == "" {
 		return srv.main
 	}
-	srv.spaces.mu.Lock()
-	defer srv.spaces.mu.Unlock()
-	if u := srv.spaces.byName[name]; u != nil {
-		if ns := u.ns.Value(); ns != nil {
-			return ns
-		}
-		srv.spaces.dropLocked(u) // before its cleanup has
-	}
-	ns := srv.newNamespace(name, 1)
-	u := &inUse{name, weak.Make(ns), ns.conns.Messages}
-	srv.spaces.byName[name] = u
-	runtime.AddCleanup(ns, srv.spaces.drop, u)
-	return ns
-}
-
-// drop removes a namespace that nobody has any more.
-func (n *namespaces) drop(u *inUse) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.byName[u.name] == u {
-		n.dropLocked(u)
-	}
-}
-
-func (n *namespaces) dropLocked(u *inUse) {
-	delete(n.byName, u.name)
-	n.sent += u.messages.Sent.Load()
-	n.got += u.messages.Received.Load()
-}
-
-// counted is how many messages were sent and received in them so far.
-func (n *namespaces) counted() (sent, received int64) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	sent, received = n.sent, n.got
-	for _, u := range n.byName {
-		sent += u.messages.Sent.Load()
-		received += u.messages.Received.Load()
-	}
-	return sent, received
+	return srv.spaces.Use(name, func() (*Namespace, *conn.Messages) {
+		ns := srv.newNamespace(name, 1)
+		return ns, ns.conns.Messages
+	})
 }
 
 // Namespaces lists the namespaces that have somebody in them, in no order.
 func (srv *Server) Namespaces() []*Namespace {
-	all := append(srv.spaces.list(), srv.main)
+	all := append(srv.spaces.List(), srv.main)
 	return slices.DeleteFunc(all, func(ns *Namespace) bool { return len(ns.crowd.Members()) == 0 })
-}
-
-// get returns one that is in use, or nil.
-func (n *namespaces) get(name string) *Namespace {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if u := n.byName[name]; u != nil {
-		return u.ns.Value()
-	}
-	return nil
-}
-
-// list lists those that are in use.
-func (n *namespaces) list() (all []*Namespace) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	for _, u := range n.byName {
-		if ns := u.ns.Value(); ns != nil {
-			all = append(all, ns)
-		}
-	}
-	return all
 }
 
 // everyone lists the open sockets of all namespaces. The list must not be changed.
 func (srv *Server) everyone() []*Socket {
 	all := srv.main.crowd.Members()
-	others := srv.spaces.list()
+	others := srv.spaces.List()
 	if len(others) == 0 {
 		return all
 	}

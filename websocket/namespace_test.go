@@ -153,7 +153,7 @@ func TestNamespaceStats(t *testing.T) {
 		eventually(t, "the count of all", counted)
 		eventually(t, "the end of b", func() bool {
 			runtime.GC()
-			return len(st.srv.spaces.list()) == 1
+			return len(st.srv.spaces.List()) == 1
 		})
 		if !counted() {
 			t.Errorf("without b the server counts %+v", st.srv.Stats())
@@ -223,9 +223,7 @@ func TestNamespacesOfManyTenants(t *testing.T) {
 	sockets = nil
 	eventually(t, "the end of the namespaces", func() bool {
 		runtime.GC()
-		srv.spaces.mu.Lock()
-		defer srv.spaces.mu.Unlock()
-		return len(srv.spaces.byName) == 0
+		return srv.spaces.Known() == 0
 	})
 	if got := srv.Stats(); got.Connections != 0 || got.Rooms != 0 || got.TotalConnections != tenants {
 		t.Errorf("left: %+v", got)
@@ -331,7 +329,7 @@ func TestStormOfNamespaces(t *testing.T) {
 		watching.Wait()
 		eventually(t, "the end of the namespaces", func() bool {
 			runtime.GC()
-			return len(st.srv.spaces.list()) == 0
+			return len(st.srv.spaces.List()) == 0
 		})
 		if got := st.srv.Stats(); got.Rooms != 0 || got.Connections != 0 || got.TotalConnections > peers {
 			t.Errorf("left: %+v", got)

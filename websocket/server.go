@@ -15,8 +15,10 @@ import (
 	"github.com/nextrush/nextrush/internal/seldom"
 	"github.com/nextrush/nextrush/internal/transport"
 	"github.com/nextrush/nextrush/websocket/internal/conn"
+	"github.com/nextrush/nextrush/websocket/internal/handshake"
 	"github.com/nextrush/nextrush/websocket/internal/protocol"
 	"github.com/nextrush/nextrush/websocket/internal/room"
+	"github.com/nextrush/nextrush/websocket/internal/spaces"
 	"github.com/nextrush/nextrush/websocket/internal/spread"
 	"github.com/nextrush/nextrush/websocket/internal/wire"
 )
@@ -25,8 +27,8 @@ import (
 // methods are safe from any goroutine.
 type Server struct {
 	engine
-	origins origins
-	spaces  namespaces
+	origins handshake.Origins
+	spaces  *spaces.Spaces[Namespace]
 	started time.Time
 
 	refusals seldom.Log // of upgrades
@@ -51,7 +53,7 @@ func NewServer(opts Options) *Server {
 	if err != nil {
 		panic(err)
 	}
-	allowed, err := parseOrigins(opts)
+	allowed, err := handshake.ParseOrigins(opts.AllowOrigins, opts.TrustOrigin)
 	if err != nil {
 		panic(err)
 	}
@@ -61,8 +63,8 @@ func NewServer(opts Options) *Server {
 		byID:    make(map[[16]byte]*Socket),
 		byIP:    make(map[string]int),
 		beats:   spread.NewBeats(),
+		spaces:  spaces.New[Namespace](),
 	}
-	srv.spaces.byName = make(map[string]*inUse)
 	srv.engine.init(opts, srv)
 	if srv.told, err = srv.newRooms(); err != nil {
 		panic(err)

@@ -117,7 +117,7 @@ func (c *counters) closedByLocked() map[string]map[StatusCode]int64 {
 func (srv *Server) Stats() Stats {
 	c := &srv.stats
 	sockets := srv.everyone()
-	sent, received := srv.spaces.counted()
+	sent, received := srv.spaces.Counted()
 	var queued int64
 	for _, s := range sockets {
 		queued += int64(s.conn.Queued())

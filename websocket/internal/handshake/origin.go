@@ -1,4 +1,4 @@
-package websocket
+package handshake
 
 import (
 	"fmt"
@@ -8,26 +8,28 @@ import (
 	"github.com/nextrush/nextrush/internal/origin"
 )
 
-// origins is Options.AllowOrigins, parsed, and Options.TrustOrigin.
-type origins struct {
+// Origins are those that browsers may connect from besides the server's own.
+type Origins struct {
 	any     bool
 	trusted origin.Trust
 }
 
-func parseOrigins(opts Options) (o origins, err error) {
+// ParseOrigins reads a list of origins, in which "*" is any; trust is asked about others, if
+// it is not nil.
+func ParseOrigins(list []string, trust func(r *http.Request, origin string) bool) (o Origins, err error) {
 	isAny := func(text string) bool { return text == "*" }
-	o.any = slices.ContainsFunc(opts.AllowOrigins, isAny)
-	o.trusted.Func = opts.TrustOrigin
-	o.trusted.List, err = origin.ParseList(slices.DeleteFunc(slices.Clone(opts.AllowOrigins), isAny))
+	o.any = slices.ContainsFunc(list, isAny)
+	o.trusted.Func = trust
+	o.trusted.List, err = origin.ParseList(slices.DeleteFunc(slices.Clone(list), isAny))
 	if err != nil {
 		return o, fmt.Errorf("websocket: AllowOrigins: %w", err)
 	}
 	return o, nil
 }
 
-// allow decides on the Origin headers of a request. None at all comes from no
+// Allow decides on the Origin headers of a request. None at all comes from no
 // browser and is let in.
-func (o origins) allow(r *http.Request, own string) error {
+func (o Origins) Allow(r *http.Request, own string) error {
 	headers := r.Header["Origin"]
 	if len(headers) == 0 || o.any && len(headers) == 1 && headers[0] != "null" {
 		return nil
@@ -53,8 +55,8 @@ func clip(s string) string {
 	return s
 }
 
-// ownOrigin is the origin that a request was sent to.
-func ownOrigin(r *http.Request) string {
+// OwnOrigin is the origin that a request was sent to.
+func OwnOrigin(r *http.Request) string {
 	if r.TLS != nil {
 		return "https://" + r.Host
 	}
