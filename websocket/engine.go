@@ -7,6 +7,7 @@ import (
 
 	"github.com/nextrush/nextrush/internal/loop"
 	"github.com/nextrush/nextrush/websocket/internal/conn"
+	"github.com/nextrush/nextrush/websocket/internal/count"
 	"github.com/nextrush/nextrush/websocket/internal/hub"
 	"github.com/nextrush/nextrush/websocket/internal/limit"
 	"github.com/nextrush/nextrush/websocket/internal/users"
@@ -19,7 +20,7 @@ type engine struct {
 	loop  *loop.Loop
 	conns conn.Config
 	main  *Namespace // the default one
-	stats counters
+	stats count.Counts
 	asked atomic.Uint64 // requests to many
 
 	limits hub.Limits // on the rooms of all namespaces
@@ -29,8 +30,6 @@ type engine struct {
 func (e *engine) init(opts Options, srv *Server) {
 	e.opts, e.srv = opts, srv
 	e.loop = loop.New()
-	e.stats.rejected, e.stats.closes = make(map[string]int64), make(map[StatusCode]int64)
-	e.stats.closedBy = make(map[string]map[StatusCode]int64)
 	e.limits.MaxRooms, e.limits.MaxEntries = opts.MaxRooms, opts.MaxRoomsPerSocket
 	e.users.Most, e.users.Rate = opts.MaxConnectionsPerUser, limit.Rate(opts.UserRateLimit)
 	e.conns = conn.Config{

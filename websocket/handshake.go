@@ -99,7 +99,7 @@ func (ns *Namespace) probe(w http.ResponseWriter, r *http.Request) (*Handshake, 
 // refused counts a refusal and logs why, as the page that asked learns nothing:
 // a browser tells it that the connection closed with 1006.
 func (srv *Server) refused(r *http.Request, reason, hint string, e *HandshakeError) *HandshakeError {
-	srv.stats.reject(reason)
+	srv.stats.Reject(reason)
 	if reason == "shutdown" || !wire.TokenListContains(r.Header["Upgrade"], "websocket") {
 		return e
 	}
@@ -181,7 +181,7 @@ func (ns *Namespace) connecting(w http.ResponseWriter, r *http.Request, ip strin
 		return h
 	}
 	if again := r.URL.Query().Get("reconnect"); again != "" && again != "0" {
-		srv.stats.reconnections.Add(1)
+		srv.stats.Reconnections.Add(1)
 	}
 	return h
 }
@@ -190,7 +190,7 @@ func (ns *Namespace) connecting(w http.ResponseWriter, r *http.Request, ip strin
 // nothing.
 func (h *Handshake) Refuse() {
 	if h.abandon() && !h.probe {
-		h.socket.ns.stats.reject("refused")
+		h.socket.ns.stats.Reject("refused")
 	}
 }
 

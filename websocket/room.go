@@ -1,10 +1,12 @@
 package websocket
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 
 	"github.com/nextrush/nextrush/websocket/internal/hub"
+	"github.com/nextrush/nextrush/websocket/internal/protocol"
 	"github.com/nextrush/nextrush/websocket/internal/room"
 )
 
@@ -130,4 +132,188 @@ func (s *Socket) entered() bool {
 	s.presence = present
 	s.ns.hub.Enter(&s.rooms)
 	return true
+}
+
+// joinTold is Join for a room of which clients are told, or one with history.
+func (s *Socket) joinTold(name string, since *room.Claim) (recovered bool, err error) {
+	by := room.Reader[*Socket]{Socket: s, Since: since}
+	if v := s.session(); v != nil {
+		s.conn.KeepWhole()
+		if noted, err := v.note(name, since); noted || err != nil {
+			return false, err
+		}
+		by.Told = func() (*room.Claim, [16]byte) { return v.claimed(name) }
+	}
+	defer s.conn.Flush()
+	recovered, err = s.ns.rooms().Join(by, s.ns.key(name), func() (bool, error) { return s.enter(name) })
+	if err == nil {
+		s.showIn(name)
+	}
+	return recovered, err
+}
+
+// enter joins, and reports whether the socket was not there yet.
+func (s *Socket) enter(room string) (fresh bool, err error) {
+	s.mu.Lock()
+	fresh = !s.rooms.Has(room)
+	s.mu.Unlock()
+	return fresh, s.join(room)
+}
+
+// note keeps a join for after the 101, when there can be an order of events.
+func (v *session) note(name string, since *room.Claim) (noted bool, err error) {
+	s := (*Socket)(v.owner)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.presence != joining {
+		return false, nil
+	}
+	most := s.ns.opts.MaxRoomsPerSocket
+	if !v.pending.Note(name, since, most-len(s.rooms.Names())) {
+		return false, fmt.Errorf("%w: a socket may be in %d", ErrRoomLimit, most)
+	}
+	return true, nil
+}
+
+// joinNoted has the joins from before the 101 take effect of which somebody is told.
+func (s *Socket) joinNoted() {
+	if !s.ns.rooms().Tells() {
+		return
+	}
+	s.show()
+	if v := s.session(); v != nil {
+		for _, j := range v.takeJoins() {
+			s.joinTold(j.Room, j.Since)
+		}
+	}
+}
+
+func (v *session) takeJoins() []room.Noted {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.pending.Take()
+}
+
+// claimed takes what the client has said that it has of a room, and who it was.
+func (v *session) claimed(name string) (since *room.Claim, was [16]byte) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.pending.Claimed(name), v.pending.Was
+}
+
+// leaveTold is Leave for a room of which clients are told.
+func (s *Socket) leaveTold(name string) {
+	s.session().unnote(name)
+	defer s.conn.Flush()
+	s.ns.rooms().Leave(s, s.ns.key(name), func() (was bool) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		was = s.rooms.Has(name) && s.presence == present
+		s.ns.hub.Leave(&s.rooms, name)
+		return was
+	})
+}
+
+// unnote forgets a join from before the 101.
+func (v *session) unnote(name string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.pending.Forget(name)
+}
+
+// sync replays what a client has missed that was connected before, or notes it for the
+// time when it is in the room.
+func (v *session) sync(m *protocol.Message) {
+	s := (*Socket)(v.owner)
+	v.wasNoted(m.Was)
+	for name, at := range m.Rooms {
+		switch {
+		case !s.ns.rooms().Of(name).Keeps() || checkRoom(name) != nil:
+			room.Tell(&s.conn, protocol.Forgotten(name))
+		case !v.claims(name, room.Claim{At: at, Asked: true}):
+			told := func() (*room.Claim, [16]byte) { return v.claimed(name) }
+			s.ns.rooms().Sync(room.Reader[*Socket]{Socket: s, Since: &room.Claim{At: at, Asked: true}, Told: told}, s.ns.key(name))
+		}
+	}
+	s.conn.Flush()
+}
+
+func (v *session) wasNoted(id string) {
+	was, ok := parseID(id)
+	if !ok {
+		return
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.pending.Was = was
+}
+
+// claims keeps a position of a room that the socket is not in, for when it joins.
+func (v *session) claims(name string, since room.Claim) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.rooms.Has(name) {
+		return false
+	}
+	v.pending.Claim(name, since.At, v.ns.opts.MaxRoomsPerSocket)
+	return true
+}
+
+// joinAsked is a join that the client asks for, where it may.
+func (v *session) joinAsked(ask asked, m *protocol.Message) {
+	s := ask.s
+	opts := s.ns.rooms().Of(m.Room)
+	if !opts.Joinable() {
+		ask.refuse(&EventError{Message: "not allowed"})
+		return
+	}
+	s.protect(func() {
+		err := opts.Join(s, m.Room)
+		if err == nil {
+			var recovered bool
+			if recovered, err = v.joinFor(m, opts); err == nil {
+				ask.ack(recoveredIf(m.Since != nil, recovered))
+				return
+			}
+		}
+		if !s.closedBy(err) {
+			ask.refuse(err)
+		}
+	})
+}
+
+func (v *session) joinFor(m *protocol.Message, opts *roomOptions) (recovered bool, err error) {
+	s := (*Socket)(v.owner)
+	switch err = checkRoom(m.Room); {
+	case err != nil:
+		return false, &EventError{Message: "no such room"}
+	case m.Since == nil || !opts.Keeps():
+		err = s.Join(m.Room)
+	default:
+		recovered, err = s.joinTold(m.Room, &room.Claim{At: *m.Since, Asked: true})
+	}
+	if errors.Is(err, ErrRoomLimit) {
+		err = &EventError{Message: "too many rooms"}
+	}
+	return recovered, err
+}
+
+func recoveredIf(asked, recovered bool) any {
+	var answer struct {
+		Recovered *bool `json:"recovered,omitempty"`
+	}
+	if asked {
+		answer.Recovered = &recovered
+	}
+	return answer
+}
+
+// leaveAsked is a leave that the client asks for, where it may.
+func (v *session) leaveAsked(ask asked, m *protocol.Message) {
+	if !ask.s.ns.rooms().Of(m.Room).Joinable() {
+		ask.refuse(&EventError{Message: "not allowed"})
+		return
+	}
+	ask.s.Leave(m.Room)
+	ask.ack(json.RawMessage("{}"))
 }

@@ -144,8 +144,8 @@ func (srv *Server) register(s *Socket) bool {
 	srv.byID[s.id] = s
 	srv.live++
 	c := &srv.stats
-	c.total.Add(1)
-	c.peak.Store(max(c.peak.Load(), int64(len(srv.byID))))
+	c.Total.Add(1)
+	c.Peak.Store(max(c.Peak.Load(), int64(len(srv.byID))))
 	s.ns.total.Add(1)
 	s.ns.crowd.Add(s)
 	return true
@@ -192,7 +192,7 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 	for _, s := range left {
 		s.conn.Drop(context.Cause(ctx))
 	}
-	srv.stats.forced.Add(int64(len(left)))
+	srv.stats.Forced.Add(int64(len(left)))
 	if len(left) == 0 {
 		return fmt.Errorf("websocket: shutdown: handlers still run: %w", ctx.Err())
 	}

@@ -4,17 +4,13 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"math"
 	"reflect"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/nextrush/nextrush/internal/pace"
 	"github.com/nextrush/nextrush/internal/tally"
-	"github.com/nextrush/nextrush/websocket/internal/conn"
 )
 
 // Duration is a time.Duration whose JSON form is whole seconds: "62s".
@@ -77,42 +73,6 @@ type Stats struct {
 	Routes map[string]RouteStats `json:"routes"`
 }
 
-// counters is what Stats is made of.
-type counters struct {
-	conn.Counters
-	total, peak, reconnections, forced atomic.Int64
-
-	mu       sync.Mutex // guards the fields below
-	rejected map[string]int64
-	closes   map[StatusCode]int64
-	closedBy map[string]map[StatusCode]int64
-}
-
-func (c *counters) reject(reason string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.rejected[reason]++
-}
-
-func (c *counters) closed(e conn.End) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	code, by := StatusCode(e.Code), closer(e)
-	c.closes[code]++
-	if c.closedBy[by] == nil {
-		c.closedBy[by] = make(map[StatusCode]int64)
-	}
-	c.closedBy[by][code]++
-}
-
-func (c *counters) closedByLocked() map[string]map[StatusCode]int64 {
-	all := maps.Clone(c.closedBy)
-	for by, closes := range all {
-		all[by] = maps.Clone(closes)
-	}
-	return all
-}
-
 // Stats returns a snapshot of the counters.
 func (srv *Server) Stats() Stats {
 	c := &srv.stats
@@ -122,14 +82,13 @@ func (srv *Server) Stats() Stats {
 	for _, s := range sockets {
 		queued += int64(s.conn.Queued())
 	}
-	drops, dropped := c.drops()
+	drops, dropped := c.Dropped()
+	closes, closedBy := srv.closes()
 	var rtt tally.Counts
 	rtt.Add(&c.RTT)
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	return Stats{
 		Connections:      int64(len(sockets)),
-		TotalConnections: c.total.Load(),
+		TotalConnections: c.Total.Load(),
 		MessagesSent:     sent + srv.main.conns.Messages.Sent.Load(),
 		MessagesReceived: received + srv.main.conns.Messages.Received.Load(),
 		Rooms:            srv.limits.Rooms(),
@@ -137,37 +96,33 @@ func (srv *Server) Stats() Stats {
 		BytesReceived:    c.BytesReceived.Load(),
 		BytesSent:        c.BytesSent.Load(),
 		Errors:           c.Errors.Load(),
-		Reconnections:    c.reconnections.Load(),
-		PeakConnections:  c.peak.Load(),
-		Rejected:         maps.Clone(c.rejected),
+		Reconnections:    c.Reconnections.Load(),
+		PeakConnections:  c.Peak.Load(),
+		Rejected:         c.Rejected(),
 		Dropped:          dropped,
 		Drops:            drops,
 		SlowConsumers:    c.Slow.Load(),
 		QueuedBytes:      queued,
-		Closes:           maps.Clone(c.closes),
-		ClosedBy:         c.closedByLocked(),
+		Closes:           closes,
+		ClosedBy:         closedBy,
 		RTT:              newTimes(rtt),
 		Routes:           srv.routeStats(),
-		Forced:           c.forced.Load(),
+		Forced:           c.Forced.Load(),
 	}
 }
 
-// drops counts dropped messages by what has decided so, and all but those that were lost
-// with their socket.
-func (c *counters) drops() (by map[string]int64, dropped int64) {
-	d := &c.Drops
-	by = map[string]int64{
-		"volatile":  d.Volatile.Load(),
-		"coalesced": d.Coalesced.Load(),
-		"newest":    d.Newest.Load(),
-		"oldest":    d.Oldest.Load(),
-		"unclaimed": d.Unclaimed.Load(),
+// closes are those of all sockets by code, and by who began them and by code.
+func (srv *Server) closes() (byCode map[StatusCode]int64, by map[string]map[StatusCode]int64) {
+	byCode, by = make(map[StatusCode]int64), make(map[string]map[StatusCode]int64)
+	for c, n := range srv.stats.Closed() {
+		code := StatusCode(c.Code)
+		byCode[code] += n
+		if by[c.By] == nil {
+			by[c.By] = make(map[StatusCode]int64)
+		}
+		by[c.By][code] = n
 	}
-	for _, n := range by {
-		dropped += n
-	}
-	by["closed"] = d.Closed.Load()
-	return by, dropped
+	return byCode, by
 }
 
 // otherRoute has the sockets of routers that do not say which of their patterns matched.
@@ -245,15 +200,4 @@ func (d *delivery) took(start time.Time) {
 	if p := d.event.Socket.conn.Pace(); p != nil {
 		p.Route.RanEvent(d.event.Name, time.Since(start))
 	}
-}
-
-// closer tells who ended a socket: "us", "peer" or "network".
-func closer(e conn.End) string {
-	switch {
-	case e.Remote:
-		return "peer"
-	case e.Code == uint16(StatusAbnormalClosure) && !e.Cut:
-		return "network"
-	}
-	return "us"
 }

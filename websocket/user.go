@@ -74,7 +74,7 @@ func (s *Socket) SetUser(id string, info any) error {
 // tooManyOfUser closes the socket of a user who has as many as allowed.
 func (s *Socket) tooManyOfUser() error {
 	const text = "too many connections of this user"
-	s.ns.stats.reject("connectionsPerUser")
+	s.ns.stats.Reject("connectionsPerUser")
 	s.conn.Close(statusTooMany, text)
 	return &HandshakeError{Status: http.StatusTooManyRequests, Message: text, Header: s.ns.srv.retryAfter(), Err: ErrUserLimit}
 }

@@ -27,6 +27,7 @@ var allowedImports = map[string][]string{
 	"websocket/internal/handshake":       {"websocket/internal/wire", "internal/origin"},
 	"websocket/internal/outbox":          {"websocket/internal/wire", "internal/transport"},
 	"websocket/internal/room":            {"websocket/internal/conn", "websocket/internal/history", "websocket/internal/protocol", "websocket/internal/roster", "websocket/internal/wire", "internal/loop"},
+	"websocket/internal/count":           {"websocket/internal/conn"},
 	"websocket/internal/spaces":          {"websocket/internal/conn"},
 	"websocket/internal/spread":          {"websocket/internal/conn", "websocket/internal/protocol", "websocket/internal/wire"},
 	"websocket/internal/users":           {"websocket/internal/limit"},
