@@ -124,10 +124,15 @@ func (e *Emitter) keeps() bool {
 }
 
 // kept is an event for rooms of which some keep it.
-func (e *Emitter) kept(p *Prepared) *room.Emit {
-	k := &room.Emit{Namespace: e.ns.name, Rooms: e.rooms, Text: &p.frame, Binary: p.binary, Except: e.except}
+func (e *Emitter) kept(p *Prepared) *room.Emit[*Socket] {
+	k := &room.Emit[*Socket]{Namespace: e.ns.name, Rooms: e.rooms, Also: e.named(), Text: &p.frame, Binary: p.binary, Except: slices.Clone(e.except)}
 	if e.from != nil {
 		k.From = e.from.id
+	}
+	for _, name := range e.exceptRooms {
+		for _, s := range e.ns.hub.Members(name) {
+			k.Except = append(k.Except, s.id)
+		}
 	}
 	return k
 }
@@ -211,12 +216,20 @@ func (e Emitter) included() []*Socket {
 			add(s)
 		}
 	}
-	for _, id := range e.ids {
-		if s := e.ns.srv.byKey(id); s != nil && (e.every || s.ns == e.ns) {
-			add(s)
-		}
+	for _, s := range e.named() {
+		add(s)
 	}
 	return all
+}
+
+// named lists the sockets that are meant by their ids.
+func (e *Emitter) named() (list []*Socket) {
+	for _, id := range e.ids {
+		if s := e.ns.srv.byKey(id); s != nil && (e.every || s.ns == e.ns) {
+			list = append(list, s)
+		}
+	}
+	return list
 }
 
 // Sockets lists the receivers.

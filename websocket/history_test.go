@@ -361,3 +361,38 @@ func TestAPositionInJSONIsAPair(t *testing.T) {
 		t.Errorf("a negative offset was taken: %v", p)
 	}
 }
+
+// Rooms with history know the same receivers as others, in replays too.
+func TestWhoIsLeftOutOfARoomAndWhoIsAddedToIt(t *testing.T) {
+	st := overTCP.serve(t, keeping(History{Messages: 10}), joiner)
+	was := make(map[string]string)
+	peers := make(map[string]*raw)
+	for _, name := range []string{"member", "other", "guest", "both"} {
+		c := st.raw(t, speaking)
+		was[name], peers[name] = c.hello()["id"].(string), c
+		c.place()
+	}
+	at, _ := st.srv.Position(t.Context(), "room a")
+	st.srv.Socket(was["other"]).Join("out")
+	st.srv.Socket(was["guest"]).Leave("room a")
+	peers["guest"].hear(`{"type":"left","room":"room a"}`)
+	st.srv.To("room a").ToID(was["guest"]).ToID(was["both"]).ExceptRooms("out").Emit("n", 1)
+	st.srv.All().Send("end")
+	const event, place = `{"type":"event","event":"n","data":[1],"timestamp":0`, `,"room":"room a","offset":1`
+	peers["member"].hear(event + place + "}")
+	peers["guest"].hear(event + "}")
+	peers["both"].hear(event + place + "}")
+	for _, c := range peers {
+		c.expect(wire.OpText, "end")
+	}
+	for name, replayed := range map[string]bool{"member": true, "other": false} {
+		c := st.raw(t, speaking)
+		c.hello()
+		c.place()
+		c.say(fmt.Sprintf(`{"type":"sync","was":%q,"rooms":{"room a":[%q,0]}}`, was[name], at.Epoch))
+		if replayed {
+			c.hear(event + place + `,"replayed":true}`)
+		}
+		c.wantPlace(`{"type":"synced","room":"room a","recovered":true,"epoch":"E","offset":1}`)
+	}
+}

@@ -1,6 +1,7 @@
 package room
 
 import (
+	"bytes"
 	"slices"
 
 	"github.com/nextrush/nextrush/internal/loop"
@@ -16,7 +17,7 @@ type event struct {
 	replayed bool        // frame says that it is a replay
 	plain    *conn.Frame // as others got it
 	from     [16]byte    // who did not get it; zero: nobody
-	except   [][16]byte
+	except   [][16]byte  // in order
 }
 
 // size is what the event takes in a ring.
@@ -27,8 +28,14 @@ const eventCost = 256
 
 // leftOut reports whether somebody was not to get the event.
 func (e *event) leftOut(id [16]byte) bool {
-	return id != [16]byte{} && (e.from == id || slices.Contains(e.except, id))
+	if id == [16]byte{} {
+		return false
+	}
+	_, excepted := slices.BinarySearchFunc(e.except, id, compareIDs)
+	return excepted || e.from == id
 }
+
+func compareIDs(a, b [16]byte) int { return bytes.Compare(a[:], b[:]) }
 
 // replay is the frame for those who have missed the event. It takes the place of the
 // other in the ring: either is made once.
@@ -46,14 +53,15 @@ func extended(f *conn.Frame, more string) *conn.Frame {
 	return longer
 }
 
-// Emit is an event to several rooms of a namespace.
-type Emit struct {
+// Emit is an event to several rooms of a namespace, and to others.
+type Emit[S comparable] struct {
 	Namespace string
 	Rooms     []string
+	Also      []S
 	Text      *conn.Frame
 	Binary    *conn.Frame // for peers that take bytes; nil: there is none
 	From      [16]byte    // who does not get it; zero: nobody
-	Except    [][16]byte
+	Except    [][16]byte  // which is sorted
 }
 
 // Keep reports whether some of the rooms keep events.
@@ -63,20 +71,23 @@ func (rs *Rooms[S]) Keep(rooms []string) bool {
 
 // emitting is an event on its way to rooms of which some keep it.
 type emitting[S comparable] struct {
-	*Emit
+	*Emit[S]
 	rs    *Rooms[S]
 	mid   string         // that the frames of several rooms have in common; empty: one room
-	seen  map[S]struct{} // who has got it; nil: one room
+	seen  map[S]struct{} // who has got it; nil: nobody gets it from elsewhere
 	flush []loop.Flusher
 }
 
 // Emit sends an event to each of the rooms: those that keep it add their position. It
 // returns what is to be flushed.
-func (rs *Rooms[S]) Emit(e *Emit) (flush []loop.Flusher) {
+func (rs *Rooms[S]) Emit(e *Emit[S]) (flush []loop.Flusher) {
+	slices.SortFunc(e.Except, compareIDs)
 	k := &emitting[S]{Emit: e, rs: rs}
 	rooms := slices.Compact(slices.Sorted(slices.Values(e.Rooms)))
 	if len(rooms) > 1 {
 		k.mid = rs.nextMid()
+	}
+	if len(rooms)+len(e.Also) > 1 {
 		k.seen = make(map[S]struct{})
 	}
 	for _, room := range rooms {
@@ -89,6 +100,7 @@ func (rs *Rooms[S]) Emit(e *Emit) (flush []loop.Flusher) {
 			k.toPlain(rs.sockets.Members(k.key(room)))
 		}
 	}
+	k.toPlain(e.Also)
 	return k.flush
 }
 
