@@ -3,7 +3,6 @@ package room
 import (
 	"encoding/json"
 	"slices"
-	"time"
 
 	"github.com/nextrush/nextrush/internal/loop"
 	"github.com/nextrush/nextrush/websocket/internal/conn"
@@ -17,8 +16,8 @@ const maxPresenceData = 4 << 10 // bytes that a client may say of its user
 // present is who is in a room with presence, guarded as the room is.
 type present[S comparable] struct {
 	*roster.Room[S]
-	timer *time.Timer // of the next update; nil: none
-	at    int64       // of that
+	alarm alarm // of the next update
+	ring  func()
 }
 
 // Present is the users in a room by name; nil if it has no presence.
@@ -45,13 +44,13 @@ func (rs *Rooms[S]) Show(s S, key history.Key) {
 	}
 	r := rs.lock(key, opts)
 	defer r.Unlock()
-	p, now := rs.present(r, opts), rs.cfg.Clock()
+	p, now := rs.present(r, key, opts), rs.cfg.Clock()
 	if user, in := rs.sockets.In(s, key.Room); in {
 		p.Enter(s, user, now)
 	} else {
 		p.Exit(s, now)
 	}
-	rs.plan(r, p, key, opts)
+	rs.plan(r, p)
 }
 
 // Say takes what a client says of its user, or, if that is nothing, tells it of all.
@@ -65,61 +64,54 @@ func (rs *Rooms[S]) Say(s S, key history.Key, data json.RawMessage) {
 	}
 	r := rs.lock(key, opts)
 	defer r.Unlock()
-	p, now := rs.present(r, opts), rs.cfg.Clock()
+	p, now := rs.present(r, key, opts), rs.cfg.Clock()
 	if data == nil {
 		p.Ask(s, now)
 	} else {
 		p.Set(s, slices.Clone(data), now)
 	}
-	rs.plan(r, p, key, opts)
+	rs.plan(r, p)
 }
 
 // present is the presence of a room that is locked.
-func (rs *Rooms[S]) present(r *locked, opts *Options[S]) *present[S] {
+func (rs *Rooms[S]) present(r *locked, key history.Key, opts *Options[S]) *present[S] {
 	p, ok := r.Beside.(*present[S])
 	if !ok {
 		p = &present[S]{Room: roster.New[S](opts.LeaveDelay)}
+		p.ring = func() { rs.update(p, key, opts) }
 		r.Beside = p
 	}
 	return p
 }
 
-// plan has the next update told in time.
-func (rs *Rooms[S]) plan(r *locked, p *present[S], key history.Key, opts *Options[S]) {
-	due := p.Due()
-	if due == 0 && p.Empty() {
+// plan has the next update told in time. The room is locked.
+func (rs *Rooms[S]) plan(r *locked, p *present[S]) {
+	switch due := p.Due(); {
+	case due != 0:
+		p.alarm.set(due, rs.cfg.Clock(), p.ring)
+	case p.Empty():
+		p.alarm.stop()
 		r.Beside = nil
 	}
-	if due == 0 || p.timer != nil && p.at <= due {
-		return
-	}
-	if p.timer != nil {
-		p.timer.Stop()
-	}
-	p.at = due
-	p.timer = time.AfterFunc(time.Duration(due-rs.cfg.Clock()), func() { rs.update(key, opts) })
 }
 
 // update tells members what has changed.
-func (rs *Rooms[S]) update(key history.Key, opts *Options[S]) {
-	for _, s := range rs.queueUpdate(key, opts) {
+func (rs *Rooms[S]) update(p *present[S], key history.Key, opts *Options[S]) {
+	for _, s := range rs.queueUpdate(p, key, opts) {
 		s.Flush()
 	}
 }
 
-func (rs *Rooms[S]) queueUpdate(key history.Key, opts *Options[S]) (flush []loop.Flusher) {
+func (rs *Rooms[S]) queueUpdate(p *present[S], key history.Key, opts *Options[S]) (flush []loop.Flusher) {
 	r := rs.lock(key, opts)
 	defer r.Unlock()
-	p, ok := r.Beside.(*present[S])
-	if !ok {
+	now := rs.cfg.Clock()
+	if r.Beside != any(p) || !p.alarm.rung(now) {
 		return nil
 	}
-	p.timer = nil
-	if now := rs.cfg.Clock(); p.Due() != 0 && p.Due() <= now {
-		update, fresh := p.Update(now)
-		flush = rs.spread(key, &update, fresh)
-	}
-	rs.plan(r, p, key, opts)
+	update, fresh := p.Update(now)
+	flush = rs.spread(key, &update, fresh)
+	rs.plan(r, p)
 	return flush
 }
 
