@@ -23,9 +23,11 @@ type RoomOptions struct {
 	// have missed; zero: none is kept.
 	History History
 	// Presence tells clients of nextrush.v1 which users are in the room: all after they have
-	// joined, then who comes and goes, four times a second at most; of more than 500 users
-	// only how many, each two seconds. A user with several sockets comes and goes
-	// once; see [Socket.SetUser]. A socket without a user counts as one.
+	// joined, then who comes and goes, four times a second at most. Of more than 500 users,
+	// or of users whose names and data have more bytes than a quarter of Options.SendQueue,
+	// it tells only how many, each two seconds. A user has at most 4 KiB of data. One with
+	// several sockets comes and goes once; see [Socket.SetUser]. A socket without a user
+	// counts as one.
 	Presence   bool
 	LeaveDelay time.Duration // a user stays for it without sockets; 0: 5 s; negative: not at all
 	// Join lets clients of nextrush.v1 join and leave by themselves. It returns nil if s
@@ -137,7 +139,7 @@ func (srv *Server) newRooms() (*room.Rooms[*Socket], error) {
 		}
 	}
 	return room.New(patterns, sockets{srv}, room.Config{
-		Bytes: srv.opts.RingBytes, Replay: srv.opts.SendQueue / 2, Clock: srv.loop.Now,
+		Bytes: srv.opts.RingBytes, Replay: srv.opts.SendQueue / 2, Presence: srv.opts.SendQueue / 4, Clock: srv.loop.Now,
 	})
 }
 

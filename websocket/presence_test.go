@@ -1,8 +1,10 @@
 package websocket
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -183,3 +185,64 @@ func TestPresenceOfManyWhoComeAndGo(t *testing.T) {
 }
 
 func asMap(v any) map[string]any { m, _ := v.(map[string]any); return m }
+
+// What the clients of many users say of them is not told to all, over and over.
+func TestPresenceOfUsersWhoSayMuchIsTheirCount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		opts := showing
+		opts.Rooms = Rooms{"room a": {Presence: true, LeaveDelay: -1}}
+		opts.SendQueue = 64 << 10
+		const most = 16 << 10 // a quarter of the queue
+		st, come := attend(t, inMemory, opts)
+		ann := come("ann", speaking)
+		ann.json()
+		var peers []*raw
+		var last map[string]any
+		for i := range 8 { // each < is six bytes in JSON that may stand in a page
+			c := come(fmt.Sprint("user ", i), speaking)
+			c.say(`{"type":"presence","room":"room a","data":"` + strings.Repeat("<", 1000) + `"}`)
+			f, _ := ann.next()
+			if len(f.payload) > most+256 {
+				t.Errorf("told in %d bytes", len(f.payload))
+			}
+			if json.Unmarshal(f.payload, &last); last["count"] == nil && i > 3 {
+				t.Errorf("told is %.100s", f.payload)
+			}
+			last = nil
+			peers = append(peers, c)
+			go func() {
+				for range c.frames {
+				}
+			}()
+		}
+		for _, c := range peers[2:] {
+			c.conn.Close()
+		}
+		m := ann.json()
+		for m["set"] == nil {
+			m = ann.json()
+		}
+		if known := asMap(m["set"]); len(known) != 3 {
+			t.Errorf("known are %d", len(known))
+		}
+		st.settle(append(peers, ann)...)
+	})
+}
+
+func TestWhoSaysTooMuchOfItsUserIsTold(t *testing.T) {
+	st, come := attend(t, overTCP, showing)
+	ann := come("ann", speaking)
+	ann.json()
+	ann.say(`{"type":"presence","id":1,"room":"room a","data":{"name":"Ann"}}`)
+	ann.hear(`{"type":"ack","id":1,"data":[{}]}`)
+	ann.say(`{"type":"presence","id":2,"room":"room a","data":"` + strings.Repeat("x", 4<<10) + `"}`)
+	ann.hear(`{"type":"error","id":2,"message":"data of more than 4096 bytes"}`)
+	ann.say(`{"type":"presence","id":3,"room":"room b","data":1}`)
+	ann.hear(`{"type":"error","id":3,"message":"not in the room"}`)
+	ann.say(`{"type":"presence","id":4,"room":"other"}`)
+	ann.hear(`{"type":"error","id":4,"message":"not in the room"}`)
+	ann.hear(`{"type":"presence","room":"room a","join":{"ann":{"data":{"name":"Ann"},"sockets":1}}}`)
+	if list, err := st.srv.Presence(t.Context(), "room a"); len(list) != 1 || string(list[0].Data) != `{"name":"Ann"}` {
+		t.Errorf("Presence is %v, %v", list, err)
+	}
+}

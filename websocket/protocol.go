@@ -117,7 +117,7 @@ func (v *session) take(kind protocol.Kind, data []byte) {
 	case protocol.Sync:
 		v.sync(&m)
 	case protocol.Presence:
-		s.ns.rooms().Say(s, s.ns.key(m.Room), m.Data)
+		ask.done(s.ns.rooms().Say(s, s.ns.key(m.Room), m.Data))
 	case protocol.Join:
 		v.joinAsked(ask, &m)
 	case protocol.Leave:
@@ -138,6 +138,15 @@ func (a asked) ack(v any) {
 	if data, err := envelope.JSON([]any{v}); err == nil {
 		a.s.SendJSON(envelope.Out{Type: envelope.Ack, ID: a.id, Data: data})
 	}
+}
+
+// done answers that it was done, or with the text of why not.
+func (a asked) done(err error) {
+	if err != nil {
+		a.refuse(&EventError{Message: err.Error()})
+		return
+	}
+	a.ack(json.RawMessage("{}"))
 }
 
 func (a asked) refuse(err error) {

@@ -1,7 +1,6 @@
 package websocket
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -315,5 +314,5 @@ func (v *session) leaveAsked(ask asked, m *protocol.Message) {
 		return
 	}
 	ask.s.Leave(m.Room)
-	ask.ack(json.RawMessage("{}"))
+	ask.done(nil)
 }

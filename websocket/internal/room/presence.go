@@ -2,7 +2,8 @@ package room
 
 import (
 	"encoding/json"
-	"slices"
+	"errors"
+	"fmt"
 
 	"github.com/nextrush/nextrush/internal/loop"
 	"github.com/nextrush/nextrush/websocket/internal/conn"
@@ -53,31 +54,47 @@ func (rs *Rooms[S]) Show(s S, key history.Key) {
 	rs.plan(r, p)
 }
 
+// Errors of Say, for the client.
+var (
+	ErrNotThere = errors.New("not in the room")
+	ErrTooMuch  = fmt.Errorf("data of more than %d bytes", maxPresenceData)
+)
+
 // Say takes what a client says of its user, or, if that is nothing, tells it of all.
-func (rs *Rooms[S]) Say(s S, key history.Key, data json.RawMessage) {
+func (rs *Rooms[S]) Say(s S, key history.Key, data json.RawMessage) error {
 	opts := rs.Of(key.Room)
-	if !opts.Shows() || len(data) > maxPresenceData {
-		return
+	if !opts.Shows() {
+		return ErrNotThere
 	}
-	if _, in := rs.sockets.In(s, key.Room); !in {
-		return
+	if _, in := rs.sockets.In(s, key.Room); !in { // a name that a peer has made up makes no room
+		return ErrNotThere
+	}
+	if len(data) > maxPresenceData {
+		return ErrTooMuch
 	}
 	r := rs.lock(key, opts)
 	defer r.Unlock()
-	p, now := rs.present(r, key, opts), rs.cfg.Clock()
-	if data == nil {
-		p.Ask(s, now)
-	} else {
-		p.Set(s, slices.Clone(data), now)
+	p := rs.present(r, key, opts)
+	defer rs.plan(r, p)
+	if !say(p.Room, s, data, rs.cfg.Clock()) {
+		return ErrNotThere
 	}
-	rs.plan(r, p)
+	return nil
+}
+
+func say[S comparable](r *roster.Room[S], s S, data json.RawMessage, now int64) (there bool) {
+	if data == nil {
+		return r.Ask(s, now)
+	}
+	text, err := json.Marshal(data) // a copy, as it is told
+	return err == nil && r.Set(s, text, now)
 }
 
 // present is the presence of a room that is locked.
 func (rs *Rooms[S]) present(r *locked, key history.Key, opts *Options[S]) *present[S] {
 	p, ok := r.Beside.(*present[S])
 	if !ok {
-		p = &present[S]{Room: roster.New[S](opts.LeaveDelay)}
+		p = &present[S]{Room: roster.New[S](opts.LeaveDelay, rs.cfg.Presence)}
 		p.ring = func() { rs.update(p, key, opts) }
 		r.Beside = p
 	}

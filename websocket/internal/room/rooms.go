@@ -29,9 +29,10 @@ type Sockets[S comparable] interface {
 
 // Config is what all rooms of a server have in common.
 type Config struct {
-	Bytes  int64        // of all histories together
-	Replay int          // bytes of events that are replayed at most
-	Clock  func() int64 // nanoseconds
+	Bytes    int64        // of all histories together
+	Replay   int          // bytes of events that are replayed at most
+	Presence int          // bytes of the users of a room of whom more than the count is told
+	Clock    func() int64 // nanoseconds
 }
 
 // Rooms are those of a server. A nil one has none. Its methods are safe from any

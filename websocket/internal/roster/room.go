@@ -35,6 +35,8 @@ type Update struct {
 // nanoseconds of the caller's clock.
 type Room[S comparable] struct {
 	delay   int64
+	most    int          // bytes of users of whom more than the count is told
+	bytes   int          // of all users, as they are told
 	sockets map[S]string // users of those that are there
 	users   map[string]*user
 	changed map[string]struct{} // users of whom something is to be told
@@ -47,15 +49,17 @@ type Room[S comparable] struct {
 
 type user struct {
 	sockets int
+	name    int // bytes of its JSON form
 	data    json.RawMessage
 	until   int64 // it stays without sockets
 	told    bool  // others know of it
 }
 
-// New makes an empty room. delay is how long users stay without sockets.
-func New[S comparable](delay time.Duration) *Room[S] {
+// New makes an empty room. delay is how long users stay without sockets; if they take more
+// bytes than most when they are told, only their count is.
+func New[S comparable](delay time.Duration, most int) *Room[S] {
 	return &Room[S]{
-		delay: int64(delay), sockets: make(map[S]string), users: make(map[string]*user),
+		delay: int64(delay), most: most, sockets: make(map[S]string), users: make(map[string]*user),
 		changed: make(map[string]struct{}), fresh: make(map[S]struct{}),
 	}
 }
@@ -76,8 +80,9 @@ func (r *Room[S]) Enter(s S, id string, now int64) {
 	u := r.users[id]
 	switch {
 	case u == nil:
-		u = new(user)
+		u = &user{name: nameSize(id)}
 		r.users[id] = u
+		r.bytes += u.size()
 		r.change(id, now)
 	case u.sockets == 0:
 		r.leaving--
@@ -86,12 +91,14 @@ func (r *Room[S]) Enter(s S, id string, now int64) {
 	r.Ask(s, now)
 }
 
-// Ask has a socket told of all.
-func (r *Room[S]) Ask(s S, now int64) {
-	if _, in := r.sockets[s]; in {
+// Ask has a socket told of all, and reports whether it is there.
+func (r *Room[S]) Ask(s S, now int64) bool {
+	_, in := r.sockets[s]
+	if in {
 		r.fresh[s] = struct{}{}
 		r.plan(now)
 	}
+	return in
 }
 
 // Has reports whether a socket is there.
@@ -118,12 +125,17 @@ func (r *Room[S]) leave(id string, now int64) {
 	}
 }
 
-// Set changes what is told of the user of a socket.
-func (r *Room[S]) Set(s S, data json.RawMessage, now int64) {
-	if id, in := r.sockets[s]; in {
-		r.users[id].data = data
+// Set changes what is told of the user of a socket, and reports whether it is there. data
+// is as json.Marshal writes it.
+func (r *Room[S]) Set(s S, data json.RawMessage, now int64) bool {
+	id, in := r.sockets[s]
+	if in {
+		u := r.users[id]
+		r.bytes += len(data) - len(u.data)
+		u.data = data
 		r.change(id, now)
 	}
+	return in
 }
 
 func (r *Room[S]) change(id string, now int64) {
@@ -155,7 +167,7 @@ func (r *Room[S]) Update(now int64) (u Update, fresh map[S]struct{}) {
 	u.Leave = r.gone(now)
 	fresh, r.fresh = r.fresh, make(map[S]struct{})
 	was := r.crowd
-	r.crowd = len(r.users) > Most || was && len(r.users) > less
+	r.crowd = r.exceeds(Most, r.most) || was && r.exceeds(less, r.most/10*9)
 	switch {
 	case r.crowd:
 		u.Crowd, u.Count = true, len(r.users)
@@ -175,6 +187,9 @@ func (r *Room[S]) Update(now int64) (u Update, fresh map[S]struct{}) {
 	return u, fresh
 }
 
+// exceeds reports whether there are more users, or bytes of them.
+func (r *Room[S]) exceeds(users, bytes int) bool { return len(r.users) > users || r.bytes > bytes }
+
 // gone removes users that have been without sockets for long enough, and returns those of
 // whom others know.
 func (r *Room[S]) gone(now int64) (left []string) {
@@ -188,6 +203,7 @@ func (r *Room[S]) gone(now int64) (left []string) {
 			r.planAt(u.until)
 		default:
 			r.leaving--
+			r.bytes -= u.size()
 			delete(r.users, id)
 			delete(r.changed, id)
 			if u.told {
@@ -213,6 +229,14 @@ func (r *Room[S]) told() {
 }
 
 func (u *user) member() Member { return Member{u.data, u.sockets} }
+
+// size is about what it takes to tell a user.
+func (u *user) size() int { return u.name + len(u.data) + len(`:{"data":null,"sockets":1000},`) }
+
+func nameSize(id string) int {
+	text, _ := json.Marshal(id) // it is a string
+	return len(text)
+}
 
 // Members is all that is told of the users.
 func (r *Room[S]) Members() map[string]Member {

@@ -12,7 +12,7 @@ import (
 const second = int64(time.Second)
 
 func TestUsersJoinAndLeaveOnce(t *testing.T) {
-	r := New[int](5 * time.Second)
+	r := New[int](5*time.Second, 1<<20)
 	r.Enter(1, "ann", 0)
 	u, fresh := r.Update(r.Due())
 	if len(u.Whole) != 1 || len(fresh) != 1 || r.Due() != 0 {
@@ -53,7 +53,7 @@ func TestUsersJoinAndLeaveOnce(t *testing.T) {
 }
 
 func TestASocketMayBecomeAnotherUsers(t *testing.T) {
-	r := New[int](0)
+	r := New[int](0, 1<<20)
 	r.Enter(1, "socket", 0)
 	r.Update(r.Due())
 	r.Enter(1, "ann", second)
@@ -63,7 +63,7 @@ func TestASocketMayBecomeAnotherUsers(t *testing.T) {
 }
 
 func TestOfACrowdOnlyTheCountIsTold(t *testing.T) {
-	r := New[int](0)
+	r := New[int](0, 1<<20)
 	now := int64(0)
 	for i := range Most {
 		r.Enter(i, fmt.Sprint(i), now)
@@ -90,37 +90,55 @@ func TestOfACrowdOnlyTheCountIsTold(t *testing.T) {
 	}
 }
 
+// clients are what some know of who is there: users and their data, by socket.
+type clients map[int]map[string]string
+
+func (known clients) take(u Update, fresh map[int]struct{}) error {
+	for s, users := range known {
+		_, is := fresh[s]
+		switch {
+		case u.Crowd:
+			clear(users)
+			if u.Whole != nil || u.Join != nil || u.Leave != nil {
+				return fmt.Errorf("of a crowd is told %+v", u)
+			}
+			continue
+		case is || fresh == nil && u.Whole != nil:
+			clear(users)
+			for id, m := range u.Whole {
+				users[id] = string(m.Data)
+			}
+			continue
+		}
+		for id, m := range u.Join {
+			users[id] = string(m.Data)
+		}
+		for _, id := range u.Leave {
+			if _, ok := users[id]; !ok {
+				return fmt.Errorf("%s left, whom nobody knew", id)
+			}
+			delete(users, id)
+		}
+	}
+	return nil
+}
+
 // What clients make of the updates is compared with who is there.
 func TestClientsKnowWhoIsThere(t *testing.T) {
 	for seed := range uint64(300) {
 		rnd := rand.New(rand.NewPCG(seed, 2))
-		r := New[int](time.Duration(rnd.IntN(3)) * time.Second)
-		known := map[int]map[string]string{} // by socket: users and their data
-		there := map[int]string{}
-		data := map[string]string{}
+		r := New[int](time.Duration(rnd.IntN(3))*time.Second, 120+rnd.IntN(100))
+		known, there := clients{}, map[int]string{}
+		update := func() {
+			if err := known.take(r.Update(r.Due())); err != nil {
+				t.Fatalf("seed %d: %v", seed, err)
+			}
+		}
 		now := int64(0)
 		for range 200 {
 			now += rnd.Int64N(second / 2)
 			for r.Due() != 0 && r.Due() <= now {
-				u, fresh := r.Update(r.Due())
-				for s, users := range known {
-					if _, is := fresh[s]; is || fresh == nil && u.Whole != nil {
-						clear(users)
-						for id, m := range u.Whole {
-							users[id] = string(m.Data)
-						}
-						continue
-					}
-					for id, m := range u.Join {
-						users[id] = string(m.Data)
-					}
-					for _, id := range u.Leave {
-						if _, ok := users[id]; !ok {
-							t.Fatalf("seed %d: %s left, whom nobody knew", seed, id)
-						}
-						delete(users, id)
-					}
-				}
+				update()
 			}
 			s := rnd.IntN(10)
 			switch rnd.IntN(4) {
@@ -135,36 +153,27 @@ func TestClientsKnowWhoIsThere(t *testing.T) {
 				delete(known, s)
 				r.Exit(s, now)
 			case 3:
-				if id, ok := there[s]; ok {
-					data[id] = fmt.Sprint(now)
-					r.Set(s, []byte(data[id]), now)
-				}
+				r.Set(s, []byte(fmt.Sprint(now)), now)
 			}
 		}
 		for r.Due() != 0 {
-			u, fresh := r.Update(r.Due())
-			for s, users := range known {
-				if _, is := fresh[s]; is {
-					clear(users)
-					for id, m := range u.Whole {
-						users[id] = string(m.Data)
-					}
-					continue
-				}
-				for id, m := range u.Join {
-					users[id] = string(m.Data)
-				}
-				for _, id := range u.Leave {
-					delete(users, id)
-				}
-			}
+			update()
 		}
-		want := map[string]bool{}
+		want, bytes := map[string]string{}, 0
 		for _, id := range there {
-			want[id] = true
+			want[id] = string(r.users[id].data)
+		}
+		for _, u := range r.users {
+			bytes += u.size()
+		}
+		if r.bytes != bytes {
+			t.Fatalf("seed %d: %d bytes are counted, there are %d", seed, r.bytes, bytes)
+		}
+		if r.crowd {
+			continue
 		}
 		for s, users := range known {
-			if len(users) != len(want) || !slices.ContainsFunc(slices.Collect(maps.Keys(users)), func(id string) bool { return want[id] }) && len(want) > 0 {
+			if !maps.Equal(users, want) {
 				t.Fatalf("seed %d: socket %d knows %v, there are %v", seed, s, users, want)
 			}
 		}
