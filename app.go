@@ -17,7 +17,7 @@ import (
 	"github.com/nextrush/nextrush/internal/console"
 	"github.com/nextrush/nextrush/internal/content"
 	"github.com/nextrush/nextrush/internal/head"
-	"github.com/nextrush/nextrush/internal/hook"
+	"github.com/nextrush/nextrush/internal/lifecycle"
 	"github.com/nextrush/nextrush/internal/opt"
 	"github.com/nextrush/nextrush/internal/origin"
 	"github.com/nextrush/nextrush/internal/seldom"
@@ -136,12 +136,11 @@ type App struct {
 	proxies clientip.Proxies
 	trusted origin.Trust
 
-	mu       sync.Mutex        // guards what follows, up to the blank line
-	all      []*Route          // in order of registration
-	taken    map[string]*Route // by method and pattern
-	mounted  []*routes         // where this app is mounted in others
-	children []*App            // apps mounted here
-	groups   []*routes
+	mu      sync.Mutex        // guards what follows, up to the blank line
+	all     []*Route          // in order of registration
+	taken   map[string]*Route // by method and pattern
+	mounted []*routes         // where this app is mounted in others
+	groups  []*routes
 
 	table atomic.Pointer[table] // nil until the first request after a change
 
@@ -150,7 +149,7 @@ type App struct {
 
 	sockets  *websocket.Server // nil before EnableWebSocket
 	refusals seldom.Log        // of upgrades
-	life     lifecycle
+	life     *lifecycle.Life
 	server   *server.Server
 	unrouted atomic.Int64 // requests without a route that run
 }
@@ -172,8 +171,8 @@ func New(opts ...Options) *App {
 	if a.trusted.List, err = origin.ParseTrusted(a.opts.TrustedOrigins); err != nil {
 		panic("nextrush: TrustedOrigins: " + err.Error())
 	}
-	a.life.starting, a.life.stopping = hook.NewOnce(), hook.NewOnce()
 	a.server = a.newServer()
+	a.life = a.newLife()
 	return a
 }
 

@@ -147,6 +147,6 @@ func (a *App) serve(ctx context.Context, ln net.Listener, config *tls.Config) er
 	case err != nil:
 		return fmt.Errorf("nextrush: serve: %w", err)
 	}
-	<-a.life.stopping.Done()
+	<-a.life.Stopped()
 	return nil
 }

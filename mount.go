@@ -29,7 +29,7 @@ func (g *routes) Mount(prefix string, h http.Handler) {
 }
 
 func (g *routes) mountApp(sub *App) {
-	if sub == g.app || slices.Contains(sub.descendants(), g.app) {
+	if sub.life.Has(g.app.life) {
 		panic("nextrush: Mount: an app cannot be mounted in itself: mount another one")
 	}
 	sub.mu.Lock()
@@ -38,8 +38,8 @@ func (g *routes) mountApp(sub *App) {
 	sub.mu.Unlock()
 	g.app.mu.Lock()
 	g.markUsed()
-	g.app.children = append(g.app.children, sub)
 	g.app.mu.Unlock()
+	g.app.life.Mount(sub.life)
 	for _, rt := range all {
 		g.graft(rt)
 	}
