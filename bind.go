@@ -1,7 +1,6 @@
 package nextrush
 
 import (
-	"cmp"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -83,10 +82,10 @@ func (c *Context) BindQuery(v any) error {
 // may: a number, a boolean, a time, a text, a slice of these, a type with UnmarshalText.
 // A value that is none is an *HTTPError with status 400. Query panics if T takes no text.
 func Query[T any](c *Context, name string, fallback ...T) (T, error) {
-	v, sent, want := bind.Value[T](c.queries()[name])
+	v, sent, err := bind.Value[T]("the query parameter", name, c.queries()[name])
 	switch {
-	case want != "":
-		return v, wrongValue("the query parameter", name, want)
+	case err != nil:
+		return v, refused(err)
 	case sent || len(fallback) == 0:
 		return v, c.checkQuery()
 	}
@@ -97,19 +96,14 @@ func Query[T any](c *Context, name string, fallback ...T) (T, error) {
 // not have it is an error of the server.
 func Param[T any](c *Context, name string) (T, error) {
 	values := c.pathValues(name)
-	v, _, want := bind.Value[T](values)
+	v, _, err := bind.Value[T]("the path parameter", name, values)
 	switch {
-	case want != "":
-		return v, wrongValue("the path parameter", name, want)
+	case err != nil:
+		return v, refused(err)
 	case values == nil:
 		return v, fmt.Errorf("nextrush: Param: the path of the route %s has no :%s", c.Route(), name)
 	}
 	return v, nil
-}
-
-func wrongValue(what, name, want string) *HTTPError {
-	return NewError(http.StatusBadRequest, what+" "+name+" must be "+want).
-		WithDetails([]FieldError{{Field: name, Rule: "type", Param: want, Message: name + " must be " + want}})
 }
 
 // Form returns the first value of a form field in the body, or, if there is none, the
@@ -151,7 +145,7 @@ func (c *Context) bindBody(t bind.Target) error {
 	case err != nil:
 		return err
 	case format == bind.XML:
-		return decodeXML(t, body)
+		return refused(t.DecodeXML(body))
 	case len(body) == 0:
 		return nil
 	}
@@ -173,38 +167,7 @@ func (c *Context) refuseBody(formats bind.Source) error {
 }
 
 func (c *Context) decodeJSON(t bind.Target, body []byte) error {
-	wrong, err := t.DecodeJSON(body)
-	switch {
-	case wrong != nil:
-		return wrongType(*wrong).WithCause(err)
-	case err != nil:
-		return NewError(http.StatusBadRequest, bind.Malformed(body, err)).WithCause(err)
-	case c.app.opts.StrictJSON:
-		return surplus(t.Surplus(body))
-	}
-	return nil
-}
-
-// surplus is the 400 of Options.StrictJSON.
-func surplus(found []bind.Surplus) error {
-	if len(found) == 0 {
-		return nil
-	}
-	details := make([]FieldError, len(found))
-	for i, s := range found {
-		details[i] = FieldError{Field: s.Field, Rule: "unknown", Message: s.Field + " is not known"}
-		if s.Twice {
-			details[i] = FieldError{Field: s.Field, Rule: "unique", Message: s.Field + " is there twice"}
-		}
-	}
-	return NewError(http.StatusBadRequest, "the JSON has a field too many: "+details[0].Message).WithDetails(details)
-}
-
-func decodeXML(t bind.Target, body []byte) error {
-	if err := t.DecodeXML(body); err != nil {
-		return NewError(http.StatusBadRequest, "the XML is malformed").WithCause(err)
-	}
-	return nil
+	return refused(t.DecodeJSON(body, c.app.opts.StrictJSON))
 }
 
 func (c *Context) bindForm(t bind.Target) error {
@@ -215,7 +178,7 @@ func (c *Context) bindForm(t bind.Target) error {
 	if form := c.req.MultipartForm; form != nil {
 		t.Files(form.File)
 	}
-	return fill(t, bind.Form, values)
+	return refused(t.Values(bind.Form, values))
 }
 
 // formValues are those of the body, which is parsed once.
@@ -256,19 +219,13 @@ func (c *Context) bindTexts(t bind.Target, from bind.Source) error {
 		if err := c.checkQuery(); err != nil {
 			return err
 		}
-		return fill(t, from, c.queries())
+		return refused(t.Values(from, c.queries()))
 	case bind.Cookie:
-		return wrongTypes(t.Texts(from, c.Cookies))
+		return refused(t.Texts(from, c.Cookies))
 	case bind.Path:
-		return wrongTypes(t.Texts(from, c.pathValues))
+		return refused(t.Texts(from, c.pathValues))
 	}
-	return wrongTypes(t.Texts(from, c.req.Header.Values))
-}
-
-// fill is for what is in pairs of names and values.
-func fill(t bind.Target, from bind.Source, values url.Values) error {
-	wrong := t.Texts(from, func(name string) []string { return values[name] })
-	return wrongTypes(append(wrong, t.Nested(from, values)...))
+	return refused(t.Texts(from, c.req.Header.Values))
 }
 
 func (c *Context) checkQuery() error {
@@ -285,18 +242,16 @@ func (c *Context) pathValues(name string) []string {
 	return nil
 }
 
-// wrongTypes is the 400 that names the fields, or nil if there are none.
-func wrongTypes(wrong []bind.Mismatch) error {
-	if len(wrong) == 0 {
-		return nil
+// refused is the 400 for input that cannot be taken, or nil.
+func refused(err error) error {
+	wrong, ok := err.(*bind.Error)
+	if !ok {
+		return err
 	}
-	return wrongType(wrong...)
-}
-
-func wrongType(wrong ...bind.Mismatch) *HTTPError {
-	details := make([]FieldError, len(wrong))
-	for i, w := range wrong {
-		details[i] = FieldError{Field: w.Field, Rule: "type", Param: w.Want, Message: cmp.Or(w.Field, "the body") + " must be " + w.Want}
+	he := NewError(http.StatusBadRequest, wrong.Message)
+	he.cause = wrong.Cause
+	if wrong.Fields != nil {
+		he.Details = fieldErrors(wrong.Fields)
 	}
-	return NewError(http.StatusBadRequest, "a value has the wrong type").WithDetails(details)
+	return he
 }

@@ -86,7 +86,7 @@ func (a *App) serving(r *http.Request) *App {
 
 // validateEvent checks the payload of an event with the app's validator.
 func (a *App) validateEvent(v any) error {
-	err := validation{&a.opts, nil}.check(v)
+	err := a.validate(nil, v)
 	var he *HTTPError
 	switch {
 	case !errors.As(err, &he):

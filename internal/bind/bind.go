@@ -68,12 +68,6 @@ func (s Source) MediaTypes() (names []string) {
 	return names
 }
 
-// Mismatch is a field whose value has the wrong type.
-type Mismatch struct {
-	Field string // as the client names it
-	Want  string // "an integer"
-}
-
 // Target is a value to fill, with the plan of its type.
 type Target struct {
 	*Plan
@@ -93,7 +87,18 @@ func Into(v any) Target {
 }
 
 // Texts fills the fields of a source with the texts that get returns for their names.
-func (t Target) Texts(from Source, get func(name string) []string) (wrong []Mismatch) {
+// What does not fit is an *Error.
+func (t Target) Texts(from Source, get func(name string) []string) error {
+	return wrongTypes(t.texts(from, get), nil)
+}
+
+// Values is Texts for a source that has names with brackets as well.
+func (t Target) Values(from Source, sent map[string][]string) error {
+	wrong := t.texts(from, func(name string) []string { return sent[name] })
+	return wrongTypes(append(wrong, t.nest(from, sent)...), nil)
+}
+
+func (t Target) texts(from Source, get func(name string) []string) (wrong []mismatch) {
 	for _, f := range t.fields {
 		if f.source != from || f.file || f.nested {
 			continue
@@ -103,7 +108,7 @@ func (t Target) Texts(from Source, get func(name string) []string) (wrong []Mism
 			continue
 		}
 		if err := setTexts(f.in(t.value), values); err != nil {
-			wrong = append(wrong, Mismatch{f.name, kindName(itemOf(f.kind))})
+			wrong = append(wrong, mismatch{f.name, kindName(itemOf(f.kind))})
 		}
 	}
 	return wrong

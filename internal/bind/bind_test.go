@@ -24,7 +24,7 @@ func from(values map[string][]string) func(string) []string {
 
 func TestTextsFillTheFieldsOfOneSource(t *testing.T) {
 	got := search{Own: "kept", Page: 7}
-	wrong := Into(&got).Texts(Query, from(map[string][]string{
+	wrong := Into(&got).texts(Query, from(map[string][]string{
 		"q": {"a", "b"}, "page": {""}, "tag": {"x", "y"}, "wait": {"2s"}, "since": {"2026-01-02"},
 		"User-Agent": {"not of the query"}, "Own": {"not bound"},
 	}))
@@ -37,8 +37,8 @@ func TestTextsFillTheFieldsOfOneSource(t *testing.T) {
 
 func TestTextsNameAllThatDoesNotFit(t *testing.T) {
 	var got search
-	wrong := Into(&got).Texts(Query, from(map[string][]string{"page": {"x"}, "wait": {"2"}, "since": {"now"}, "q": {"a"}}))
-	want := []Mismatch{{"page", "an integer"}, {"wait", "a duration"}, {"since", "a time"}}
+	wrong := Into(&got).texts(Query, from(map[string][]string{"page": {"x"}, "wait": {"2"}, "since": {"now"}, "q": {"a"}}))
+	want := []mismatch{{"page", "an integer"}, {"wait", "a duration"}, {"since", "a time"}}
 	if !reflect.DeepEqual(wrong, want) || got.Text != "a" {
 		t.Errorf("%v %+v", wrong, got)
 	}
@@ -64,17 +64,17 @@ func TestDecodersLeaveFieldsWithoutATag(t *testing.T) {
 		Admin   bool
 	}
 	got := account{Admin: false}
-	if wrong, err := Into(&got).DecodeJSON([]byte(`{"name":"a","Admin":true}`)); wrong != nil || err != nil || got.Name != "a" || got.Admin {
+	if wrong, err := Into(&got).decodeJSON([]byte(`{"name":"a","Admin":true}`)); wrong != nil || err != nil || got.Name != "a" || got.Admin {
 		t.Errorf("JSON: %+v %v %v", got, wrong, err)
 	}
-	if err := Into(&got).DecodeXML([]byte(`<account><name>b</name><Admin>true</Admin></account>`)); err != nil || got.Name != "b" || got.Admin {
+	if err := Into(&got).decodeXML([]byte(`<account><name>b</name><Admin>true</Admin></account>`)); err != nil || got.Name != "b" || got.Admin {
 		t.Errorf("XML: %+v %v", got, err)
 	}
-	if err := Into(&got).DecodeXML([]byte(`<account/><account/>`)); err == nil {
+	if err := Into(&got).decodeXML([]byte(`<account/><account/>`)); err == nil {
 		t.Error("two documents")
 	}
-	wrong, err := Into(&got).DecodeJSON([]byte(`{"name":1}`))
-	if err == nil || wrong == nil || *wrong != (Mismatch{"name", "a string"}) {
+	wrong, err := Into(&got).decodeJSON([]byte(`{"name":1}`))
+	if err == nil || wrong == nil || *wrong != (mismatch{"name", "a string"}) {
 		t.Errorf("%v %v", wrong, err)
 	}
 }

@@ -9,8 +9,22 @@ import (
 )
 
 // DecodeJSON fills the target with a JSON text. Fields without a json tag keep what
-// they have. If the error is about a value of the wrong type, it says which.
-func (t Target) DecodeJSON(text []byte) (*Mismatch, error) {
+// they have. If strict, a member that no field is for is an error, and so is a name that
+// an object has twice. Errors are *Errors.
+func (t Target) DecodeJSON(text []byte, strict bool) error {
+	wrong, err := t.decodeJSON(text)
+	switch {
+	case wrong != nil:
+		return wrongTypes([]mismatch{*wrong}, err)
+	case err != nil:
+		return &Error{Message: malformed(text, err), Cause: err}
+	case strict:
+		return tooMuch(t.surplus(text))
+	}
+	return nil
+}
+
+func (t Target) decodeJSON(text []byte) (*mismatch, error) {
 	if t.untagged.Has(JSON) {
 		defer holdOut(t.value, "json")()
 	}
@@ -21,17 +35,24 @@ func (t Target) DecodeJSON(text []byte) (*Mismatch, error) {
 	return misfit(err)
 }
 
-func misfit(err error) (*Mismatch, error) {
+func misfit(err error) (*mismatch, error) {
 	var wrong *json.UnmarshalTypeError
 	if errors.As(err, &wrong) {
-		return &Mismatch{wrong.Field, kindName(wrong.Type)}, err
+		return &mismatch{wrong.Field, kindName(wrong.Type)}, err
 	}
 	return nil, err
 }
 
 // DecodeXML fills the target with an XML document. Fields without an xml tag keep what
-// they have.
+// they have. An error is an *Error.
 func (t Target) DecodeXML(document []byte) error {
+	if err := t.decodeXML(document); err != nil {
+		return &Error{Message: "the XML is malformed", Cause: err}
+	}
+	return nil
+}
+
+func (t Target) decodeXML(document []byte) error {
 	if t.untagged.Has(XML) {
 		defer holdOut(t.value, "xml")()
 	}

@@ -69,9 +69,9 @@ func tagged(source Source, t reflect.Type) []fields.Field {
 	return list
 }
 
-// Nested fills the fields of a form or query that names with brackets lead into, and lists
+// nest fills the fields of a form or query that names with brackets lead into, and lists
 // whose names end with brackets.
-func (t Target) Nested(from Source, sent map[string][]string) (wrong []Mismatch) {
+func (t Target) nest(from Source, sent map[string][]string) (wrong []mismatch) {
 	var roots map[string]*branch
 	for name, values := range sent {
 		head, keys, ok := brackets(name)
@@ -89,7 +89,7 @@ func (t Target) Nested(from Source, sent map[string][]string) (wrong []Mismatch)
 			roots[head] = &branch{values: sent[head]}
 		}
 		if !roots[head].grow(from, f.kind, keys, values) {
-			wrong = append(wrong, Mismatch{head, "nested less deeply"})
+			wrong = append(wrong, mismatch{head, "nested less deeply"})
 		}
 	}
 	for _, f := range t.fields {
@@ -154,7 +154,7 @@ func (b *branch) grow(from Source, t reflect.Type, keys, values []string) bool {
 }
 
 // fill puts a branch in a value; path is what the value is called in errors.
-func (s Source) fill(v reflect.Value, b *branch, path string) []Mismatch {
+func (s Source) fill(v reflect.Value, b *branch, path string) []mismatch {
 	t := v.Type()
 	switch {
 	case takesText(t):
@@ -169,7 +169,7 @@ func (s Source) fill(v reflect.Value, b *branch, path string) []Mismatch {
 	return s.fillStruct(v, b, path)
 }
 
-func (s Source) fillPointer(v reflect.Value, b *branch, path string) []Mismatch {
+func (s Source) fillPointer(v reflect.Value, b *branch, path string) []mismatch {
 	item := pointedTo(v.Type())
 	if takesText(item) && !isText(item) && len(notBlank(b.values)) == 0 {
 		return nil
@@ -180,7 +180,7 @@ func (s Source) fillPointer(v reflect.Value, b *branch, path string) []Mismatch 
 	return s.fill(v.Elem(), b, path)
 }
 
-func fillText(v reflect.Value, values []string, path string) []Mismatch {
+func fillText(v reflect.Value, values []string, path string) []mismatch {
 	if !isText(v.Type()) {
 		values = notBlank(values)
 	}
@@ -188,12 +188,12 @@ func fillText(v reflect.Value, values []string, path string) []Mismatch {
 		return nil
 	}
 	if err := setText(v, values[0]); err != nil {
-		return []Mismatch{{path, kindName(v.Type())}}
+		return []mismatch{{path, kindName(v.Type())}}
 	}
 	return nil
 }
 
-func (s Source) fillStruct(v reflect.Value, b *branch, path string) (wrong []Mismatch) {
+func (s Source) fillStruct(v reflect.Value, b *branch, path string) (wrong []mismatch) {
 	for _, f := range tagged(s, v.Type()) {
 		if inner := b.inner[f.Key]; inner != nil {
 			place := field{index: f.Index}
@@ -203,7 +203,7 @@ func (s Source) fillStruct(v reflect.Value, b *branch, path string) (wrong []Mis
 	return wrong
 }
 
-func (s Source) fillMap(v reflect.Value, b *branch, path string) (wrong []Mismatch) {
+func (s Source) fillMap(v reflect.Value, b *branch, path string) (wrong []mismatch) {
 	if v.IsNil() {
 		v.Set(reflect.MakeMap(v.Type()))
 	}
@@ -217,13 +217,13 @@ func (s Source) fillMap(v reflect.Value, b *branch, path string) (wrong []Mismat
 
 // fillList takes the values under the name itself and under "[]", which are one item
 // each, and then those with an index, in its order.
-func (s Source) fillList(v reflect.Value, b *branch, path string) (wrong []Mismatch) {
+func (s Source) fillList(v reflect.Value, b *branch, path string) (wrong []mismatch) {
 	var items []*branch
 	plain := b.values
 	if unnumbered := b.inner[""]; unnumbered != nil {
 		plain = append(slices.Clip(plain), unnumbered.values...)
 		if unnumbered.inner != nil {
-			return []Mismatch{{path, "a list with numbers in its brackets"}}
+			return []mismatch{{path, "a list with numbers in its brackets"}}
 		}
 	}
 	if item := itemOf(v.Type()); !takesText(item) {
@@ -236,7 +236,7 @@ func (s Source) fillList(v reflect.Value, b *branch, path string) (wrong []Misma
 	}
 	indexes, ok := b.indexes()
 	if !ok {
-		return []Mismatch{{path, "a list"}}
+		return []mismatch{{path, "a list"}}
 	}
 	for _, i := range indexes {
 		items = append(items, b.inner[i])

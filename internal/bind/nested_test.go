@@ -44,11 +44,11 @@ func sent(pairs ...string) map[string][]string {
 	return all
 }
 
-func nested(v any, pairs ...string) []Mismatch {
+func nested(v any, pairs ...string) []mismatch {
 	values := sent(pairs...)
 	t := Into(v)
-	wrong := t.Texts(Form, from(values))
-	return append(wrong, t.Nested(Form, values)...)
+	wrong := t.texts(Form, from(values))
+	return append(wrong, t.nest(Form, values)...)
 }
 
 func TestNamesWithBracketsLeadInto(t *testing.T) {
@@ -84,7 +84,7 @@ func TestNamesWithBracketsLeadInto(t *testing.T) {
 
 func TestWhatIsWrongInBracketsIsNamed(t *testing.T) {
 	deep := "next" + strings.Repeat("[next]", maxDepth) + "[note]=x"
-	for pair, want := range map[string]Mismatch{
+	for pair, want := range map[string]mismatch{
 		"lines[3][count]=x":                  {"lines[0].count", "an integer"},
 		"numbers[]=x":                        {"numbers[0]", "an integer"},
 		"lines[a][name]=x":                   {"lines", "a list"},
@@ -103,7 +103,7 @@ func TestWhatIsWrongInBracketsIsNamed(t *testing.T) {
 
 func TestQueriesHaveBracketsAndOthersDoNot(t *testing.T) {
 	var got order
-	Into(&got).Nested(Query, sent("home[zip]=1", "work[zip]=2"))
+	Into(&got).nest(Query, sent("home[zip]=1", "work[zip]=2"))
 	if got.Home.Zip != "1" || got.Work != nil {
 		t.Errorf("%+v", got)
 	}
@@ -144,7 +144,7 @@ func TestBracketsCostWhatTheySend(t *testing.T) {
 	var got order
 	allocs := testing.AllocsPerRun(1, func() {
 		got = order{}
-		Into(&got).Nested(Form, values)
+		Into(&got).nest(Form, values)
 	})
 	if len(got.Lines) != 5000 || got.Home != (place{}) {
 		t.Errorf("%d lines, %+v", len(got.Lines), got.Home)
@@ -160,7 +160,7 @@ func FuzzNested(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, one, other, value string) {
 		var got order
-		wrong := Into(&got).Nested(Form, map[string][]string{one: {value}, other: {value, value}})
+		wrong := Into(&got).nest(Form, map[string][]string{one: {value}, other: {value, value}})
 		if len(wrong) > 3 || len(got.Lines) > 2 || len(got.Numbers) > 4 || len(got.Meta) > 2 {
 			t.Errorf("%q, %q: %+v %v", one, other, got, wrong)
 		}

@@ -13,9 +13,9 @@ import (
 	"github.com/nextrush/nextrush/internal/fields"
 )
 
-// Malformed says where a text is not JSON and why, or, if it is JSON and the error is that
+// malformed says where a text is not JSON and why, or, if it is JSON and the error is that
 // of a method UnmarshalJSON, that a value is not valid.
-func Malformed(text []byte, err error) string {
+func malformed(text []byte, err error) string {
 	var syntax *json.SyntaxError
 	if json.Valid(text) || !errors.As(err, &syntax) {
 		return "a value in the JSON is not valid"
@@ -30,19 +30,26 @@ func Malformed(text []byte, err error) string {
 	return fmt.Sprintf("the JSON is malformed at line %d, column %d: %s", line, column, reason)
 }
 
-// Surplus is a member of an object that a strict reader refuses.
-type Surplus struct {
-	Field string // its path: "items[0].name"
-	Twice bool   // the object has the name twice; otherwise no field has it
+// surplus is a member of an object that a strict reader refuses.
+type surplus struct {
+	field string // its path: "items[0].name"
+	twice bool   // the object has the name twice; otherwise no field has it
+}
+
+func (s surplus) fault() fields.Fault {
+	if s.twice {
+		return fields.Fault{Field: s.field, Rule: "unique", Message: s.field + " is there twice"}
+	}
+	return fields.Fault{Field: s.field, Rule: "unknown", Message: s.field + " is not known"}
 }
 
 // maxSurplus is how many members are named; one is enough to refuse a text.
 const maxSurplus = 10
 
-// Surplus finds in a JSON text, which has been decoded without an error, members that the
+// surplus finds in a JSON text, which has been decoded without an error, members that the
 // target has no field for, and those that have the name of another. Upper and lower case
 // differ here, as they do in JSON, though not for encoding/json.
-func (t Target) Surplus(text []byte) []Surplus {
+func (t Target) surplus(text []byte) []surplus {
 	r := surplusReader{Decoder: json.NewDecoder(bytes.NewReader(text))}
 	r.UseNumber()
 	r.value(t.of, "")
@@ -51,7 +58,7 @@ func (t Target) Surplus(text []byte) []Surplus {
 
 type surplusReader struct {
 	*json.Decoder
-	found []Surplus
+	found []surplus
 }
 
 // value reads a value that a t is filled with; nil: one of any type.
@@ -83,7 +90,7 @@ func (r *surplusReader) object(t reflect.Type, path string) {
 		}
 		at := join(path, name)
 		if seen[name] || !known {
-			r.found = append(r.found, Surplus{at, known})
+			r.found = append(r.found, surplus{at, known})
 		}
 		seen[name] = true
 		r.value(inner, at)

@@ -21,7 +21,7 @@ type strictMeta struct {
 	A int `json:"a"`
 }
 
-// What encoding/json does not know, Surplus names too.
+// What encoding/json does not know, surplus names too.
 func FuzzSurplus(f *testing.F) {
 	for _, text := range []string{
 		`{}`, `null`, `{"name":"a","name":"b"}`, `{"lines":[{"n":1},{"m":2}]}`, `{"meta":{"x":{"b":1}}}`, `{"next":{"next":{"x":[]}}}`,
@@ -32,13 +32,13 @@ func FuzzSurplus(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		var got strictOrder
 		target := Into(&got)
-		if wrong, err := target.DecodeJSON([]byte(text)); wrong != nil || err != nil {
-			if said := Malformed([]byte(text), err); said == "" {
+		if wrong, err := target.decodeJSON([]byte(text)); wrong != nil || err != nil {
+			if said := malformed([]byte(text), err); said == "" {
 				t.Error("no text")
 			}
 			return
 		}
-		found := target.Surplus([]byte(text))
+		found := target.surplus([]byte(text))
 		if len(found) > maxSurplus {
 			t.Errorf("%d are named", len(found))
 		}

@@ -13,6 +13,9 @@ import (
 // Sources are the tags that name where a field comes from.
 var Sources = []string{"json", "form", "query", "path", "header", "cookie", "xml"}
 
+// Fault is what is wrong with one field, as the client is told.
+type Fault struct{ Field, Rule, Param, Message string }
+
 // Field is a field with its name outside. Its Index leads there from the struct
 // that was asked for.
 type Field struct {

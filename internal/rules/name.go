@@ -37,8 +37,8 @@ func Path(f validator.FieldError, t reflect.Type) string {
 	return strings.ReplaceAll(path, embedded+".", "")
 }
 
-// Panicking names the field of a value whose rules panic.
-func Panicking(v any, t reflect.Type, with any) (field string) {
+// panicking names the field of a value whose rules panic.
+func panicking(v any, t reflect.Type, with any) (field string) {
 	rules, ok := with.(interface {
 		StructFiltered(v any, skip validator.FilterFunc) error
 	})
