@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/nextrush/nextrush/internal/bind"
+	"github.com/nextrush/nextrush/internal/body"
 	"github.com/nextrush/nextrush/internal/query"
 )
 
@@ -153,7 +154,7 @@ func (c *Context) bindBody(t bind.Target) error {
 }
 
 func (c *Context) hasBody() bool {
-	return c.bodyRead() || c.req.Body != nil && c.req.Body != http.NoBody
+	return !body.IsEmpty(c.req) || c.extras != nil && c.extras.body.WasRead()
 }
 
 // refuseBody is for a body in none of the formats, unless it is empty.
@@ -190,23 +191,14 @@ func (c *Context) formValues() (url.Values, error) {
 		}
 		return form.Value, nil
 	}
-	e := c.needExtras()
-	if e.fields != nil {
-		return e.fields, nil
-	}
 	if bind.Format(c.mediaType()) != bind.Form {
 		return nil, unsupported(bind.Form)
 	}
-	body, err := c.Body()
-	if err != nil {
+	if _, err := c.Body(); err != nil {
 		return nil, err
 	}
-	values, err := query.Parse(string(body))
-	if err != nil {
-		return nil, formError(err)
-	}
-	e.fields = values
-	return values, nil
+	values, err := c.extras.body.Values(c.req)
+	return values, formError(err)
 }
 
 // bindTexts fills the fields of a source other than the body.

@@ -1,7 +1,6 @@
 package nextrush
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -11,7 +10,7 @@ import (
 	"os"
 	"sync/atomic"
 
-	"github.com/nextrush/nextrush/internal/form"
+	"github.com/nextrush/nextrush/internal/body"
 	"github.com/nextrush/nextrush/internal/query"
 	"github.com/nextrush/nextrush/internal/stall"
 )
@@ -43,7 +42,7 @@ func (a *App) ownRequest(w http.ResponseWriter, r *http.Request) *ownRequest {
 
 func (r *ownRequest) end() {
 	r.body.End()
-	removeFiles(&r.Request)
+	body.RemoveFiles(&r.Request)
 }
 
 // Read returns an *HTTPError with status 408 when the client's time is up.
@@ -57,45 +56,20 @@ func (b *timedBody) Read(p []byte) (int, error) {
 
 // limitBody applies Options.BodyLimit.
 func (c *Context) limitBody() {
-	if c.req.Body == nil || c.req.Body == http.NoBody || c.app.opts.BodyLimit <= 0 {
+	if c.app.opts.BodyLimit <= 0 || body.IsEmpty(c.req) {
 		return
 	}
-	if body, ok := c.req.Body.(*timedBody); ok {
-		c.extras = &body.extras
-		c.extras.limit = c.app.opts.BodyLimit
+	if own, ok := c.req.Body.(*timedBody); ok {
+		c.extras = &own.extras
 	}
-	c.setLimit(c.req.Body, c.app.opts.BodyLimit)
-}
-
-// setLimit puts a limit around a body that has none.
-func (c *Context) setLimit(body io.ReadCloser, limit int64) {
-	e := c.needExtras()
-	e.raw, e.limited = body, http.MaxBytesReader(c.out.ResponseWriter, body, limit)
-	c.req.Body = e.limited
+	c.needExtras().body.Limit(c.out.ResponseWriter, c.req, c.app.opts.BodyLimit)
 }
 
 // Body reads the whole body, once; asked again it returns the same. A body over
 // Options.BodyLimit is an *HTTPError with status 413.
 func (c *Context) Body() ([]byte, error) {
-	e := c.needExtras()
-	if !e.bodyRead {
-		e.body, e.bodyErr = c.readBody()
-		e.bodyRead = true
-	}
-	return e.body, e.bodyErr
-}
-
-func (c *Context) bodyRead() bool { return c.extras != nil && c.extras.bodyRead }
-
-func (c *Context) readBody() ([]byte, error) {
-	if c.req.Body == nil || c.req.Body == http.NoBody {
-		return nil, nil
-	}
-	limit := c.extras.limit
-	if limit < 0 {
-		limit = math.MaxInt64
-	}
-	return readUpTo(limit, c.req.Body, c.req.ContentLength)
+	b, err := c.needExtras().body.Bytes(c.req)
+	return b, bodyError(err)
 }
 
 // LimitBody sets how many bytes the request's body may have, more or fewer than
@@ -110,45 +84,18 @@ func (c *Context) LimitBody(limit int64) error {
 	if c.req.ContentLength > limit {
 		return NewError(http.StatusRequestEntityTooLarge)
 	}
-	e := c.needExtras()
-	e.limit = limit
-	if body := c.req.Body; body != nil && body != http.NoBody {
-		if body == e.limited {
-			body = e.raw
-		}
-		c.setLimit(body, limit)
-	}
+	c.needExtras().body.Limit(c.out.ResponseWriter, c.req, limit)
 	return nil
-}
-
-// readUpTo reads to the end, at once if the size is known and modest. The
-// limit counts here too, for middleware may have put a decoder on the body.
-func readUpTo(limit int64, r io.Reader, size int64) ([]byte, error) {
-	if size > limit {
-		return nil, NewError(http.StatusRequestEntityTooLarge)
-	}
-	if size < 0 || size > 64<<10 {
-		size = 511
-	}
-	data := make([]byte, 0, size+1) // one more, for the read that finds the end
-	for {
-		n, err := r.Read(data[len(data):cap(data)])
-		data = data[:len(data)+n]
-		switch {
-		case int64(len(data)) > limit:
-			return nil, NewError(http.StatusRequestEntityTooLarge)
-		case err == io.EOF:
-			return data, nil
-		case err != nil:
-			return nil, bodyError(err)
-		case len(data) == cap(data):
-			data = append(data, 0)[:len(data)]
-		}
-	}
 }
 
 // bodyError is what a failure to read the body means for the client.
 func bodyError(err error) error {
+	switch err {
+	case nil:
+		return nil
+	case body.ErrTooLarge:
+		return NewError(http.StatusRequestEntityTooLarge)
+	}
 	he := AsHTTPError(err)
 	if he.Status == http.StatusInternalServerError {
 		return NewError(http.StatusBadRequest, "the body could not be read").WithCause(err)
@@ -170,46 +117,31 @@ func (c *Context) FormFile(name string) (*multipart.FileHeader, error) {
 }
 
 func (c *Context) multipartForm() (*multipart.Form, error) {
-	if c.req.MultipartForm == nil {
-		if !c.Is("multipart/form-data") {
-			return nil, NewError(http.StatusUnsupportedMediaType, "the Content-Type must be multipart/form-data")
-		}
-		if c.bodyRead() {
-			c.req.Body = io.NopCloser(bytes.NewReader(c.extras.body))
-		}
-		if err := form.Parse(c.req); err != nil {
-			return nil, formError(err)
-		}
-		c.needExtras().form = c.req.MultipartForm
+	if c.req.MultipartForm == nil && !c.Is("multipart/form-data") {
+		return nil, NewError(http.StatusUnsupportedMediaType, "the Content-Type must be multipart/form-data")
 	}
-	return c.req.MultipartForm, nil
+	form, err := c.needExtras().body.Form(c.req)
+	return form, formError(err)
 }
 
 // finish removes the files of forms. net/http does so for its own request only,
 // and handlers have another.
 func (c *Context) finish(running *atomic.Int64) {
 	running.Add(-1)
-	c.removeFiles()
-	removeFiles(c.req)
-}
-
-func (c *Context) removeFiles() {
-	if c.extras != nil && c.extras.form != nil {
-		c.extras.form.RemoveAll()
+	if c.extras != nil {
+		c.extras.body.RemoveFiles(nil)
 	}
+	body.RemoveFiles(c.req)
 }
 
-func removeFiles(r *http.Request) {
-	if r.MultipartForm != nil {
-		r.MultipartForm.RemoveAll()
-	}
-}
-
+// formError is what a failure to parse a form means for the client.
 func formError(err error) error {
-	if errors.Is(err, query.ErrTooMany) {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, query.ErrTooMany):
 		return NewError(http.StatusRequestEntityTooLarge, fmt.Sprintf("the form has more than %d fields", query.MaxPairs)).WithCause(err)
-	}
-	if errors.Is(err, multipart.ErrMessageTooLarge) {
+	case errors.Is(err, multipart.ErrMessageTooLarge):
 		return NewError(http.StatusRequestEntityTooLarge, "the form has too many parts, or too long names").WithCause(err)
 	}
 	if he := AsHTTPError(err); he.Status < 500 {

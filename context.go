@@ -4,14 +4,13 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
-	"io"
 	"log/slog"
-	"mime/multipart"
 	"net/http"
 	"net/url"
 	"runtime/debug"
 	"slices"
 
+	"github.com/nextrush/nextrush/internal/body"
 	"github.com/nextrush/nextrush/internal/record"
 	"github.com/nextrush/nextrush/internal/route"
 	"github.com/nextrush/nextrush/internal/urlpath"
@@ -46,20 +45,11 @@ type Context struct {
 type extras struct {
 	values map[string]any
 	query  url.Values
-	fields url.Values // of the body, a form
 	id     string
-	form   *multipart.Form // whose files are removed with the request
+	body   body.Body
 
 	scope *route.Scope // the parameters of the middleware that runs; nil: those of the route
 	probe *Operation   // to be filled: there is no request
-
-	raw     io.ReadCloser // the body without its limit
-	limited io.ReadCloser // raw with it, as long as nothing was put around it
-	limit   int64         // bytes that it may have; negative: any number
-
-	bodyRead bool // body and bodyErr are what reading it gave
-	body     []byte
-	bodyErr  error
 }
 
 // endpoint is a route, or none, with all that runs for it.
@@ -102,7 +92,7 @@ func (c *Context) within(s *route.Scope) error {
 // needExtras returns the extras, and makes them first if there are none.
 func (c *Context) needExtras() *extras {
 	if c.extras == nil {
-		c.extras = &extras{limit: c.app.opts.BodyLimit}
+		c.extras = &extras{body: body.Body{Max: c.app.opts.BodyLimit}}
 	}
 	return c.extras
 }

@@ -116,8 +116,8 @@ func (t *tail) ended(r run) bool {
 			r.c.logFailure(r.panicked, false)
 		}
 	}
-	if before.c != nil && before.c.extras.form != t.from.extras.form {
-		before.c.removeFiles() // nobody else knows them
+	if before.c != nil {
+		before.c.extras.body.RemoveFiles(&t.from.extras.body) // nobody else knows them
 	}
 	return !left
 }
@@ -166,11 +166,8 @@ func (c *Context) adopt(d *Context) {
 		c.w.Hijacked, c.w.Status = true, d.out.Status
 	}
 	e, from := c.needExtras(), d.extras
-	if from.form != e.form {
-		c.removeFiles()
-	}
-	e.values, e.form = from.values, from.form
-	e.body, e.bodyErr, e.bodyRead = from.body, from.bodyErr, from.bodyRead
+	e.values = from.values
+	e.body.Adopt(&from.body)
 }
 
 // Pre adds middleware that runs before a route is looked for, so that it may change the

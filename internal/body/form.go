@@ -1,5 +1,4 @@
-// Package form reads forms with files.
-package form
+package body
 
 import (
 	"mime/multipart"
@@ -9,9 +8,9 @@ import (
 
 const memory = 1 << 20 // bytes of file parts kept in memory; the rest goes to files
 
-// Parse sets the MultipartForm of a request. Too many parts, or too long names, are
+// parse sets the MultipartForm of a request. Too many parts, or too long names, are
 // multipart.ErrMessageTooLarge.
-func Parse(r *http.Request) error {
+func parse(r *http.Request) error {
 	_ = r.ParseForm() // the query, which ParseMultipartForm would refuse for a ";"
 	err := r.ParseMultipartForm(memory)
 	if err == nil && longHeader(r.MultipartForm) {
@@ -44,4 +43,11 @@ func longHeader(form *multipart.Form) bool {
 		}
 	}
 	return false
+}
+
+// RemoveFiles removes the files of a form that was parsed into the request.
+func RemoveFiles(r *http.Request) {
+	if r.MultipartForm != nil {
+		r.MultipartForm.RemoveAll()
+	}
 }
