@@ -1,9 +1,6 @@
 package nextrush
 
 import (
-	"bytes"
-	"cmp"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -85,55 +82,35 @@ const maxCookies = 50
 // SignedCookies makes cookies whose values clients can read but not change. It does not
 // keep them from sending an old one again: put a time into a value that must not last.
 // It is safe from any goroutine.
-type SignedCookies struct{ secrets [][]byte }
+type SignedCookies struct{ signer cookie.Signer }
 
 // NewSignedCookies signs with the first of the secrets (HMAC-SHA-256) and takes what any
 // of them has signed: to change the secret, put a new one first. Each has at least 32
 // random bytes; NewSignedCookies panics on a shorter one, and without any.
 func NewSignedCookies(secrets ...[]byte) *SignedCookies {
-	s := &SignedCookies{}
-	for _, secret := range secrets {
-		if len(secret) < 32 {
-			panic("nextrush: NewSignedCookies: a secret is too short: give 32 bytes or more from crypto/rand")
-		}
-		s.secrets = append(s.secrets, bytes.Clone(secret))
+	signer, err := cookie.NewSigner(secrets)
+	if err != nil {
+		panic("nextrush: NewSignedCookies: " + err.Error())
 	}
-	if len(s.secrets) == 0 {
-		panic("nextrush: NewSignedCookies: give a secret of 32 bytes or more from crypto/rand")
-	}
-	return s
+	return &SignedCookies{signer}
 }
 
 // Set adds a cookie as [Context.SetCookie] does, with its value and name signed. The value
 // may have any bytes. A cookie that browsers would not keep is an error, as one of more
 // than 4096 bytes (RFC 6265bis §5.6).
 func (s *SignedCookies) Set(c *Context, ck *http.Cookie) error {
-	signed := *ck
-	signed.Value = cookie.Sign(s.secrets[0], ck.Name, ck.Value)
-	signed.Path = cmp.Or(ck.Path, "/")
-	signed.Secure = ck.Secure || cookie.MustBeSecure(ck.Name)
-	err := cookie.Check(&signed)
-	if err == nil && len(signed.Name)+len(signed.Value) > 4096 {
-		err = errors.New("it has more than 4096 bytes")
-	}
+	signed, err := s.signer.Sign(ck)
 	if err != nil {
 		return fmt.Errorf("nextrush: the cookie %q: %w", ck.Name, err)
 	}
-	c.SetCookie(&signed)
+	c.SetCookie(signed)
 	return nil
 }
 
 // Get returns the value of the first cookie of that name that was signed for it. A cookie
 // that was changed counts as none.
 func (s *SignedCookies) Get(c *Context, name string) (value string, ok bool) {
-	for _, signed := range c.Cookies(name) {
-		for _, secret := range s.secrets {
-			if value, ok := cookie.Open(secret, name, signed); ok {
-				return value, true
-			}
-		}
-	}
-	return "", false
+	return s.signer.Open(name, c.Cookies(name))
 }
 
 // Host is the host that the client asked for, with its port: from a trusted proxy
