@@ -13,6 +13,7 @@ import (
 
 	"github.com/nextrush/nextrush/internal/pace"
 	"github.com/nextrush/nextrush/internal/record"
+	"github.com/nextrush/nextrush/internal/route"
 	"github.com/nextrush/nextrush/websocket"
 )
 
@@ -220,30 +221,17 @@ func (r *Route) namespace() (prefix string, named bool) {
 	return "", false
 }
 
-// apart keeps a parameter from looking like several segments, so that no two requests
-// with different parameters name the same namespace.
-var apart = strings.NewReplacer("%", "%25", "/", "%2F")
-
 // namespace is the name of the namespace of the route's sockets for the request.
 func (c *Context) namespace(rt *Route) string {
 	prefix, named := rt.namespace()
 	if !named {
 		return ""
 	}
-	var b strings.Builder
+	host := ""
 	if rt.host != nil {
-		b.WriteString(strings.ToLower(strings.TrimSuffix(c.Hostname(), ".")))
+		host = strings.ToLower(strings.TrimSuffix(c.Hostname(), "."))
 	}
-	for i, segment := range strings.Split(prefix, "/") {
-		static, name, _ := strings.Cut(segment, ":")
-		if i > 0 {
-			b.WriteString("/" + static)
-		}
-		if name != "" {
-			b.WriteString(apart.Replace(c.Param(name)))
-		}
-	}
-	return b.String()
+	return host + route.Expand(prefix, c.Param)
 }
 
 // WSBroadcast sends to everyone in the rooms of the default namespace, or to everyone in
@@ -358,15 +346,8 @@ func (c *Context) openFailed(err error) error {
 // net/http's, and keeping its writer would keep its buffers.
 func (c *Context) detach(ctx context.Context) *Context {
 	d := &Context{app: c.app, req: c.req.WithContext(ctx), endpoint: c.endpoint, params: c.params}
-	d.out = record.Writer{ResponseWriter: noWriter{make(http.Header)}, Status: http.StatusSwitchingProtocols, Hijacked: true}
+	d.out = record.Gone()
 	d.w = &d.out
 	d.extras = &extras{id: c.ID(), query: c.needExtras().query, values: maps.Clone(c.needExtras().values)}
 	return d
 }
-
-// noWriter is the response of a connection that has become a WebSocket.
-type noWriter struct{ header http.Header }
-
-func (w noWriter) Header() http.Header       { return w.header }
-func (noWriter) WriteHeader(int)             {}
-func (noWriter) Write(b []byte) (int, error) { return 0, http.ErrHijacked }

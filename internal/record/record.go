@@ -105,6 +105,18 @@ func (w *Writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return conn, rw, err
 }
 
+// Gone is the Writer of a connection that is a WebSocket's now. It keeps no other: that of
+// net/http would keep its buffers.
+func Gone() Writer {
+	return Writer{ResponseWriter: gone{make(http.Header)}, Status: http.StatusSwitchingProtocols, Hijacked: true}
+}
+
+type gone struct{ header http.Header }
+
+func (g gone) Header() http.Header       { return g.header }
+func (gone) WriteHeader(int)             {}
+func (gone) Write(b []byte) (int, error) { return 0, http.ErrHijacked }
+
 // HasLength reports whether a response with that header may be given a Content-Length: it
 // has none, and a body without trailer (RFC 9110 §8.6, §6.5.1).
 func HasLength(code int, h http.Header) bool {
