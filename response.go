@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -256,26 +255,3 @@ func (c *Context) CacheFor(d time.Duration) *Context {
 
 // NoCache tells caches not to store the response.
 func (c *Context) NoCache() *Context { return c.SetHeader("Cache-Control", "no-store") }
-
-// Hijack takes the connection from net/http, for a protocol that goes on after the
-// handler has returned. Nothing has been written to conn, which first reads what the
-// client has sent already. The caller closes conn. An error is an *HTTPError for the
-// handler to return; over HTTP/2 there is always one.
-//
-// Shutdown waits until conn is closed. It ends the context closing of each of these
-// connections at a different moment, so that their clients do not all come back at once.
-// A connection that is still open when Shutdown's time is up is cut, and that is an error
-// of Shutdown.
-func (c *Context) Hijack() (conn net.Conn, closing context.Context, err error) {
-	if c.req.ProtoMajor != 1 {
-		return nil, nil, NewError(http.StatusBadRequest, "this needs HTTP/1.1")
-	}
-	conn, closing, err = c.app.server.Hijack(c.w)
-	switch {
-	case err == http.ErrServerClosed:
-		err = NewError(http.StatusServiceUnavailable, "the server is shutting down")
-	case err != nil:
-		err = NewError(http.StatusInternalServerError, "the connection cannot be taken over").WithCause(err)
-	}
-	return conn, closing, err
-}

@@ -1,18 +1,13 @@
 package nextrush
 
 import (
-	"cmp"
-	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
-	"sync/atomic"
 
 	"github.com/nextrush/nextrush/internal/pace"
-	"github.com/nextrush/nextrush/internal/record"
 	"github.com/nextrush/nextrush/internal/route"
 	"github.com/nextrush/nextrush/websocket"
 )
@@ -107,43 +102,9 @@ func (g *routes) WS(path string, h WSHandler) {
 	}
 	a := g.app
 	a.mustSockets("WS " + path)
-	route := &socketRoute{handler: h}
-	registered := g.Get(path, func(c *Context) error { return a.upgrade(c, route) })
-	registered.socket, route.pace = true, pace.New(registered.Path())
-}
-
-// socketRoute is what the sockets of one registration share.
-type socketRoute struct {
-	handler WSHandler
-	pace    *pace.Pace
-	base    atomic.Pointer[socketBase]
-}
-
-// socketBase is the context of sockets to whose request nobody has added
-// anything: server carries the server alone, paced the pace of the handler as well.
-type socketBase struct{ server, paced context.Context }
-
-// request is the request as the engine gets it, with the pace of the handler and, if
-// that is not owner, the app that serves. A socket would keep the context that net/http
-// made; if nobody has put anything into it, all sockets of the route share a lighter one.
-func (r *socketRoute) request(c *Context, owner *App) *http.Request {
-	ctx := c.req.Context()
-	with := func(ctx context.Context) context.Context {
-		if c.app != owner {
-			ctx = context.WithValue(ctx, servingKey{}, c.app)
-		}
-		return pace.With(ctx, r.pace)
-	}
-	server := c.app.server.Context()
-	if c.replaced || server == nil || server.Value(http.ServerContextKey) != ctx.Value(http.ServerContextKey) {
-		return c.req.WithContext(with(ctx))
-	}
-	b := r.base.Load()
-	if b == nil || b.server != server {
-		b = &socketBase{server, with(server)}
-		r.base.Store(b)
-	}
-	return c.req.WithContext(b.paced)
+	shared := &socketRoute{handler: h}
+	registered := g.Get(path, func(c *Context) error { return a.upgrade(c, shared) })
+	registered.socket, shared.pace = true, pace.New(registered.Path())
 }
 
 // WSUse adds middleware for the WebSocket routes of an App or a Group, those of mounted
@@ -263,91 +224,4 @@ func (a *App) mustSockets(what string) *websocket.Server {
 		panic("nextrush: " + what + ": WebSockets are not enabled: add the line app.EnableWebSocket(websocket.Options{}) before")
 	}
 	return a.sockets
-}
-
-// upgrade accepts the socket, runs the WSUse chain, and opens it.
-func (a *App) upgrade(c *Context, route *socketRoute) error {
-	rt := c.matched()
-	h, err := a.sockets.Namespace(c.namespace(rt)).Accept(c.w, route.request(c, a))
-	if err != nil {
-		return err
-	}
-	if admitted, err := admit(h, c, rt.wsChain()); !admitted {
-		if err != nil {
-			a.logRefusal(c, err)
-		}
-		return err
-	}
-	kept := c.detach(h.Socket().Context())
-	if err := h.Open(func(s *websocket.Socket) error { return closeError(route.handler(s, kept)) }); err != nil {
-		return c.openFailed(err)
-	}
-	return nil
-}
-
-// closeError turns an HTTPError below 500, which is meant for the client, into a
-// close with 4000 and its status: 4404 for a room that does not exist.
-func closeError(err error) error {
-	var he *HTTPError
-	var end *websocket.CloseError
-	if errors.As(err, &end) || !errors.As(err, &he) || he.Status < 400 || he.Status > 499 {
-		return err
-	}
-	reason := cmp.Or(he.Message, http.StatusText(he.Status))
-	return &websocket.CloseError{Code: 4000 + websocket.StatusCode(he.Status), Reason: reason, Err: err}
-}
-
-// admit runs the chain of WSUse, and refuses the socket if that does not come to its
-// end. What has answered by itself does so without an error.
-func admit(h *websocket.Handshake, c *Context, chain []WSMiddleware) (admitted bool, err error) {
-	defer func() { // also on the way up of a panic
-		if !admitted {
-			h.Refuse()
-		}
-	}()
-	reached := false
-	var run func(i int) error
-	run = func(i int) error {
-		if i == len(chain) {
-			reached = true
-			return nil
-		}
-		return chain[i](h.Socket(), c, func() error { return run(i + 1) })
-	}
-	if err := run(0); err != nil {
-		return false, err
-	}
-	if !reached && c.StatusCode() == 0 {
-		err = NewError(http.StatusForbidden)
-	}
-	return reached, err
-}
-
-// logRefusal says why the WSUse chain refused: a page learns nothing of it but
-// that the connection closed with 1006.
-func (a *App) logRefusal(c *Context, err error) {
-	if skipped, due := a.refusals.Due("WSUse"); due {
-		c.Log().Warn("websocket: upgrade refused by WSUse", "error", err, "more", skipped)
-	}
-}
-
-// openFailed tells a refusal, which is answered, from a connection that is gone.
-func (c *Context) openFailed(err error) error {
-	var refused *websocket.HandshakeError
-	if errors.As(err, &refused) {
-		return record.Lacks(c.w, "Hijack", err)
-	}
-	c.Log().Debug("websocket not opened", "error", err)
-	return nil
-}
-
-// detach copies c for a WebSocket handler, which runs beside the middleware that
-// still holds c. The copy's writer writes nothing: the connection is no longer
-// net/http's, and keeping its writer would keep its buffers.
-func (c *Context) detach(ctx context.Context) *Context {
-	d := &Context{app: c.app, req: c.req.WithContext(ctx), endpoint: c.endpoint, params: c.params}
-	d.out = record.Gone()
-	d.w = &d.out
-	d.extras = &extras{id: c.ID(), query: c.needExtras().query, values: maps.Clone(c.needExtras().values)}
-	return d
 }
