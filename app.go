@@ -2,6 +2,7 @@ package nextrush
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -15,8 +16,6 @@ import (
 
 	"github.com/nextrush/nextrush/internal/clientip"
 	"github.com/nextrush/nextrush/internal/console"
-	"github.com/nextrush/nextrush/internal/content"
-	"github.com/nextrush/nextrush/internal/head"
 	"github.com/nextrush/nextrush/internal/lifecycle"
 	"github.com/nextrush/nextrush/internal/opt"
 	"github.com/nextrush/nextrush/internal/origin"
@@ -176,20 +175,6 @@ func New(opts ...Options) *App {
 	return a
 }
 
-func (a *App) newServer() *server.Server {
-	return server.New(server.Config{
-		Handler:           a.serveHTTP,
-		Log:               a.Log,
-		Running:           a.running,
-		ReadHeaderTimeout: a.opts.ReadHeaderTimeout,
-		StallTimeout:      a.opts.StallTimeout,
-		IdleTimeout:       a.opts.IdleTimeout,
-		ShutdownTimeout:   a.opts.ShutdownTimeout,
-		MaxHeaderBytes:    a.opts.MaxHeaderBytes,
-		H2C:               a.opts.H2C,
-	})
-}
-
 // TrustProxies replaces the list of Options.TrustedProxies, as when a provider has
 // published a new one. An error names the text that is not of a list, and changes
 // nothing. It is safe from any goroutine.
@@ -218,45 +203,8 @@ func (a *App) Log() *slog.Logger {
 	return slog.Default()
 }
 
-// ServeHTTP answers a request. It runs the middleware given to Pre, that given to Use,
-// that of the groups and the route's handlers; without a route, that given to Pre and
-// Use. A request with a body is copied for them: net/http looks at its own again when it
-// sends the header, and would first read all of a body that is not its own.
-func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.server.ServeHTTP(w, r) }
-
-func (a *App) serveHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Body != nil && r.Body != http.NoBody {
-		own := a.ownRequest(w, r)
-		defer own.end()
-		r = &own.Request
-	}
-	if r.Method == http.MethodHead {
-		hw, own := head.Answer(w, r)
-		defer hw.End()
-		w, r = hw, own
-	}
-	if a.front != nil {
-		a.serveFront(w, r)
-		return
-	}
-	a.answer(w, r)
-}
-
-func (a *App) answer(w http.ResponseWriter, r *http.Request) {
-	t := a.table.Load()
-	if t == nil {
-		t = a.buildTable()
-	}
-	c := newContext(a, w, content.DropRanges(r))
-	c.limitBody()
-	t.match(c)
-	running := c.counter()
-	running.Add(1)
-	defer c.finish(running)
-	if err := c.protect(); err != nil {
-		c.HandleError(err)
-	}
-	if c.out.Status == 0 && r.Context().Err() == nil {
-		c.logUnanswered()
-	}
-}
+// Context ends when the app begins to drain: once the BeforeShutdown hooks have
+// returned. A handler that waits for long, as a poll or a stream does, should
+// return then; Context.Context ends only halfway through the time that Shutdown
+// has left. Both have the cause http.ErrServerClosed. It is safe from any goroutine.
+func (a *App) Context() context.Context { return a.server.Closing() }

@@ -121,14 +121,6 @@ func (c *Context) Form(name string, fallback ...string) string {
 	return ""
 }
 
-// unsupported is the 415 that names what is taken; without tags, JSON is.
-func unsupported(formats bind.Source) *HTTPError {
-	if formats == 0 {
-		formats = bind.JSON
-	}
-	return NewError(http.StatusUnsupportedMediaType, "the Content-Type must be "+strings.Join(formats.MediaTypes(), " or "))
-}
-
 // bindBody decodes the body if the target has fields for one.
 func (c *Context) bindBody(t bind.Target) error {
 	if !t.Whole && !t.Sources.Has(bind.Body) || !c.hasBody() {
@@ -228,22 +220,8 @@ func (c *Context) checkQuery() error {
 }
 
 func (c *Context) pathValues(name string) []string {
-	if rt := c.matched(); rt != nil && slices.Contains(rt.pattern.Names, name) {
+	if slices.Contains(c.paramNames(), name) {
 		return []string{c.Param(name)}
 	}
 	return nil
-}
-
-// refused is the 400 for input that cannot be taken, or nil.
-func refused(err error) error {
-	wrong, ok := err.(*bind.Error)
-	if !ok {
-		return err
-	}
-	he := NewError(http.StatusBadRequest, wrong.Message)
-	he.cause = wrong.Cause
-	if wrong.Fields != nil {
-		he.Details = fieldErrors(wrong.Fields)
-	}
-	return he
 }

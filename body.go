@@ -2,16 +2,13 @@ package nextrush
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"math"
 	"mime/multipart"
 	"net/http"
 	"os"
-	"sync/atomic"
 
 	"github.com/nextrush/nextrush/internal/body"
-	"github.com/nextrush/nextrush/internal/query"
 	"github.com/nextrush/nextrush/internal/stall"
 )
 
@@ -88,21 +85,6 @@ func (c *Context) LimitBody(limit int64) error {
 	return nil
 }
 
-// bodyError is what a failure to read the body means for the client.
-func bodyError(err error) error {
-	switch err {
-	case nil:
-		return nil
-	case body.ErrTooLarge:
-		return NewError(http.StatusRequestEntityTooLarge)
-	}
-	he := AsHTTPError(err)
-	if he.Status == http.StatusInternalServerError {
-		return NewError(http.StatusBadRequest, "the body could not be read").WithCause(err)
-	}
-	return he
-}
-
 // FormFile returns the first uploaded file of that name. One that is missing is
 // an *HTTPError with status 400.
 func (c *Context) FormFile(name string) (*multipart.FileHeader, error) {
@@ -122,30 +104,4 @@ func (c *Context) multipartForm() (*multipart.Form, error) {
 	}
 	form, err := c.needExtras().body.Form(c.req)
 	return form, formError(err)
-}
-
-// finish removes the files of forms. net/http does so for its own request only,
-// and handlers have another.
-func (c *Context) finish(running *atomic.Int64) {
-	running.Add(-1)
-	if c.extras != nil {
-		c.extras.body.RemoveFiles(nil)
-	}
-	body.RemoveFiles(c.req)
-}
-
-// formError is what a failure to parse a form means for the client.
-func formError(err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, query.ErrTooMany):
-		return NewError(http.StatusRequestEntityTooLarge, fmt.Sprintf("the form has more than %d fields", query.MaxPairs)).WithCause(err)
-	case errors.Is(err, multipart.ErrMessageTooLarge):
-		return NewError(http.StatusRequestEntityTooLarge, "the form has too many parts, or too long names").WithCause(err)
-	}
-	if he := AsHTTPError(err); he.Status < 500 {
-		return he
-	}
-	return NewError(http.StatusBadRequest, "the form is malformed").WithCause(err)
 }

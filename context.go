@@ -7,19 +7,30 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"runtime/debug"
 	"slices"
 
 	"github.com/nextrush/nextrush/internal/body"
 	"github.com/nextrush/nextrush/internal/record"
 	"github.com/nextrush/nextrush/internal/route"
 	"github.com/nextrush/nextrush/internal/urlpath"
+	"github.com/nextrush/nextrush/websocket"
 )
 
 // Handler answers a request, or, as middleware, does its part and calls
 // [Context.Next]. The error it returns is answered by Options.ErrorHandler once
 // all middleware has seen it.
 type Handler func(c *Context) error
+
+// WSHandler serves a socket after the 101, in a goroutine of its own. An error
+// closes the socket with 1011, a *websocket.CloseError with its own code, an
+// *HTTPError below 500 with 4000 and its status and its message as the reason;
+// nil leaves it open.
+type WSHandler func(s *websocket.Socket, c *Context) error
+
+// WSMiddleware runs before the 101, on the way to a WSHandler. An error, or not
+// calling next, refuses the upgrade: with the status of an *HTTPError, 500 for
+// another error, 403 for none.
+type WSMiddleware func(s *websocket.Socket, c *Context, next func() error) error
 
 // Context is one request and its response. It is never recycled, so it may be
 // kept after the handler has returned. Its methods are for one goroutine at a
@@ -97,13 +108,6 @@ func (c *Context) needExtras() *extras {
 	return c.extras
 }
 
-func newContext(a *App, w http.ResponseWriter, r *http.Request) *Context {
-	c := &Context{app: a, req: r}
-	c.out.ResponseWriter, c.out.Last = w, true
-	c.w = &c.out
-	return c
-}
-
 // Next runs the rest of the chain and returns its error. After the last handler
 // it does nothing.
 func (c *Context) Next() error {
@@ -122,32 +126,6 @@ func (c *Context) Run(handlers ...Handler) error {
 	c.endpoint = newEndpoint(c.endpoint.route, slices.Concat(handlers, rest))
 	c.next = 0
 	return c.Next()
-}
-
-// protect runs the chain and turns a panic into an error.
-func (c *Context) protect() (err error) {
-	defer func() {
-		v := recover()
-		if v == nil {
-			return
-		}
-		if v == http.ErrAbortHandler {
-			c.cutOff()
-		}
-		err = asPanicError(v)
-	}()
-	err = c.Next()
-	c.out.CleanHeader() // which net/http sends if nothing was written
-	return err
-}
-
-// asPanicError is the error that v becomes in the deferred function that recovered
-// it. One that is a PanicError already knows where it began.
-func asPanicError(v any) *PanicError {
-	if p, ok := v.(*PanicError); ok {
-		return p
-	}
-	return &PanicError{Value: v, Stack: debug.Stack()}
 }
 
 // App returns the app that serves the request.
@@ -195,6 +173,13 @@ func (c *Context) matched() *Route {
 		return nil
 	}
 	return c.endpoint.route
+}
+
+func (c *Context) paramNames() []string {
+	if rt := c.matched(); rt != nil {
+		return rt.pattern.Names
+	}
+	return nil
 }
 
 // Set keeps a value for the handlers that follow.

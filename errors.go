@@ -1,17 +1,17 @@
 package nextrush
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"log/slog"
+	"mime/multipart"
 	"net/http"
-	"sync/atomic"
+	"runtime/debug"
+	"strings"
 
-	"github.com/nextrush/nextrush/internal/head"
-	"github.com/nextrush/nextrush/internal/problem"
-	"github.com/nextrush/nextrush/internal/record"
-	"github.com/nextrush/nextrush/internal/server"
+	"github.com/nextrush/nextrush/internal/bind"
+	"github.com/nextrush/nextrush/internal/body"
+	"github.com/nextrush/nextrush/internal/fields"
+	"github.com/nextrush/nextrush/internal/query"
 	"github.com/nextrush/nextrush/websocket"
 )
 
@@ -125,129 +125,80 @@ func StatusOf(err error) int {
 	return AsHTTPError(err).Status
 }
 
-// HandleError answers err now, instead of when all middleware has returned. It answers
-// an error once, even if that is returned again afterwards. If a writer of middleware
-// that holds back what was written has a method Discard, that is called first. If
-// Options.ErrorHandler does not answer, DefaultErrorHandler does.
-//
-// HandleError logs a panic with its stack, an error that came after the response had
-// begun, and one that is the server's, unless it was answered with a status of 400 to
-// 499 or the client has gone. The cause of one that is the client's it logs at debug.
-func (c *Context) HandleError(err error) {
-	if err == nil || c.failed || head.BrokeOff(c.req.Context(), err) {
-		return
-	}
-	if server.EndedBy(c.req.Context(), err) {
-		err = NewError(http.StatusServiceUnavailable, "the server is shutting down").WithCause(err)
-	}
-	c.failed = true
-	record.Discard(c.w, &c.out)
-	defer c.logFailure(err, c.StatusCode() != 0)
-	c.app.opts.ErrorHandler(c, err)
-	if c.StatusCode() == 0 {
-		DefaultErrorHandler(c, err)
-	}
+// FieldError says what is wrong with one field.
+type FieldError struct {
+	Field   string `json:"field"`   // as the client names it: "address.zip"
+	Rule    string `json:"rule"`    // "min"
+	Param   string `json:"param"`   // "3"
+	Message string `json:"message"` // for people: "name must have at least 3 characters"
 }
 
-// Answered reports whether HandleError has answered. Middleware that holds back
-// what was written asks when it gets an error: what it holds is then that answer.
-func (c *Context) Answered() bool { return c.failed }
-
-// DefaultErrorHandler answers with application/problem+json (RFC 9457), or with HTML if
-// the client prefers it. If the response has begun and the error is the server's, it cuts
-// the response off, so that the client does not take it for whole.
-func DefaultErrorHandler(c *Context, err error) {
-	he := AsHTTPError(err)
-	if c.StatusCode() != 0 {
-		whole := c.w.Hijacked || errors.Is(err, http.ErrBodyNotAllowed) // as a 204 is without what it must not have
-		if he.Status >= 500 && !whole {
-			c.noteCut(err)
-			c.cutOff()
-		}
-		return
+func fieldErrors(faults []fields.Fault) []FieldError {
+	all := make([]FieldError, len(faults))
+	for i, f := range faults {
+		all[i] = FieldError(f)
 	}
-	if err := c.problem(he); err != nil {
-		c.Log().Debug("error response not sent", "error", err)
-	}
+	return all
 }
 
-// cutOff ends the connection, or the stream of HTTP/2. What has been written is sent
-// before: a client that gets nothing at all sends the request again (RFC 9112
-// §9.3.1). One of HTTP/1.0 would take it for whole.
-func (c *Context) cutOff() {
-	if c.StatusCode() != 0 && !c.w.Hijacked && c.req.ProtoAtLeast(1, 1) {
-		c.w.Flush()
-	}
-	panic(http.ErrAbortHandler)
-}
-
-type cutKey struct{}
-
-// noteCut tells serveFront why an answer is cut off.
-func (c *Context) noteCut(err error) {
-	if cut, ok := c.req.Context().Value(cutKey{}).(*atomic.Pointer[error]); ok {
-		cut.Store(&err)
-	}
-}
-
-// logFailure logs an error that has been answered, where HandleError says so; began
-// is whether the response had begun before.
-func (c *Context) logFailure(err error, began bool) {
-	var p *PanicError
-	status := c.StatusCode()
-	gone := errors.Is(err, context.Canceled) && c.req.Context().Err() != nil || c.clientLeft() || errors.Is(err, http.ErrHandlerTimeout)
-	switch {
-	case c.logged:
-	case errors.As(err, &p):
-		c.Log().Error("panic", "error", err, "stack", string(p.Stack))
-	case gone:
-	case began, status >= 500, StatusOf(err) >= 500 && (status < 400 || status > 499):
-		c.Log().Error("request failed", "error", err)
-	case errors.Unwrap(AsHTTPError(err)) != nil && c.app.Log().Enabled(c.Context(), slog.LevelDebug):
-		c.Log().Debug("request refused", "status", status, "error", err)
-	}
-}
-
-// clientLeft reports that a write has failed because the client does not read any
-// more: net/http ends the request's context then.
-func (c *Context) clientLeft() bool {
-	return c.out.Broke && context.Cause(c.req.Context()) == context.Canceled
-}
-
-// logUnanswered tells of a request that everybody has left to the others. net/http
-// answers it with an empty 200, whatever status was set.
-func (c *Context) logUnanswered() {
-	level := slog.LevelDebug
-	if c.app.opts.Debug {
-		level = slog.LevelWarn
-	}
-	if c.app.Log().Enabled(c.Context(), level) {
-		c.Log().Log(c.Context(), level, "nobody has answered, so the client gets an empty 200: return c.NoContent(), c.Text or another answer",
-			"route", c.Route())
-	}
-}
-
-func (c *Context) problem(he *HTTPError) error {
-	p := problem.Details{Type: "about:blank", Title: http.StatusText(he.Status), Status: he.Status, Code: he.Code, Errors: he.Details}
-	if he.Message != p.Title {
-		p.Detail = he.Message
-	}
-	if c.app.opts.Debug && he.cause != nil {
-		p.Cause = he.cause.Error()
-		var pe *PanicError
-		if errors.As(he.cause, &pe) {
-			p.Stack = string(pe.Stack)
-		}
-	}
-	problem.KeepHeader(c.w.Header(), he.Header)
-	c.code = int32(he.Status)
-	c.Vary("Accept")
-	if c.Accepts("application/problem+json", "application/json", "text/html") != "text/html" {
-		return c.Blob("application/problem+json", p.JSON())
-	}
-	page, err := p.HTML()
-	if err != nil {
+// refused is the 400 for input that cannot be taken, or nil.
+func refused(err error) error {
+	wrong, ok := err.(*bind.Error)
+	if !ok {
 		return err
 	}
-	return c.Blob("text/html; charset=utf-8", page)
+	he := NewError(http.StatusBadRequest, wrong.Message)
+	he.cause = wrong.Cause
+	if wrong.Fields != nil {
+		he.Details = fieldErrors(wrong.Fields)
+	}
+	return he
+}
+
+// unsupported is the 415 that names what is taken; without tags, JSON is.
+func unsupported(formats bind.Source) *HTTPError {
+	if formats == 0 {
+		formats = bind.JSON
+	}
+	return NewError(http.StatusUnsupportedMediaType, "the Content-Type must be "+strings.Join(formats.MediaTypes(), " or "))
+}
+
+// bodyError is what a failure to read the body means for the client.
+func bodyError(err error) error {
+	switch err {
+	case nil:
+		return nil
+	case body.ErrTooLarge:
+		return NewError(http.StatusRequestEntityTooLarge)
+	}
+	he := AsHTTPError(err)
+	if he.Status == http.StatusInternalServerError {
+		return NewError(http.StatusBadRequest, "the body could not be read").WithCause(err)
+	}
+	return he
+}
+
+// formError is what a failure to parse a form means for the client.
+func formError(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, query.ErrTooMany):
+		return NewError(http.StatusRequestEntityTooLarge, fmt.Sprintf("the form has more than %d fields", query.MaxPairs)).WithCause(err)
+	case errors.Is(err, multipart.ErrMessageTooLarge):
+		return NewError(http.StatusRequestEntityTooLarge, "the form has too many parts, or too long names").WithCause(err)
+	}
+	if he := AsHTTPError(err); he.Status < 500 {
+		return he
+	}
+	return NewError(http.StatusBadRequest, "the form is malformed").WithCause(err)
+}
+
+// asPanicError is the error that v becomes in the deferred function that recovered
+// it. One that is a PanicError already knows where it began.
+func asPanicError(v any) *PanicError {
+	if p, ok := v.(*PanicError); ok {
+		return p
+	}
+	return &PanicError{Value: v, Stack: debug.Stack()}
 }

@@ -1,14 +1,10 @@
 package nextrush
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"sync/atomic"
 
 	"github.com/nextrush/nextrush/internal/contain"
-	"github.com/nextrush/nextrush/internal/lifecycle"
-	"github.com/nextrush/nextrush/internal/server"
 )
 
 // Plugin is a part of an app that has state or a life cycle, or adds routes.
@@ -84,15 +80,6 @@ func (a *App) Start(ctx context.Context) error { return a.life.Start(ctx) }
 // second call waits for the first, as long as its ctx lasts, and returns the same.
 func (a *App) Shutdown(ctx context.Context) error { return a.life.Shutdown(ctx) }
 
-func (a *App) newLife() *lifecycle.Life {
-	return lifecycle.New(lifecycle.Config{
-		Check:    a.idleGroup,
-		Close:    a.server.Close,
-		Drain:    a.drain,
-		Panicked: a.hookPanicked,
-	})
-}
-
 // drain ends sockets, requests and connections that were taken over.
 func (a *App) drain(ctx context.Context) error {
 	if a.sockets == nil {
@@ -107,29 +94,4 @@ func (a *App) hookPanicked(v any) error {
 	p := asPanicError(v)
 	contain.Run(func() { a.Log().Error("panic in a hook", "error", p, "stack", string(p.Stack)) })
 	return p
-}
-
-// Context ends when the app begins to drain: once the BeforeShutdown hooks have
-// returned. A handler that waits for long, as a poll or a stream does, should
-// return then; Context.Context ends only halfway through the time that Shutdown
-// has left. Both have the cause http.ErrServerClosed. It is safe from any goroutine.
-func (a *App) Context() context.Context { return a.server.Closing() }
-
-// running tells how many requests run, by route.
-func (a *App) running() string {
-	counts := []server.Count{{N: a.unrouted.Load(), What: "no route"}}
-	a.mu.Lock()
-	for _, rt := range a.all {
-		counts = append(counts, server.Count{N: rt.running.Load(), What: cmp.Or(rt.method, "ANY") + " " + rt.Path()})
-	}
-	a.mu.Unlock()
-	return server.Names(counts)
-}
-
-// counter counts the requests that run for the same route.
-func (c *Context) counter() *atomic.Int64 {
-	if rt := c.matched(); rt != nil {
-		return &rt.running
-	}
-	return &c.app.unrouted
 }

@@ -1,12 +1,9 @@
 package nextrush
 
 import (
-	"context"
 	"maps"
 	"net/http"
-	"slices"
 	"sync"
-	"sync/atomic"
 
 	"github.com/nextrush/nextrush/internal/record"
 )
@@ -22,10 +19,8 @@ func WrapHandler(h http.Handler) Handler {
 }
 
 func (c *Context) setPathValues() {
-	if rt := c.matched(); rt != nil {
-		for i, name := range rt.pattern.Names {
-			c.req.SetPathValue(name, c.params.At(i))
-		}
+	for i, name := range c.paramNames() {
+		c.req.SetPathValue(name, c.params.At(i))
 	}
 }
 
@@ -168,45 +163,4 @@ func (c *Context) adopt(d *Context) {
 	e, from := c.needExtras(), d.extras
 	e.values = from.values
 	e.body.Adopt(&from.body)
-}
-
-// Pre adds middleware that runs before a route is looked for, so that it may change the
-// method or path of a request; for middleware given to Use the route is decided. The first one added runs first. It runs for the app that serves, not
-// for apps mounted in it, and before the body's limit applies.
-func (a *App) Pre(middleware ...func(http.Handler) http.Handler) {
-	if slices.ContainsFunc(middleware, func(m func(http.Handler) http.Handler) bool { return m == nil }) {
-		panic("nextrush: Pre: a middleware is nil: give a function")
-	}
-	a.pre = append(a.pre, middleware...)
-	a.front = http.HandlerFunc(a.answer)
-	for _, m := range slices.Backward(a.pre) {
-		a.front = m(a.front)
-	}
-}
-
-// serveFront runs what was given to Pre. It answers an error that has cut off an answer
-// of which middleware has kept all to itself, as http.TimeoutHandler does, and sends
-// what came through one that has no Flush: see cutOff.
-func (a *App) serveFront(w http.ResponseWriter, r *http.Request) {
-	out := &record.Writer{ResponseWriter: w}
-	cut := new(atomic.Pointer[error])
-	defer func() {
-		err := cut.Load()
-		if err == nil {
-			return
-		}
-		switch v := recover(); {
-		case v == nil: // the middleware has answered
-		case v != http.ErrAbortHandler:
-			panic(v)
-		case out.Status != 0:
-			out.Flush()
-			panic(v)
-		default:
-			c := newContext(a, out, r)
-			c.logged = true
-			c.HandleError(*err)
-		}
-	}()
-	a.front.ServeHTTP(out, r.WithContext(context.WithValue(r.Context(), cutKey{}, cut)))
 }

@@ -6,7 +6,6 @@ import (
 	"github.com/go-playground/validator/v10"
 
 	"github.com/nextrush/nextrush/internal/bind"
-	"github.com/nextrush/nextrush/internal/route"
 	"github.com/nextrush/nextrush/internal/rules"
 )
 
@@ -126,21 +125,20 @@ func (o *Operation) add(from Operation) {
 	o.Tags, o.Errors = tags, errors
 }
 
-// mustSuit panics if an input has a rule that the App's validator would panic
-// with, or the parameters of its route under other names.
-func (rt *Route) mustSuit(a *App) {
-	op := operation(route.Always(rt.pattern, rt.chain("")))
-	if op == nil || op.In == nil {
+// mustSuit panics if the input has a rule that the validator would panic with, or the
+// parameters of its route under other names.
+func (o *Operation) mustSuit(route string, params []string, with Validator) {
+	if o == nil || o.In == nil {
 		return
 	}
-	if v, ok := a.opts.Validator.(*validator.Validate); ok {
-		bind.Walk(op.In, func(f reflect.StructField) {
+	if v, ok := with.(*validator.Validate); ok {
+		bind.Walk(o.In, func(f reflect.StructField) {
 			if err := rules.Fit(v, f.Name, f.Type, rules.Parse(f.Tag.Get("validate"))); err != nil {
-				panic("nextrush: " + rt.describe() + ": " + err.Error())
+				panic("nextrush: " + route + ": " + err.Error())
 			}
 		})
 	}
-	if err := bind.CheckParams(op.In, rt.pattern.Names); err != nil {
-		panic("nextrush: " + rt.describe() + " " + err.Error())
+	if err := bind.CheckParams(o.In, params); err != nil {
+		panic("nextrush: " + route + " " + err.Error())
 	}
 }

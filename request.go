@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/nextrush/nextrush/internal/cookie"
 	"github.com/nextrush/nextrush/internal/header"
@@ -19,12 +20,8 @@ func (c *Context) Param(name string) string {
 			return value
 		}
 	}
-	if rt := c.matched(); rt != nil {
-		for i, n := range rt.pattern.Names {
-			if n == name {
-				return c.params.At(i)
-			}
-		}
+	if i := slices.Index(c.paramNames(), name); i >= 0 {
+		return c.params.At(i)
 	}
 	return ""
 }

@@ -79,13 +79,15 @@ func (r *Route) info() RouteInfo {
 	o := r.original()
 	info := RouteInfo{
 		Method: o.method, Path: r.pattern.Path, Name: o.name, WebSocket: o.socket,
-		Operation: operation(route.Always(r.pattern, r.chain(""))), Source: o.source,
+		Operation: r.operation(), Source: o.source,
 	}
 	if r.host != nil {
 		info.Host = r.host.Path
 	}
 	return info
 }
+
+func (r *Route) operation() *Operation { return operation(route.Always(r.pattern, r.chain(""))) }
 
 // original is the route of the mounted app, if this one stands for one.
 func (r *Route) original() *Route {
@@ -140,6 +142,16 @@ func (a *App) URL(name string, params ...any) (string, error) {
 		return "", fmt.Errorf("nextrush: URL: %w", err)
 	}
 	return path + query, nil
+}
+
+// RedirectTo is Redirect to the route with that name, with parameters and query as for
+// [App.URL]; Status chooses another code than 302.
+func (c *Context) RedirectTo(name string, params ...any) error {
+	to, err := c.app.URL(name, params...)
+	if err != nil {
+		return err
+	}
+	return c.Redirect(to, cmp.Or(int(c.code), http.StatusFound))
 }
 
 func (a *App) named(name string) *Route {

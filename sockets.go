@@ -4,24 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/nextrush/nextrush/internal/pace"
-	"github.com/nextrush/nextrush/internal/route"
 	"github.com/nextrush/nextrush/websocket"
 )
-
-// WSHandler serves a socket after the 101, in a goroutine of its own. An error
-// closes the socket with 1011, a *websocket.CloseError with its own code, an
-// *HTTPError below 500 with 4000 and its status and its message as the reason;
-// nil leaves it open.
-type WSHandler func(s *websocket.Socket, c *Context) error
-
-// WSMiddleware runs before the 101, on the way to a WSHandler. An error, or not
-// calling next, refuses the upgrade: with the status of an *HTTPError, 500 for
-// another error, 403 for none.
-type WSMiddleware func(s *websocket.Socket, c *Context, next func() error) error
 
 // WebSocket is the plugin that makes [App.WS] work.
 func WebSocket(opts websocket.Options) Plugin { return webSocketPlugin{opts} }
@@ -69,17 +56,6 @@ func (a *App) webSocketOptions(o websocket.Options) websocket.Options {
 	return o
 }
 
-type servingKey struct{}
-
-// serving is the app that serves a request for sockets of a, under whose options they
-// are: a, or one in which a is mounted.
-func (a *App) serving(r *http.Request) *App {
-	if app, ok := r.Context().Value(servingKey{}).(*App); ok {
-		return app
-	}
-	return a
-}
-
 // validateEvent checks the payload of an event with the app's validator.
 func (a *App) validateEvent(v any) error {
 	err := a.validate(nil, v)
@@ -119,21 +95,6 @@ func (g *routes) WSUse(mw ...WSMiddleware) {
 	g.wsMiddleware = append(g.wsMiddleware, mw...)
 }
 
-// wsChain is the WebSocket middleware from the app's down to this group's.
-func (g *routes) wsChain() []WSMiddleware {
-	if g.parent == nil {
-		return slices.Clip(g.wsMiddleware)
-	}
-	return append(g.parent.wsChain(), g.wsMiddleware...)
-}
-
-func (r *Route) wsChain() []WSMiddleware {
-	if r.inner == nil {
-		return r.group.wsChain()
-	}
-	return append(r.group.wsChain(), r.inner.wsChain()...)
-}
-
 // Namespace makes a group whose WebSocket routes have rooms of their own: their sockets
 // are in the [websocket.Namespace] named by the prefix as the request has it, with the
 // prefixes of outer groups. Under "/t/:tenant" each tenant has its own rooms, those of
@@ -164,35 +125,6 @@ func NamespaceOf(c *Context) *websocket.Namespace {
 	}
 	app := rt.original().group.app // whose sockets they are, if it is mounted
 	return app.mustSockets("NamespaceOf").Namespace(c.namespace(rt))
-}
-
-// namespace is the prefix that names the namespace of the route's sockets, with the
-// names of its parameters, or false for the default one.
-func (r *Route) namespace() (prefix string, named bool) {
-	if r.inner != nil {
-		if prefix, named := r.inner.namespace(); named {
-			return r.group.prefix + prefix, true
-		}
-	}
-	for g := r.group; g != nil; g = g.parent {
-		if g.namespace {
-			return g.prefix, true
-		}
-	}
-	return "", false
-}
-
-// namespace is the name of the namespace of the route's sockets for the request.
-func (c *Context) namespace(rt *Route) string {
-	prefix, named := rt.namespace()
-	if !named {
-		return ""
-	}
-	host := ""
-	if rt.host != nil {
-		host = strings.ToLower(strings.TrimSuffix(c.Hostname(), "."))
-	}
-	return host + route.Expand(prefix, c.Param)
 }
 
 // WSBroadcast sends to everyone in the rooms of the default namespace, or to everyone in

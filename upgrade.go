@@ -7,10 +7,13 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"slices"
+	"strings"
 	"sync/atomic"
 
 	"github.com/nextrush/nextrush/internal/pace"
 	"github.com/nextrush/nextrush/internal/record"
+	"github.com/nextrush/nextrush/internal/route"
 	"github.com/nextrush/nextrush/websocket"
 )
 
@@ -133,6 +136,61 @@ func (r *socketRoute) request(c *Context, owner *App) *http.Request {
 		r.base.Store(b)
 	}
 	return c.req.WithContext(b.paced)
+}
+
+// wsChain is the WebSocket middleware from the app's down to this group's.
+func (g *routes) wsChain() []WSMiddleware {
+	if g.parent == nil {
+		return slices.Clip(g.wsMiddleware)
+	}
+	return append(g.parent.wsChain(), g.wsMiddleware...)
+}
+
+func (r *Route) wsChain() []WSMiddleware {
+	if r.inner == nil {
+		return r.group.wsChain()
+	}
+	return append(r.group.wsChain(), r.inner.wsChain()...)
+}
+
+type servingKey struct{}
+
+// serving is the app that serves a request for sockets of a, under whose options they
+// are: a, or one in which a is mounted.
+func (a *App) serving(r *http.Request) *App {
+	if app, ok := r.Context().Value(servingKey{}).(*App); ok {
+		return app
+	}
+	return a
+}
+
+// namespace is the prefix that names the namespace of the route's sockets, with the
+// names of its parameters, or false for the default one.
+func (r *Route) namespace() (prefix string, named bool) {
+	if r.inner != nil {
+		if prefix, named := r.inner.namespace(); named {
+			return r.group.prefix + prefix, true
+		}
+	}
+	for g := r.group; g != nil; g = g.parent {
+		if g.namespace {
+			return g.prefix, true
+		}
+	}
+	return "", false
+}
+
+// namespace is the name of the namespace of the route's sockets for the request.
+func (c *Context) namespace(rt *Route) string {
+	prefix, named := rt.namespace()
+	if !named {
+		return ""
+	}
+	host := ""
+	if rt.host != nil {
+		host = strings.ToLower(strings.TrimSuffix(c.Hostname(), "."))
+	}
+	return host + route.Expand(prefix, c.Param)
 }
 
 // Hijack takes the connection from net/http, for a protocol that goes on after the

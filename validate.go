@@ -6,21 +6,12 @@ import (
 
 	"github.com/go-playground/validator/v10"
 
-	"github.com/nextrush/nextrush/internal/fields"
 	"github.com/nextrush/nextrush/internal/rules"
 )
 
 // Validator checks a struct, or a pointer to one. *validator.Validate is one;
 // see NewValidator.
 type Validator interface{ Struct(v any) error }
-
-// FieldError says what is wrong with one field.
-type FieldError struct {
-	Field   string `json:"field"`   // as the client names it: "address.zip"
-	Rule    string `json:"rule"`    // "min"
-	Param   string `json:"param"`   // "3"
-	Message string `json:"message"` // for people: "name must have at least 3 characters"
-}
 
 // NewValidator returns a validator that reports field names as in the request. Register
 // your own rules on it.
@@ -56,12 +47,4 @@ func (a *App) validate(c *Context, v any) error {
 		return invalid.WithCause(err)
 	}
 	return invalid.WithDetails(fieldErrors(wrong))
-}
-
-func fieldErrors(faults []fields.Fault) []FieldError {
-	all := make([]FieldError, len(faults))
-	for i, f := range faults {
-		all[i] = FieldError(f)
-	}
-	return all
 }

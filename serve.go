@@ -1,0 +1,191 @@
+package nextrush
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"net/http"
+	"slices"
+	"sync/atomic"
+
+	"github.com/nextrush/nextrush/internal/body"
+	"github.com/nextrush/nextrush/internal/content"
+	"github.com/nextrush/nextrush/internal/head"
+	"github.com/nextrush/nextrush/internal/lifecycle"
+	"github.com/nextrush/nextrush/internal/record"
+	"github.com/nextrush/nextrush/internal/server"
+)
+
+func (a *App) newServer() *server.Server {
+	return server.New(server.Config{
+		Handler:           a.serveHTTP,
+		Log:               a.Log,
+		Running:           a.running,
+		ReadHeaderTimeout: a.opts.ReadHeaderTimeout,
+		StallTimeout:      a.opts.StallTimeout,
+		IdleTimeout:       a.opts.IdleTimeout,
+		ShutdownTimeout:   a.opts.ShutdownTimeout,
+		MaxHeaderBytes:    a.opts.MaxHeaderBytes,
+		H2C:               a.opts.H2C,
+	})
+}
+
+// running tells how many requests run, by route.
+func (a *App) running() string {
+	counts := []server.Count{{N: a.unrouted.Load(), What: "no route"}}
+	a.mu.Lock()
+	for _, rt := range a.all {
+		counts = append(counts, server.Count{N: rt.running.Load(), What: cmp.Or(rt.method, "ANY") + " " + rt.Path()})
+	}
+	a.mu.Unlock()
+	return server.Names(counts)
+}
+
+func (a *App) newLife() *lifecycle.Life {
+	return lifecycle.New(lifecycle.Config{
+		Check:    a.idleGroup,
+		Close:    a.server.Close,
+		Drain:    a.drain,
+		Panicked: a.hookPanicked,
+	})
+}
+
+// ServeHTTP answers a request. It runs the middleware given to Pre, that given to Use,
+// that of the groups and the route's handlers; without a route, that given to Pre and
+// Use. A request with a body is copied for them: net/http looks at its own again when it
+// sends the header, and would first read all of a body that is not its own.
+func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.server.ServeHTTP(w, r) }
+
+func (a *App) serveHTTP(w http.ResponseWriter, r *http.Request) {
+	if !body.IsEmpty(r) {
+		own := a.ownRequest(w, r)
+		defer own.end()
+		r = &own.Request
+	}
+	if r.Method == http.MethodHead {
+		hw, own := head.Answer(w, r)
+		defer hw.End()
+		w, r = hw, own
+	}
+	if a.front != nil {
+		a.serveFront(w, r)
+		return
+	}
+	a.answer(w, r)
+}
+
+// Pre adds middleware that runs before a route is looked for, so that it may change the
+// method or path of a request; when middleware given to Use runs, the route is decided.
+// The first one added runs first. It runs for the app that serves, not for apps mounted
+// in it, and before the body's limit applies.
+func (a *App) Pre(middleware ...func(http.Handler) http.Handler) {
+	if slices.ContainsFunc(middleware, func(m func(http.Handler) http.Handler) bool { return m == nil }) {
+		panic("nextrush: Pre: a middleware is nil: give a function")
+	}
+	a.pre = append(a.pre, middleware...)
+	a.front = http.HandlerFunc(a.answer)
+	for _, m := range slices.Backward(a.pre) {
+		a.front = m(a.front)
+	}
+}
+
+// serveFront runs what was given to Pre. It answers an error that has cut off an answer
+// of which middleware has kept all to itself, as http.TimeoutHandler does, and sends
+// what came through one that has no Flush: see cutOff.
+func (a *App) serveFront(w http.ResponseWriter, r *http.Request) {
+	out := &record.Writer{ResponseWriter: w}
+	cut := new(atomic.Pointer[error])
+	defer func() {
+		err := cut.Load()
+		if err == nil {
+			return
+		}
+		switch v := recover(); {
+		case v == nil: // the middleware has answered
+		case v != http.ErrAbortHandler:
+			panic(v)
+		case out.Status != 0:
+			out.Flush()
+			panic(v)
+		default:
+			c := newContext(a, out, r)
+			c.logged = true
+			c.HandleError(*err)
+		}
+	}()
+	a.front.ServeHTTP(out, r.WithContext(context.WithValue(r.Context(), cutKey{}, cut)))
+}
+
+func (a *App) answer(w http.ResponseWriter, r *http.Request) {
+	t := a.table.Load()
+	if t == nil {
+		t = a.buildTable()
+	}
+	c := newContext(a, w, content.DropRanges(r))
+	c.limitBody()
+	t.match(c)
+	running := c.counter()
+	running.Add(1)
+	defer c.finish(running)
+	if err := c.protect(); err != nil {
+		c.HandleError(err)
+	}
+	if c.out.Status == 0 && r.Context().Err() == nil {
+		c.logUnanswered()
+	}
+}
+
+func newContext(a *App, w http.ResponseWriter, r *http.Request) *Context {
+	c := &Context{app: a, req: r}
+	c.out.ResponseWriter, c.out.Last = w, true
+	c.w = &c.out
+	return c
+}
+
+// counter counts the requests that run for the same route.
+func (c *Context) counter() *atomic.Int64 {
+	if rt := c.matched(); rt != nil {
+		return &rt.running
+	}
+	return &c.app.unrouted
+}
+
+// protect runs the chain and turns a panic into an error.
+func (c *Context) protect() (err error) {
+	defer func() {
+		v := recover()
+		if v == nil {
+			return
+		}
+		if v == http.ErrAbortHandler {
+			c.cutOff()
+		}
+		err = asPanicError(v)
+	}()
+	err = c.Next()
+	c.out.CleanHeader() // which net/http sends if nothing was written
+	return err
+}
+
+// finish removes the files of forms. net/http does so for its own request only,
+// and handlers have another.
+func (c *Context) finish(running *atomic.Int64) {
+	running.Add(-1)
+	if c.extras != nil {
+		c.extras.body.RemoveFiles(nil)
+	}
+	body.RemoveFiles(c.req)
+}
+
+// logUnanswered tells of a request that everybody has left to the others. net/http
+// answers it with an empty 200, whatever status was set.
+func (c *Context) logUnanswered() {
+	level := slog.LevelDebug
+	if c.app.opts.Debug {
+		level = slog.LevelWarn
+	}
+	if c.app.Log().Enabled(c.Context(), level) {
+		c.Log().Log(c.Context(), level, "nobody has answered, so the client gets an empty 200: return c.NoContent(), c.Text or another answer",
+			"route", c.Route())
+	}
+}
