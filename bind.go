@@ -51,10 +51,7 @@ func (c *Context) BindJSON(v any) error {
 	case len(body) == 0:
 		return NewError(http.StatusBadRequest, "the body is empty")
 	}
-	if err := c.decodeJSON(t, body); err != nil {
-		return err
-	}
-	return c.Validate(v)
+	return c.validated(v, c.decodeJSON(t, body))
 }
 
 // BindForm is Bind for the body as a form alone, urlencoded or multipart. Files go
@@ -64,15 +61,15 @@ func (c *Context) BindForm(v any) error {
 	if bind.Format(c.mediaType()) != bind.Form {
 		return unsupported(bind.Form)
 	}
-	if err := c.bindForm(t); err != nil {
-		return err
-	}
-	return c.Validate(v)
+	return c.validated(v, c.bindForm(t))
 }
 
 // BindQuery is Bind for the query alone.
-func (c *Context) BindQuery(v any) error {
-	if err := c.bindTexts(bind.Into(v), bind.Query); err != nil {
+func (c *Context) BindQuery(v any) error { return c.validated(v, c.bindTexts(bind.Into(v), bind.Query)) }
+
+// validated validates what was filled without an error.
+func (c *Context) validated(v any, err error) error {
+	if err != nil {
 		return err
 	}
 	return c.Validate(v)
@@ -111,14 +108,8 @@ func Param[T any](c *Context, name string) (T, error) {
 // fallback or "". A body that is not a form or cannot be read has no fields;
 // [Context.Body] and [Context.BindForm] return the reason.
 func (c *Context) Form(name string, fallback ...string) string {
-	values, err := c.formValues()
-	if err == nil && len(values[name]) > 0 {
-		return values[name][0]
-	}
-	if len(fallback) > 0 {
-		return fallback[0]
-	}
-	return ""
+	values, _ := c.formValues()
+	return first(values[name], fallback)
 }
 
 // bindBody decodes the body if the target has fields for one.

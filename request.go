@@ -30,10 +30,15 @@ func (c *Context) Param(name string) string {
 // or "". Parameters end at "&" alone, and a "%" that does not begin an escape stays as it
 // is (WHATWG URL §5.1). A query with more than 10,000 parameters has none.
 func (c *Context) Query(name string, fallback ...string) string {
-	if values := c.queries()[name]; len(values) > 0 {
+	return first(c.queries()[name], fallback)
+}
+
+// first is the first of the values, of the fallback if there are none, or "".
+func first(values, fallback []string) string {
+	switch {
+	case len(values) > 0:
 		return values[0]
-	}
-	if len(fallback) > 0 {
+	case len(fallback) > 0:
 		return fallback[0]
 	}
 	return ""

@@ -1,6 +1,7 @@
 package nextrush
 
 import (
+	"bytes"
 	"context"
 	"encoding/csv"
 	"encoding/json"
@@ -92,15 +93,22 @@ func (c *Context) write(contentType string, body []byte) error {
 	return err
 }
 
+// encoded answers with what encode writes, once it has written all of it.
+func (c *Context) encoded(contentType, what string, encode func(*bytes.Buffer) error) error {
+	buf := buffer.Get()
+	defer buffer.Put(buf)
+	if err := encode(buf); err != nil {
+		return fmt.Errorf("nextrush: %s: %w", what, err)
+	}
+	return c.write(contentType, buf.Bytes())
+}
+
 // JSON answers with v as JSON. What cannot be encoded is an error, and nothing
 // has been sent then.
 func (c *Context) JSON(v any) error {
-	buf := buffer.Get()
-	defer buffer.Put(buf)
-	if err := json.NewEncoder(buf).Encode(v); err != nil {
-		return fmt.Errorf("nextrush: encode JSON: %w", err)
-	}
-	return c.write("application/json; charset=utf-8", buf.Bytes())
+	return c.encoded("application/json; charset=utf-8", "encode JSON", func(buf *bytes.Buffer) error {
+		return json.NewEncoder(buf).Encode(v)
+	})
 }
 
 // Text answers with plain text.
@@ -120,27 +128,22 @@ func (c *Context) HTML(s string) error {
 // XML answers with v as XML. What cannot be encoded is an error, and nothing has
 // been sent then.
 func (c *Context) XML(v any) error {
-	buf := buffer.Get()
-	defer buffer.Put(buf)
-	buf.WriteString(xml.Header)
-	if err := xml.NewEncoder(buf).Encode(v); err != nil {
-		return fmt.Errorf("nextrush: encode XML: %w", err)
-	}
-	return c.write("application/xml; charset=utf-8", buf.Bytes())
+	return c.encoded("application/xml; charset=utf-8", "encode XML", func(buf *bytes.Buffer) error {
+		buf.WriteString(xml.Header)
+		return xml.NewEncoder(buf).Encode(v)
+	})
 }
 
 // CSV answers with rows, to be saved as filename unless that is empty. Cells are written
 // as they are: a spreadsheet takes those that begin with =, +, - or @ for formulas.
 func (c *Context) CSV(rows [][]string, filename string) error {
-	buf := buffer.Get()
-	defer buffer.Put(buf)
-	if err := csv.NewWriter(buf).WriteAll(rows); err != nil {
-		return fmt.Errorf("nextrush: encode CSV: %w", err)
-	}
-	if filename != "" {
-		c.SetHeader("Content-Disposition", header.Attachment(filename))
-	}
-	return c.write("text/csv; charset=utf-8", buf.Bytes())
+	return c.encoded("text/csv; charset=utf-8", "encode CSV", func(buf *bytes.Buffer) error {
+		err := csv.NewWriter(buf).WriteAll(rows)
+		if err == nil && filename != "" {
+			c.SetHeader("Content-Disposition", header.Attachment(filename))
+		}
+		return err
+	})
 }
 
 // Send answers with a string as text, a []byte as application/octet-stream, an
@@ -232,12 +235,9 @@ func (c *Context) Render(name string, data any) error {
 	if c.app.opts.Renderer == nil {
 		return errors.New("nextrush: Render: set Options.Renderer first")
 	}
-	buf := buffer.Get()
-	defer buffer.Put(buf)
-	if err := c.app.opts.Renderer.Render(buf, name, data, c); err != nil {
-		return fmt.Errorf("nextrush: render %s: %w", name, err)
-	}
-	return c.write("text/html; charset=utf-8", buf.Bytes())
+	return c.encoded("text/html; charset=utf-8", "render "+name, func(buf *bytes.Buffer) error {
+		return c.app.opts.Renderer.Render(buf, name, data, c)
+	})
 }
 
 // CacheFor lets clients and shared caches keep the response for d, in whole seconds.

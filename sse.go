@@ -42,11 +42,10 @@ func (c *Context) SSE(f func(*SSE) error) error {
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no")
+	c.begin("", -1)
 	if c.req.Method == http.MethodHead {
-		c.begin("", -1)
 		return nil
 	}
-	c.begin("", -1)
 	stream, err := eventstream.Open(c.Context(), c.app.Context(), c.w, func(v any) error { return asPanicError(v) })
 	if err != nil {
 		return fmt.Errorf("nextrush: SSE: %w", record.Lacks(c.w, "Flush", err))
