@@ -65,7 +65,9 @@ func (c *Context) BindForm(v any) error {
 }
 
 // BindQuery is Bind for the query alone.
-func (c *Context) BindQuery(v any) error { return c.validated(v, c.bindTexts(bind.Into(v), bind.Query)) }
+func (c *Context) BindQuery(v any) error {
+	return c.validated(v, c.bindTexts(bind.Into(v), bind.Query))
+}
 
 // validated validates what was filled without an error.
 func (c *Context) validated(v any, err error) error {

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"sync/atomic"
 
 	"github.com/nextrush/nextrush/internal/head"
+	"github.com/nextrush/nextrush/internal/pre"
 	"github.com/nextrush/nextrush/internal/problem"
 	"github.com/nextrush/nextrush/internal/record"
 	"github.com/nextrush/nextrush/internal/server"
@@ -49,7 +49,7 @@ func DefaultErrorHandler(c *Context, err error) {
 	if c.StatusCode() != 0 {
 		whole := c.w.Hijacked || errors.Is(err, http.ErrBodyNotAllowed) // as a 204 is without what it must not have
 		if he.Status >= 500 && !whole {
-			c.noteCut(err)
+			pre.NoteCut(c.req.Context(), err)
 			c.cutOff()
 		}
 		return
@@ -67,15 +67,6 @@ func (c *Context) cutOff() {
 		c.w.Flush()
 	}
 	panic(http.ErrAbortHandler)
-}
-
-type cutKey struct{}
-
-// noteCut tells serveFront why an answer is cut off.
-func (c *Context) noteCut(err error) {
-	if cut, ok := c.req.Context().Value(cutKey{}).(*atomic.Pointer[error]); ok {
-		cut.Store(&err)
-	}
 }
 
 // logFailure logs an error that has been answered, where HandleError says so; began

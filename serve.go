@@ -2,7 +2,6 @@ package nextrush
 
 import (
 	"cmp"
-	"context"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -12,7 +11,7 @@ import (
 	"github.com/nextrush/nextrush/internal/content"
 	"github.com/nextrush/nextrush/internal/head"
 	"github.com/nextrush/nextrush/internal/lifecycle"
-	"github.com/nextrush/nextrush/internal/record"
+	"github.com/nextrush/nextrush/internal/pre"
 	"github.com/nextrush/nextrush/internal/server"
 )
 
@@ -67,11 +66,15 @@ func (a *App) serveHTTP(w http.ResponseWriter, r *http.Request) {
 		defer hw.End()
 		w, r = hw, own
 	}
-	if a.front != nil {
-		a.serveFront(w, r)
+	if a.front == nil {
+		a.answer(w, r)
 		return
 	}
-	a.answer(w, r)
+	pre.Serve(a.front, w, r, func(w http.ResponseWriter, err error) {
+		c := newContext(a, w, r)
+		c.logged = true
+		c.HandleError(err)
+	})
 }
 
 // Pre adds middleware that runs before a route is looked for, so that it may change the
@@ -83,37 +86,7 @@ func (a *App) Pre(middleware ...func(http.Handler) http.Handler) {
 		panic("nextrush: Pre: a middleware is nil: give a function")
 	}
 	a.pre = append(a.pre, middleware...)
-	a.front = http.HandlerFunc(a.answer)
-	for _, m := range slices.Backward(a.pre) {
-		a.front = m(a.front)
-	}
-}
-
-// serveFront runs what was given to Pre. It answers an error that has cut off an answer
-// of which middleware has kept all to itself, as http.TimeoutHandler does, and sends
-// what came through one that has no Flush: see cutOff.
-func (a *App) serveFront(w http.ResponseWriter, r *http.Request) {
-	out := &record.Writer{ResponseWriter: w}
-	cut := new(atomic.Pointer[error])
-	defer func() {
-		err := cut.Load()
-		if err == nil {
-			return
-		}
-		switch v := recover(); {
-		case v == nil: // the middleware has answered
-		case v != http.ErrAbortHandler:
-			panic(v)
-		case out.Status != 0:
-			out.Flush()
-			panic(v)
-		default:
-			c := newContext(a, out, r)
-			c.logged = true
-			c.HandleError(*err)
-		}
-	}()
-	a.front.ServeHTTP(out, r.WithContext(context.WithValue(r.Context(), cutKey{}, cut)))
+	a.front = pre.Chain(http.HandlerFunc(a.answer), a.pre)
 }
 
 func (a *App) answer(w http.ResponseWriter, r *http.Request) {
