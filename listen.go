@@ -4,15 +4,12 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 	"text/tabwriter"
 
 	"github.com/nextrush/nextrush/internal/listen"
@@ -81,33 +78,6 @@ func (a *App) listen(addr string, config *tls.Config) error {
 	return a.serveUntilSignal(ln, config)
 }
 
-func (a *App) serveUntilSignal(ln net.Listener, config *tls.Config) error {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := a.Start(ctx); err != nil { // before a shutdown can begin, which stops what has started
-		ln.Close()
-		return err
-	}
-	result := make(chan error, 1)
-	go func() { result <- a.serve(ctx, ln, config) }()
-	select {
-	case err := <-result:
-		return err
-	case <-ctx.Done():
-	}
-	stop() // a second signal ends the process
-	a.Log().Info("shutting down")
-	listen.Notify("STOPPING=1")
-	timeout, cancel := context.WithTimeout(context.Background(), a.opts.ShutdownTimeout)
-	defer cancel()
-	err := a.Shutdown(timeout)
-	served := <-result
-	if errors.Is(served, http.ErrServerClosed) { // the signal came before the first Accept
-		served = nil
-	}
-	return errors.Join(err, served)
-}
-
 // Serve serves HTTP on a listener, which it closes, until Shutdown is called, and
 // returns nil when that is done; with Options.StopOnSignal it ends as Listen does. It
 // starts the app first, and may be called for several listeners.
@@ -128,6 +98,14 @@ func (a *App) serveGiven(ln net.Listener, config *tls.Config) error {
 		return a.serveUntilSignal(ln, config)
 	}
 	return a.serve(context.Background(), ln, config)
+}
+
+func (a *App) serveUntilSignal(ln net.Listener, config *tls.Config) error {
+	serve := func(ctx context.Context) error { return a.serve(ctx, ln, config) }
+	return a.life.UntilSignal(serve, a.opts.ShutdownTimeout, func() {
+		a.Log().Info("shutting down")
+		listen.Notify("STOPPING=1")
+	})
 }
 
 func (a *App) serve(ctx context.Context, ln net.Listener, config *tls.Config) error {
