@@ -179,11 +179,8 @@ func (c *Context) formValues() (url.Values, error) {
 	if bind.Format(c.mediaType()) != bind.Form {
 		return nil, unsupported(bind.Form)
 	}
-	if _, err := c.Body(); err != nil {
-		return nil, err
-	}
-	values, err := c.extras.body.Values(c.req)
-	return values, formError(err)
+	values, err := c.needExtras().body.Values(c.req)
+	return values, bodyError(err)
 }
 
 // bindTexts fills the fields of a source other than the body.

@@ -103,5 +103,5 @@ func (c *Context) multipartForm() (*multipart.Form, error) {
 		return nil, NewError(http.StatusUnsupportedMediaType, "the Content-Type must be multipart/form-data")
 	}
 	form, err := c.needExtras().body.Form(c.req)
-	return form, formError(err)
+	return form, bodyError(err)
 }

@@ -3,7 +3,6 @@ package nextrush
 import (
 	"errors"
 	"fmt"
-	"mime/multipart"
 	"net/http"
 	"runtime/debug"
 	"strings"
@@ -11,7 +10,6 @@ import (
 	"github.com/nextrush/nextrush/internal/bind"
 	"github.com/nextrush/nextrush/internal/body"
 	"github.com/nextrush/nextrush/internal/fields"
-	"github.com/nextrush/nextrush/internal/query"
 	"github.com/nextrush/nextrush/websocket"
 )
 
@@ -163,35 +161,17 @@ func unsupported(formats bind.Source) *HTTPError {
 	return NewError(http.StatusUnsupportedMediaType, "the Content-Type must be "+strings.Join(formats.MediaTypes(), " or "))
 }
 
-// bodyError is what a failure to read the body means for the client.
+// bodyError is the answer to a body that cannot be taken: that of the cause, if it has
+// one, as the cause of a body over its limit has.
 func bodyError(err error) error {
-	switch err {
-	case nil:
-		return nil
-	case body.ErrTooLarge:
-		return NewError(http.StatusRequestEntityTooLarge)
+	e, ok := err.(*body.Error)
+	if !ok {
+		return err
 	}
-	he := AsHTTPError(err)
-	if he.Status == http.StatusInternalServerError {
-		return NewError(http.StatusBadRequest, "the body could not be read").WithCause(err)
-	}
-	return he
-}
-
-// formError is what a failure to parse a form means for the client.
-func formError(err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, query.ErrTooMany):
-		return NewError(http.StatusRequestEntityTooLarge, fmt.Sprintf("the form has more than %d fields", query.MaxPairs)).WithCause(err)
-	case errors.Is(err, multipart.ErrMessageTooLarge):
-		return NewError(http.StatusRequestEntityTooLarge, "the form has too many parts, or too long names").WithCause(err)
-	}
-	if he := AsHTTPError(err); he.Status < 500 {
+	if he := AsHTTPError(e.Cause); he.Status != http.StatusInternalServerError {
 		return he
 	}
-	return NewError(http.StatusBadRequest, "the form is malformed").WithCause(err)
+	return &HTTPError{Status: e.Status, Message: e.Message, cause: e.Cause}
 }
 
 // asPanicError is the error that v becomes in the deferred function that recovered

@@ -59,3 +59,30 @@ func TestFormsAndQueriesNestInBrackets(t *testing.T) {
 		t.Errorf("%+v", problem.Errors)
 	}
 }
+
+// failingBody is a body that cannot be read for a reason that its reader knows.
+type failingBody struct{ err error }
+
+func (b failingBody) Read([]byte) (int, error) { return 0, b.err }
+func (failingBody) Close() error               { return nil }
+
+// Whether a body is read as bytes or as a form, the client is told the same reason.
+func TestAnErrorOfTheBodysReaderIsTheAnswer(t *testing.T) {
+	for _, status := range []int{http.StatusRequestTimeout, http.StatusServiceUnavailable} {
+		for _, contentType := range []string{"application/json", "application/x-www-form-urlencoded", "multipart/form-data; boundary=b"} {
+			app := nextrush.New()
+			app.Post("/", func(c *nextrush.Context) error {
+				return c.Bind(new(struct {
+					A string `json:"a" form:"a"`
+				}))
+			})
+			r := httptest.NewRequest("POST", "/", failingBody{nextrush.NewError(status)})
+			r.Header.Set("Content-Type", contentType)
+			w := httptest.NewRecorder()
+			app.ServeHTTP(w, r)
+			if w.Code != status {
+				t.Errorf("%s: %d, want %d", contentType, w.Code, status)
+			}
+		}
+	}
+}

@@ -3,7 +3,6 @@ package body
 
 import (
 	"bytes"
-	"errors"
 	"io"
 	"math"
 	"mime/multipart"
@@ -12,9 +11,6 @@ import (
 
 	"github.com/nextrush/nextrush/internal/query"
 )
-
-// ErrTooLarge is of a body that is over its limit, if that was not found by net/http.
-var ErrTooLarge = errors.New("body: over the limit")
 
 // Body is what has been read of a request's body. Its methods are for one goroutine at a
 // time, and all get the same request, or what middleware has made of it.
@@ -52,7 +48,7 @@ func (b *Body) Limit(w http.ResponseWriter, r *http.Request, limit int64) {
 // WasRead reports whether Bytes has been called.
 func (b *Body) WasRead() bool { return b.read }
 
-// Bytes reads the whole body, once; asked again it returns the same.
+// Bytes reads the whole body, once; asked again it returns the same. An error is an *Error.
 func (b *Body) Bytes(r *http.Request) ([]byte, error) {
 	if !b.read {
 		b.bytes, b.err = b.readAll(r)
@@ -76,7 +72,7 @@ func (b *Body) readAll(r *http.Request) ([]byte, error) {
 // limit counts here too, for middleware may have put a decoder on the body.
 func readUpTo(limit int64, r io.Reader, size int64) ([]byte, error) {
 	if size > limit {
-		return nil, ErrTooLarge
+		return nil, tooLarge
 	}
 	if size < 0 || size > 64<<10 {
 		size = 511
@@ -87,19 +83,18 @@ func readUpTo(limit int64, r io.Reader, size int64) ([]byte, error) {
 		data = data[:len(data)+n]
 		switch {
 		case int64(len(data)) > limit:
-			return nil, ErrTooLarge
+			return nil, tooLarge
 		case err == io.EOF:
 			return data, nil
 		case err != nil:
-			return nil, err
+			return nil, &Error{http.StatusBadRequest, "the body could not be read", err}
 		case len(data) == cap(data):
 			data = append(data, 0)[:len(data)]
 		}
 	}
 }
 
-// Values returns the fields of the form that the body is, which is parsed once. The error
-// is that of Bytes, or query.ErrTooMany.
+// Values returns the fields of the form that the body is, which is parsed once.
 func (b *Body) Values(r *http.Request) (url.Values, error) {
 	if b.values != nil {
 		return b.values, nil
@@ -110,21 +105,20 @@ func (b *Body) Values(r *http.Request) (url.Values, error) {
 	}
 	values, err := query.Parse(string(text))
 	if err != nil {
-		return nil, err
+		return nil, unparsed(err)
 	}
 	b.values = values
 	return values, nil
 }
 
-// Form parses the body as a form with files, once. Too many parts, or too long names, are
-// multipart.ErrMessageTooLarge.
+// Form parses the body as a form with files, once.
 func (b *Body) Form(r *http.Request) (*multipart.Form, error) {
 	if r.MultipartForm == nil {
 		if b.read {
 			r.Body = io.NopCloser(bytes.NewReader(b.bytes))
 		}
 		if err := parse(r); err != nil {
-			return nil, err
+			return nil, unparsed(err)
 		}
 		b.form = r.MultipartForm
 	}

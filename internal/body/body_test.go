@@ -33,7 +33,7 @@ func TestABodyIsReadOnce(t *testing.T) {
 	r, b = post("", ""), Body{Max: -1}
 	r.Body, r.ContentLength = io.NopCloser(iotest.ErrReader(broken)), -1
 	for range 2 {
-		if _, err := b.Bytes(r); err != broken {
+		if _, err := b.Bytes(r); !errors.Is(err, broken) {
 			t.Error(err)
 		}
 		r.Body = io.NopCloser(strings.NewReader("more"))
@@ -52,7 +52,7 @@ func TestABodyOverItsLimitIsNotRead(t *testing.T) {
 			}
 			b := Body{Max: 600}
 			got, err := b.Bytes(r)
-			if over := size > 600; over && err != ErrTooLarge || !over && (err != nil || string(got) != text) {
+			if over := size > 600; over && err != tooLarge || !over && (err != nil || string(got) != text) {
 				t.Fatalf("%d bytes: %d, %v", size, len(got), err)
 			}
 		}
@@ -81,7 +81,7 @@ func TestADecoderKeepsTheLimitOfWhatComesIn(t *testing.T) {
 	r.Body = io.NopCloser(r.Body)
 	b.Limit(w, r, 100)
 	var large *http.MaxBytesError
-	if _, err := b.Bytes(r); err != ErrTooLarge && !errors.As(err, &large) {
+	if _, err := b.Bytes(r); err != tooLarge && !errors.As(err, &large) {
 		t.Error(err)
 	}
 }
@@ -93,7 +93,7 @@ func TestValues(t *testing.T) {
 		t.Error(values, err)
 	}
 	b = Body{Max: -1}
-	if _, err := b.Values(post(strings.Repeat("a&", query.MaxPairs), "")); err != query.ErrTooMany {
+	if _, err := b.Values(post(strings.Repeat("a&", query.MaxPairs), "")); !errors.Is(err, query.ErrTooMany) {
 		t.Error(err)
 	}
 }
@@ -162,5 +162,27 @@ func wantFiles(t *testing.T, n int) {
 	t.Helper()
 	if files, _ := filepath.Glob(filepath.Join(os.TempDir(), "*")); len(files) != n {
 		t.Errorf("%d files, want %d", len(files), n)
+	}
+}
+
+// Errors have the status of what is wrong, and keep the reason.
+func TestErrorsSayWhatIsWrong(t *testing.T) {
+	broken := errors.New("it broke")
+	failing := post("", "")
+	failing.Body, failing.ContentLength = io.NopCloser(iotest.ErrReader(broken)), -1
+	for name, tt := range map[string]struct {
+		read   func(b *Body) error
+		status int
+		cause  error
+	}{
+		"a read that fails": {func(b *Body) error { _, err := b.Values(failing); return err }, 400, broken},
+		"too large":         {func(b *Body) error { _, err := b.Bytes(post("1234567", "")); return err }, 413, nil},
+		"too many fields":   {func(b *Body) error { b.Max = -1; _, err := b.Values(post(strings.Repeat("a&", query.MaxPairs), "")); return err }, 413, query.ErrTooMany},
+		"not a form":        {func(b *Body) error { _, err := b.Form(post("x", "multipart/form-data; boundary=b")); return err }, 400, io.EOF},
+	} {
+		e, ok := tt.read(&Body{Max: 6}).(*Error)
+		if !ok || e.Status != tt.status || e.Message == "" || !errors.Is(e.Cause, tt.cause) {
+			t.Errorf("%s: %+v", name, e)
+		}
 	}
 }
