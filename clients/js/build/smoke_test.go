@@ -41,6 +41,7 @@ func smokeServer() *nextrush.App {
 		websocket.Handle(s, "double", func(_ context.Context, _ *websocket.Socket, n int) (int, error) { return 2 * n, nil })
 		s.On("ask", ask)
 		websocket.On(s, "bytes", func(s *websocket.Socket, b []byte) error { return s.Emit("bytes", b) })
+		websocket.Handle(s, "count", func(_ context.Context, _ *websocket.Socket, b []byte) (int, error) { return len(b), nil })
 		websocket.Handle(s, "fail", func(context.Context, *websocket.Socket, int) (int, error) {
 			return 0, nextrush.NewError(http.StatusConflict, "it fails")
 		})

@@ -10,6 +10,7 @@ export function surroundings(part?: Partial<Env>): Env {
     setTimeout: (f, ms) => setTimeout(f, ms),
     clearTimeout: (timer: any) => clearTimeout(timer),
     random: Math.random,
+    key: () => (g.crypto ? g.crypto.getRandomValues(new Uint32Array(4)) : [1, 2].map(Math.random)).join("-"),
     fetch: g.fetch && ((url, init) => g.fetch(url, init)),
     target: page && g,
     hidden: () => !!page && page.hidden,

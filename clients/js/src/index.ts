@@ -4,15 +4,13 @@ import { newSocket } from "./socket";
 
 export { ClosedError, LostError, RequestError, TimeoutError } from "./errors";
 
-export function connect(path: string, options: Options = {}): Socket<any> {
-  return newSocket(settings(path, options));
-}
+export const connect = (path: string, ...rest: any[]): Socket<any> => client().connect(path, ...rest);
 
 export function client(options: Options = {}): Client<any> {
   return {
     connect(path: string, ...rest: any[]): Socket<any> {
-      const [params, own] = path.includes("{") ? rest : [{}, ...rest];
-      return connect(fill(path, params), { ...options, ...own });
+      const [params, own] = path.includes("{") || rest.length > 1 ? rest : [{}, ...rest];
+      return newSocket(settings(fill(path, params), { ...options, ...own }));
     },
   };
 }

@@ -153,11 +153,11 @@ export function newRooms(server: Server, deliver: (m: any) => void, gap: (g: Gap
         const r = room(name);
         const held = r._held;
         const from = r.position;
-        if (!held || !from) return;
+        if (!from) return;
         if (!recovered) jump(r, epoch ? [epoch, offset] : null, epoch === from[0] ? "expired" : "epoch");
         else if (offset > from[1]) r.position = [epoch, offset];
         r._held = null;
-        for (const m of held) event(m, false);
+        for (const m of held || []) event(m, false);
       },
       presence: (m) => server._handlers._tell("p" + m.room, m),
     },

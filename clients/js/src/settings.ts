@@ -36,6 +36,9 @@ function address(path: string, base?: string): string {
 }
 
 // fill puts parameters into a path: "/chat/{room}" with { room: "a b" } is "/chat/a%20b".
-export function fill(path: string, params: Record<string, string | number>): string {
-  return path.replace(/{(\w+)}/g, (_, name) => encodeURIComponent(params[name]));
+export function fill(path: string, params: Record<string, string | number> = {}): string {
+  return path.replace(/{(\w+)}/g, (_, name) => {
+    if (params[name] === undefined) throw new Error("nextrush-client: set the parameter " + name);
+    return encodeURIComponent(params[name]);
+  });
 }

@@ -10,7 +10,7 @@ import { newRooms } from "./rooms";
 import { newSession, type Session } from "./session";
 import type { Settings } from "./settings";
 import { onAbort } from "./abort";
-import { argsOf, encode, listOf, size } from "./wire";
+import { argsOf, encode, size } from "./wire";
 
 // newSocket makes what the app holds: events and requests over a session, and the session
 // over one connection after the other.
@@ -70,21 +70,24 @@ export function newSocket(o: Settings): Socket<any> {
   };
 
   const emit = (event: string, data: unknown, { bytes, age = o.buffer.age, volatile }: Send = {}, first?: boolean): boolean => {
-    return offer(entry(event, encode({ type: "event", event, data: listOf(data) }, bytes), age), first, volatile);
+    return offer(entry(event, encode({ type: "event", event }, data, bytes), age), first, volatile);
   };
 
-  // ask sends a frame that is answered.
-  const ask = (event: string, frame: object, a: Ask, first?: boolean): Pending => {
+  // ask sends what is answered.
+  const ask = (event: string, encoded: (id: number) => Entry["data"] | null, a: Ask, first?: boolean): Pending => {
     const { timeout = o.requestTimeout } = a;
-    const p = requests._begin(event, a, timeout, (id) => entry("", encode({ ...frame, id })), queue._remove);
+    const p = requests._begin(event, a, timeout, (id) => entry("", encoded(id)), queue._remove);
     if (!p._settled) offer(p._entry, first);
     return p;
   };
 
   const request = (event: string, data: unknown, a: Ask = {}, first?: boolean): Promise<any> => {
-    const key = a.key || (a.retry && env.random().toString(36).slice(2) + env.now()) || undefined;
-    return ask(event, { type: "event", event, data: listOf(data), key }, a, first)._promise;
+    const key = a.key || (a.retry ? env.key() : undefined);
+    return ask(event, (id) => encode({ type: "event", event, id, key }, data, a.bytes), a, first)._promise;
   };
+
+  // askFrame asks by a frame of the protocol.
+  const askFrame = (frame: object, a: Ask, first?: boolean) => ask("", (id) => JSON.stringify({ ...frame, id }), a, first);
 
   // ---- in
 
@@ -93,11 +96,11 @@ export function newSocket(o: Settings): Socket<any> {
       _handlers: handlers,
       // The answer of a session that was left meanwhile says nothing of the present one.
       async _ask(frame) {
-        const p = ask("", frame, { retry: true });
+        const p = askFrame(frame, { retry: true });
         const answer = await p._promise;
         return p._session === session ? answer : this._ask(frame);
       },
-      _tell: (frame) => void post(entry("", encode(frame))),
+      _tell: (frame) => void post(entry("", JSON.stringify(frame))),
     },
     (m) => {
       const { event, timestamp: at, room, offset, bytes, replayed } = m;
@@ -112,15 +115,15 @@ export function newSocket(o: Settings): Socket<any> {
   // answer replies to a request of the server, in the session that it came in.
   const answer = async (s: Session, m: any) => {
     const { id, event } = m;
-    let reply: object;
+    let reply;
     try {
       const f = calls.get(event);
       if (!f) throw new Error("unknown event");
-      reply = { type: "ack", id, data: listOf(await f(argsOf(m)[0])) };
+      reply = encode({ type: "ack", id }, await f(argsOf(m)[0]));
     } catch (e: any) {
-      reply = { type: "error", id, event, message: String((e && e.message) || e) };
+      reply = JSON.stringify({ type: "error", id, event, message: String((e && e.message) || e) });
     }
-    s._send(entry("", encode(reply)));
+    s._send(entry("", reply));
   };
 
   const received = (ws: WebSocketLike, m: any, data: string | ArrayBuffer) => {
@@ -154,7 +157,7 @@ export function newSocket(o: Settings): Socket<any> {
     session = s;
     if (before) replace(before);
     const ask = rooms._lost(able("history"));
-    if (rooms._syncing()) s._send(entry("", encode({ type: "sync", was: (before && before._id) || undefined, rooms: ask })));
+    if (rooms._syncing()) s._send(entry("", JSON.stringify({ type: "sync", was: (before && before._id) || undefined, rooms: ask })));
     prepare(s);
     retire();
   };
@@ -317,7 +320,7 @@ export function newSocket(o: Settings): Socket<any> {
     _frame: (out, data) => tell("frame", { out, text: typeof data === "string" ? data : data.byteLength + " bytes" }),
     _refresh(c) {
       const { bearer: token, ticket } = credentialOf(c);
-      return ask("", { type: "auth", token, ticket }, {}, true)._promise;
+      return askFrame({ type: "auth", token, ticket }, {}, true)._promise;
     },
   }, socket);
 

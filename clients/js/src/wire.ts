@@ -2,10 +2,12 @@
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
 
-// encode returns null if the envelope of a binary event is too long.
-export function encode(envelope: object, bytes?: Uint8Array): string | Uint8Array | null {
+// encode puts data into an envelope, and bytes after it: instead of it if there is none, or
+// if it is bytes itself. It returns null if the envelope of a binary one is too long.
+export function encode(envelope: object, data: unknown, bytes?: Uint8Array): string | Uint8Array | null {
   const longestEnvelope = 0xffff;
-  const text = JSON.stringify(envelope);
+  if (data instanceof Uint8Array) [data, bytes] = [null, data];
+  const text = JSON.stringify({ ...envelope, data: data === undefined || (bytes && data === null) ? [] : [data] });
   if (!bytes) return text;
   const head = utf8(text);
   const { length } = head;
@@ -41,5 +43,3 @@ export const size = (data: string | ArrayBuffer | ArrayBufferView): number =>
 // The arguments of an event or a reply are an array, and anything else is one argument.
 // The bytes of a binary one are the last.
 export const argsOf = ({ data, bytes }: any): unknown[] => [].concat(data ?? [], bytes ?? []);
-
-export const listOf = (data: unknown): unknown[] => (data === undefined ? [] : [data]);

@@ -56,7 +56,7 @@ class Player {
     for (const [event, out] of Object.entries<any>(scenario.handle ?? {})) {
       this.socket.handle(event, () => {
         if (out && out.throws) throw new Error(out.throws);
-        return out;
+        return out && out.hex ? unhex(out.hex) : out;
       });
     }
     for (const kind of ["gap", "dropped", "message"]) this.socket.watch(kind, (v: any) => this.seen[kind].push(v));
@@ -118,15 +118,16 @@ class Player {
   do_emit([event, data]: any, step: any) {
     const { volatile, age, hex } = step;
     const options: any = { volatile, age };
-    if (hex) options.bytes = Uint8Array.from(Buffer.from(hex, "hex"));
+    if (hex) options.bytes = unhex(hex);
     assert.equal(this.socket.emit(event, data, options), step.is ?? true);
   }
   do_send(text: any, step: any) {
     assert.equal(this.socket.send(text), step.is ?? true);
   }
   do_request([event, data]: any, step: any) {
-    const { timeout, retry, key } = step;
-    this.track(step.as ?? event, this.socket.request(event, data, { timeout, retry, key }));
+    const { timeout, retry, key, hex } = step;
+    const bytes = hex && unhex(hex);
+    this.track(step.as ?? event, this.socket.request(event, data, { timeout, retry, key, bytes }));
   }
   do_join(room: string, step: any) {
     this.track(step.as ?? "join", this.socket.room(room).join(step.since && { since: step.since }));
@@ -275,6 +276,8 @@ function match(got: any, expected: any) {
     else assert.deepEqual(got[k], v, k);
   }
 }
+
+const unhex = (hex: string) => Uint8Array.from(Buffer.from(hex, "hex"));
 
 // A binary event is written as its envelope with the bytes as hex.
 function binary(data: Uint8Array) {

@@ -24,6 +24,7 @@ const back = heard("bytes");
 if (!plain) {
   assert.equal(socket.emit("bytes", undefined, { bytes }), true);
   assert.deepEqual(new Uint8Array(await back), bytes);
+  assert.equal(await socket.request("count", null, { bytes }), 3);
 }
 
 const away = new Promise((resolve) => socket.watch("state", (s) => s.name === "waiting" && resolve()));

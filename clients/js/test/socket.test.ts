@@ -24,10 +24,15 @@ test("paths, parameters and addresses", async () => {
   ];
   for (const [path, params, options, want] of urls) {
     const c: any = client(env.options());
-    const s = params ? c.connect(path, params, options) : c.connect(path, options);
+    const own = env.options(options);
+    const sockets = params ? [c.connect(path, params, options), connect(path, params, own)] : [c.connect(path, options), connect(path, own)];
+    if (!params) sockets.push(c.connect(path, {}, options), connect(path, {}, own), connect(path, undefined as any, own));
     await settle();
-    assert.equal(env.last.url, want);
-    s.close();
+    assert.deepEqual(env.sockets.splice(0).map((s) => s.url), sockets.map(() => want));
+    for (const s of sockets) s.close();
+  }
+  for (const params of [undefined, {}, { rom: "tea" }] as any[]) {
+    assert.throws(() => connect("/chat/{room}", params, env.options()), /parameter room/);
   }
   assert.throws(() => connect("/chat", env.options({ url: undefined, env: { origin: undefined } })), /set the option url/);
 });
@@ -146,11 +151,22 @@ test("a request that is aborted does not leave", async () => {
 });
 
 test("keys are made for requests that may be asked again", async () => {
-  const { socket, ws } = await opened({ env: { random: Math.random } });
-  for (let i = 0; i < 2; i++) socket.request("a", 1, { retry: true }).catch(() => {});
-  const [a, b] = ws.frames();
-  assert.match(a.key, /^\w{12,}$/);
-  assert.notEqual(a.key, b.key);
+  const keys = async (env = {}) => {
+    const { socket, ws } = await opened({ env });
+    for (let i = 0; i < 100; i++) socket.request("a", 1, { retry: true }).catch(() => {});
+    socket.close();
+    const all = ws.frames().map((f) => f.key);
+    for (const key of all) assert.match(key, /^[\d.-]{16,128}$/);
+    assert.equal(new Set(all).size, 100);
+  };
+  await keys(); // not of env.random, which gives the same again and again
+  const { crypto } = globalThis;
+  Object.defineProperty(globalThis, "crypto", { value: undefined, configurable: true }); // as in React Native
+  await keys();
+  Object.defineProperty(globalThis, "crypto", { value: crypto, configurable: true });
+  const { socket, ws } = await opened({ env: { key: () => "mine" } });
+  socket.request("a", 1, { retry: true }).catch(() => {});
+  assert.equal(ws.frames()[0].key, "mine");
   socket.close();
 });
 

@@ -79,6 +79,14 @@ anything.request("whatever", {}).then((x) => x.anything);
 anything.on("whatever", (data) => data.anything);
 // @ts-expect-error: not one of the three
 connect("/any", { hidden: "fast" });
+connect("/any/{x}", { x: 1 });
+connect("/any/{x}", { x: 1 }, { lazy: true });
+connect("/any", {}, { lazy: true });
+connect("/any" as string, { lazy: true });
+// @ts-expect-error: the parameter is missing
+connect("/any/{x}");
+// @ts-expect-error: and so
+connect("/any/{x}", { lazy: true });
 // @ts-expect-error: not a credential
 connect("/any", { auth: () => ({ basic: "x" }) });
 connect("/any", { setup: async (s) => void (await s.request("login", s.id)) });
