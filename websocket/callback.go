@@ -129,6 +129,12 @@ func (o *owner) Consumes() bool {
 	return s.onMessage.Load() != nil || s.events.Load().Handles()
 }
 
+// Counts is for sessions.
+func (o *owner) Counts(wire.Opcode, []byte) bool { return false }
+
+// Parked is for sessions.
+func (o *owner) Parked(bool) {}
+
 func (o *owner) Control(op wire.Opcode, data []byte) {
 	s := (*Socket)(o)
 	c := s.registered()

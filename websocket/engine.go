@@ -56,6 +56,7 @@ func (e *engine) init(opts Options, srv *Server) {
 	shards := 1
 	if srv != nil {
 		e.conns.Beat, e.conns.Retry = srv.beatFor, srv.retryHint
+		e.conns.Park, e.conns.ParkBytes, e.conns.Got = opts.Resume.For, opts.Resume.Bytes, countOf
 		shards = mainShards
 	}
 	e.main = e.newNamespace("", shards)

@@ -30,6 +30,7 @@ type Handshake struct {
 	pattern string // of net/http's router; empty: it was another
 	answer  handshake.Answer
 	hello   *protocol.Hello // nil unless the client speaks nextrush.v1
+	claim   *claimed        // of a session; nil: it asks for none
 	probe   bool            // never opened
 	major   int             // of the probe's HTTP version
 	pace    *pace.Pace      // of the handler, if whoever registered it has one
@@ -53,8 +54,8 @@ func (ns *Namespace) accept(w http.ResponseWriter, r *http.Request) (*Handshake,
 	if refused != nil {
 		return nil, srv.refused(r, "request", "", (*HandshakeError)(refused))
 	}
-	ip := srv.clientIP(r)
-	if reason, e := srv.admit(ip); e != nil {
+	ip, claim := srv.clientIP(r), ns.claimOf(r, protocols)
+	if reason, e := srv.admit(ip, claim.spare()); e != nil {
 		return nil, srv.refused(r, reason, "", e)
 	}
 	accepted := false
@@ -68,7 +69,7 @@ func (ns *Namespace) accept(w http.ResponseWriter, r *http.Request) (*Handshake,
 		return nil, srv.refused(r, reason, hint, e)
 	}
 	accepted = true
-	return ns.connecting(w, r, ip, protocols), nil
+	return ns.connecting(w, r, ip, protocols, claim), nil
 }
 
 // probe is accept for a probe: it is not counted in the statistics, and the handshake only
@@ -77,7 +78,7 @@ func (ns *Namespace) accept(w http.ResponseWriter, r *http.Request) (*Handshake,
 func (ns *Namespace) probe(w http.ResponseWriter, r *http.Request) (*Handshake, *HandshakeError) {
 	srv := ns.srv
 	ip := srv.clientIP(r)
-	if _, e := srv.admit(ip); e != nil {
+	if _, e := srv.admit(ip, 0); e != nil {
 		return nil, e
 	}
 	accepted := false
@@ -91,7 +92,7 @@ func (ns *Namespace) probe(w http.ResponseWriter, r *http.Request) (*Handshake, 
 		return nil, e
 	}
 	accepted = true
-	h := ns.connecting(w, r, ip, []string{protocol.Name})
+	h := ns.connecting(w, r, ip, []string{protocol.Name}, nil)
 	h.probe, h.major = true, r.ProtoMajor
 	return h, nil
 }
@@ -161,18 +162,18 @@ func (srv *Server) verify(r *http.Request) (reason, hint string, refused *Handsh
 }
 
 // connecting makes the socket, with what was negotiated.
-func (ns *Namespace) connecting(w http.ResponseWriter, r *http.Request, ip string, protocols []string) *Handshake {
+func (ns *Namespace) connecting(w http.ResponseWriter, r *http.Request, ip string, protocols []string, claim *claimed) *Handshake {
 	srv, s := ns.srv, ns.newSocket(r.Context())
 	h := &Handshake{socket: s, w: w, pattern: r.Pattern, pace: pace.From(r.Context())}
 	h.answer = handshake.Answer{Key: handshake.Key(r), Protocol: handshake.Choose(srv.opts.Protocols, protocols)}
 	if protocol.Offered(protocols) {
 		h.answer.Protocol = protocol.Name
-		h.hello = srv.speak(s, protocols)
+		h.claim, h.hello = claim, srv.speak(s, claim)
 	}
 	s.ip, s.path = ip, strings.Clone(r.URL.Path) // not the whole request line
 	s.info = unique.Make(handshakeInfo{r.UserAgent(), r.Header.Get("Origin"), h.answer.Protocol})
 	if c := srv.opts.Compression; c.Enabled {
-		if d, answer, ok := wire.NegotiateDeflate(r.Header["Sec-Websocket-Extensions"], c.ContextTakeover); ok {
+		if d, answer, ok := wire.NegotiateDeflate(r.Header["Sec-Websocket-Extensions"], c.ContextTakeover && !s.session().kept()); ok {
 			h.answer.Extension = answer
 			s.conn.Compress(d)
 		}
@@ -224,6 +225,9 @@ func (h *Handshake) Open(handler func(*Socket) error) error {
 	netConn, early, err := h.hijack()
 	if err != nil {
 		h.Refuse()
+		return err
+	}
+	if resumed, err := h.resume(netConn, early); resumed || err != nil {
 		return err
 	}
 	if h.pace == nil {

@@ -43,6 +43,7 @@ func (w weather) methods(s *Socket) map[string]func() {
 		"Dismiss":       seldom(func() { s.Dismiss(4001, "storm") }),
 		"Credential":    func() { s.Credential() },
 		"Probe":         soonOver(func(ctx context.Context) { s.Probe(ctx) }),
+		"Parked":        func() { s.Parked() },
 		"SetCredential": func() { s.SetCredential(Credential{Expires: s.ConnectedAt()}) },
 		"Emit":          func() { s.Emit("event", 1) },
 		"Get":           func() { s.Get("key") },

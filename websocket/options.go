@@ -44,6 +44,10 @@ type Options struct {
 	VerifyClient func(*http.Request) error
 	Protocols    []string // subprotocols, in order of preference (RFC 6455 §1.9), after Protocol
 
+	// Resume has the sessions of clients of nextrush.v1 outlive their connections. Zero: they
+	// do not.
+	Resume Resume
+
 	// ReconnectRate is how many clients a second the server can take that all connect
 	// again, after a crash or a deploy: those of nextrush.v1 spread over as long, between
 	// 1 s and 60 s, and Retry-After of a refusal says it. 0: 500
@@ -131,6 +135,7 @@ const (
 	defaultRingBytes    = 256 << 20
 	defaultSendQueue    = 1 << 20
 	defaultReconnect    = 500
+	defaultParkBytes    = 256 << 10
 )
 
 // withDefaults fills zero fields and reports the first mistake.
@@ -140,6 +145,7 @@ func (o Options) withDefaults() (Options, error) {
 	o.SendQueue = cmp.Or(o.SendQueue, defaultSendQueue)
 	o.RingBytes = cmp.Or(o.RingBytes, defaultRingBytes)
 	o.ReconnectRate = cmp.Or(o.ReconnectRate, defaultReconnect)
+	o.Resume.Bytes = cmp.Or(o.Resume.Bytes, defaultParkBytes)
 	o.Compression.Level = cmp.Or(o.Compression.Level, 1)
 	o.Compression.Threshold = cmp.Or(o.Compression.Threshold, defaultThreshold)
 	o.PingInterval = cmp.Or(o.PingInterval, defaultPingInterval)
@@ -159,6 +165,8 @@ func (o *Options) check() error {
 		return fmt.Errorf("websocket: MaxMessageSize, SendQueue and MaxRoomsPerSocket must not be negative")
 	case o.RingBytes < 0:
 		return fmt.Errorf("websocket: RingBytes must not be negative")
+	case o.Resume.Bytes < 0:
+		return fmt.Errorf("websocket: Resume.Bytes must not be negative")
 	case o.ReconnectRate < 0:
 		return fmt.Errorf("websocket: ReconnectRate is %d, use clients a second", o.ReconnectRate)
 	case o.Compression.Level < 1 || o.Compression.Level > 9:

@@ -32,6 +32,7 @@ const Protocol = protocol.Name
 // not for the program, and hands on the rest. Its fields are guarded by the socket's mu.
 type session struct {
 	*owner
+	resume     *resumption // nil: the session ends with its connection
 	credential *Credential // nil: none
 	pending    room.Pending
 }
@@ -45,12 +46,17 @@ func (s *Socket) session() *session {
 }
 
 // speak has a new socket speak nextrush.v1, and prepares its hello.
-func (srv *Server) speak(s *Socket, offer []string) *protocol.Hello {
+func (srv *Server) speak(s *Socket, claim *claimed) *protocol.Hello {
 	over := srv.spread()
 	s.speaks = true
-	s.conn.Own(&session{owner: (*owner)(s)})
+	v := &session{owner: (*owner)(s)}
+	s.conn.Own(v)
 	s.conn.Speak(srv.beats.Told(over))
-	h := &protocol.Hello{ID: s.ID(), Resumes: protocol.Resumes(offer), Spread: over, Max: srv.opts.MaxMessageSize, Can: srv.told.Can()}
+	h := &protocol.Hello{ID: s.ID(), Spread: over, Max: srv.opts.MaxMessageSize, Can: srv.told.Can()}
+	if srv.opts.Resume.For > 0 {
+		v.keep(claim)
+		h.Can = append(h.Can, "resume")
+	}
 	if every := srv.opts.PingInterval; every > 0 {
 		h.Beat = every * 6 / 5 // ±20 %
 	}
@@ -63,6 +69,7 @@ func (h *Handshake) greeting() []byte {
 		return nil
 	}
 	h.hello.Expires = h.socket.Credential().Expires
+	h.socket.session().begin(h.hello)
 	return conn.TextFrame(h.hello.Append(nil))
 }
 
@@ -108,10 +115,12 @@ func (v *session) take(kind protocol.Kind, data []byte) {
 	switch kind {
 	case protocol.Ping:
 		if envelope.ValidID(m.T) {
-			s.conn.Send(wire.OpText, protocol.PongOf(m.T))
+			s.conn.Tell(conn.TextFrame(protocol.PongOf(m.T)))
 		}
 	case protocol.Pong:
 		s.events.Load().Answer(m.T, reply{Event: &Event{Socket: s}}, 0)
+	case protocol.Got:
+		s.conn.Got(m.N)
 	case protocol.Auth:
 		v.renew(ask, m.Token)
 	case protocol.Sync:
@@ -165,7 +174,7 @@ func (s *Socket) Probe(ctx context.Context) (time.Duration, error) {
 		return 0, ErrNoProtocol
 	}
 	began := time.Now()
-	_, err := s.ask(ctx, func(id string) error { return s.conn.Send(wire.OpText, protocol.PingOf(id)) })
+	_, err := s.ask(ctx, func(id string) error { return s.conn.Tell(conn.TextFrame(protocol.PingOf(id))) })
 	return time.Since(began), err
 }
 

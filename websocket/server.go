@@ -1,6 +1,7 @@
 package websocket
 
 import (
+	"container/list"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -20,7 +21,6 @@ import (
 	"github.com/nextrush/nextrush/websocket/internal/room"
 	"github.com/nextrush/nextrush/websocket/internal/spaces"
 	"github.com/nextrush/nextrush/websocket/internal/spread"
-	"github.com/nextrush/nextrush/websocket/internal/wire"
 )
 
 // Server accepts sockets on any net/http router and knows all of them. Its
@@ -43,7 +43,8 @@ type Server struct {
 	draining bool
 	idle     chan struct{} // closed when live reaches 0 while draining
 
-	told *room.Rooms[*Socket] // nil: no room has more than members
+	told   *room.Rooms[*Socket] // nil: no room has more than members
+	parked list.List            // of *Socket, guarded by mu; who has waited longest comes first
 }
 
 // NewServer makes a server. It panics on a mistake in the options; the text
@@ -96,8 +97,9 @@ func (srv *Server) Rooms() []string { return srv.main.Rooms() }
 // SocketsIn lists the sockets in a room of the default namespace.
 func (srv *Server) SocketsIn(room string) []*Socket { return srv.main.SocketsIn(room) }
 
-// admit counts an upgrade in, or says why not.
-func (srv *Server) admit(ip string) (reason string, refused *HandshakeError) {
+// admit counts an upgrade in, or says why not. spare is 1 if it takes the place of a
+// socket.
+func (srv *Server) admit(ip string, spare int) (reason string, refused *HandshakeError) {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	o := &srv.opts
@@ -105,13 +107,13 @@ func (srv *Server) admit(ip string) (reason string, refused *HandshakeError) {
 	case srv.draining:
 		return "shutdown", &HandshakeError{Status: http.StatusServiceUnavailable, Message: "server is shutting down",
 			Header: srv.retryAfterLocked(), Err: ErrServerClosed}
-	case o.MaxConnections > 0 && srv.admitted >= o.MaxConnections:
+	case o.MaxConnections > 0 && srv.admitted-spare >= o.MaxConnections && !srv.evictLocked():
 		return "connections", &HandshakeError{Status: http.StatusServiceUnavailable, Message: "too many connections",
 			Header: srv.retryAfterLocked()}
-	case o.MaxConnectionsPerIP > 0 && srv.byIP[clientip.Network(ip)] >= o.MaxConnectionsPerIP:
+	case o.MaxConnectionsPerIP > 0 && srv.byIP[clientip.Network(ip)]-spare >= o.MaxConnectionsPerIP:
 		return "connectionsPerIP", &HandshakeError{Status: http.StatusTooManyRequests, Message: "too many connections from this address",
 			Header: srv.retryAfterLocked()}
-	case !srv.users.Arrive(o.MaxAnonymous):
+	case !srv.users.Arrive(o.MaxAnonymous, spare):
 		return "anonymous", &HandshakeError{Status: http.StatusServiceUnavailable, Message: "too many connections that have not authenticated",
 			Header: srv.retryAfterLocked()}
 	}
@@ -222,7 +224,10 @@ func (srv *Server) drain() ([]*Socket, chan struct{}) {
 // back, for plain clients too.
 func (srv *Server) farewell(ctx context.Context, sockets []*Socket, idle chan struct{}) {
 	reason := protocol.RetryReason("server is shutting down", 0, srv.spread())
-	plain, speaking := parted(sockets)
+	plain, speaking, parked := parted(sockets)
+	for _, s := range parked {
+		s.Close(StatusGoingAway, reason)
+	}
 	grace := spread.Grace(ctx, srv.opts.DrainWindow, spread.Drain(ctx, srv.opts.DrainWindow, len(sockets)))
 	over := time.After(grace)
 	sayGoaway(speaking, grace/2)
@@ -240,23 +245,25 @@ func (srv *Server) farewell(ctx context.Context, sockets []*Socket, idle chan st
 	}
 }
 
-func parted(sockets []*Socket) (plain, speaking []*Socket) {
+func parted(sockets []*Socket) (plain, speaking, parked []*Socket) {
 	for _, s := range sockets {
-		if s.speaks {
-			speaking = append(speaking, s)
-		} else {
+		switch {
+		case !s.speaks:
 			plain = append(plain, s)
+		case s.conn.Parked():
+			parked = append(parked, s)
+		default:
+			speaking = append(speaking, s)
 		}
 	}
-	return plain, speaking
+	return plain, speaking, parked
 }
 
 // sayGoaway has clients open another connection within a time, before this one ends.
 func sayGoaway(sockets []*Socket, after time.Duration) {
-	var f conn.Frame
-	f.Set(wire.OpText, protocol.Goaway(after, "shutdown"))
+	frame := conn.TextFrame(protocol.Goaway(after, "shutdown"))
 	for _, s := range sockets {
-		s.conn.SendFrame(&f)
+		s.conn.Tell(frame)
 	}
 }
 

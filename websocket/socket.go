@@ -237,7 +237,7 @@ func (s *Socket) Close(code StatusCode, reason string) error {
 // told first; others do what they do after that code.
 func (s *Socket) Dismiss(code StatusCode, reason string) error {
 	if s.speaks {
-		s.conn.Send(wire.OpText, protocol.Farewell(reason))
+		s.conn.Tell(conn.TextFrame(protocol.Farewell(reason)))
 	}
 	return s.Close(code, reason)
 }

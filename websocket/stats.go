@@ -55,6 +55,9 @@ type Stats struct {
 	// a "reconnect" parameter in the URL, other than "0".
 	Reconnections int64 `json:"reconnections"`
 
+	Parked  int64 `json:"parked"`  // sockets that wait for their client to come back, now; Connections has them
+	Resumed int64 `json:"resumed"` // times that one has
+
 	PeakConnections int64                `json:"peakConnections"`
 	Rejected        map[string]int64     `json:"rejected"`      // upgrades refused, by reason
 	Dropped         int64                `json:"dropped"`       // messages in Drops but those of "closed"
@@ -97,6 +100,8 @@ func (srv *Server) Stats() Stats {
 		BytesSent:        c.BytesSent.Load(),
 		Errors:           c.Errors.Load(),
 		Reconnections:    c.Reconnections.Load(),
+		Parked:           c.Parked.Load(),
+		Resumed:          c.Resumed.Load(),
 		PeakConnections:  c.Peak.Load(),
 		Rejected:         c.Rejected(),
 		Dropped:          dropped,

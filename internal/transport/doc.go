@@ -30,6 +30,9 @@ type Conn interface {
 	Write(op *Op) (int, error)
 	// Try writes op.Pieces as far as they leave at once.
 	Try(op *Op) (int, error)
+	// Farewell writes b as far as it leaves at once, or soon. No write is under way, and
+	// Close follows.
+	Farewell(b []byte)
 	// CloseWrite tells the peer that no more bytes come, and reports false if the
 	// connection cannot say so.
 	CloseWrite() bool

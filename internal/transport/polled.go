@@ -79,6 +79,8 @@ func (p *Polled) Write(op *Op) (int, error) {
 
 func (p *Polled) Try(op *Op) (int, error) { return p.conn.Write(&op.vector, op.Pieces, 0) }
 
+func (p *Polled) Farewell(b []byte) { p.Try(&Op{Pieces: [][]byte{b}}) }
+
 // push writes the rest of op until all has left or the descriptor takes no more. In
 // that case op belongs to the next event from then on.
 func (p *Polled) push(op *Op) (int, error) {

@@ -10,6 +10,7 @@ const (
 	streamReadSize  = 4 << 10 // while more comes than that
 	streamWriteSize = 16 << 10
 	streamPartSize  = 64 << 10 // bytes after which a long write shows its progress
+	streamFarewell  = time.Second
 )
 
 // Stream drives any net.Conn, TLS among them: a goroutine that blocks in Read
@@ -100,6 +101,11 @@ func joined(pieces [][]byte) [][]byte {
 		all = append(all, p...)
 	}
 	return [][]byte{all}
+}
+
+func (s *Stream) Farewell(b []byte) {
+	s.conn.SetWriteDeadline(time.Now().Add(streamFarewell))
+	s.conn.Write(b)
 }
 
 func (s *Stream) CloseWrite() bool {

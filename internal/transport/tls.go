@@ -179,6 +179,14 @@ func (p *polledTLS) Write(op *Op) (int, error) {
 
 func (p *polledTLS) Try(*Op) (int, error) { return 0, ErrAgain }
 
+func (p *polledTLS) Farewell(b []byte) {
+	if _, err := p.tls.Write(b); err == nil {
+		p.take(0)
+		p.Polled.Try(&p.cipher.Op)
+		p.settle(nil)
+	}
+}
+
 // take moves the records to cipher.
 func (p *polledTLS) take(plain int) {
 	c := cipherOps.Get().(*cipherOp)

@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"github.com/nextrush/nextrush/internal/loop"
+	"github.com/nextrush/nextrush/internal/transport"
 	"github.com/nextrush/nextrush/websocket/internal/wire"
 )
 
@@ -108,6 +109,9 @@ func (c *Conn) drop(err error) {
 }
 
 func (c *Conn) dropLocked(err error) {
+	if c.parkLocked(End{Code: abnormalClosure, Err: err}, nil) {
+		return
+	}
 	e, eof := c.ending, errors.Is(err, io.EOF)
 	if e.received && c.out.box != nil && !c.cfg.Client && eof {
 		return // the peer has only finished sending: it still gets what is queued
@@ -123,6 +127,12 @@ func (c *Conn) dropLocked(err error) {
 // broken a rule: nothing of it is processed any more.
 func (c *Conn) closeLocked(code uint16, reason string, linger bool) {
 	if c.phase == Closed {
+		return
+	}
+	if c.ledgerLocked().isParked() {
+		c.phase = Closing
+		c.endingLocked().End = End{Code: code, Reason: reason}
+		c.endLocked(nil)
 		return
 	}
 	e := c.endingLocked()
@@ -178,7 +188,7 @@ func (c *Conn) closeSentLocked() {
 type halfClose struct{ c *Conn }
 
 func (h halfClose) Run(*loop.Worker) {
-	if !h.c.link.CloseWrite() {
+	if link, _ := h.c.transport(); !link.CloseWrite() {
 		h.c.Drop(nil)
 	}
 }
@@ -188,6 +198,7 @@ func (c *Conn) endLocked(err error) {
 	if c.phase == Closed {
 		return
 	}
+	c.unparkLocked()
 	e := c.endingLocked()
 	e.lost(err, c.phase == Open, c.out.unsent(err))
 	c.phase = Closed
@@ -212,7 +223,9 @@ type leave struct{ c *Conn }
 
 func (l leave) Run(*loop.Worker) {
 	c := l.c
-	c.link.Close(l.writing())
+	if link, writing := c.transport(); link != nil { // nil: it was parked
+		link.Close(writing)
+	}
 	c.cfg.Wheel.Remove(c)
 	if c.pace != nil {
 		c.pace.Route.Ended()
@@ -221,10 +234,11 @@ func (l leave) Run(*loop.Worker) {
 	c.wake(workEnd)
 }
 
-func (l leave) writing() bool {
-	l.c.mu.Lock()
-	defer l.c.mu.Unlock()
-	return l.c.out.state != outIdle
+// transport is what moves the bytes, or nil, and whether a write is under way.
+func (c *Conn) transport() (link transport.Conn, writing bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.link, c.out.state != outIdle
 }
 
 // RepeatEnd calls the owner's Ended again, in a run, if it was called already.

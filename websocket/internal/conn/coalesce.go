@@ -8,7 +8,7 @@ import (
 // slow reports whether the peer leaves untaken what it was sent. A transport that
 // blocks in Write is in one at each write, which tells nothing before it has lasted.
 func (w *writing) slow(now int64) bool {
-	return w.state == outBlocked && (w.box.InHand == 0 || now-w.box.Stalled > atOnce)
+	return w.state == outParked || w.state == outBlocked && (w.box.InHand == 0 || now-w.box.Stalled > atOnce)
 }
 
 // coalesce queues a frame with a key if the peer is slow, and reports false otherwise:
@@ -26,8 +26,8 @@ func (o output) coalesce(f *Frame, key string) (queued bool, err error) {
 	case !o.c.out.slow(o.c.cfg.Loop.Now()):
 		return false, nil
 	}
-	box := o.c.out.box
-	if n := len(frame) + outbox.KeyCost + len(key) - box.Held(key); n > 0 && !box.Fits(n, o.c.cfg.SendQueue) {
+	box := o.c.out.need()
+	if n := len(frame) + outbox.KeyCost + len(key) - box.Held(key); n > 0 && !box.Fits(n, o.queueLimitLocked()) {
 		if err := o.overflowLocked(n); err != nil {
 			return true, err
 		}

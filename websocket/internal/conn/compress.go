@@ -35,6 +35,14 @@ func (c *Conn) Compress(d wire.Deflate) {
 	}
 }
 
+// alike reports whether what was compressed for one can be sent with the other.
+func (k *codec) alike(other *codec) bool {
+	if k == nil || other == nil {
+		return k == other
+	}
+	return k.sendBits == other.sendBits && !k.takeover() && !other.takeover() && (k.window == nil) == (other.window == nil)
+}
+
 // takeover reports whether what is sent may refer to what was sent before.
 func (k *codec) takeover() bool { return k != nil && k.compressor != nil }
 

@@ -35,6 +35,10 @@ type Config struct {
 	// Retry is added to the reason of a close for sending too much, after Conn.Speak.
 	Retry func() string
 
+	Park      time.Duration                // for which Conn.Keep keeps a lost connection
+	ParkBytes int                          // of messages that wait meanwhile, and of those that are kept besides
+	Got       func(received uint64) []byte // the frame that tells the peer what has come, after Conn.Keep
+
 	Level     int // of compression
 	Threshold int // bytes of the smallest message that is compressed
 }
@@ -46,6 +50,7 @@ type Messages struct{ Sent, Received atomic.Int64 }
 type Counters struct {
 	BytesSent, BytesReceived atomic.Int64
 	Errors, Slow             atomic.Int64
+	Parked, Resumed          atomic.Int64 // now; in all
 	Drops                    Drops
 	RTT                      tally.Histogram
 }

@@ -24,6 +24,7 @@
 //   - heartbeat: when to ping, and when to give up
 //   - voice: when to tell a peer that sees no pings that we live
 //   - ending: how the connection ends, and how long that may take
+//   - ledger: what outlives a lost transport, so that another can go on with it
 //
 // Conn guards them with its mutex, has the methods for its owner, and three ways to
 // end: closeWith, breach and drop. What acts on several of them is grouped by who
@@ -70,6 +71,11 @@ type Owner interface {
 	Ended()
 	// Gone is called once after that: the connection does nothing more.
 	Gone()
+	// Counts reports whether the peer counts a message, after [Conn.Keep]. It is called under
+	// the connection's lock, as Parked is.
+	Counts(op wire.Opcode, data []byte) bool
+	// Parked tells that the connection is parked, or is not any more.
+	Parked(is bool)
 }
 
 // Phase is the stage of a connection's life.
@@ -113,6 +119,7 @@ type rare struct {
 	early []byte  // read and not processed: with the handshake, or while the inbox was full
 	errs  []error // that the owner is still to be told
 
+	ledger   *ledger
 	shared   *limit.Shared
 	expected int64 // when the connection closes, unless Expect is called again; 0: it does not
 }

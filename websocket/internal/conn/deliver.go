@@ -9,7 +9,11 @@ func (r run) arrived(op wire.Opcode, data []byte) error {
 	open := r.c.phase == Open
 	waits := !r.c.inbox.empty()
 	failed := r.c.rare != nil && len(r.c.rare.errs) > 0
+	stale := r.c.countLocked(op, data)
 	r.c.mu.Unlock()
+	if stale {
+		return errStale
+	}
 	if !open {
 		return nil
 	}

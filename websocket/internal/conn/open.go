@@ -23,7 +23,7 @@ type Opening struct {
 // Open opens a connecting connection, or closes o.Conn and reports false. Reading
 // begins with Begin. HandlerDone must follow once.
 func (c *Conn) Open(o Opening) bool {
-	link := transport.New(c.cfg.Loop, o.Conn, peer{c}, c.cfg.Poll)
+	link := transport.New(c.cfg.Loop, o.Conn, peer{c: c}, c.cfg.Poll)
 	if !c.open(link, o) {
 		link.Close(false)
 		return false

@@ -7,22 +7,29 @@ import (
 	"github.com/nextrush/nextrush/internal/transport"
 )
 
-// peer is a connection as its transport sees it: whom to tell what the peer does.
+// peer is a connection as its first transport sees it: whom to tell what the peer does.
 type peer struct{ c *Conn }
 
 // Readable is called by the transport. It is quickest to run in the goroutine that
 // polls, but others wait: only handlers that have shown to be quick do.
-func (p peer) Readable(w *loop.Worker) {
-	p.c.mu.Lock()
-	due := p.c.runs.note(workRead)
-	p.c.mu.Unlock()
+func (p peer) Readable(w *loop.Worker) { p.readable(w, 0) }
+
+func (p peer) readable(w *loop.Worker, turn uint32) {
 	switch {
-	case !due:
+	case !p.due(turn):
 	case w != nil && p.c.pace.Inline():
 		run(p).Run(w)
 	default:
 		p.c.cfg.Loop.Go(run(p))
 	}
+}
+
+// due notes that there is something to read, and reports whether the caller must see to
+// a run.
+func (p peer) due(turn uint32) bool {
+	p.c.mu.Lock()
+	defer p.c.mu.Unlock()
+	return p.c.turnLocked() == turn && p.c.runs.note(workRead)
 }
 
 // Waiting is the write that the transport goes on with.
@@ -46,10 +53,21 @@ func (p peer) Written(n int, err error) {
 }
 
 // Failed is called by the transport. While somebody reads, that shows it.
-func (p peer) Failed() {
+func (p peer) Failed() { p.failed(0) }
+
+func (p peer) failed(turn uint32) {
 	p.c.mu.Lock()
 	defer p.c.mu.Unlock()
-	if p.c.runs.reading != inReading && p.c.phase != Connecting {
+	if p.c.runs.reading != inReading && p.c.phase != Connecting && p.c.turnLocked() == turn {
 		p.c.dropLocked(io.ErrUnexpectedEOF)
 	}
 }
+
+// later is peer for a transport that has come after others.
+type later struct {
+	peer
+	turn uint32
+}
+
+func (p *later) Readable(w *loop.Worker) { p.readable(w, p.turn) }
+func (p *later) Failed()                 { p.failed(p.turn) }

@@ -21,63 +21,77 @@ var readBuffers = sync.Pool{New: func() any {
 
 // Begin begins to read, unless that is so already or the connection is not open yet.
 func (c *Conn) Begin() {
-	if c.beginReading() {
-		c.link.AwaitRead()
+	if link := c.beginReading(); link != nil {
+		link.AwaitRead()
 	}
 }
 
-// beginReading reports whether the transport is to be asked for bytes.
-func (c *Conn) beginReading() (await bool) {
+// beginReading returns the transport if it is to be asked for bytes.
+func (c *Conn) beginReading() transport.Conn {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.link == nil || !c.runs.begin() { // nil before the 101, and after a refusal
-		return false
+	before := c.link == nil && !c.ledgerLocked().isParked() // the 101, or after a refusal
+	if before || !c.runs.begin() {
+		return nil
 	}
 	if c.runs.pending&workRead == 0 {
-		return true
+		return c.link
 	}
 	c.wakeLocked(0)
-	return false
+	return nil
 }
 
-// readAll reads and processes until nothing is there, and reports whether the
-// transport is to be asked for more. The bytes that came with the handshake, or were
-// set aside, are the first.
-func (r run) readAll() (await bool) {
+// readAll reads and processes until nothing is there, and returns the transport if it
+// is to be asked for more. The bytes that came with the handshake, or were set aside,
+// are the first.
+func (r run) readAll() (silent transport.Conn) {
 	lent := readBuffers.Get().(*[]byte)
 	defer readBuffers.Put(lent)
 	for range readTurn {
-		if !r.mayRead() {
-			return false
+		link := r.mayRead()
+		if link == nil {
+			return nil
 		}
 		if r.c.ahead {
 			if !r.feed(r.takeEarly()) {
-				return false
+				return nil
 			}
 			continue
 		}
 		into := r.c.in.room(*lent)
-		n, err := r.c.link.Read(into)
+		n, err := link.Read(into)
 		if n > 0 {
 			r.c.activity.Store(r.c.cfg.Loop.Now())
 			r.c.cfg.Counters.BytesReceived.Add(int64(n))
 			if !r.feed(into[:n]) {
-				return false
+				return nil
 			}
 			if r.c.ahead { // even if err is not ErrAgain: it comes again
 				continue
 			}
 		}
 		if err == transport.ErrAgain || err == nil && n < len(into) {
-			return r.mayRead()
+			if r.mayRead() != link {
+				return nil
+			}
+			return link
 		}
 		if err != nil {
-			r.c.drop(err)
-			return false
+			r.lost(err)
+			return nil
 		}
 	}
 	r.c.wake(workRead)
-	return false
+	return nil
+}
+
+// lost is drop for a failure to read, unless another transport has come.
+func (r run) lost(err error) {
+	r.c.mu.Lock()
+	defer r.c.mu.Unlock()
+	if !r.c.ledgerLocked().stale() {
+		r.c.dropLocked(err)
+	}
 }
 
 // setAside keeps bytes to be processed before others are read.
@@ -95,19 +109,23 @@ func (r run) takeEarly() (early []byte) {
 	return early
 }
 
-// mayRead reports whether more may be read, and notes that reading has paused if
-// not.
-func (r run) mayRead() bool {
+// mayRead returns the transport if more may be read, and notes that reading has paused
+// if not.
+func (r run) mayRead() transport.Conn {
 	r.c.mu.Lock()
 	defer r.c.mu.Unlock()
-	if r.c.phase == Closed {
-		return false
+	if r.c.phase == Closed || r.c.link == nil {
+		return nil
+	}
+	if l := r.c.ledgerLocked(); l.stale() {
+		r.turnLocked(l)
 	}
 	r.c.runs.reading = inReading
 	if r.c.phase == Open && r.c.inbox.full() {
 		r.c.runs.reading = inPaused
+		return nil
 	}
-	return r.c.runs.reading == inReading
+	return r.c.link
 }
 
 // feed processes bytes and reports whether the connection is still alive.
@@ -120,6 +138,8 @@ func (r run) feed(p []byte) bool {
 	r.c.cfg.Messages.Received.Add(received)
 	switch {
 	case err == nil:
+	case err == errStale:
+		return false
 	case err != errFull:
 		r.c.breach(err)
 	case len(rest) > 0:
@@ -151,12 +171,16 @@ func (r run) process(p []byte, received *int64) (rest []byte, err error) {
 // watchMessage notes that a message that comes in parts has grown, or has ended.
 func (r run) watchMessage(open bool) {
 	now := r.c.cfg.Loop.Now()
-	r.c.mu.Lock()
-	first := r.c.heart.grew(open, now)
-	r.c.mu.Unlock()
-	if every := r.c.cfg.pingEvery(r.c.jitter); first && (every == 0 || every > int64(MessageStall)) {
+	if every := r.c.cfg.pingEvery(r.c.jitter); r.grew(open, now) && (every == 0 || every > int64(MessageStall)) {
 		r.c.cfg.Wheel.Schedule(r.c, now+int64(MessageStall))
 	}
+}
+
+// grew reports whether this is the first that is heard of the message.
+func (r run) grew(open bool, now int64) bool {
+	r.c.mu.Lock()
+	defer r.c.mu.Unlock()
+	return !r.c.ledgerLocked().stale() && r.c.heart.grew(open, now)
 }
 
 // take takes a message, or a close, ping or pong; done ends the processing of input.
@@ -193,7 +217,8 @@ func (r run) discard(n int) bool {
 func (r run) pinged(payload []byte) {
 	r.c.mu.Lock()
 	write := false
-	if r.c.phase == Open && !r.c.sealedLocked() {
+	stale := r.c.hearLocked()
+	if !stale && r.c.phase == Open && !r.c.sealedLocked() {
 		r.c.out.control(r.c.cfg, wire.OpPong, payload)
 		write = output(r).flushLocked() == flush
 	}
@@ -201,16 +226,28 @@ func (r run) pinged(payload []byte) {
 	if write {
 		r.c.Flush()
 	}
-	r.c.owner.Control(wire.OpPing, payload)
+	if !stale {
+		r.c.owner.Control(wire.OpPing, payload)
+	}
 }
 
 func (r run) ponged(payload []byte) {
+	if r.noted(payload) {
+		r.c.owner.Control(wire.OpPong, payload)
+	}
+}
+
+// noted takes the time of a pong. It reports false if another transport has come.
+func (r run) noted(payload []byte) bool {
 	r.c.mu.Lock()
+	defer r.c.mu.Unlock()
+	if r.c.hearLocked() {
+		return false
+	}
 	if r.c.heart.pong(payload, r.c.cfg.Loop.Now()) {
 		r.c.cfg.Counters.RTT.Add(time.Duration(r.c.heart.rtt))
 	}
-	r.c.mu.Unlock()
-	r.c.owner.Control(wire.OpPong, payload)
+	return true
 }
 
 // peerClosed answers the peer's close frame.
@@ -227,6 +264,9 @@ func (r run) peerClosed(payload []byte) error {
 func (r run) answerClose(end End) {
 	r.c.mu.Lock()
 	defer r.c.mu.Unlock()
+	if r.c.ledgerLocked().stale() || !ends(end.Code) && r.c.parkLocked(end, closeFrame(end.Code, "")) {
+		return
+	}
 	e := r.c.endingLocked()
 	e.answered(end, r.c.phase == Open)
 	r.c.phase = max(r.c.phase, Closing)

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/nextrush/nextrush/internal/loop"
+	"github.com/nextrush/nextrush/internal/transport"
 )
 
 // run is a connection that runs: what only the goroutine of the run calls. It reads,
@@ -65,13 +66,13 @@ func (r run) rest() {
 func (r run) batch(w *loop.Worker, todo work) {
 	began := r.c.cfg.Loop.Now()
 	w.Begin(r)
-	await := r.work(todo)
+	silent := r.work(todo)
 	r.c.unhold()
 	now := r.c.cfg.Loop.Now()
 	w.End(now)
 	r.keepPace(w, time.Duration(now-began))
-	if await {
-		r.c.link.AwaitRead()
+	if silent != nil {
+		silent.AwaitRead()
 	}
 }
 
@@ -85,8 +86,8 @@ func (r run) keepPace(w *loop.Worker, d time.Duration) {
 	}
 }
 
-// work reports whether the connection waits for more to read.
-func (r run) work(todo work) (await bool) {
+// work returns the transport if it is to tell when there is more to read.
+func (r run) work(todo work) (silent transport.Conn) {
 	if todo&workError != 0 {
 		r.tellErrors()
 	}
@@ -94,7 +95,7 @@ func (r run) work(todo work) (await bool) {
 		r.drainInbox()
 	}
 	if todo&workRead != 0 {
-		await = r.readAll()
+		silent = r.readAll()
 	}
 	if todo&workDrain != 0 {
 		r.c.owner.Drained()
@@ -102,7 +103,7 @@ func (r run) work(todo work) (await bool) {
 	if todo&workEnd != 0 {
 		r.tellEnd()
 	}
-	return await
+	return silent
 }
 
 // exited is for a callback that has ended its goroutine (runtime.Goexit) while todo

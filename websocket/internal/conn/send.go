@@ -96,14 +96,14 @@ func (o output) offerFrame(h *wire.Header, payload []byte, made bool) (next, err
 // mayLendLocked reports whether a message may be written before it is copied. If
 // messages may be dropped, each is to be a piece of its own.
 func (o output) mayLendLocked() bool {
-	return o.c.phase == Open && !o.c.cfg.Client && !o.c.inbox.full() && o.c.cfg.Slow != DropOldest && o.c.out.mayLend()
+	return o.c.phase == Open && !o.c.cfg.Client && o.c.ledgerLocked() == nil && !o.c.inbox.full() && o.c.cfg.Slow != DropOldest && o.c.out.mayLend()
 }
 
 // writeLent writes what waits and then the message that was lent, which is copied
 // only if it does not leave at once. The caller has begun the write.
 func (o output) writeLent() {
-	box := o.c.out.box // stays until the write has ended
-	n, err := o.c.link.Try(&box.Op)
+	box := o.c.out.box              // stays until the write has ended
+	n, err := o.c.link.Try(&box.Op) // which stays: there is no ledger
 	if o.wroteLent(n, err) {
 		o.c.Flush()
 	}
@@ -213,7 +213,7 @@ func (o output) admitLocked(n int, made bool) (next, error) {
 	switch {
 	case o.c.sealedLocked():
 		return nothing, ErrClosed
-	case o.c.out.need().Fits(n, o.c.cfg.SendQueue):
+	case o.c.out.need().Fits(n, o.queueLimitLocked()):
 		return nothing, nil
 	case o.c.out.state == outIdle && o.c.phase == Open && !made:
 		return makeRoom, nil
@@ -230,7 +230,11 @@ func (o output) overflowLocked(n int) error {
 	case policy == DropOldest && o.c.codec.takeover(): // later messages may refer to what waits
 		policy = DropNewest
 	}
-	dropped, err := o.c.out.overflow(policy, n, o.c.cfg.SendQueue)
+	if l := o.c.ledgerLocked(); policy == CloseSlow && l.isParked() {
+		o.c.expireLocked(l, errOverflow)
+		return ErrClosed
+	}
+	dropped, err := o.c.out.overflow(policy, n, o.queueLimitLocked())
 	o.c.cfg.Counters.Drops.by(policy).Add(int64(dropped))
 	if err == ErrSlow {
 		o.c.cfg.Counters.Slow.Add(1)
@@ -251,8 +255,11 @@ func (c *Conn) Ping(data []byte) error {
 func (o output) offerPing(data []byte) (next, error) {
 	o.c.mu.Lock()
 	defer o.c.mu.Unlock()
-	if o.c.sealedLocked() {
+	switch {
+	case o.c.sealedLocked():
 		return nothing, ErrClosed
+	case o.c.ledgerLocked().isParked():
+		return nothing, nil
 	}
 	o.c.out.control(o.c.cfg, wire.OpPing, data)
 	return o.flushLocked(), nil

@@ -43,6 +43,9 @@ func (c *Conn) tick(now int64) (next int64, failure error) {
 	if c.phase == Closed {
 		return never, nil
 	}
+	if l := c.ledgerLocked(); l.isParked() {
+		return c.tickParkedLocked(l, now), nil
+	}
 	closeAt, writeAt, messageAt, expectedAt := c.ending.due(), output{c}.writeDueLocked(), never, never
 	if c.phase == Open {
 		expectedAt = c.expectedLocked()
@@ -62,7 +65,7 @@ func (c *Conn) tick(now int64) (next int64, failure error) {
 		return now + int64(lingerTime), nil
 	}
 	next, failure = c.beatLocked(now)
-	return min(next, closeAt, writeAt, messageAt, expectedAt, c.speakLocked(now)), failure
+	return min(next, closeAt, writeAt, messageAt, expectedAt, c.speakLocked(now), c.reportCountLocked(now)), failure
 }
 
 // Expect closes the connection with 4401 if it is not called again within d; 0: never.
@@ -94,7 +97,7 @@ func (c *Conn) expectedLocked() int64 {
 
 // forgetRareLocked gives up c.rare if nothing is in it.
 func (c *Conn) forgetRareLocked() {
-	if x := c.rare; x.early == nil && len(x.errs) == 0 && x.shared == nil && x.expected == 0 {
+	if x := c.rare; x.early == nil && len(x.errs) == 0 && x.ledger == nil && x.shared == nil && x.expected == 0 {
 		c.rare = nil
 	}
 }
@@ -111,9 +114,12 @@ func (c *Conn) beatLocked(now int64) (next int64, failure error) {
 		c.thawLocked()
 		c.out.control(c.cfg, wire.OpPing, binary.BigEndian.AppendUint64(nil, uint64(now)))
 	case giveUp:
+		failure = errPongTimeout
+		if c.ledgerLocked() != nil {
+			break
+		}
 		c.out.control(c.cfg, wire.OpClose, wire.AppendClose(nil, internalError, "ping timeout"))
 		c.endingLocked().sealed = true
-		failure = errPongTimeout
 	}
 	return next, failure
 }

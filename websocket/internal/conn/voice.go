@@ -52,7 +52,7 @@ func (c *Conn) speakLocked(now int64) (next int64) {
 	c.voice.note(now)
 	if c.out.box == nil || c.out.box.Messages(0) == 0 {
 		c.voice.told = told
-		c.out.need().Shared(f.plain, false, false)
+		c.out.need().Aside(f.plain)
 	}
 	return now + every
 }

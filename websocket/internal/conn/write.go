@@ -10,28 +10,28 @@ import (
 // peer that is slow, never Flush.
 func (c *Conn) Flush() {
 	for more := true; more; {
-		op, turn := output{c}.startWrite()
+		link, op, turn := output{c}.startWrite()
 		if op == nil {
 			return
 		}
-		n, err := c.link.Write(op)
+		n, err := link.Write(op)
 		more = output{c}.wrote(turn, n, err)
 	}
 }
 
 // startWrite begins a write if there is one to make, and tells its number.
-func (o output) startWrite() (op *transport.Op, turn uint32) {
+func (o output) startWrite() (link transport.Conn, op *transport.Op, turn uint32) {
 	o.c.mu.Lock()
 	defer o.c.mu.Unlock()
 	o.c.out.dirty = false
 	if o.c.phase == Connecting || !o.c.out.idle() {
-		return nil, 0
+		return nil, nil, 0
 	}
 	o.c.out.start()
 	if _, blind := o.c.link.(*transport.Stream); blind {
 		o.c.out.box.InHand, o.c.out.box.Stalled = o.c.out.box.Gathered(), o.c.cfg.Loop.Now()
 	}
-	return &o.c.out.box.Op, o.c.out.turn
+	return o.c.link, &o.c.out.box.Op, o.c.out.turn
 }
 
 // wrote ends a write, unless the transport goes on with it, and reports whether there
@@ -72,6 +72,13 @@ func (o output) watchWriteLocked() {
 // tookLocked accounts for n written bytes, and reports whether there is more to
 // write. An error ends the connection.
 func (o output) tookLocked(n int, err error) (more bool) {
+	if l := o.c.ledgerLocked(); l != nil {
+		if l.parked || err != nil && o.c.phase == Open && !o.c.sealedLocked() {
+			o.interruptedLocked(l, n, err)
+			return false
+		}
+		o.c.out.box.Keep(n, &l.sent)
+	}
 	messages, frames := o.c.out.took(n)
 	o.c.cfg.Counters.BytesSent.Add(int64(frames))
 	o.c.cfg.Messages.Sent.Add(int64(messages))

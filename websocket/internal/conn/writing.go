@@ -36,6 +36,7 @@ const (
 	outIdle    outState = iota
 	outWriting          // a goroutine owns the front of the outbox
 	outBlocked          // the transport is finishing a write in the background
+	outParked           // there is no transport
 )
 
 // need is the outbox, which is borrowed if there is none.
@@ -107,7 +108,7 @@ func (w *writing) overflow(policy Policy, n, limit int) (dropped int, err error)
 // stalled reports whether the peer has left so much untaken that a volatile message
 // is dropped.
 func (w *writing) stalled() bool {
-	return w.state == outBlocked && w.box.Bytes > volatileLimit
+	return w.state == outParked || w.state == outBlocked && w.box.Bytes > volatileLimit
 }
 
 // mayLend reports whether a message may be written before it is copied.

@@ -33,7 +33,7 @@ func (o *Outbox) Keyed(key string, frame []byte) (replaced bool) {
 	}
 	o.closeTail()
 	l.put(key, l.gone+len(o.pieces))
-	o.pieces = append(o.pieces, piece{b: frame, messages: 1, keyed: true})
+	o.pieces = append(o.pieces, piece{b: frame, messages: 1, keyed: true, shared: true})
 	o.Bytes += len(frame)
 	return found
 }

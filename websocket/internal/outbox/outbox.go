@@ -46,6 +46,7 @@ type piece struct {
 	open     bool
 	urgent   bool // a control frame that went before messages
 	keyed    bool // another message may take its place; see latest
+	shared   bool // b is not in the arena, and never changes
 }
 
 var outboxes = sync.Pool{New: func() any {
@@ -199,15 +200,15 @@ func (o *Outbox) Shared(frame []byte, merge, stalled bool) {
 		return
 	}
 	o.closeTail()
-	o.pieces = append(o.pieces, piece{b: frame, messages: 1})
+	o.pieces = append(o.pieces, piece{b: frame, messages: 1, shared: true})
 	o.Bytes += len(frame)
 	o.queuedPlain()
 }
 
-// Greet puts the 101 before everything that waits, and behind it the frame of a first
-// message if there is one.
+// Greet puts the 101 before everything that waits, and behind it the frame of the hello
+// if there is one.
 func (o *Outbox) Greet(answer, hello []byte) {
-	first := []piece{{b: answer}, {b: hello, messages: 1}}
+	first := []piece{{b: answer}, {b: hello}}
 	if len(hello) == 0 {
 		first = first[:1]
 	}

@@ -5,6 +5,7 @@ package protocol
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
 	"math"
@@ -27,9 +28,31 @@ const resume = "resume."
 // a client that offers it needs it.
 func Offered(offer []string) bool { return slices.Contains(offer, Name) }
 
-// Resumes reports whether an offer asks for a session.
-func Resumes(offer []string) bool {
-	return slices.ContainsFunc(offer, func(p string) bool { return strings.HasPrefix(p, resume) })
+// Resumes finds the session that an offer asks for, and how many of its messages the
+// client has. What cannot be read is no token.
+func Resumes(offer []string) (token Token, got uint64, asked bool) {
+	for _, p := range offer {
+		rest, ok := strings.CutPrefix(p, resume)
+		if !ok {
+			continue
+		}
+		text, n, _ := strings.Cut(rest, ".")
+		b, err := base64.RawURLEncoding.DecodeString(text)
+		got, wrong := strconv.ParseUint(n, 10, 64)
+		if err != nil || wrong != nil || len(b) != len(token.ID)+len(token.Secret) {
+			return Token{}, 0, true
+		}
+		copy(token.Secret[:], b[copy(token.ID[:], b):])
+		return token, got, true
+	}
+	return Token{}, 0, false
+}
+
+// Token is what a client resumes its session with.
+type Token struct{ ID, Secret [16]byte }
+
+func (t Token) String() string {
+	return base64.RawURLEncoding.EncodeToString(append(t.ID[:], t.Secret[:]...))
 }
 
 // Kind is the type of a message from a client that is not an event or an answer to one.
@@ -104,6 +127,7 @@ type Message struct {
 	Was   string                      `json:"was"`
 	Rooms map[string]history.Position `json:"rooms"`
 	Token string                      `json:"token"`
+	N     uint64                      `json:"n"`
 	Data  json.RawMessage             `json:"data"`
 }
 
@@ -121,7 +145,10 @@ func Parse(text []byte) (m Message, err error) {
 // Hello is the first message of a server.
 type Hello struct {
 	ID      string
-	Resumes bool          // a session was asked for, which we do not have
+	Session string        // the token; empty: the session ends with the connection
+	Asked   bool          // a session was asked for
+	Why     string        // that was not resumed; empty: it was
+	Got     uint64        // messages of the client in the session that was resumed
 	Beat    time.Duration // the server's longest silence; 0: no promise
 	Spread  time.Duration // over which clients are to come back
 	Max     int64         // bytes of a message
@@ -134,16 +161,22 @@ func (h *Hello) Append(b []byte) []byte {
 	var m = struct {
 		Type    string   `json:"type"`
 		ID      string   `json:"id"`
+		Session string   `json:"session,omitempty"`
 		Resumed *bool    `json:"resumed,omitempty"`
 		Why     string   `json:"why,omitempty"`
+		Got     *uint64  `json:"got,omitempty"`
 		Beat    int64    `json:"beat,omitempty"`
 		Spread  int64    `json:"spread"`
 		Max     int64    `json:"max"`
 		Expires int64    `json:"expires,omitempty"`
 		Can     []string `json:"can"`
-	}{Type: "hello", ID: h.ID, Beat: h.Beat.Milliseconds(), Spread: h.Spread.Milliseconds(), Max: h.Max, Can: h.Can}
-	if h.Resumes {
-		m.Resumed, m.Why = new(bool), "unknown"
+	}{Type: "hello", ID: h.ID, Session: h.Session, Why: h.Why, Beat: h.Beat.Milliseconds(), Spread: h.Spread.Milliseconds(), Max: h.Max, Can: h.Can}
+	if h.Asked {
+		resumed := h.Why == ""
+		m.Resumed = &resumed
+		if resumed {
+			m.Got = &h.Got
+		}
 	}
 	if !h.Expires.IsZero() {
 		m.Expires = h.Expires.UnixMilli()
@@ -163,6 +196,11 @@ func SpreadBeat(spread time.Duration) []byte {
 		Type   string `json:"type"`
 		Spread int64  `json:"spread"`
 	}{"ping", spread.Milliseconds()})
+}
+
+// Count tells how many messages of the client have come.
+func Count(n uint64) []byte {
+	return append(strconv.AppendUint([]byte(`{"type":"got","n":`), n, 10), '}')
 }
 
 // PingOf asks for PongOf with the same t.

@@ -39,10 +39,11 @@ type departure struct {
 }
 
 // Arrive counts a socket that belongs to nobody yet, unless there are max; 0: no limit.
-func (us *Users) Arrive(max int) bool {
+// spare is how many it takes the place of.
+func (us *Users) Arrive(max, spare int) bool {
 	us.mu.Lock()
 	defer us.mu.Unlock()
-	if max > 0 && us.anonymous >= max {
+	if max > 0 && us.anonymous-spare >= max {
 		return false
 	}
 	us.anonymous++
@@ -56,8 +57,9 @@ func (us *Users) Named() {
 	us.anonymous--
 }
 
-// Enter counts a socket of a user in; nil: there are as many as may be.
-func (us *Users) Enter(id string, now int64) *User {
+// Enter counts a socket of a user in; nil: there are as many as may be. spare is how many
+// of the user's it takes the place of.
+func (us *Users) Enter(id string, now int64, spare int) *User {
 	us.mu.Lock()
 	defer us.mu.Unlock()
 	us.forgetLocked(now)
@@ -72,7 +74,7 @@ func (us *Users) Enter(id string, now int64) *User {
 		}
 		us.byID[id] = u
 	}
-	if us.Most > 0 && u.sockets >= us.Most {
+	if us.Most > 0 && u.sockets-spare >= us.Most {
 		return nil
 	}
 	u.sockets++

@@ -1,0 +1,429 @@
+package conn
+
+import (
+	"errors"
+	"io"
+
+	"github.com/nextrush/nextrush/internal/loop"
+	"github.com/nextrush/nextrush/internal/transport"
+	"github.com/nextrush/nextrush/websocket/internal/deflate"
+	"github.com/nextrush/nextrush/websocket/internal/outbox"
+	"github.com/nextrush/nextrush/websocket/internal/wire"
+)
+
+const (
+	countAfter = 32 << 10 // bytes received, after which the peer is told the count
+	countEvery = 5e9      // or nanoseconds
+	replaced   = 4409     // for applications: 4000 and a status of HTTP
+)
+
+var (
+	// ErrForgotten is of Resume: some of what the peer has not got is not kept any more.
+	ErrForgotten = errors.New("websocket: messages of the session are not kept any more")
+
+	errOverflow = errors.New("websocket: too many bytes wait for a session to be resumed")
+	errReplaced = errors.New("websocket: the session goes on with another connection")
+	errRaced    = errors.New("websocket: another connection has come, or the session has ended")
+	errStale    = errors.New("another transport has come")
+)
+
+// ledger is for a connection that may lose its transport and go on with another: how
+// much each side has of the other, and where it stands. Until then the connection is
+// parked: it is open, and what it sends waits. It is guarded by the connection's mu. A
+// nil ledger is for one that ends with its transport.
+type ledger struct {
+	sent     outbox.Sent
+	received uint64 // messages that the peer counts
+	untold   int    // bytes of them since the peer was told
+	tellAt   int64  // when to tell it at the latest; 0: there is nothing to tell
+
+	turn  uint32 // the number of the transport
+	turns uint32 // the last number that was given
+	seen  uint32 // the number of the one that the run reads from
+	heard bool   // something has come by this transport
+	early []byte // that came with it
+
+	parked  bool
+	until   int64         // then it ends
+	end     End           // with this
+	settled chan struct{} // closed when a write ends that is under way; nil: nobody waits
+}
+
+// Keep has a connection that is not open yet outlive its transport.
+func (c *Conn) Keep() {
+	c.rareLocked().ledger = &ledger{sent: outbox.Sent{Limit: c.cfg.ParkBytes}}
+}
+
+func (c *Conn) ledgerLocked() *ledger {
+	if c.rare == nil {
+		return nil
+	}
+	return c.rare.ledger
+}
+
+func (l *ledger) isParked() bool { return l != nil && l.parked }
+
+// stale reports whether the run reads from a transport that was lost.
+func (l *ledger) stale() bool { return l != nil && l.seen != l.turn }
+
+// next gives a transport a number.
+func (l *ledger) next() uint32 {
+	l.turns++
+	return l.turns
+}
+
+func (c *Conn) turnLocked() uint32 {
+	if l := c.ledgerLocked(); l != nil {
+		return l.turn
+	}
+	return 0
+}
+
+// turnLocked begins to read from another transport. It is of the goroutine of the run.
+func (r run) turnLocked(l *ledger) {
+	r.c.in.drop()
+	if k := r.c.codec; k != nil && k.window != nil {
+		*k.window = deflate.Window{}
+	}
+	r.c.rare.early, l.early = l.early, nil
+	r.c.ahead = len(r.c.rare.early) > 0
+	l.seen = l.turn
+	r.c.runs.pending &^= workRead // which is done now
+}
+
+// ends reports whether a close code of the peer's says that it will not come back.
+func ends(code uint16) bool { return code == normalClosure || code == noStatus }
+
+func closeFrame(code uint16, reason string) []byte {
+	return wire.AppendFrame(nil, wire.OpClose, false, wire.AppendClose(nil, code, reason))
+}
+
+// hearLocked notes that something has come, and reports whether that is stale.
+func (c *Conn) hearLocked() (stale bool) {
+	l := c.ledgerLocked()
+	if l == nil {
+		return false
+	}
+	l.heard = l.heard || !l.stale()
+	return l.stale()
+}
+
+// countLocked counts a message that has come, and reports whether it is stale. The peer
+// is told soon.
+func (c *Conn) countLocked(op wire.Opcode, data []byte) (stale bool) {
+	l := c.ledgerLocked()
+	if l == nil || c.phase != Open {
+		return false
+	}
+	if c.hearLocked() {
+		return true
+	}
+	if !c.owner.Counts(op, data) {
+		return false
+	}
+	l.received++
+	l.untold += len(data)
+	if l.untold >= countAfter {
+		c.tellCountLocked(l)
+	} else if l.tellAt == 0 {
+		l.tellAt = c.cfg.Loop.Now() + countEvery
+		c.cfg.Wheel.Schedule(c, l.tellAt)
+	}
+	return false
+}
+
+// tellCountLocked tells the peer how many of its messages have come.
+func (c *Conn) tellCountLocked(l *ledger) {
+	l.untold, l.tellAt = 0, 0
+	if !c.sealedLocked() {
+		c.out.need().Aside(c.cfg.Got(l.received))
+	}
+}
+
+// reportCountLocked does so if it is time to, and returns when to look again.
+func (c *Conn) reportCountLocked(now int64) (next int64) {
+	l := c.ledgerLocked()
+	if l == nil || l.tellAt == 0 {
+		return never
+	}
+	if now < l.tellAt {
+		return l.tellAt
+	}
+	c.tellCountLocked(l)
+	return never
+}
+
+// Got tells how many of our messages the peer has.
+func (c *Conn) Got(n uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if l := c.ledgerLocked(); l != nil {
+		l.sent.Got(n)
+	}
+}
+
+// Heard reports whether something has come by the present transport.
+func (c *Conn) Heard() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	l := c.ledgerLocked()
+	return l != nil && l.heard
+}
+
+// Parked reports whether the connection waits for another transport.
+func (c *Conn) Parked() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ledgerLocked().isParked()
+}
+
+// Sealed reports whether nothing more may be sent.
+func (c *Conn) Sealed() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.sealedLocked()
+}
+
+// Told is what Speak was told. It is for a connection that is not open yet.
+func (c *Conn) Told() uint8 { return c.voice.told }
+
+// Tell sends the frame of a text of the protocol's, which is not counted, and which is of
+// no use to a later transport. It is not copied.
+func (c *Conn) Tell(frame []byte) error {
+	todo, err := output{c}.offerAside(frame)
+	if todo == flush {
+		c.Flush()
+	}
+	return err
+}
+
+func (o output) offerAside(frame []byte) (next, error) {
+	o.c.mu.Lock()
+	defer o.c.mu.Unlock()
+	switch {
+	case o.c.sealedLocked():
+		return nothing, ErrClosed
+	case o.c.ledgerLocked().isParked():
+		return nothing, ErrDropped
+	}
+	o.c.out.need().Aside(frame)
+	return o.flushLocked(), nil
+}
+
+// queueLimitLocked is how many bytes may wait.
+func (o output) queueLimitLocked() int {
+	if o.c.ledgerLocked().isParked() {
+		return o.c.cfg.ParkBytes
+	}
+	return o.c.cfg.SendQueue
+}
+
+// parkLocked parks a connection that has lost its transport, if that is what it is for.
+// end is how it ends if no other comes; bye is still sent if that is possible at once.
+func (c *Conn) parkLocked(end End, bye []byte) bool {
+	l := c.ledgerLocked()
+	if l == nil || c.phase != Open || c.sealedLocked() {
+		return false
+	}
+	if l.parked {
+		return true
+	}
+	now := c.cfg.Loop.Now()
+	l.parked, l.end, l.until = true, end, now+int64(c.cfg.Park)
+	l.turn, l.heard, l.untold, l.tellAt = l.next(), false, 0, 0
+	c.heart = heartbeat{rtt: c.heart.rtt}
+	c.cfg.Counters.Parked.Add(1)
+	c.owner.Parked(true)
+	c.cfg.Loop.Go(parting{c.link, bye, c.out.state != outIdle})
+	c.link = nil
+	c.cfg.Wheel.Schedule(c, l.until)
+	if c.out.state == outIdle {
+		c.settleLocked(l)
+	}
+	return true
+}
+
+// parting closes a transport that was lost.
+type parting struct {
+	link    transport.Conn
+	bye     []byte
+	writing bool
+}
+
+func (p parting) Run(*loop.Worker) {
+	if len(p.bye) > 0 && !p.writing {
+		p.link.Farewell(p.bye)
+	}
+	p.link.Close(p.writing)
+}
+
+// settleLocked is for when nobody writes any more.
+func (c *Conn) settleLocked(l *ledger) {
+	c.out.state = outParked
+	if box := c.out.box; box != nil {
+		box.Withdraw(&l.sent)
+		switch {
+		case box.Empty():
+			c.out.release()
+		case box.Bytes > c.cfg.ParkBytes:
+			c.expireLocked(l, errOverflow)
+		}
+	}
+	if l.settled != nil {
+		close(l.settled)
+		l.settled = nil
+	}
+}
+
+// interruptedLocked ends a write that has failed, or whose transport was lost.
+func (o output) interruptedLocked(l *ledger, n int, err error) {
+	o.c.cfg.Counters.BytesSent.Add(int64(max(0, n-o.c.out.box.Answer)))
+	o.c.out.state, o.c.out.box.InHand = outIdle, 0
+	switch {
+	case o.c.phase == Closed:
+		o.c.discardLocked()
+	case l.parked:
+		o.c.settleLocked(l)
+	default:
+		o.c.dropLocked(err)
+	}
+}
+
+// tickParkedLocked ends a parked connection when it is time to.
+func (c *Conn) tickParkedLocked(l *ledger, now int64) (next int64) {
+	at := min(l.until, c.expectedLocked())
+	if now < at {
+		return at
+	}
+	c.expireLocked(l, nil)
+	return never
+}
+
+// expireLocked ends a parked connection: with what has parked it, or with err.
+func (c *Conn) expireLocked(l *ledger, err error) {
+	if err == nil && l.end.Remote {
+		c.phase = Closing
+		c.endingLocked().End = l.end
+	} else if err == nil {
+		err = l.end.Err
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		c.reportLocked(err)
+	}
+	c.endLocked(err)
+}
+
+// Evict ends the connection if it is parked.
+func (c *Conn) Evict() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if l := c.ledgerLocked(); l.isParked() && c.phase == Open {
+		c.expireLocked(l, nil)
+	}
+}
+
+// unparkLocked is for a connection that ends, or goes on.
+func (c *Conn) unparkLocked() {
+	l := c.ledgerLocked()
+	if !l.isParked() {
+		return
+	}
+	l.parked = false
+	if c.out.state == outParked {
+		c.out.state = outIdle
+	}
+	if l.settled != nil {
+		close(l.settled)
+		l.settled = nil
+	}
+	c.cfg.Counters.Parked.Add(-1)
+	c.owner.Parked(false)
+}
+
+// Resume has the connection go on with another transport, whose peer has n of our
+// messages; one that it still has is closed. like is a connection for which the same was
+// agreed on with that peer. hello makes the frame of the first message, which tells how
+// many of the peer's messages we have, and what Config.Beat has told by it; it is called
+// under the connection's lock. After an error the connection has ended. With ErrClosed
+// or ErrForgotten, o.Conn is as it was; with another it is closed.
+func (c *Conn) Resume(o Opening, n uint64, like *Conn, hello func(received uint64) (frame []byte, told uint8)) error {
+	turn, err := c.vacate(n, like)
+	if err != nil {
+		return err
+	}
+	link := transport.New(c.cfg.Loop, o.Conn, &later{peer{c}, turn}, c.cfg.Poll)
+	if !c.attach(link, turn, &o, n, hello) {
+		link.Close(false)
+		return errRaced
+	}
+	c.watch()
+	c.Flush()
+	return nil
+}
+
+// vacate has no transport be there, and gives the next a number.
+func (c *Conn) vacate(n uint64, like *Conn) (turn uint32, err error) {
+	for {
+		wait, err := c.leaveTransport()
+		if err != nil {
+			return 0, err
+		}
+		if wait == nil {
+			return c.mayResume(n, like)
+		}
+		<-wait
+	}
+}
+
+// leaveTransport parks the connection if it is not, and returns a channel that is closed
+// when the write that is under way has ended; nil: there is none.
+func (c *Conn) leaveTransport() (wait chan struct{}, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.parkLocked(End{Code: abnormalClosure, Err: errReplaced}, closeFrame(replaced, "replaced")) {
+		return nil, ErrClosed
+	}
+	l := c.ledgerLocked()
+	if c.phase != Open || c.out.state == outParked {
+		return nil, nil
+	}
+	if l.settled == nil {
+		l.settled = make(chan struct{})
+	}
+	return l.settled, nil
+}
+
+func (c *Conn) mayResume(n uint64, like *Conn) (turn uint32, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	l := c.ledgerLocked()
+	switch {
+	case c.phase != Open:
+		return 0, ErrClosed
+	case !l.sent.Has(n) || !c.codec.alike(like.codec):
+		c.expireLocked(l, ErrForgotten)
+		return 0, ErrForgotten
+	}
+	return l.next(), nil
+}
+
+// attach reports false if the connection has ended meanwhile, or another has come first.
+func (c *Conn) attach(link transport.Conn, turn uint32, o *Opening, n uint64, hello func(uint64) ([]byte, uint8)) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	l := c.ledgerLocked()
+	if !l.parked || c.out.state != outParked || turn != l.turns {
+		return false
+	}
+	c.unparkLocked()
+	c.cfg.Counters.Resumed.Add(1)
+	c.link, l.turn, l.early = link, turn, o.Early
+	box := c.out.need()
+	box.Again(n, &l.sent)
+	c.out.backlog = c.out.backlog || box.Bytes > 0
+	frame, told := hello(l.received)
+	box.Greet(o.Answer, frame)
+	c.voice.told = told
+	c.wakeLocked(workRead)
+	return true
+}

@@ -1,0 +1,230 @@
+package websocket
+
+import (
+	"crypto/subtle"
+	"errors"
+	"net"
+	"net/http"
+	"time"
+
+	"container/list"
+
+	"github.com/nextrush/nextrush/internal/loop"
+	"github.com/nextrush/nextrush/websocket/internal/conn"
+	"github.com/nextrush/nextrush/websocket/internal/protocol"
+	"github.com/nextrush/nextrush/websocket/internal/wire"
+)
+
+// Resume says how long the session of a client of nextrush.v1 waits for it to come back
+// when its connection is lost, or was closed by the client with another code than 1000.
+// The socket stays open meanwhile, with its rooms, values and callbacks, and what it is
+// sent waits. The client goes on where it was: each side sends again what the other has
+// not got, and nothing twice.
+//
+// A client that comes back passes the middleware of the upgrade anew, on a socket that
+// is given up when the session goes on; the user of both must be the same, as SetUser
+// has said it before the 101. The handler does not run again. Sockets that wait count in
+// all limits on connections; where Options.MaxConnections is reached, the one that has
+// waited longest ends.
+//
+// A session costs about 300 bytes while it is idle, and a copy of each message until
+// the client has counted it: after 32 KiB, or 5 s.
+type Resume struct {
+	For   time.Duration // 0: sessions end with their connections
+	Bytes int           // of messages that may wait for a client, and as many of those that were sent and are not counted; over it the session ends. 0: 256 KiB
+}
+
+// resumption is what a client resumes a session with, guarded by the socket's mu.
+type resumption struct {
+	secret, previous [16]byte      // previous is good until something has come from the client since
+	user             string        // at the 101
+	claim            *claimed      // of a socket that connects; nil: of none
+	place            *list.Element // in Server.parked, guarded by the server's mu; nil: it is not there
+}
+
+// claimed is the session that a client asks for.
+type claimed struct {
+	socket *Socket // nil: we do not have it
+	token  protocol.Token
+	got    uint64 // messages of it that the client has
+}
+
+// errOtherUser ends a session whose client has come back as somebody else.
+var errOtherUser = errors.New("websocket: the session's client came back as another user")
+
+// claimOf finds the session that the client of an upgrade asks for; nil: it does not.
+func (ns *Namespace) claimOf(r *http.Request, offer []string) *claimed {
+	token, got, asked := protocol.Resumes(offer)
+	if !asked || !protocol.Offered(offer) {
+		return nil
+	}
+	c := &claimed{token: token, got: got}
+	if s := ns.srv.byKey(token.ID); s != nil && s.ns == ns && s.path == r.URL.Path && s.session().opens(token.Secret) {
+		c.socket = s
+	}
+	return c
+}
+
+// spare is how many sockets the upgrade takes the place of.
+func (c *claimed) spare() int {
+	if c == nil || c.socket == nil {
+		return 0
+	}
+	return 1
+}
+
+// spare is the same for sockets of a user.
+func (v *session) spare(user string) int {
+	if !v.kept() || v.resume.claim.spare() == 0 {
+		return 0
+	}
+	if now, _ := v.resume.claim.socket.User(); now != user {
+		return 0
+	}
+	return 1
+}
+
+// kept reports whether the session outlives its connection.
+func (v *session) kept() bool { return v != nil && v.resume != nil }
+
+// keep has a session that is not open yet outlive its connection.
+func (v *session) keep(claim *claimed) {
+	v.resume = &resumption{claim: claim, secret: newID()}
+	(*Socket)(v.owner).conn.Keep()
+}
+
+// opens reports whether a client with that secret may have the session.
+func (v *session) opens(secret [16]byte) bool {
+	if !v.kept() {
+		return false
+	}
+	s := (*Socket)(v.owner)
+	heard := s.conn.Heard()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := v.resume
+	now := subtle.ConstantTimeCompare(secret[:], r.secret[:])
+	before := subtle.ConstantTimeCompare(secret[:], r.previous[:])
+	return now == 1 || before == 1 && !heard && r.previous != [16]byte{}
+}
+
+// begin says in the hello what the client resumes a new session with.
+func (v *session) begin(h *protocol.Hello) {
+	if !v.kept() {
+		return
+	}
+	s := (*Socket)(v.owner)
+	user, _ := s.User()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v.resume.user, v.resume.claim = user, nil
+	h.Session = protocol.Token{ID: s.id, Secret: v.resume.secret}.String()
+}
+
+// resume goes on with the session that the client asks for. Otherwise it notes in the
+// hello why there is a new one. An error is one after which the connection is closed.
+func (h *Handshake) resume(netConn net.Conn, early []byte) (resumed bool, err error) {
+	c := h.claim
+	if c == nil {
+		return false, nil
+	}
+	h.hello.Asked, h.hello.Why = true, "unknown"
+	s := c.socket
+	if s == nil || h.socket.conn.Sealed() {
+		return false, nil
+	}
+	if !h.sameUser(s) {
+		s.conn.Drop(errOtherUser)
+		h.hello.Why = "user"
+		return false, nil
+	}
+	opening := conn.Opening{Conn: netConn, Early: early, Answer: h.answer.Bytes(h.w.Header())}
+	switch err := s.conn.Resume(opening, c.got, &h.socket.conn, h.welcome); err {
+	case nil:
+		h.abandon()
+		return true, nil
+	case conn.ErrClosed:
+		h.hello.Why = "expired"
+	case conn.ErrForgotten:
+		h.hello.Why = "overflow"
+	default:
+		h.abandon()
+		return false, err
+	}
+	return false, nil
+}
+
+// sameUser reports whether who connects is who the session was opened by.
+func (h *Handshake) sameUser(s *Socket) bool {
+	user, _ := h.socket.User()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.session().resume.user == user
+}
+
+// welcome is the hello of a session that goes on.
+func (h *Handshake) welcome(received uint64) (frame []byte, told uint8) {
+	s, r := h.claim.socket, h.claim.socket.session().resume
+	if c := h.socket.Credential(); c.Renew != nil || !c.Expires.IsZero() {
+		s.SetCredential(c)
+	}
+	hello := h.hello
+	hello.ID, hello.Why, hello.Got, hello.Expires = s.ID(), "", received, s.Credential().Expires
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r.previous, r.secret = h.claim.token.Secret, newID()
+	hello.Session = protocol.Token{ID: s.id, Secret: r.secret}.String()
+	return conn.TextFrame(hello.Append(nil)), h.socket.conn.Told()
+}
+
+// Counts reports whether the client counts a message: pings and counts themselves are
+// not.
+func (v *session) Counts(op wire.Opcode, data []byte) bool {
+	if op != wire.OpText {
+		return true
+	}
+	switch protocol.KindOf(data) {
+	case protocol.Ping, protocol.Pong, protocol.Got:
+		return false
+	}
+	return true
+}
+
+// countOf is the frame that tells a client how many of its messages have come.
+func countOf(received uint64) []byte { return conn.TextFrame(protocol.Count(received)) }
+
+// Parked has the server know which sessions wait for their clients.
+func (v *session) Parked(is bool) {
+	s := (*Socket)(v.owner)
+	srv := s.ns.srv
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	if r := v.resume; is {
+		r.place = srv.parked.PushBack(s)
+	} else if r.place != nil {
+		srv.parked.Remove(r.place)
+		r.place = nil
+	}
+}
+
+// evictLocked ends the session that has waited longest. It reports false if there is
+// none.
+func (srv *Server) evictLocked() bool {
+	first := srv.parked.Front()
+	if first == nil {
+		return false
+	}
+	s := srv.parked.Remove(first).(*Socket)
+	s.session().resume.place = nil
+	srv.loop.Go(eviction{s})
+	return true
+}
+
+// eviction ends a session that waits.
+type eviction struct{ s *Socket }
+
+func (e eviction) Run(*loop.Worker) { e.s.conn.Evict() }
+
+// Parked reports whether the connection is lost and the socket waits for its client to
+// come back; see [Resume]. Its state is StateOpen meanwhile.
+func (s *Socket) Parked() bool { return s.conn.Parked() }
