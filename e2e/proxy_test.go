@@ -113,12 +113,12 @@ func newVisitor(t *testing.T, proxy string, roots *x509.CertPool, http2 bool) *v
 	v.dial = func(ctx context.Context, _, _ string) (net.Conn, error) { return dialer.DialContext(ctx, "tcp", proxy) }
 	transport := &http.Transport{DialContext: v.dial, TLSClientConfig: v.tls.Clone(), ForceAttemptHTTP2: http2}
 	t.Cleanup(transport.CloseIdleConnections)
-	v.http = client(transport)
+	v.http = httpClient(transport)
 	return v
 }
 
-// client returns an HTTP client that does not follow redirects.
-func client(transport http.RoundTripper) *http.Client {
+// httpClient returns an HTTP client that does not follow redirects.
+func httpClient(transport http.RoundTripper) *http.Client {
 	return &http.Client{
 		Transport: transport, Timeout: patience,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

@@ -27,10 +27,12 @@ func TestWhatAPageLearnsOfARefusal(t *testing.T) {
 	run(t, ctx, "the page", chromedp.Navigate("http://"+addr))
 	for path, want := range map[string]string{"before": "1006 ", "after": "4403 members only"} {
 		var got string
-		await := func(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }
 		run(t, ctx, path, chromedp.Evaluate(adapt(t, closed, "PATH", path), &got, await))
 		if got != want {
 			t.Errorf("refused %s the 101: %q, want %q", path, got, want)
 		}
 	}
 }
+
+// await has a script's promise waited for.
+func await(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }

@@ -25,7 +25,7 @@ func TestViteOfTheGuide(t *testing.T) {
 	cmd.Env = append(os.Environ(), "NO_COLOR=1")
 	launch(t, addr, cmd)
 
-	v := &visitor{origin: "http://" + addr, ip: "127.0.0.1", http: client(nil)}
+	v := &visitor{origin: "http://" + addr, ip: "127.0.0.1", http: httpClient(nil)}
 	page, _ := io.ReadAll(v.do(t, "GET", "/notes/1", "").Body)
 	if !strings.Contains(string(page), "The front end") {
 		t.Errorf("page: %.200q", page)

@@ -2,7 +2,11 @@ module github.com/nextrush/nextrush/clients/js/build
 
 go 1.26.0
 
-require github.com/evanw/esbuild v0.28.2
+require (
+	github.com/andybalholm/brotli v1.1.1
+	github.com/evanw/esbuild v0.28.2
+	github.com/klauspost/compress v1.20.3
+)
 
 require (
 	github.com/gabriel-vasile/mimetype v1.4.16 // indirect
@@ -10,7 +14,6 @@ require (
 	github.com/go-playground/universal-translator v0.18.2 // indirect
 	github.com/go-playground/validator/v10 v10.30.6 // indirect
 	github.com/julienschmidt/httprouter v1.3.0 // indirect
-	github.com/klauspost/compress v1.20.3 // indirect
 	github.com/leodido/go-urn v1.5.0 // indirect
 	golang.org/x/crypto v0.58.0 // indirect
 	golang.org/x/text v0.43.0 // indirect

@@ -1,7 +1,7 @@
-// Command build bundles the client into ../dist, from where npm and the plugin client
-// publish it. Run it in its folder:
+// Command build bundles the client into ../dist, which npm publishes, and compresses what
+// the plugin client serves into plugins/client/dist. Run it in its folder:
 //
-//	go run .          writes dist and prints the sizes
+//	go run .          writes both and prints the sizes
 //	go run . -check   fails if what is committed is something else
 //
 // It also fails if the core is larger than it may be.
@@ -40,18 +40,26 @@ func run(root string, check bool) error {
 			}
 		}
 	}
-	dist := filepath.Join(root, "dist")
-	if check {
-		return compare(dist, files)
-	}
-	if err := os.RemoveAll(dist); err != nil {
+	err = put(filepath.Join(root, "dist"), files, check)
+	if err != nil {
 		return err
 	}
-	if err := os.Mkdir(dist, 0o755); err != nil {
+	return put(filepath.Join(root, "../../plugins/client/dist"), served(files), check)
+}
+
+// put makes a folder have these files and no others, or compares it with them.
+func put(dir string, files []file, check bool) error {
+	if check {
+		return compare(dir, files)
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o755); err != nil {
 		return err
 	}
 	for _, f := range files {
-		if err := os.WriteFile(filepath.Join(dist, f.name), f.data, 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, f.name), f.data, 0o644); err != nil {
 			return err
 		}
 	}
@@ -59,23 +67,23 @@ func run(root string, check bool) error {
 }
 
 // compare reports the first difference between a folder and the files.
-func compare(dist string, files []file) error {
-	entries, err := os.ReadDir(dist)
+func compare(dir string, files []file) error {
+	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return err
 	}
 	for _, e := range entries {
 		if !slices.ContainsFunc(files, func(f file) bool { return f.name == e.Name() }) {
-			return fmt.Errorf("dist/%s is not made by the build", e.Name())
+			return fmt.Errorf("%s is not made by the build", filepath.Join(dir, e.Name()))
 		}
 	}
 	for _, f := range files {
-		committed, err := os.ReadFile(filepath.Join(dist, f.name))
+		committed, err := os.ReadFile(filepath.Join(dir, f.name))
 		if err != nil {
 			return err
 		}
 		if !bytes.Equal(committed, f.data) {
-			return fmt.Errorf("dist/%s is not what the sources make: run go run . in clients/js/build", f.name)
+			return fmt.Errorf("%s is not what the sources make: run go run . in clients/js/build", filepath.Join(dir, f.name))
 		}
 	}
 	return nil
