@@ -3,6 +3,7 @@
 //
 //	nextrush new NAME        a project that builds and passes its test
 //	nextrush routes [DIR]    the routes of the program in a folder
+//	nextrush types URL       TypeScript declarations of a server's events
 //	nextrush ws URL          an interactive WebSocket client
 //	nextrush bench URL       requests or messages a second, and how long they take
 package main
@@ -20,6 +21,7 @@ import (
 const usage = `usage:
   nextrush new [-replace DIR] NAME
   nextrush routes [DIR]
+  nextrush types [-H "Name: value"]... [-o FILE | -check FILE] URL
   nextrush ws [-H "Name: value"]... [-protocol NAME] URL
   nextrush bench [-conns N] [-duration D] [-size BYTES] URL
 `
@@ -45,7 +47,7 @@ func main() {
 
 func run(ctx context.Context, args []string, t terminal) error {
 	commands := map[string]func(context.Context, []string, terminal) error{
-		"new": newProject, "routes": routes, "ws": talk, "bench": bench,
+		"new": newProject, "routes": routes, "types": types, "ws": talk, "bench": bench,
 	}
 	if len(args) == 0 || commands[args[0]] == nil {
 		fmt.Fprint(t.err, usage)
@@ -60,14 +62,21 @@ func run(ctx context.Context, args []string, t terminal) error {
 	return command(ctx, args[1:], t)
 }
 
-// parse reads the flags and the one argument after them.
+// parse reads the flags and the one argument, before, between or after them.
 func parse(flags *flag.FlagSet, args []string, t terminal, what string) (string, error) {
 	flags.SetOutput(t.err)
 	if err := flags.Parse(args); err != nil {
 		return "", err
 	}
-	if flags.NArg() != 1 {
+	if flags.NArg() == 0 {
 		return "", fmt.Errorf("%s needs exactly one %s", flags.Name(), what)
 	}
-	return flags.Arg(0), nil
+	argument := flags.Arg(0)
+	if err := flags.Parse(flags.Args()[1:]); err != nil {
+		return "", err
+	}
+	if flags.NArg() > 0 {
+		return "", fmt.Errorf("%s needs exactly one %s, and %q is left", flags.Name(), what, flags.Arg(0))
+	}
+	return argument, nil
 }

@@ -25,15 +25,7 @@ const talkHelp = `lines are sent as text, except these:
 // talk sends what is typed and prints what arrives.
 func talk(ctx context.Context, args []string, t terminal) error {
 	flags := flag.NewFlagSet("ws", flag.ContinueOnError)
-	header := make(http.Header)
-	flags.Func("H", "header of the handshake, as in -H \"Cookie: a=b\"", func(line string) error {
-		name, value, ok := strings.Cut(line, ":")
-		if !ok {
-			return errors.New("write name and value with a colon between them")
-		}
-		header.Add(strings.TrimSpace(name), strings.TrimSpace(value))
-		return nil
-	})
+	header := headerFlag(flags)
 	protocol := flags.String("protocol", "", "subprotocol to offer")
 	url, err := parse(flags, args, t, "URL")
 	if err != nil {
@@ -54,6 +46,20 @@ func talk(ctx context.Context, args []string, t terminal) error {
 	}
 	fmt.Fprintf(t.err, "connected in %v; /help for help\n", time.Since(began).Round(time.Microsecond))
 	return converse(ctx, s, t)
+}
+
+// headerFlag defines -H, which may be given several times.
+func headerFlag(flags *flag.FlagSet) http.Header {
+	header := make(http.Header)
+	flags.Func("H", "header of the request, as in -H \"Cookie: a=b\"", func(line string) error {
+		name, value, ok := strings.Cut(line, ":")
+		if !ok {
+			return errors.New("write name and value with a colon between them")
+		}
+		header.Add(strings.TrimSpace(name), strings.TrimSpace(value))
+		return nil
+	})
+	return header
 }
 
 // converse returns when the socket has ended. At the end of the input it sends a ping
