@@ -42,7 +42,7 @@ var pages = []struct {
 	{"chat", "/", nil, []string{"input name", "input room", "button Join"}},
 	{"chat", "/?room=tea", []chromedp.Action{
 		chromedp.SendKeys("#door input[name=name]", "Ann\r"), sees("#count", "1 person here"),
-		chromedp.SendKeys("#say input", "Hello\r"), sees("#log .text", "Hello"), chromedp.Blur("#say input"),
+		chromedp.SendKeys("#say input", "Hello\r"), sees("#said .text", "Hello"), chromedp.Blur("#say input"),
 	}, []string{"#leave", "#log", "input text", "button Send"}},
 	{"demo", "/", []chromedp.Action{
 		sees("#log", "welcome"), chromedp.Click("#unknown"), sees("#log", "unknown message type"),

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -153,18 +154,34 @@ func TestTwoBrowsersTalkAndComeBackAfterARestart(t *testing.T) {
 	enter(t, bob, addr, "Bob")
 	run(t, bob, "bob sees ann", sees("#count", "2 people"), sees("#people", "Ann"))
 
-	run(t, ann, "ann speaks", sees("#log", "Bob joined"), chromedp.SendKeys("#say input", "Hello, Bob!\r"), sees("#log", "Hello, Bob!"))
-	run(t, bob, "bob reads and answers", sees("#log", "Hello, Bob!"), chromedp.SendKeys("#say input", "Hi Ann, <b>tea</b>?\r"))
-	run(t, ann, "ann reads", sees("#log", "Hi Ann, <b>tea</b>?"))
+	run(t, ann, "ann speaks", sees("#said", "Bob joined"), chromedp.SendKeys("#say input", "Hello, Bob!\r"), sees("#said", "Hello, Bob!"))
+	run(t, bob, "bob reads and answers", sees("#said", "Hello, Bob!"), chromedp.SendKeys("#say input", "Hi Ann, <b>tea</b>?"))
+	run(t, ann, "ann sees bob type", sees("#typing", "Bob is typing"))
+	run(t, bob, "bob sends", chromedp.SendKeys("#say input", "\r"))
+	run(t, ann, "ann reads", sees("#said", "Hi Ann, <b>tea</b>?"))
 	keepScreenshot(t, ann, "chat")
 
 	server.stop()
-	run(t, ann, "ann sees the loss", sees("#log", "Connection lost"), sees("#count", "0 people"))
+	run(t, ann, "ann sees the loss, and writes", sees("#said", "Connection lost"), sees("#status", "offline"), sees("#now", " s)"),
+		chromedp.SendKeys("#say input", "Are you there?\r"), sees("#waiting", "Are you there?"))
+	keepScreenshot(t, ann, "chat-away")
 	server.start()
-	run(t, ann, "ann comes back", sees("#log", "Connected again"), sees("#count", "2 people"))
-	run(t, bob, "bob comes back", sees("#status", "connected"), chromedp.SendKeys("#say input", "Still there?\r"))
-	run(t, ann, "ann reads again", sees("#log", "Still there?"))
+	run(t, ann, "ann comes back", chromedp.Click("#now"), sees("#said", "Connected again"), sees("#said", "the server has restarted"),
+		sees("#said", "Are you there?"), sees("#count", "2 people"))
+	run(t, bob, "bob comes back, and answers", sees("#status", "connected"), sees("#said", "Are you there?"), chromedp.SendKeys("#say input", "Still here\r"))
+	run(t, ann, "ann reads again", sees("#said", "Still here"))
 	keepScreenshot(t, bob, "chat-again")
+	for name, tab := range map[string]context.Context{"ann": ann, "bob": bob} {
+		var texts, notes []string
+		run(t, tab, name, chromedp.Evaluate(`[...document.querySelectorAll(".text")].map((e) => e.textContent)`, &texts),
+			chromedp.Evaluate(`[...document.querySelectorAll(".note")].map((e) => e.textContent).filter((s) => / (joined|left)$/.test(s))`, &notes))
+		if want := []string{"Hello, Bob!", "Hi Ann, <b>tea</b>?", "Are you there?", "Still here"}; !slices.Equal(texts, want) {
+			t.Errorf("%s has %q", name, texts)
+		}
+		if name == "bob" && len(notes) > 0 || name == "ann" && len(notes) > 1 {
+			t.Errorf("%s is told %q: a restart is no coming and going", name, notes)
+		}
+	}
 }
 
 func TestPeopleComeAndGo(t *testing.T) {
@@ -174,21 +191,23 @@ func TestPeopleComeAndGo(t *testing.T) {
 	other, closeTab := chromedp.NewContext(ann)
 	defer closeTab()
 	enter(t, other, addr, "Ann")
-	run(t, ann, "two of one name", sees("#count", "2 people"), sees("#people", "Ann #"), sees("#log", "joined"))
-	run(t, other, "the other speaks", chromedp.SendKeys("#say input", "I am the other\r"), sees("#log", "I am the other"))
-	run(t, ann, "who spoke", sees("#log .who", "Ann #"))
-
-	run(t, other, "the other leaves by the button", chromedp.Click("#leave"), chromedp.WaitVisible("#door"))
-	run(t, ann, "alone", sees("#count", "1 person here"), sees("#log", "left"))
+	run(t, other, "ann speaks in her second window", chromedp.SendKeys("#say input", "It is me\r"), sees("#said .mine", "It is me"))
+	run(t, ann, "one person", sees("#said .mine", "It is me"), sees("#count", "1 person here"))
+	run(t, other, "the second window is bob's", chromedp.Click("#leave"), chromedp.WaitVisible("#door"))
 	enter(t, other, addr, "Bob")
-	run(t, ann, "bob", sees("#count", "2 people"), sees("#log", "Bob joined"))
+	run(t, ann, "bob", sees("#count", "2 people"), sees("#said", "Bob joined"))
+	run(t, other, "bob sees what was said before", sees("#said", "It is me"))
 	closeTab()
-	run(t, ann, "alone again", sees("#count", "1 person here"), sees("#log", "Bob left"))
+	run(t, ann, "alone again", sees("#count", "1 person here"), sees("#said", "Bob left"))
 
-	run(t, ann, "a reload", chromedp.Reload(), sees("#status", "connected"), sees("#count", "1 person here"),
-		sees("#log", "I am the other"), sees("#log", "You joined"))
+	run(t, ann, "a reload", chromedp.Reload(), sees("#status", "connected"), sees("#count", "1 person here"), sees("#said .mine", "It is me"))
 	run(t, ann, "ann leaves and comes back at once", chromedp.Click("#leave"), chromedp.SendKeys("[name=name]", "\r"),
 		sees("#status", "connected"), sees("#count", "1 person here"))
+	var notes int
+	run(t, ann, "nothing of herself", chromedp.Evaluate(`document.querySelectorAll(".note").length`, &notes))
+	if notes != 0 {
+		t.Errorf("%d notes", notes)
+	}
 }
 
 func TestDemoPageEchoes(t *testing.T) {

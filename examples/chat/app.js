@@ -1,108 +1,142 @@
+import { client, presence } from "/nextrush.js";
+
 const $ = (id) => document.getElementById(id);
-const door = $("door"), app = $("app"), log = $("log"), say = $("say").elements.text;
+const door = $("door"), app = $("app"), log = $("log"), input = $("say").elements.text;
 const entry = door.querySelector("form"), fields = entry.elements;
-let socket, me, name, room, timer, lastSender, attempts = 0;
-let people = new Map(), counted = false; // names by id; whether the server has sent them
-const typing = new Map(); // when each last typed, by id
+let chat, who, me, lastSender, lastTyping, wasOpen;
+let here; // the names of those whom the log says to be here
+let heard; // the offsets of the messages in the log
+const typing = new Map(); // when each last typed, by name
+
+// What is written waits for a minute while there is no connection.
+const server = client({ buffer: { age: 60_000 }, requestTimeout: 60_000, query: () => ({ name: me }) });
 
 fields.name.value = sessionStorage.getItem("name") || localStorage.getItem("name") || "";
 fields.room.value = new URLSearchParams(location.search).get("room") || "general";
 entry.addEventListener("submit", (e) => {
   e.preventDefault();
-  name = fields.name.value.trim();
-  room = fields.room.value.trim();
-  if (!name || !room) return;
-  localStorage.setItem("name", name);
-  sessionStorage.setItem("name", name); // the name in this window, for a reload
+  me = fields.name.value.trim().replace(/\s+/g, " ");
+  const room = fields.room.value.trim();
+  if (!me || !room) return;
+  localStorage.setItem("name", me);
+  sessionStorage.setItem("name", me); // the name in this window, for a reload
   history.replaceState(null, "", "?" + new URLSearchParams({ room }));
-  door.hidden = true;
-  app.hidden = false;
   $("title").textContent = document.title = "# " + room;
-  for (const m of seen()) message(m);
-  connect();
-  say.focus();
+  show(true);
+  join(room);
+  input.focus();
 });
+
+function join(room) {
+  here = new Set();
+  heard = new Set();
+  lastSender = wasOpen = undefined;
+  lastTyping = 0;
+  chat = server.connect("/chat/{room}", { room });
+  chat.on("said", hear);
+  chat.on("typing", (name) => typing.set(name, Date.now()) && showTyping());
+  chat.watch("state", showState);
+  chat.watch("gap", missed);
+  who = presence(chat.room(room));
+  who.watch(showPeople);
+  showState();
+  showPeople({ sync: true, left: [] });
+  // What was said before this page came.
+  fetch("/chat/" + encodeURIComponent(room) + "/recent").then((r) => r.json()).then((p) => chat.room(room).since(p), () => {});
+}
+
 $("leave").addEventListener("click", () => {
-  clearTimeout(timer);
   sessionStorage.removeItem("name");
-  const left = socket;
-  socket = undefined;
-  left.close();
-  gone();
-  attempts = 0;
-  log.replaceChildren();
-  app.hidden = true;
-  door.hidden = false;
+  chat.close();
+  $("said").replaceChildren();
+  $("waiting").replaceChildren();
+  show(false);
   fields.name.focus();
 });
+$("now").addEventListener("click", () => {
+  chat.open();
+  input.focus();
+});
 
-function connect() {
-  const params = new URLSearchParams({ name });
-  if (attempts > 0) params.set("reconnect", attempts);
-  status("connecting", attempts ? "reconnecting" : "connecting");
-  const ws = new WebSocket(location.origin.replace("http", "ws") + "/chat/" + encodeURIComponent(room) + "?" + params);
-  socket = ws;
-  ws.onopen = () => {
-    note(attempts ? "Connected again" : "You joined. You do not see what was said before.");
-    attempts = 0;
-    status("open", "connected");
-  };
-  ws.onmessage = (e) => receive(JSON.parse(e.data));
-  ws.onclose = (e) => {
-    if (ws !== socket) return; // left
-    gone();
-    if (e.code === 1008) {
-      note(e.reason || "The server refused");
-      return status("closed", "refused");
-    }
-    if (attempts === 0) note("Connection lost");
-    // Full jitter: each client waits for a different time, so that they do not all return at once.
-    const wait = Math.random() * Math.min(15000, 500 * 2 ** attempts) + 100;
-    attempts++;
-    status("closed", "reconnecting in " + Math.max(1, Math.round(wait / 1000)) + " s");
-    timer = setTimeout(connect, wait);
-  };
+function show(inside) {
+  door.hidden = inside;
+  app.hidden = !inside;
 }
 
-function emit(event, data) {
-  if (socket.readyState !== WebSocket.OPEN) return false;
-  socket.send(JSON.stringify({ type: "event", event, data: [data] }));
-  return true;
+const words = { idle: "connecting", connecting: "connecting", open: "connected" };
+function showState() {
+  const { name, until, why } = chat.state;
+  if (name === "waiting" && wasOpen) note("Connection lost");
+  if (name === "open" && wasOpen === false) note("Connected again");
+  if (name === "open" || wasOpen) wasOpen = name === "open";
+  $("status").dataset.state = name;
+  $("status").textContent = words[name] || (name === "waiting" ? "offline" : why.reason || "not let in");
+  $("now").hidden = name !== "waiting";
+  if (name === "waiting") $("now").textContent = "Try now (" + Math.max(1, Math.ceil((until - Date.now()) / 1000)) + " s)";
 }
 
-function receive(m) {
-  if (m.type === "error") return note(m.message);
-  if (m.type !== "event") return;
-  const data = m.data[0];
-  if (m.event === "welcome") me = data.id;
-  if (m.event === "people") arrived(data);
-  if (m.event === "chat") {
-    const said = { ...data, name: label(data.id, people, data.name), mine: data.id === me };
-    message(said);
-    sessionStorage.setItem("# " + room, JSON.stringify([...seen(), said].slice(-100)));
-    typing.delete(data.id);
-    showTyping();
+$("say").addEventListener("submit", (e) => {
+  e.preventDefault();
+  const text = input.value.trim();
+  if (text) send(text);
+  input.value = "";
+  lastTyping = 0;
+});
+input.addEventListener("input", () => {
+  if (input.value && Date.now() - lastTyping > 2000 && chat.emit("typing", "", { volatile: true })) lastTyping = Date.now();
+});
+
+// send shows a message below the others until it has been said: then it comes back with
+// them.
+async function send(text) {
+  const box = bubble("You, sending", text, "mine waiting");
+  $("waiting").append(box);
+  atEnd = true;
+  follow();
+  try {
+    await chat.request("say", { text }, { retry: true });
+    box.remove();
+  } catch (error) {
+    const again = document.createElement("button");
+    again.textContent = "Send again";
+    again.className = "quiet";
+    again.onclick = () => box.remove() || send(text) && input.focus();
+    box.classList.add("failed");
+    box.firstChild.textContent = "Not sent: " + error.message;
+    box.append(again);
   }
-  if (m.event === "typing") {
-    data.typing ? typing.set(data.id, Date.now()) : typing.delete(data.id);
-    showTyping();
-  }
 }
 
-// seen returns the messages that this window has seen in the room, for a reload.
-const seen = () => JSON.parse(sessionStorage.getItem("# " + room) || "[]");
+function hear({ name, text }, { at, offset }) {
+  if (heard.has(offset)) return;
+  heard.add(offset);
+  const time = new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  const kind = (name === me ? "mine" : "") + (name === lastSender ? " next" : "");
+  append(bubble((name === me ? "You" : name) + ", " + time, text, kind));
+  lastSender = name;
+  if (typing.delete(name)) showTyping();
+}
 
-function message(m) {
-  const box = document.createElement("div"), who = document.createElement("div"), text = document.createElement("div");
-  box.className = "msg" + (m.mine ? " mine" : "") + (m.id === lastSender ? " next" : "");
-  who.className = "who";
-  who.textContent = (m.mine ? "You" : m.name) + ", " +
-    new Date(m.at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
-  text.className = "text";
-  text.textContent = m.text;
-  box.append(who, text);
-  append(box);
-  lastSender = m.id;
+// missed tells of a gap, and asks for the last messages after it. If they are gone too, it
+// leaves it at that.
+function missed({ room, from, to, why }) {
+  if (!room || !to) return;
+  if (why === "epoch") heard.clear();
+  const last = [to[0], Math.max(0, to[1] - 50)];
+  if (String(last) !== String(from)) chat.room(room).since(last);
+  note("You may have missed messages: " + (why === "epoch" ? "the server has restarted" : "they are not kept any more"));
+}
+
+function bubble(who, text, kind) {
+  const box = document.createElement("div");
+  box.className = "msg " + kind;
+  for (const [name, content] of [["who", who], ["text", text]]) {
+    const part = document.createElement("div");
+    part.className = name;
+    part.textContent = content;
+    box.append(part);
+  }
+  return box;
 }
 
 function note(text) {
@@ -113,81 +147,54 @@ function note(text) {
   lastSender = undefined;
 }
 
+// Whoever reads the newest message goes on doing so: also when a keyboard appears.
+let atEnd = true;
+const follow = () => atEnd && (log.scrollTop = log.scrollHeight);
+log.addEventListener("scroll", () => { atEnd = log.scrollTop + log.clientHeight >= log.scrollHeight - 40; });
+new ResizeObserver(follow).observe(log);
+
 function append(node) {
-  const atEnd = log.scrollTop + log.clientHeight >= log.scrollHeight - 40;
-  log.append(node);
-  if (atEnd) log.scrollTop = log.scrollHeight;
+  $("said").append(node);
+  follow();
 }
 
-// label is a name, followed by the start of the id if others have the same name.
-function label(id, among, name = among.get(id)) {
-  const others = [...among].some(([other, n]) => n === name && other !== id);
-  return others ? name + " #" + id.slice(0, 4) : name;
-}
-
-// arrived says who has joined and left since the last list.
-function arrived(list) {
-  const before = people;
-  people = new Map(list.map((p) => [p.id, p.name]));
-  if (counted) {
-    for (const id of people.keys()) if (!before.has(id)) note(label(id, people) + " joined");
-    for (const id of before.keys()) if (!people.has(id)) note(label(id, before) + " left");
+// showPeople lists who is here, and says who has come and gone. After a restart of the
+// server all come again: those are given some time before they are said to have left.
+function showPeople({ sync, left }) {
+  const first = here.size === 0, names = [...who.members.keys()].sort();
+  for (const name of names) {
+    if (!first && !here.has(name)) note(name + " joined");
+    here.add(name);
   }
-  counted = true;
-  showPeople();
-  showTyping();
-}
-
-function gone() {
-  people = new Map();
-  counted = false;
-  showPeople();
-  showTyping();
-}
-
-function showPeople() {
-  $("count").textContent = people.size === 1 ? "1 person here" : people.size + " people here";
-  $("people").replaceChildren(...[...people].map(([id, name]) => {
+  const list = here;
+  const leave = (gone) => {
+    for (const name of gone) if (list === here && !who.members.has(name) && here.delete(name)) note(name + " left");
+  };
+  if (sync) setTimeout(() => leave([...list]), 10_000);
+  else leave(left);
+  $("count").textContent = who.count === 1 ? "1 person here" : who.count + " people here";
+  $("people").replaceChildren(...names.map((name) => {
     const li = document.createElement("li"), face = document.createElement("span");
     let hue = 0;
-    for (const ch of id) hue = (hue * 31 + ch.codePointAt(0)) % 360;
+    for (const ch of name) hue = (hue * 31 + ch.codePointAt(0)) % 360;
     face.className = "face";
     face.ariaHidden = true;
     face.style.background = "hsl(" + hue + " 45% 32%)";
     face.textContent = [...name][0].toUpperCase();
-    li.append(face, label(id, people) + (id === me ? " (you)" : ""));
+    li.append(face, name + (name === me ? " (you)" : ""));
     return li;
   }));
 }
 
 function showTyping() {
-  for (const [id, at] of typing) if (!people.has(id) || Date.now() - at > 6000) typing.delete(id);
-  const names = [...typing.keys()].map((id) => label(id, people));
+  for (const [name, at] of typing) if (Date.now() - at > 5000) typing.delete(name);
+  const names = [...typing.keys()];
   $("typing").textContent = names.length === 0 ? "" : names.join(", ") + (names.length === 1 ? " is typing" : " are typing");
 }
-setInterval(showTyping, 2000);
 
-function status(state, text) {
-  $("status").dataset.state = state;
-  $("status").textContent = text;
-  $("say").querySelector("button").disabled = state !== "open";
-}
-
-let lastTyping = 0;
-say.addEventListener("input", () => {
-  const now = Date.now();
-  if (say.value && now - lastTyping > 2000) {
-    lastTyping = now;
-    emit("typing", { typing: true });
-  }
-});
-$("say").addEventListener("submit", (e) => {
-  e.preventDefault();
-  const text = say.value.trim();
-  if (text && emit("chat", { text })) {
-    say.value = "";
-    lastTyping = 0;
-  }
-});
+setInterval(() => {
+  showTyping();
+  if (chat?.state.name === "waiting") showState();
+}, 1000);
 
 if (sessionStorage.getItem("name")) entry.requestSubmit();

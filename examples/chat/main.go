@@ -1,22 +1,23 @@
-// Command chat is a chat server with a page: rooms, names, and who is there.
+// Command chat is a chat server with a page: rooms that remember what was said, who is
+// there, and who is typing.
 //
 //	go run ./examples/chat
 //	# then open http://localhost:3000 in two windows
 package main
 
 import (
-	"cmp"
+	"context"
 	"embed"
 	"errors"
 	"flag"
 	"log"
-	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/nextrush/nextrush"
 	"github.com/nextrush/nextrush/middleware"
+	"github.com/nextrush/nextrush/plugins/asyncapi"
+	"github.com/nextrush/nextrush/plugins/client"
 	"github.com/nextrush/nextrush/plugins/static"
 	"github.com/nextrush/nextrush/websocket"
 )
@@ -29,29 +30,20 @@ type joinRequest struct {
 	Name string `query:"name" validate:"required,max=32"`
 }
 
-type chatInput struct {
+type sayInput struct {
 	Text string `json:"text" validate:"required,max=2000"`
 }
 
-type chatMessage struct {
-	ID   string `json:"id"` // of the sender
+type message struct {
 	Name string `json:"name"`
 	Text string `json:"text"`
-	At   int64  `json:"at"` // Unix milliseconds
 }
 
-type typingInput struct {
-	Typing bool `json:"typing"`
-}
-
-type person struct {
-	ID   string `json:"id"`
-	Name string `json:"name"`
-}
-
-type chat struct {
-	mu sync.Mutex // held while announcing, so that the last list sent is the newest
-}
+var (
+	say    = asyncapi.Call[sayInput, bool]{Name: "say", Summary: "Says something to the room"}
+	said   = asyncapi.Event[message]{Name: "said", Summary: "Somebody has said something"}
+	typing = asyncapi.Event[string]{Name: "typing", Summary: "Somebody is typing: the name, which clients leave empty"}
+)
 
 func newApp() *nextrush.App {
 	app := nextrush.New()
@@ -59,53 +51,59 @@ func newApp() *nextrush.App {
 	app.EnableWebSocket(websocket.Options{
 		MaxMessageSize: 16 << 10,
 		RateLimit:      websocket.RateLimit{Messages: 20, Burst: 40},
+		Rooms: websocket.Rooms{
+			"*": {History: websocket.History{Messages: 100, Age: 24 * time.Hour}, Presence: true},
+		},
 	})
-	app.Register(static.FS("/", page))
-	app.Get("/api/websocket/stats", func(c *nextrush.Context) error { return c.JSON(app.WebSocketStats()) })
-	app.Namespace("/chat").WS("/:room", new(chat).join)
+	rooms := app.Namespace("/chat")
+	once := websocket.Once(10*time.Minute, 10_000) // what a client sends again, after a loss
+	rooms.WSUse(func(s *websocket.Socket, _ *nextrush.Context, next func() error) error {
+		s.UseEvents(once)
+		return next()
+	})
+	rooms.WS("/:room", join)
+	rooms.Get("/:room/recent", recent)
+	app.Register(client.New(), static.FS("/", page), asyncapi.New(asyncapi.Options{Title: "Chat"}, asyncapi.Channel{
+		Path:     "/chat/:room",
+		Receives: []asyncapi.Message{say, typing},
+		Sends:    []asyncapi.Message{said, typing},
+	}))
 	return app
 }
 
-// join lets a socket into the room of its path.
-func (ch *chat) join(s *websocket.Socket, c *nextrush.Context) error {
+// join lets a socket into the room of its path. There is no login: whoever gives a name is
+// that user, in as many windows as they like.
+func join(s *websocket.Socket, c *nextrush.Context) error {
 	var in joinRequest
 	err := c.Bind(&in)
 	name, room := strings.Join(strings.Fields(in.Name), " "), c.Param("room")
 	if err != nil || name == "" {
 		return &websocket.CloseError{Code: websocket.StatusPolicyViolation, Reason: "a name of 1 to 32 characters is needed"}
 	}
-	s.Set("name", name)
-	s.OnClose(func(websocket.StatusCode, string) { ch.announce(s.Namespace(), room) })
-	websocket.On(s, "chat", func(s *websocket.Socket, in chatInput) error {
-		return s.Namespace().To(room).Emit("chat", chatMessage{s.ID(), name, in.Text, time.Now().UnixMilli()})
-	})
-	websocket.On(s, "typing", func(s *websocket.Socket, in typingInput) error {
-		return s.To(room).Volatile().Emit("typing", map[string]any{"id": s.ID(), "typing": in.Typing})
-	})
-
-	s.Emit("welcome", person{s.ID(), name})
-	if err := s.Join(room); errors.Is(err, websocket.ErrRoomName) {
-		return &websocket.CloseError{Code: websocket.StatusPolicyViolation, Reason: err.Error()}
-	} else if err != nil {
+	if err := s.SetUser(name, nil); err != nil {
 		return err
 	}
-	ch.announce(s.Namespace(), room)
-	return nil
+	say.Handle(s, func(_ context.Context, s *websocket.Socket, in sayInput) (bool, error) {
+		return true, said.Emit(s.Namespace().To(room), message{name, in.Text})
+	})
+	typing.On(s, func(s *websocket.Socket, _ string) error {
+		return typing.Emit(s.To(room).Volatile(), name)
+	})
+	err = s.Join(room)
+	if errors.Is(err, websocket.ErrRoomName) {
+		return &websocket.CloseError{Code: websocket.StatusPolicyViolation, Reason: err.Error()}
+	}
+	return err
 }
 
-// announce tells a room who is in it. A socket leaves its rooms before its OnClose runs.
-func (ch *chat) announce(ns *websocket.Namespace, room string) {
-	ch.mu.Lock()
-	defer ch.mu.Unlock()
-	people := []person{}
-	for _, s := range ns.SocketsIn(room) {
-		name, _ := websocket.Value[string](s, "name")
-		people = append(people, person{s.ID(), name})
+// recent is where the last fifty messages of a room begin, for a page that has just come.
+func recent(c *nextrush.Context) error {
+	at, err := nextrush.NamespaceOf(c).Position(c.Context(), c.Param("room"))
+	if err != nil {
+		return err
 	}
-	slices.SortFunc(people, func(a, b person) int {
-		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
-	})
-	ns.To(room).Emit("people", people)
+	at.Offset -= min(at.Offset, 50)
+	return c.NoCache().JSON(at)
 }
 
 func main() {

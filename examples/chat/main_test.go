@@ -2,54 +2,75 @@ package main
 
 import (
 	"errors"
-	"slices"
+	"fmt"
 	"testing"
 
 	"github.com/nextrush/nextrush/nextrushtest"
 	"github.com/nextrush/nextrush/websocket"
 )
 
-// enter lets somebody into the room "tea" and waits until it has people with these names.
-func enter(c *nextrushtest.Client, name string, want ...string) *nextrushtest.Socket {
-	s := c.Dial("/chat/tea?name=" + name)
-	s.ExpectEvent("welcome", nil)
-	here(s, want...)
-	return s
+// enter lets somebody into the room "tea" who speaks as the page does, and waits until
+// the page would show these users.
+func enter(c *nextrushtest.Client, name string, want string) *nextrushtest.Socket {
+	s := c.Dial("/chat/tea?name="+name, &websocket.DialOptions{Protocols: []string{websocket.Protocol}})
+	for {
+		var m struct {
+			Type string
+			Set  map[string]struct{ Sockets int }
+		}
+		if s.Next().JSON(&m) == nil && m.Type == "presence" && fmt.Sprint(m.Set) == want {
+			return s
+		}
+	}
 }
 
-// here waits until the room has people with these names.
-func here(s *nextrushtest.Socket, want ...string) {
+// hear waits until somebody has said something.
+func hear(s *nextrushtest.Socket) (m message) {
 	for {
-		var people []person
-		s.ExpectEvent("people", &people)
-		names := []string{}
-		for _, p := range people {
-			names = append(names, p.Name)
-		}
-		if slices.Equal(names, want) {
-			return
+		if e, ok := s.Next().Event(); ok && e.Name == said.Name && e.Bind(0, &m) == nil {
+			return m
 		}
 	}
 }
 
 func TestTwoPeopleTalk(t *testing.T) {
 	c := nextrushtest.New(t, newApp())
-	ann := enter(c, "Ann", "Ann")
-	bob := enter(c, "Bob", "Ann", "Bob")
-	ann.Emit("chat", chatInput{Text: "hello"})
-	var m chatMessage
-	bob.ExpectEvent("chat", &m)
-	if m.Text != "hello" || m.Name != "Ann" {
-		t.Errorf("got %+v", m)
+	ann := enter(c, "Ann", "map[Ann:{1}]")
+	bob := enter(c, "Bob", "map[Ann:{1} Bob:{1}]")
+	enter(c, "Bob", "map[Ann:{1} Bob:{2}]") // in a second window
+	ann.Emit("say", sayInput{"hello"})
+	for _, s := range []*nextrushtest.Socket{ann, bob} {
+		if m := hear(s); m != (message{"Ann", "hello"}) {
+			t.Errorf("got %+v", m)
+		}
 	}
 }
 
-func TestTheOthersSeeWhoLeaves(t *testing.T) {
+func TestWhatIsSentAgainIsSaidOnce(t *testing.T) {
 	c := nextrushtest.New(t, newApp())
-	ann := enter(c, "Ann", "Ann")
-	bob := enter(c, "Bob", "Ann", "Bob")
-	bob.Close(websocket.StatusNormalClosure, "")
-	here(ann, "Ann")
+	ann, bob := enter(c, "Ann", "map[Ann:{1}]"), enter(c, "Bob", "map[Ann:{1} Bob:{1}]")
+	for range 2 {
+		ann.Send(`{"type":"event","event":"say","data":[{"text":"once"}],"id":1,"key":"k"}`)
+	}
+	ann.Emit("say", sayInput{"after"})
+	for _, want := range []string{"once", "after"} {
+		if m := hear(bob); m.Text != want {
+			t.Errorf("got %q, want %q", m.Text, want)
+		}
+	}
+}
+
+func TestAPageBeginsWithTheLastFiftyMessages(t *testing.T) {
+	app := newApp()
+	c := nextrushtest.New(t, app)
+	enter(c, "Ann", "map[Ann:{1}]")
+	for range 53 {
+		said.Emit(app.WebSockets().Namespace("/chat").To("tea"), message{"Ann", "hello"})
+	}
+	var at websocket.Position
+	if c.Get("/chat/tea/recent").WantStatus(200).JSON(&at); at.Offset != 3 {
+		t.Errorf("it begins at %v", at)
+	}
 }
 
 func TestANameIsNeeded(t *testing.T) {
