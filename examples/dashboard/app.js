@@ -1,3 +1,4 @@
+import { connect } from "/nextrush.js";
 import { chart, short } from "./chart.js";
 
 const size = 120; // seconds shown
@@ -135,27 +136,15 @@ function draw() {
   drawCloses(last.stats);
 }
 
-let tries = 0;
-function connect() {
-  const ws = new WebSocket(location.origin.replace(/^http/, "ws") + "/live");
-  ws.onopen = () => {
-    tries = 0;
-    history = []; // the server may be another one
-    state.textContent = "live";
-    state.dataset.state = "open";
-  };
-  ws.onmessage = (m) => {
-    const e = JSON.parse(m.data);
-    if (e.type !== "event" || e.event !== "stats") return;
-    history.push({ at: e.timestamp, stats: e.data[0] });
-    history = history.slice(-size - 1);
-    draw();
-  };
-  ws.onclose = () => {
-    const wait = Math.random() * Math.min(15_000, 500 * 2 ** tries++);
-    state.textContent = "connection lost, trying again";
-    state.dataset.state = "closed";
-    setTimeout(connect, wait);
-  };
-}
-connect();
+const live = connect("/live");
+live.on("stats", (stats, { at }) => {
+  history.push({ at, stats });
+  history = history.slice(-size - 1);
+  draw();
+});
+const words = { open: "live", waiting: "connection lost, trying again", closed: "closed" };
+live.watch("state", ({ name }) => {
+  if (name === "open") history = []; // the server may be another one
+  state.textContent = words[name] ?? "connecting";
+  state.dataset.state = name;
+});

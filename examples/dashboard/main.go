@@ -16,6 +16,7 @@ import (
 
 	"github.com/nextrush/nextrush"
 	"github.com/nextrush/nextrush/middleware"
+	"github.com/nextrush/nextrush/plugins/client"
 	"github.com/nextrush/nextrush/plugins/static"
 	"github.com/nextrush/nextrush/websocket"
 )
@@ -46,7 +47,7 @@ func newApp() *nextrush.App {
 		PingInterval: 5 * time.Second, // so that round trips show soon
 		PongTimeout:  time.Minute,     // who does not read is to show, too
 	})
-	app.Register(static.FS("/", page))
+	app.Register(client.New(), static.FS("/", page))
 	app.WS("/live", func(s *websocket.Socket, c *nextrush.Context) error { return s.Join(live) })
 	app.WS("/play/:room", play)
 

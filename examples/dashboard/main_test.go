@@ -51,7 +51,7 @@ func TestWhatVisitorsSayIsChecked(t *testing.T) {
 
 func TestThePageIsServed(t *testing.T) {
 	c := nextrushtest.New(t, newApp())
-	for _, path := range []string{"/", "/app.js", "/chart.js", "/style.css"} {
+	for _, path := range []string{"/", "/app.js", "/chart.js", "/style.css", "/nextrush.js"} {
 		c.Get(path).WantStatus(200)
 	}
 }

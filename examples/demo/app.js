@@ -1,5 +1,7 @@
+import { connect } from "/nextrush.js";
+
 const log = document.getElementById("log"), text = document.getElementById("text");
-let socket, times = 0;
+let times = 0;
 function line(kind, s) {
   const e = document.createElement("div");
   e.className = kind;
@@ -7,23 +9,26 @@ function line(kind, s) {
   log.append(e);
   log.scrollTop = log.scrollHeight;
 }
-function connect() {
-  if (socket) socket.close();
-  socket = new WebSocket((location.protocol === "https:" ? "wss://" : "ws://") + location.host + "/echo?reconnect=" + times++);
-  socket.onopen = () => line("info", "connected");
-  socket.onmessage = (e) => line(JSON.parse(e.data).type === "error" ? "err" : "in", "← " + e.data);
-  socket.onclose = (e) => line("info", "closed with " + e.code);
-}
+// The messages are the demo's own, and so are their types: plain leaves out the client's.
+const socket = connect("/echo", { plain: true, query: () => ({ reconnect: times++ }) });
+socket.watch("frame", ({ out, text }) => {
+  if (out) return line("out", "→ " + text);
+  line(JSON.parse(text).type === "error" ? "err" : "in", "← " + text);
+});
+socket.watch("state", ({ name, until, why }) => {
+  if (name === "open") line("info", "connected");
+  if (name === "waiting") line("info", "closed with " + why.code + ", next try in " + ((until - Date.now()) / 1000).toFixed(1) + " s");
+  if (name === "closed") line("info", "closed");
+});
+socket.watch("dropped", () => line("err", "a message was not sent"));
 function send(m) {
-  if (socket.readyState !== WebSocket.OPEN) return line("err", "not connected");
-  const s = JSON.stringify(m);
-  line("out", "→ " + s);
-  socket.send(s);
+  if (socket.state.name !== "open") line("info", "this waits for the connection");
+  socket.send(JSON.stringify(m));
 }
 document.getElementById("form").onsubmit = (e) => { e.preventDefault(); send({ type: "echo", text: text.value }); };
 document.getElementById("ping").onclick = () => send({ type: "ping", timestamp: Date.now() });
 document.getElementById("unknown").onclick = () => send({ type: "nonsense" });
-document.getElementById("again").onclick = connect;
+document.getElementById("again").onclick = () => socket.close().then(() => socket.open());
 async function stats() {
   try {
     const s = await (await fetch("/api/websocket/stats")).json();
@@ -37,6 +42,5 @@ async function stats() {
     }));
   } catch { /* the server is away; the next round tries again */ }
 }
-connect();
 stats();
 setInterval(stats, 2000);

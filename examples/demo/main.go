@@ -12,6 +12,7 @@ import (
 
 	"github.com/nextrush/nextrush"
 	"github.com/nextrush/nextrush/middleware"
+	"github.com/nextrush/nextrush/plugins/client"
 	"github.com/nextrush/nextrush/plugins/static"
 	"github.com/nextrush/nextrush/websocket"
 )
@@ -34,7 +35,7 @@ func newApp() *nextrush.App {
 		s.Set("connectedAt", time.Now())
 		return next()
 	})
-	app.Register(static.FS("/", page))
+	app.Register(client.New(), static.FS("/", page))
 	app.Get("/api/websocket/stats", func(c *nextrush.Context) error { return c.JSON(app.WebSocketStats()) })
 	app.WS("/echo", echo)
 	app.WS("/chat", chat)
