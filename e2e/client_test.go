@@ -79,3 +79,31 @@ func TestAnotherScriptThanThatOfTheHashIsRefused(t *testing.T) {
 		})
 	}
 }
+
+// TestTheBoardOfNotesOutlivesTheServer loses nothing while two windows are cut off, and
+// shows the door when the cookie is worth nothing any more.
+func TestTheBoardOfNotesOutlivesTheServer(t *testing.T) {
+	t.Setenv("AUTH_SECRET", strings.Repeat("a", 32))
+	server := serve(t, "auth")
+	one := browser(t)
+	board := "http://" + server.addr
+	run(t, one, "log in", chromedp.Navigate(board), chromedp.SendKeys("[name=name]", "ann"), chromedp.SendKeys("[name=password]", "correct-horse\r"),
+		chromedp.WaitVisible("#board"), sees("#status", "New notes"), chromedp.SendKeys("#text", "At noon\r"), sees("#notes", "At noon"))
+	other, cancel := chromedp.NewContext(one)
+	defer cancel()
+	run(t, other, "a second window", chromedp.Navigate(board), sees("#status", "New notes"), sees("#notes", "At noon"),
+		chromedp.SendKeys("#text", "Or later\r"), sees("#notes", "Or later"))
+	run(t, one, "sees both", sees("#notes", "Or later"))
+
+	server.stop()
+	run(t, one, "no server", sees("#status", "Connecting"), chromedp.SendKeys("#text", "Nobody hears\r"), sees("#error", "no connection"))
+	server.start()
+	run(t, one, "it has forgotten", sees("#status", "New notes"), chromedp.Poll(`document.querySelectorAll("#notes li").length === 0`, nil))
+	run(t, other, "a new note", sees("#status", "New notes"), chromedp.SendKeys("#text", "Anew\r"), sees("#notes", "Anew"))
+	run(t, one, "sees it", sees("#notes", "Anew"))
+
+	server.stop()
+	t.Setenv("AUTH_SECRET", strings.Repeat("b", 32))
+	server.start()
+	run(t, one, "the door", chromedp.WaitVisible("#door"))
+}

@@ -1,4 +1,7 @@
+import { connect } from "/nextrush.js";
+
 const $ = id => document.getElementById(id);
+const feed = connect("/feed", {lazy: true}); // with the cookie
 
 function show(n) {
   const li = document.createElement("li"), small = document.createElement("small");
@@ -7,25 +10,33 @@ function show(n) {
   $("notes").prepend(li);
 }
 
-function connect() {
-  const ws = new WebSocket(location.origin.replace(/^http/, "ws") + "/feed"); // with the cookie
-  ws.onmessage = m => {
-    const e = JSON.parse(m.data);
-    if (e.event === "welcome") $("status").textContent = "New notes appear by themselves.";
-    if (e.event === "note") show(e.data[0]);
-    if (e.event === "cleared") $("notes").replaceChildren();
-  };
-  ws.onclose = e => {
-    if (e.code === 4401) return location.reload(); // the login has expired
-    $("status").textContent = "Not connected. Reload to try again.";
-  };
+// load shows all notes; the feed goes on from there. If it fails, a connection has been
+// lost, and the next one loads them.
+async function load() {
+  try {
+    const {notes, position} = await (await fetch("/api/notes")).json();
+    $("notes").replaceChildren();
+    notes.forEach(show);
+    feed.room("notes").since(position);
+  } catch (error) {
+    console.warn(error);
+  }
 }
+
+feed.on("note", show);
+feed.on("cleared", () => $("notes").replaceChildren());
+feed.watch("state", ({name, why, resumed}) => {
+  if (name === "closed" && (why.code === 4401 || why.status === 401)) return location.reload(); // the login has expired
+  if (name === "open" && !resumed) load();
+  $("status").textContent = name === "open" ? "New notes appear by themselves." :
+    name === "closed" ? "Not connected: " + why.reason : "Connecting. New notes appear as soon as there is a connection.";
+});
 
 $("write").onsubmit = async e => {
   e.preventDefault();
   const r = await fetch("/api/notes", {
     method: "POST", headers: {"Content-Type": "application/json"}, body: JSON.stringify({text: $("text").value}),
-  });
+  }).catch(() => ({status: "no connection"}));
   $("error").textContent = r.ok ? "" : r.status === 403 ? "You may read, not write." : "That did not work: " + r.status;
   if (r.ok) $("text").value = "";
 };
@@ -37,7 +48,7 @@ async function start() {
   $("failed").hidden = !location.search.includes("failed");
   if (!me) return;
   $("who").textContent = me.id;
-  for (const n of await (await fetch("/api/notes")).json()) show(n);
-  connect();
+  await load();
+  feed.open();
 }
 start();

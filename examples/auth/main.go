@@ -21,6 +21,7 @@ import (
 	"github.com/nextrush/nextrush"
 	"github.com/nextrush/nextrush/middleware"
 	"github.com/nextrush/nextrush/plugins/auth"
+	"github.com/nextrush/nextrush/plugins/client"
 	"github.com/nextrush/nextrush/plugins/static"
 	"github.com/nextrush/nextrush/websocket"
 )
@@ -48,8 +49,14 @@ type board struct {
 	auth  *auth.Plugin
 	users *users
 
-	mu    sync.Mutex // guards notes
+	mu    sync.Mutex // guards notes, and that the room is told of them in their order
 	notes []note
+}
+
+// state is the notes, and the position in the room's history of what changes them after.
+type state struct {
+	Notes    []note             `json:"notes"`
+	Position websocket.Position `json:"position"`
 }
 
 func newApp(secret []byte) (*nextrush.App, error) {
@@ -66,10 +73,14 @@ func newApp(secret []byte) (*nextrush.App, error) {
 	})
 	app := b.app
 	app.Use(middleware.RequestID(), middleware.Recover(), middleware.SecureHeaders(), middleware.CSRF())
-	if err := app.Register(b.auth, static.FS("/", page)); err != nil {
+	if err := app.Register(b.auth, client.New(), static.FS("/", page)); err != nil {
 		return nil, err
 	}
-	app.EnableWebSocket(websocket.Options{Protocols: []string{auth.Subprotocol}, MaxMessageSize: 16 << 10})
+	app.EnableWebSocket(websocket.Options{
+		Protocols:      []string{auth.Subprotocol},
+		MaxMessageSize: 16 << 10,
+		Rooms:          websocket.Rooms{"notes": {History: websocket.History{Messages: 100}}},
+	})
 
 	app.Post("/logout", b.logout)
 	guesses := middleware.RateLimit(middleware.RateLimitOptions{Requests: 20})
@@ -121,9 +132,13 @@ func (b *board) token(c *nextrush.Context) error {
 
 func (b *board) list(c *nextrush.Context) error {
 	b.mu.Lock()
-	notes := slices.Clone(b.notes)
+	at, err := b.app.WebSockets().Position(c.Context(), "notes")
+	now := state{slices.Clone(b.notes), at}
 	b.mu.Unlock()
-	return c.JSON(notes)
+	if err != nil {
+		return err
+	}
+	return c.NoCache().JSON(now)
 }
 
 func (b *board) post(c *nextrush.Context) error {
@@ -132,20 +147,24 @@ func (b *board) post(c *nextrush.Context) error {
 		return err
 	}
 	n := note{auth.User(c).ID, in.Text, time.Now()}
-	b.mu.Lock()
-	b.notes = append(b.notes, n)
-	b.notes = b.notes[max(0, len(b.notes)-100):]
-	b.mu.Unlock()
-	if err := b.app.WSTo("notes").Emit("note", n); err != nil {
+	if err := b.add(n); err != nil {
 		return err
 	}
 	return c.Status(http.StatusCreated).JSON(n)
 }
 
+func (b *board) add(n note) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.notes = append(b.notes, n)
+	b.notes = b.notes[max(0, len(b.notes)-100):]
+	return b.app.WSTo("notes").Emit("note", n)
+}
+
 func (b *board) clear(c *nextrush.Context) error {
 	b.mu.Lock()
+	defer b.mu.Unlock()
 	b.notes = []note{}
-	b.mu.Unlock()
 	if err := b.app.WSTo("notes").Emit("cleared"); err != nil {
 		return err
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/nextrush/nextrush/websocket"
 )
 
-func client(t *testing.T) *nextrushtest.Client {
+func visitor(t *testing.T) *nextrushtest.Client {
 	t.Helper()
 	app, err := newApp([]byte("thirty-two bytes from crypto/rand"))
 	if err != nil {
@@ -29,7 +29,7 @@ func cookieOf(c *nextrushtest.Client, name, password string) http.Header {
 // In real time the limit would allow another guess every three seconds.
 func TestGuessesOfPasswordsAreLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := client(t)
+		c := visitor(t)
 		for range 10 {
 			c.Post("/login", "name=nobody&password=guess").WantStatus(303)
 			c.Post("/api/token", credentials{"nobody", "guess"}).WantStatus(401)
@@ -62,7 +62,7 @@ func do(c *nextrushtest.Client, method, path, body string, header http.Header) *
 }
 
 func TestFormLogsInAndOut(t *testing.T) {
-	c := client(t)
+	c := visitor(t)
 	c.Get("/").WantStatus(200)
 	if nobody := c.Get("/api/me").WantStatus(200).Text(); strings.TrimSpace(nobody) != "null" {
 		t.Errorf("before the login I am %q", nobody)
@@ -96,7 +96,7 @@ func TestAnOldHashIsReplacedAtLogin(t *testing.T) {
 }
 
 func TestRolesDecideWhatTheAPIAllows(t *testing.T) {
-	c := client(t)
+	c := visitor(t)
 	ann, bob, root := bearer(tokenOf(c, "ann", "correct-horse")), bearer(tokenOf(c, "bob", "battery-staple")), bearer(tokenOf(c, "root", "swordfish"))
 	c.Post("/api/token", credentials{"bob", "correct-horse"}).WantStatus(401)
 	const hi = `{"text":"hi"}`
@@ -104,17 +104,17 @@ func TestRolesDecideWhatTheAPIAllows(t *testing.T) {
 	do(c, "POST", "/api/notes", hi, bob).WantStatus(403)
 	do(c, "POST", "/api/notes", `{}`, ann).WantStatus(422)
 	do(c, "POST", "/api/notes", hi, ann).WantStatus(201)
-	var notes []note
-	do(c, "GET", "/api/notes", "", bob).WantStatus(200).JSON(&notes)
-	if len(notes) != 1 || notes[0].By != "ann" || notes[0].Text != "hi" {
-		t.Errorf("notes %v", notes)
+	var now state
+	do(c, "GET", "/api/notes", "", bob).WantStatus(200).JSON(&now)
+	if len(now.Notes) != 1 || now.Notes[0].By != "ann" || now.Notes[0].Text != "hi" || now.Position.Offset != 1 {
+		t.Errorf("got %+v", now)
 	}
 	do(c, "DELETE", "/api/notes", "", ann).WantStatus(403)
 	do(c, "DELETE", "/api/notes", "", root).WantStatus(204)
 }
 
 func TestAnotherSiteCannotUseTheCookie(t *testing.T) {
-	c := client(t)
+	c := visitor(t)
 	header := cookieOf(c, "ann", "correct-horse")
 	header.Set("Origin", "https://evil.test")
 	do(c, "POST", "/api/notes", `{"text":"hi"}`, header).WantStatus(403)
@@ -125,7 +125,7 @@ func TestAnotherSiteCannotUseTheCookie(t *testing.T) {
 
 func TestFeedIsForKnownUsersUntilTheirTokenExpires(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := client(t)
+		c := visitor(t)
 		if e := c.DialError("/feed"); e.Status != 401 {
 			t.Errorf("got %v", e)
 		}
