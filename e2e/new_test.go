@@ -52,5 +52,7 @@ func TestANewProjectsPageWorks(t *testing.T) {
 		t.Errorf("the browser says %s", s)
 	}
 	server.stop()
-	run(t, ctx, "the end", sees("#state", "has ended"))
+	run(t, ctx, "no server", sees("#state", "no connection"), chromedp.SendKeys("#text", "later\r"))
+	server.start()
+	run(t, ctx, "it comes back", sees("#state", "connected"), sees("#log", "later"))
 }
