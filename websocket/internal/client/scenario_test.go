@@ -1,0 +1,669 @@
+package client
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+const scenarios = "../../../clients/scenarios/"
+
+// notOurs are scenarios that this client does not run, besides those about pages.
+var notOurs = map[string]string{
+	"ticket.json": "programs send a token in a header, and need no ticket in the address",
+}
+
+// Both clients run the same files; their README says what the steps mean.
+func TestScenarios(t *testing.T) {
+	files, err := filepath.Glob(scenarios + "*.json")
+	if err != nil || len(files) < 60 {
+		t.Fatal(len(files), "scenarios", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".json"), func(t *testing.T) {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var s scenario
+			if err := json.Unmarshal(text, &s); err != nil {
+				t.Fatal(err)
+			}
+			switch why := notOurs[filepath.Base(file)]; {
+			case s.Only == "pages":
+				t.Skip("it is about browsers")
+			case why != "":
+				t.Skip(why)
+			}
+			synctest.Test(t, func(t *testing.T) { play(t, &s) })
+		})
+	}
+}
+
+type scenario struct {
+	Rule    string
+	Options options
+	Listen  []string
+	Handle  map[string]any
+	Random  any
+	Only    string
+	Steps   []json.RawMessage
+}
+
+type options struct {
+	Backoff                                              struct{ Base, Cap, First float64 }
+	Stable, ConnectTimeout, ProbeTimeout, RequestTimeout float64
+	Buffer                                               struct {
+		Messages, Bytes int
+		Age             float64
+	}
+	Auth  []any
+	Setup [][]any
+	Plain bool
+}
+
+func (o options) fill(out *Options) {
+	out.Plain = o.Plain
+	for _, x := range []struct {
+		to *time.Duration
+		ms float64
+	}{
+		{&out.Base, o.Backoff.Base}, {&out.Cap, o.Backoff.Cap}, {&out.First, o.Backoff.First},
+		{&out.Stable, o.Stable}, {&out.ConnectTimeout, o.ConnectTimeout},
+		{&out.ProbeTimeout, o.ProbeTimeout}, {&out.RequestTimeout, o.RequestTimeout}, {&out.Age, o.Buffer.Age},
+	} {
+		*x.to = cmp.Or(ms(x.ms), *x.to)
+	}
+	out.Messages, out.Bytes = cmp.Or(o.Buffer.Messages, out.Messages), cmp.Or(o.Buffer.Bytes, out.Bytes)
+}
+
+// step is one step: its verb, what the verb is about, and what is added.
+type step struct {
+	verb string
+	it   any
+	all  map[string]any
+}
+
+func (s step) text(key string) string { text, _ := s.all[key].(string); return text }
+func (s step) ms(key string) time.Duration {
+	n, _ := s.all[key].(float64)
+	return ms(n)
+}
+func (s step) is(key string) bool { return s.all[key] == true }
+
+// player runs a scenario. It is the program, too.
+type player struct {
+	*world
+	t     *testing.T
+	s     *scenario
+	at    *fakeConn // that steps of the server are about
+	named map[string]*fakeConn
+	dialt int // dialings that were expected
+
+	mu      sync.Mutex // guards the fields below
+	seen    map[string][]any
+	settled map[string]outcome
+	pending map[string]bool
+	auth    []any
+}
+
+var verbs = []string{"frame", "event", "gap", "dropped", "message", "auth", "error"}
+
+func play(t *testing.T, s *scenario) {
+	p := &player{world: newWorld(t), t: t, s: s, named: map[string]*fakeConn{}, seen: map[string][]any{},
+		settled: map[string]outcome{}, pending: map[string]bool{}, auth: s.Options.Auth}
+	o := p.options(p)
+	s.Options.fill(&o)
+	o.Random = p.random()
+	if p.auth != nil {
+		o.Token = p.token
+	}
+	if s.Options.Setup != nil {
+		o.Setup = p.setup
+	}
+	p.client = New(o)
+	p.client.Listen(true)
+	for i, text := range s.Steps {
+		st := readStep(t, text)
+		if err := p.do(st); err != nil {
+			t.Fatalf("step %d, %s: %v", i+1, text, err)
+		}
+		p.settle()
+	}
+	p.finish()
+}
+
+// readStep finds the verb, which is the first field.
+func readStep(t *testing.T, text json.RawMessage) step {
+	dec := json.NewDecoder(strings.NewReader(string(text)))
+	dec.Token()
+	verb, err := dec.Token()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := step{verb: verb.(string)}
+	if err := json.Unmarshal(text, &s.all); err != nil {
+		t.Fatal(err)
+	}
+	s.it = s.all[s.verb]
+	return s
+}
+
+func (p *player) random() func() float64 {
+	draws, ok := p.s.Random.([]any)
+	if !ok {
+		one, ok := p.s.Random.(float64)
+		if !ok {
+			one = 0.5
+		}
+		return func() float64 { return one }
+	}
+	return func() float64 {
+		x := draws[0].(float64)
+		if len(draws) > 1 {
+			draws = draws[1:]
+		}
+		return x
+	}
+}
+
+func (p *player) finish() {
+	if err := p.quiet(); err != nil {
+		p.t.Fatal("at the end: ", err)
+	}
+	p.client.Close(1000, "")
+	p.advance(time.Second)
+	p.client.Wait()
+	for name, pending := range p.pending {
+		if pending {
+			p.t.Errorf("request %s has not settled", name)
+		}
+	}
+	if n := p.timers(); n > 0 {
+		p.t.Errorf("%d timers after close", n)
+	}
+}
+
+func (p *player) quiet() error {
+	p.take()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, verb := range verbs {
+		if len(p.seen[verb]) > 0 {
+			return fmt.Errorf("%s that nobody expected: %v", verb, p.seen[verb])
+		}
+	}
+	if n := p.dials(); n != p.dialt {
+		return fmt.Errorf("%d dialings, not %d", n, p.dialt)
+	}
+	return nil
+}
+
+// take moves what the client has sent to where the steps look for it.
+func (p *player) take() {
+	for _, c := range p.conns {
+		c.mu.Lock()
+		sent := c.sent
+		c.sent = nil
+		c.mu.Unlock()
+		for _, m := range sent {
+			p.note("frame", readFrame(m))
+		}
+	}
+}
+
+// readFrame is a message as scenarios have it: a binary event has the field hex.
+func readFrame(m Message) any {
+	var v map[string]any
+	if !m.Binary {
+		json.Unmarshal(m.Data, &v)
+		return v
+	}
+	n := 2 + int(binary.BigEndian.Uint16(m.Data))
+	json.Unmarshal(m.Data[2:n], &v)
+	v["hex"] = hex.EncodeToString(m.Data[n:])
+	return v
+}
+
+func (p *player) note(verb string, v any) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.seen[verb] = append(p.seen[verb], plain(v))
+}
+
+func (p *player) next(verb string) (any, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.seen[verb]) == 0 {
+		return nil, fmt.Errorf("no %s", verb)
+	}
+	v := p.seen[verb][0]
+	p.seen[verb] = p.seen[verb][1:]
+	return v, nil
+}
+
+// plain is a value as encoding/json reads it.
+func plain(v any) (out any) {
+	text, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	json.Unmarshal(text, &out)
+	return out
+}
+
+// ---- the program
+
+func (p *player) State(State)                     {}
+func (p *player) Failed(err error)                { p.note("error", err.Error()) }
+func (p *player) Message(m Message)               { p.note("message", string(m.Data)) }
+func (p *player) Presence(string, PresenceChange) {}
+
+func (p *player) Gap(g Gap) {
+	var room any
+	if g.Room != "" {
+		room = g.Room
+	}
+	p.note("gap", map[string]any{"room": room, "from": g.From, "to": g.To, "why": g.Why})
+}
+
+var reasons = map[error]string{ErrFull: "full", ErrTooOld: "old", ErrVolatile: "volatile", ErrTooBig: "too big", ErrClosed: "closed"}
+
+func (p *player) Dropped(event string, why error) {
+	p.note("dropped", map[string]any{"event": event, "why": reasons[why]})
+}
+
+func (p *player) Event(e *Event) {
+	for _, name := range p.s.Listen {
+		if name == e.Name {
+			meta := map[string]any{"replayed": e.Replayed, "hex": hex.EncodeToString(e.Bytes)}
+			if e.Room != "" {
+				meta["room"], meta["offset"] = e.Room, e.Offset
+			}
+			p.note("event", []any{e.Name, value(e), meta})
+		}
+	}
+}
+
+// value is the first argument.
+func value(e *Event) any {
+	if e == nil || len(e.Args) == 0 {
+		return nil
+	}
+	return e.Args[0]
+}
+
+func (p *player) Answer(e *Event) (Body, *Refusal) {
+	out, ok := p.s.Handle[e.Name]
+	if !ok {
+		return Body{}, &Refusal{Message: "unknown event"}
+	}
+	if fails, ok := out.(map[string]any); ok && fails["throws"] != nil {
+		return Body{}, &Refusal{Message: fails["throws"].(string)}
+	}
+	return Body{Data: args(out)}, nil
+}
+
+func args(v ...any) json.RawMessage {
+	text, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return text
+}
+
+func (p *player) token(_ context.Context, why Why) (string, error) {
+	p.note("auth", [...]string{"first", "again", "expiring", "expired"}[why])
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	next := p.auth[0]
+	if len(p.auth) > 1 {
+		p.auth = p.auth[1:]
+	}
+	switch c := next.(type) {
+	case string:
+		return c, nil
+	case map[string]any:
+		return "", errors.New(c["throws"].(string))
+	}
+	return "", ErrNoCredential
+}
+
+func (p *player) setup(ctx context.Context, first Manner) error {
+	for _, call := range p.s.Options.Setup {
+		var err error
+		if event, body := call[1].(string), (Body{Data: args(call[2])}); call[0] == "emit" {
+			err = p.client.Emit(event, body, first)
+		} else {
+			_, err = p.client.Request(ctx, event, body, first)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ---- steps
+
+func (p *player) do(s step) error {
+	c := p.at
+	if name := s.text("on"); name != "" {
+		c = p.named[name]
+	}
+	switch s.verb {
+	case "open":
+		p.client.Open()
+	case "close":
+		code, _ := s.it.(float64)
+		p.client.Close(cmp.Or(int(code), 1000), "")
+		p.track("close", func() (*Event, error) { p.client.Wait(); return nil, nil })
+	case "emit":
+		return p.emit(s)
+	case "send":
+		return p.taken(s, "", p.client.Send(Message{Data: []byte(s.it.(string))}))
+	case "request":
+		event, body := eventOf(s)
+		m := Manner{Timeout: s.ms("timeout"), Retry: s.is("retry"), Key: s.text("key")}
+		p.track(cmp.Or(s.text("as"), event), func() (*Event, error) { return p.client.Request(context.Background(), event, body, m) })
+	case "join":
+		p.track(cmp.Or(s.text("as"), "join"), func() (*Event, error) {
+			ok, err := p.client.Join(context.Background(), s.it.(string), position(s.all["since"]))
+			return &Event{Args: []json.RawMessage{json.RawMessage(fmt.Sprintf(`{"recovered":%v}`, ok))}}, err
+		})
+	case "leave":
+		p.track(cmp.Or(s.text("as"), "leave"), func() (*Event, error) { return nil, p.client.Leave(context.Background(), s.it.(string)) })
+	case "since":
+		p.client.Since(s.it.([]any)[0].(string), *position(s.it.([]any)[1]))
+	case "dial":
+		return p.dialled(s)
+	case "accept":
+		c.accept(s.it.(string))
+	case "hello":
+		c.accept(protocol)
+		c.say(p.hello(s.it.(map[string]any)))
+	case "server":
+		return p.server(c, s)
+	case "cut":
+		c.cut(int(s.it.([]any)[0].(float64)), s.it.([]any)[1].(string))
+	case "refuse":
+		c.refuse(errNetwork)
+	case "advance":
+		p.advance(ms(s.it.(float64)))
+	case "sleep":
+		p.sleep(ms(s.it.(float64)))
+	default:
+		return p.expect(c, s)
+	}
+	return nil
+}
+
+func position(v any) *Position {
+	if v == nil {
+		return nil
+	}
+	var p Position
+	text, _ := json.Marshal(v)
+	if err := json.Unmarshal(text, &p); err != nil {
+		panic(err)
+	}
+	return &p
+}
+
+func eventOf(s step) (event string, b Body) {
+	list := s.it.([]any)
+	b.Data = args(list[1:]...)
+	if h := s.text("hex"); h != "" {
+		b.Bytes, _ = hex.DecodeString(h)
+	}
+	return list[0].(string), b
+}
+
+func (p *player) emit(s step) error {
+	event, body := eventOf(s)
+	return p.taken(s, event, p.client.Emit(event, body, Manner{Volatile: s.is("volatile"), Age: s.ms("age")}))
+}
+
+// taken compares what became of a message. What is refused is told by an error, and by
+// nothing else.
+func (p *player) taken(s step, event string, err error) error {
+	if want := s.all["is"] != false; want != (err == nil) {
+		return fmt.Errorf("it is taken: %v", err)
+	}
+	if err != nil {
+		p.Dropped(event, err)
+	}
+	return nil
+}
+
+func (p *player) track(name string, f func() (*Event, error)) {
+	p.mu.Lock()
+	p.pending[name] = true
+	p.mu.Unlock()
+	go func() {
+		reply, err := f()
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.settled[name] = outcome{reply, err}
+		p.pending[name] = false
+	}()
+}
+
+func (p *player) dialled(s step) error {
+	p.dialt++
+	if n := p.dials(); n != p.dialt {
+		return fmt.Errorf("%d dialings, not %d", n, p.dialt)
+	}
+	p.at = p.last()
+	if name := s.text("as"); name != "" {
+		p.named[name] = p.at
+	}
+	want, ok := s.it.(map[string]any)["offer"]
+	if !ok {
+		return nil
+	}
+	offer := []string{}
+	if !p.s.Options.Plain {
+		offer = append(offer, protocol)
+	}
+	if p.at.offer.Resume != "" {
+		offer = append(offer, p.at.offer.Resume)
+	}
+	if p.at.offer.Token != "" {
+		offer = append(offer, "bearer", p.at.offer.Token)
+	}
+	return equal(plain(offer), want)
+}
+
+func (p *player) hello(more map[string]any) map[string]any {
+	hello := map[string]any{"type": "hello", "id": "s1", "session": "t1", "resumed": false, "got": 0, "beat": 30000,
+		"spread": 2000, "max": 1048576, "can": []string{}}
+	maps.Copy(hello, p.absolute(more))
+	return hello
+}
+
+// absolute makes "+5000" five seconds after the scenario's start.
+func (p *player) absolute(m map[string]any) map[string]any {
+	if text, ok := m["expires"].(string); ok {
+		n, _ := strconv.Atoi(text)
+		m["expires"] = p.begin.UnixMilli() + int64(n)
+	}
+	return m
+}
+
+func (p *player) server(c *fakeConn, s step) error {
+	frame, ok := s.it.(map[string]any)
+	if !ok {
+		c.say(s.it)
+		return nil
+	}
+	if frame["type"] == "pong" {
+		c.offer.Alive()
+		return nil
+	}
+	for _, arg := range asList(frame["data"]) {
+		if m, ok := arg.(map[string]any); ok {
+			p.absolute(m)
+		}
+	}
+	if h := s.text("hex"); h != "" {
+		head, _ := json.Marshal(frame)
+		b, _ := hex.DecodeString(h)
+		c.write(Message{true, append(append(binary.BigEndian.AppendUint16(nil, uint16(len(head))), head...), b...)})
+		return nil
+	}
+	c.say(frame)
+	return nil
+}
+
+func asList(v any) []any { list, _ := v.([]any); return list }
+
+func (p *player) expect(c *fakeConn, s step) error {
+	switch s.verb {
+	case "settled":
+		return p.outcome(s)
+	case "pending":
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if !p.pending[s.it.(string)] {
+			return errors.New("it has settled")
+		}
+	case "quiet":
+		return p.quiet()
+	case "state":
+		return match(p.state(), s.it)
+	case "socket":
+		messages, bytes := p.client.Buffered()
+		return match(plain(map[string]any{"id": p.client.ID(), "buffered": map[string]int{"messages": messages, "bytes": bytes}}), s.it)
+	case "room":
+		r := p.client.Room(s.it.(string))
+		return match(plain(map[string]any{"joined": r.Joined, "position": r.Position}), s.all["is"])
+	case "ended":
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return equal(float64(c.code), s.it)
+	case "frame", "event", "gap", "dropped", "message", "auth", "error":
+		p.take()
+		got, err := p.next(s.verb)
+		if err != nil {
+			return err
+		}
+		return p.told(got, s)
+	default:
+		return errors.New("unknown step")
+	}
+	return nil
+}
+
+func (p *player) told(got any, s step) error {
+	switch want := s.it.(type) {
+	case []any: // an event, with fields of its meta
+		meta := got.([]any)[2]
+		if len(want) > 2 {
+			if err := match(meta, want[2]); err != nil {
+				return err
+			}
+		}
+		return equal(got.([]any)[:2], want[:2])
+	case map[string]any:
+		if want["t"] == "*" {
+			want["t"] = got.(map[string]any)["t"]
+		}
+	}
+	return equal(got, s.it)
+}
+
+func (p *player) state() any {
+	s := p.client.State()
+	m := map[string]any{"name": [...]string{"idle", "connecting", "open", "waiting", "closed"}[s.Phase]}
+	since := func(t time.Time) int64 { return t.Sub(p.begin).Milliseconds() }
+	switch s.Phase {
+	case Connecting:
+		m["attempt"] = s.Attempt
+	case Open:
+		m["since"], m["resumed"] = since(s.Since), s.Resumed
+	case Waiting:
+		m["attempt"], m["until"] = s.Attempt, since(s.Until)
+	}
+	if s.Phase >= Waiting {
+		m["why"] = map[string]any{"code": s.Why.Code, "reason": s.Why.Reason, "final": s.Why.Final,
+			"by": [...]string{"us", "server", "network"}[s.Why.By]}
+	}
+	return plain(m)
+}
+
+func (p *player) outcome(s step) error {
+	p.mu.Lock()
+	got, ok := p.settled[s.it.(string)]
+	delete(p.settled, s.it.(string))
+	p.mu.Unlock()
+	switch {
+	case !ok:
+		return errors.New("it has not settled")
+	case s.text("hex") != "":
+		return equal(hex.EncodeToString(got.reply.Bytes), s.text("hex"))
+	case s.text("error") == "":
+		return errors.Join(got.err, equal(plain(value(got.reply)), s.all["value"]))
+	}
+	fields := fieldsOf(got.err)
+	for _, name := range []string{"error", "message", "ran", "sent", "errors"} {
+		if want, ok := s.all[name]; ok && !reflect.DeepEqual(fields[name], want) {
+			return fmt.Errorf("%s is %v, not %v", name, fields[name], want)
+		}
+	}
+	return nil
+}
+
+// fieldsOf describes an error as the JavaScript client does.
+func fieldsOf(err error) map[string]any {
+	switch e := err.(type) {
+	case *Refusal:
+		return map[string]any{"error": "RequestError", "message": e.Message, "errors": plain(e.Errors)}
+	case *TimedOut:
+		return map[string]any{"error": "TimeoutError", "sent": e.Sent}
+	case *Lost:
+		return map[string]any{"error": "LostError", "ran": [...]string{"unknown", "no", "yes"}[e.Ran]}
+	}
+	if err == ErrClosed {
+		return map[string]any{"error": "ClosedError"}
+	}
+	return map[string]any{"error": fmt.Sprint(err)}
+}
+
+// match looks for the fields that are expected.
+func match(got, want any) error {
+	fields, _ := got.(map[string]any)
+	for k, v := range want.(map[string]any) {
+		var err error
+		if _, ok := v.(map[string]any); ok {
+			err = match(fields[k], v)
+		} else {
+			err = equal(fields[k], v)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", k, err)
+		}
+	}
+	return nil
+}
+
+func equal(got, want any) error {
+	if !reflect.DeepEqual(got, want) {
+		return fmt.Errorf("%v, not %v", got, want)
+	}
+	return nil
+}
