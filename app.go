@@ -24,16 +24,6 @@ import (
 	"github.com/nextrush/nextrush/websocket"
 )
 
-const (
-	defaultBodyLimit         = 4 << 20
-	defaultReadHeaderTimeout = 5 * time.Second
-	defaultBodyTimeout       = 30 * time.Second
-	defaultStallTimeout      = 30 * time.Second
-	defaultIdleTimeout       = 120 * time.Second
-	defaultMaxHeaderBytes    = 64 << 10
-	defaultShutdownTimeout   = 15 * time.Second
-)
-
 // Options configures an App. The zero value is safe and complete; each field
 // says what its zero means.
 type Options struct {
@@ -107,7 +97,7 @@ type Renderer interface {
 }
 
 func (o Options) withDefaults() Options {
-	o.BodyLimit = cmp.Or(o.BodyLimit, defaultBodyLimit)
+	o.BodyLimit = cmp.Or(o.BodyLimit, 4<<20)
 	if o.Debug && o.Logger == nil && console.Untouched() {
 		o.Logger = console.Logger()
 	}
@@ -117,12 +107,12 @@ func (o Options) withDefaults() Options {
 	if o.Validator == nil {
 		o.Validator = NewValidator()
 	}
-	o.ReadHeaderTimeout = cmp.Or(o.ReadHeaderTimeout, defaultReadHeaderTimeout)
-	o.BodyTimeout = cmp.Or(o.BodyTimeout, defaultBodyTimeout)
-	o.StallTimeout = cmp.Or(o.StallTimeout, defaultStallTimeout)
-	o.IdleTimeout = cmp.Or(o.IdleTimeout, defaultIdleTimeout)
-	o.MaxHeaderBytes = cmp.Or(o.MaxHeaderBytes, defaultMaxHeaderBytes)
-	o.ShutdownTimeout = cmp.Or(o.ShutdownTimeout, defaultShutdownTimeout)
+	o.ReadHeaderTimeout = cmp.Or(o.ReadHeaderTimeout, 5*time.Second)
+	o.BodyTimeout = cmp.Or(o.BodyTimeout, 30*time.Second)
+	o.StallTimeout = cmp.Or(o.StallTimeout, 30*time.Second)
+	o.IdleTimeout = cmp.Or(o.IdleTimeout, 120*time.Second)
+	o.MaxHeaderBytes = cmp.Or(o.MaxHeaderBytes, 64<<10)
+	o.ShutdownTimeout = cmp.Or(o.ShutdownTimeout, 15*time.Second)
 	return o
 }
 

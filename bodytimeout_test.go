@@ -128,7 +128,7 @@ func TestSlowBodiesAreTimedOut(t *testing.T) {
 		"it is read again":               {"/again", nil, 0, 408, 30 * time.Second, 31 * time.Second},
 		"a byte a second":                {"/read", repeat("1\r\nx\r\n", 1000), time.Second, 408, 30 * time.Second, 32 * time.Second},
 		"it stops after a MiB":           {"/read", repeat(chunk, 1024), 0, 408, 30 * time.Second, 31 * time.Second},
-		"a KiB a second":                 {"/read", repeat(chunk, 300, "0\r\n\r\n"), time.Second, 200, 300 * time.Second, 302*time.Second + defaultIdleTimeout},
+		"a KiB a second":                 {"/read", repeat(chunk, 300, "0\r\n\r\n"), time.Second, 200, 300 * time.Second, 302*time.Second + New().opts.IdleTimeout},
 		"nobody reads it":                {"/ignore", nil, 0, 200, 0, 31 * time.Second},
 		"nobody reads it, a long answer": {"/ignore-long", nil, 0, 200, 0, 31 * time.Second},
 		"no route":                       {"/nowhere", nil, 0, 404, 0, 31 * time.Second},

@@ -25,12 +25,10 @@ func (c *Context) Fail(status int, message string, details ...any) error {
 		Details any    `json:"details,omitempty"`
 	}
 	f := failure{Message: message}
-	switch len(details) {
-	case 0:
-	case 1:
-		f.Details = details[0]
-	default:
+	if len(details) > 1 {
 		f.Details = details
+	} else if len(details) == 1 {
+		f.Details = details[0]
 	}
 	return c.Status(status).JSON(struct {
 		Success bool    `json:"success"`

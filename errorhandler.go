@@ -94,10 +94,7 @@ func (c *Context) clientLeft() bool {
 }
 
 func (c *Context) problem(he *HTTPError) error {
-	p := problem.Details{Type: "about:blank", Title: http.StatusText(he.Status), Status: he.Status, Code: he.Code, Errors: he.Details}
-	if he.Message != p.Title {
-		p.Detail = he.Message
-	}
+	p := problem.New(he.Status, he.Message, he.Code, he.Details)
 	if c.app.opts.Debug && he.cause != nil {
 		p.Cause = he.cause.Error()
 		var pe *PanicError
@@ -108,12 +105,9 @@ func (c *Context) problem(he *HTTPError) error {
 	problem.KeepHeader(c.w.Header(), he.Header)
 	c.code = int32(he.Status)
 	c.Vary("Accept")
-	if c.Accepts("application/problem+json", "application/json", "text/html") != "text/html" {
-		return c.Blob("application/problem+json", p.JSON())
-	}
-	page, err := p.HTML()
+	contentType, body, err := p.For(c.req.Header["Accept"])
 	if err != nil {
 		return err
 	}
-	return c.Blob("text/html; charset=utf-8", page)
+	return c.Blob(contentType, body)
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -50,26 +49,20 @@ func (a *App) ListenTLSConfig(addr string, config *tls.Config) error {
 // return, for the command nextrush routes, which sets it.
 const listRoutes = "NEXTRUSH_LIST_ROUTES"
 
-func (a *App) printRoutes(w io.Writer) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+func (a *App) routeTable() string {
+	var text strings.Builder
+	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	for _, r := range a.Routes() {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", cmp.Or(r.Method, "ANY"), r.Host+r.Path, r.Name, r.Source)
 	}
-	return table.Flush()
-}
-
-// logRoutes logs the routes, with Options.Debug.
-func (a *App) logRoutes() {
-	if a.opts.Debug {
-		var table strings.Builder
-		a.printRoutes(&table)
-		a.Log().Info("routes", "table", table.String())
-	}
+	table.Flush()
+	return text.String()
 }
 
 func (a *App) listen(addr string, config *tls.Config) error {
 	if os.Getenv(listRoutes) != "" {
-		return a.printRoutes(os.Stdout)
+		_, err := fmt.Print(a.routeTable())
+		return err
 	}
 	ln, err := listen.On(addr)
 	if err != nil {
@@ -115,7 +108,9 @@ func (a *App) serve(ctx context.Context, ln net.Listener, config *tls.Config) er
 	}
 	err := a.server.Serve(ln, config, func() {
 		a.buildTable()
-		a.logRoutes()
+		if a.opts.Debug {
+			a.Log().Info("routes", "table", a.routeTable())
+		}
 		a.Log().Info("listening", "url", listen.URL(ln.Addr(), config != nil))
 		listen.Notify("READY=1")
 	})

@@ -2,6 +2,7 @@ package nextrush
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/csv"
 	"encoding/json"
@@ -77,10 +78,7 @@ func (c *Context) begin(contentType string, size int) {
 		c.contentType[0] = contentType
 		h["Content-Type"] = c.contentType[:]
 	}
-	code := int(c.code)
-	if code == 0 {
-		code = http.StatusOK
-	}
+	code := cmp.Or(int(c.code), http.StatusOK)
 	if size > autoLength && record.HasLength(code, h) {
 		h["Content-Length"] = []string{strconv.Itoa(size)}
 	}
@@ -90,6 +88,12 @@ func (c *Context) begin(contentType string, size int) {
 func (c *Context) write(contentType string, body []byte) error {
 	c.begin(contentType, len(body))
 	_, err := c.w.Write(body)
+	return err
+}
+
+func (c *Context) writeString(contentType, s string) error {
+	c.begin(contentType, len(s))
+	_, err := c.w.WriteString(s)
 	return err
 }
 
@@ -112,18 +116,10 @@ func (c *Context) JSON(v any) error {
 }
 
 // Text answers with plain text.
-func (c *Context) Text(s string) error {
-	c.begin("text/plain; charset=utf-8", len(s))
-	_, err := io.WriteString(c.w, s)
-	return err
-}
+func (c *Context) Text(s string) error { return c.writeString("text/plain; charset=utf-8", s) }
 
 // HTML answers with a page.
-func (c *Context) HTML(s string) error {
-	c.begin("text/html; charset=utf-8", len(s))
-	_, err := io.WriteString(c.w, s)
-	return err
-}
+func (c *Context) HTML(s string) error { return c.writeString("text/html; charset=utf-8", s) }
 
 // XML answers with v as XML. What cannot be encoded is an error, and nothing has
 // been sent then.
@@ -206,11 +202,7 @@ func (c *Context) Redirect(to string, code ...int) error {
 
 // NoContent answers without a body: 204, or the status set before.
 func (c *Context) NoContent() error {
-	code := int(c.code)
-	if code == 0 {
-		code = http.StatusNoContent
-	}
-	c.w.WriteHeader(code)
+	c.w.WriteHeader(cmp.Or(int(c.code), http.StatusNoContent))
 	return nil
 }
 

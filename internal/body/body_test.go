@@ -177,8 +177,12 @@ func TestErrorsSayWhatIsWrong(t *testing.T) {
 	}{
 		"a read that fails": {func(b *Body) error { _, err := b.Values(failing); return err }, 400, broken},
 		"too large":         {func(b *Body) error { _, err := b.Bytes(post("1234567", "")); return err }, 413, nil},
-		"too many fields":   {func(b *Body) error { b.Max = -1; _, err := b.Values(post(strings.Repeat("a&", query.MaxPairs), "")); return err }, 413, query.ErrTooMany},
-		"not a form":        {func(b *Body) error { _, err := b.Form(post("x", "multipart/form-data; boundary=b")); return err }, 400, io.EOF},
+		"too many fields": {func(b *Body) error {
+			b.Max = -1
+			_, err := b.Values(post(strings.Repeat("a&", query.MaxPairs), ""))
+			return err
+		}, 413, query.ErrTooMany},
+		"not a form": {func(b *Body) error { _, err := b.Form(post("x", "multipart/form-data; boundary=b")); return err }, 400, io.EOF},
 	} {
 		e, ok := tt.read(&Body{Max: 6}).(*Error)
 		if !ok || e.Status != tt.status || e.Message == "" || !errors.Is(e.Cause, tt.cause) {

@@ -7,6 +7,8 @@ import (
 	"html/template"
 	"maps"
 	"net/http"
+
+	"github.com/nextrush/nextrush/internal/header"
 )
 
 // Details is the body of RFC 9457 §3.1, with "code" and "errors" as extensions.
@@ -21,22 +23,35 @@ type Details struct {
 	Stack  string `json:"stack,omitempty"` // for developers only
 }
 
-// JSON is the body as application/problem+json. Errors that cannot be encoded are left
-// out.
-func (d Details) JSON() []byte {
+// New returns the Details of an error. The message, if it says more than the status, is
+// the detail.
+func New(status int, message, code string, errors any) Details {
+	d := Details{Type: "about:blank", Title: http.StatusText(status), Status: status, Code: code, Errors: errors}
+	if message != d.Title {
+		d.Detail = message
+	}
+	return d
+}
+
+// For returns the body for a client with these lines of Accept: a page for people if it
+// prefers that, otherwise application/problem+json.
+func (d Details) For(accept []string) (contentType string, body []byte, err error) {
+	if header.Accept(accept, []string{"application/problem+json", "application/json", "text/html"}) != "text/html" {
+		return "application/problem+json", d.json(), nil
+	}
+	var page bytes.Buffer
+	err = pageTemplate.Execute(&page, d)
+	return "text/html; charset=utf-8", page.Bytes(), err
+}
+
+// json leaves out Errors that cannot be encoded.
+func (d Details) json() []byte {
 	body, err := json.Marshal(d)
 	if err != nil {
 		d.Errors = nil
 		body, _ = json.Marshal(d)
 	}
 	return body
-}
-
-// HTML is the body as a page for people.
-func (d Details) HTML() ([]byte, error) {
-	var page bytes.Buffer
-	err := pageTemplate.Execute(&page, d)
-	return page.Bytes(), err
 }
 
 // KeepHeader leaves of a header what suits the answer to an error, and adds the error's
