@@ -53,8 +53,11 @@ type Options struct {
 	// 1 s and 60 s, and Retry-After of a refusal says it. 0: 500
 	ReconnectRate int
 
-	Rooms     Rooms // history of rooms; see RoomOptions
-	RingBytes int64 // of the history of all rooms together; 0: 256 MiB
+	Rooms Rooms // history of rooms; see RoomOptions
+	// RingBytes is how many bytes all rooms of Rooms may take together, with their names,
+	// their users, and what was compressed for replays. Over it, the room that was used least
+	// lately loses that, and then its history. 0: 256 MiB
+	RingBytes int64
 
 	Compression Compression
 	// SendQueue is how many bytes may wait in one socket's queue; 0: 1 MiB. A message that is

@@ -1,7 +1,10 @@
 package websocket
 
 import (
+	"crypto/rand"
+	"encoding/base64"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -87,4 +90,54 @@ func TestManyTenantsWithHistory(t *testing.T) {
 	if took := time.Since(began); took > soon {
 		t.Errorf("took %v", took)
 	}
+}
+
+// What all histories take is bounded with all that they hold: names, and what was compressed
+// for replays with windows of many sizes.
+func TestHistoriesTakeNoMoreBytesThanTheyMay(t *testing.T) {
+	const most, rooms, events = 4 << 20, 300, 20
+	opts := keeping(History{Messages: 100, Age: time.Hour})
+	opts.RingBytes, opts.MaxRoomsPerSocket, opts.SendQueue = most, 2*rooms, 64<<20
+	opts.Compression = Compression{Enabled: true}
+	opts.PingInterval = -1
+	st := overTCP.serve(t, opts, nil)
+	name := func(i int) string { return fmt.Sprintf("room %d%s", i, strings.Repeat("x", 200)) }
+	noise := make([]byte, 900)
+	rand.Read(noise)
+	fill := func() {
+		for i := range rooms {
+			for range events {
+				noise[0]++
+				st.srv.To(name(i)).Emit("noise", base64.StdEncoding.EncodeToString(noise))
+			}
+		}
+	}
+	before := heap()
+	fill()
+	if took := heap() - before; took > most*5/4 {
+		t.Errorf("%d KiB are taken, want %d at most", took>>10, most>>10)
+	}
+	for bits := 9; bits <= 15; bits++ {
+		c := st.raw(t, speaking, offer+fmt.Sprint("permessage-deflate; server_max_window_bits=", bits))
+		s := st.srv.Socket(c.hello()["id"].(string))
+		for i := range rooms {
+			at, _ := st.srv.Position(t.Context(), name(i))
+			at.Offset -= 5
+			if _, err := s.JoinFrom(t.Context(), name(i), at); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.SendText("end")
+		for f, ok := c.next(); string(f.payload) != "end"; f, ok = c.next() {
+			if !ok {
+				t.Fatal("connection ended")
+			}
+		}
+		c.conn.Close()
+	}
+	eventually(t, "the end of the sockets", func() bool { return len(st.srv.Sockets()) == 0 })
+	if took := heap() - before; took > most*5/4+1<<20 { // and what is left of the sockets
+		t.Errorf("%d KiB are taken after replays, want %d at most", took>>10, most>>10)
+	}
+	runtime.KeepAlive(st)
 }

@@ -74,6 +74,28 @@ func (f *Frame) IsSet() bool { return f.plain != nil }
 // Payload is the message, which must not be changed.
 func (f *Frame) Payload() []byte { return f.plain[f.header:] }
 
+// Twin is the same message, of which no compressed frame is kept yet.
+func (f *Frame) Twin() *Frame { return &Frame{op: f.op, plain: f.plain, header: f.header} }
+
+// Size is about how many bytes the message takes with what was compressed of it.
+func (f *Frame) Size() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n := frameCost + len(f.plain)
+	for _, frame := range f.deflated {
+		n += deflatedCost
+		if len(frame) != len(f.plain) { // else it is that
+			n += len(frame)
+		}
+	}
+	return n
+}
+
+const (
+	frameCost    = 64
+	deflatedCost = 320 // a map of few
+)
+
 // compressed returns the compressed frame, or the plain one if that is not longer.
 func (f *Frame) compressed(level int, bits uint8) []byte {
 	f.mu.Lock()

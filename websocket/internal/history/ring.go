@@ -15,24 +15,32 @@ type Limits struct {
 	Age      time.Duration
 }
 
+// Event is what a ring holds.
+type Event interface {
+	Size() int // bytes that it takes now
+	Shed()     // drop what can be made anew
+}
+
 // Ring is the history of a room, and holds what was added last. It is not safe from
 // several goroutines.
-type Ring[E any] struct {
+type Ring[E Event] struct {
 	limits Limits
 	epoch  string
 	top    int64     // offset of the newest
 	items  []item[E] // the oldest first; no offset between them is left out
-	bytes  int
+	bytes  int       // when they were added
+	grown  int       // bytes since
 }
 
-type item[E any] struct {
+type item[E Event] struct {
 	event E
-	size  int
+	size  int   // when it was added
+	grown int   // since
 	at    int64 // nanoseconds of the caller's clock
 }
 
 // NewRing makes an empty ring with an epoch of its own.
-func NewRing[E any](limits Limits) Ring[E] {
+func NewRing[E Event](limits Limits) Ring[E] {
 	var b [9]byte
 	rand.Read(b[:])
 	return Ring[E]{limits: limits, epoch: base64.RawURLEncoding.EncodeToString(b[:])}
@@ -41,13 +49,37 @@ func NewRing[E any](limits Limits) Ring[E] {
 // Position is that of the newest event.
 func (r *Ring[E]) Position() Position { return Position{r.epoch, r.top} }
 
-// Add adds an event of size bytes that Position tells from then on. One that is larger than
-// the whole ring leaves nothing in it.
-func (r *Ring[E]) Add(e E, size int, now int64) {
+// Add adds an event that Position tells from then on. One that is larger than the whole
+// ring leaves nothing in it.
+func (r *Ring[E]) Add(e E, now int64) {
+	size := e.Size()
 	r.top++
-	r.items = append(r.items, item[E]{e, size, now})
+	r.items = append(r.items, item[E]{e, size, 0, now})
 	r.bytes += size
 	r.Trim(now)
+}
+
+// Grow takes the sizes of the newest n events anew. What they have grown does not count for
+// the limits.
+func (r *Ring[E]) Grow(n int) {
+	for i := max(len(r.items)-n, 0); i < len(r.items); i++ {
+		e := &r.items[i]
+		r.grown -= e.grown
+		e.grown = e.event.Size() - e.size
+		r.grown += e.grown
+	}
+}
+
+// Shed has the events drop what they have grown, and reports whether that was anything.
+func (r *Ring[E]) Shed() bool {
+	if r.grown == 0 {
+		return false
+	}
+	for i := range r.items {
+		r.items[i].event.Shed()
+	}
+	r.Grow(len(r.items))
+	return true
 }
 
 // Trim drops what is over the limits.
@@ -55,6 +87,7 @@ func (r *Ring[E]) Trim(now int64) {
 	n := 0
 	for n < len(r.items) && r.exceeded(n, now) {
 		r.bytes -= r.items[n].size
+		r.grown -= r.items[n].grown
 		n++
 	}
 	clear(r.items[:n])
@@ -70,20 +103,18 @@ func (r *Ring[E]) exceeded(n int, now int64) bool {
 }
 
 // Clear drops all, and goes on with the next offset.
-func (r *Ring[E]) Clear() { r.items, r.bytes = nil, 0 }
+func (r *Ring[E]) Clear() { r.items, r.bytes, r.grown = nil, 0, 0 }
 
-// Since returns what came after a position, and its size; ok is false if something of
-// that is not there any more, or the position is not of this ring. The caller may change
-// the events.
-func (r *Ring[E]) Since(p Position, now int64) (events []*E, bytes int, ok bool) {
+// Since returns what came after a position; ok is false if something of that is not there
+// any more, or the position is not of this ring.
+func (r *Ring[E]) Since(p Position, now int64) (events []E, ok bool) {
 	r.Trim(now)
 	missed := r.top - max(p.Offset, 0)
 	if p.Epoch != r.epoch || missed < 0 || missed > int64(len(r.items)) {
-		return nil, 0, false
+		return nil, false
 	}
 	for i := len(r.items) - int(missed); i < len(r.items); i++ {
-		events = append(events, &r.items[i].event)
-		bytes += r.items[i].size
+		events = append(events, r.items[i].event)
 	}
-	return events, bytes, true
+	return events, true
 }

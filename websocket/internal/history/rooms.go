@@ -11,7 +11,7 @@ type Key struct{ Namespace, Room string }
 
 // Rooms has the rings of all rooms with history, within a bound on their bytes. Its
 // methods are safe from any goroutine.
-type Rooms[E any] struct {
+type Rooms[E Event] struct {
 	max      int64 // bytes
 	clock    func() int64
 	period   time.Duration  // between two sweeps
@@ -27,9 +27,10 @@ type Rooms[E any] struct {
 
 // Room is a room with history. Between Lock and Unlock its ring is the caller's: whoever
 // delivers an event to the members does so there, so that all get them in one order.
-type Room[E any] struct {
+type Room[E Event] struct {
 	Ring[E]
 	Beside any // the caller's; a room that has it is not dropped
+	Weight int // bytes that Beside takes
 
 	key   Key
 	rooms *Rooms[E]
@@ -42,12 +43,17 @@ type Room[E any] struct {
 	counted int64
 }
 
-// roomCost is about what a room takes besides its events, in bytes.
+// roomCost is about what a room takes besides its events and its name, in bytes.
 const roomCost = 400
+
+// cost is what the room takes.
+func (r *Room[E]) cost() int64 {
+	return int64(roomCost + len(r.key.Namespace) + len(r.key.Room) + r.bytes + r.grown + r.Weight)
+}
 
 // NewRooms makes the rings of a server. Rings that are empty and not occupied are dropped
 // when they have not been used for their age.
-func NewRooms[E any](max int64, period time.Duration, clock func() int64, occupied func(Key) bool) *Rooms[E] {
+func NewRooms[E Event](max int64, period time.Duration, clock func() int64, occupied func(Key) bool) *Rooms[E] {
 	return &Rooms[E]{max: max, clock: clock, period: period, occupied: occupied, rooms: make(map[Key]*Room[E])}
 }
 
@@ -72,7 +78,7 @@ func (rs *Rooms[E]) room(key Key, limits Limits) *Room[E] {
 		r = &Room[E]{Ring: NewRing[E](limits), key: key, rooms: rs}
 		r.element = rs.order.PushBack(r)
 		rs.rooms[key] = r
-		rs.countLocked(r, roomCost)
+		rs.countLocked(r, r.cost())
 		if rs.timer == nil && !rs.over {
 			rs.timer = time.AfterFunc(rs.period, rs.sweep)
 		}
@@ -84,7 +90,7 @@ func (rs *Rooms[E]) room(key Key, limits Limits) *Room[E] {
 // Unlock gives a room back, and drops what is too much for all rooms together, of those
 // that were used least lately.
 func (r *Room[E]) Unlock() {
-	over := r.rooms.count(r, roomCost+int64(r.bytes))
+	over := r.rooms.count(r, r.cost())
 	r.mu.Unlock()
 	for n := 0; over && n < maxRelief; n++ {
 		over = r.rooms.relieve()
@@ -110,8 +116,8 @@ func (rs *Rooms[E]) countLocked(r *Room[E], bytes int64) {
 	r.counted = bytes
 }
 
-// relieve drops the events of a room, or a room without any that nobody is in, and
-// reports whether there is still too much.
+// relieve drops what the events of a room have grown, or else the events, or a room without
+// any that nobody is in, and reports whether there is still too much.
 func (rs *Rooms[E]) relieve() (over bool) {
 	r := rs.oldest()
 	if r == nil {
@@ -126,8 +132,10 @@ func (rs *Rooms[E]) relieve() (over bool) {
 		r.gone = true
 		rs.forget(r)
 	}
-	r.Clear()
-	return rs.count(r, roomCost)
+	if !r.Shed() {
+		r.Clear()
+	}
+	return rs.count(r, r.cost())
 }
 
 // oldest is the room that was used least lately, and is not any more.
@@ -170,7 +178,7 @@ func (r *Room[E]) sweep() {
 	defer r.mu.Unlock()
 	now := r.rooms.clock()
 	r.Trim(now)
-	r.rooms.count(r, roomCost+int64(r.bytes))
+	r.rooms.count(r, r.cost())
 	if r.bytes == 0 && r.Beside == nil && now-r.used >= int64(r.limits.Age) && !r.rooms.occupied(r.key) {
 		r.gone = true
 		r.rooms.forget(r)

@@ -11,7 +11,8 @@ import (
 	"github.com/nextrush/nextrush/websocket/internal/wire"
 )
 
-// event is an event in the history of a room.
+// event is an event in the history of a room. What was compressed of its frames when they
+// were sent is not kept.
 type event struct {
 	frame    *conn.Frame // as it was sent to members that know positions
 	replayed bool        // frame says that it is a replay
@@ -20,11 +21,13 @@ type event struct {
 	except   [][16]byte  // in order
 }
 
-// size is what the event takes in a ring.
-func (e *event) size() int { return len(e.frame.Payload()) + len(e.plain.Payload()) + eventCost }
+// Size is what the event takes in a ring.
+func (e *event) Size() int {
+	return e.frame.Size() + e.plain.Size() + len(e.except)*len(e.from) + eventCost
+}
 
-// eventCost is about what an event takes in a ring besides its bytes.
-const eventCost = 256
+// eventCost is about what an event takes in a ring besides its frames.
+const eventCost = 200
 
 // leftOut reports whether somebody was not to get the event.
 func (e *event) leftOut(id [16]byte) bool {
@@ -35,13 +38,18 @@ func (e *event) leftOut(id [16]byte) bool {
 	return excepted || e.from == id
 }
 
+// Shed drops what was compressed of the event.
+func (e *event) Shed() { e.frame, e.plain = e.frame.Twin(), e.plain.Twin() }
+
 func compareIDs(a, b [16]byte) int { return bytes.Compare(a[:], b[:]) }
+
+const replayMark = `,"replayed":true`
 
 // replay is the frame for those who have missed the event. It takes the place of the
 // other in the ring: either is made once.
 func (e *event) replay() *conn.Frame {
 	if !e.replayed {
-		e.frame, e.replayed = extended(e.frame, `,"replayed":true`), true
+		e.frame, e.replayed = extended(e.frame, replayMark), true
 	}
 	return e.frame
 }
@@ -113,15 +121,16 @@ func (k *emitting[S]) key(room string) history.Key {
 func (k *emitting[S]) toKept(key history.Key, opts *Options[S]) {
 	r := k.rs.lock(key, opts)
 	defer r.Unlock()
-	e := event{frame: k.located(key.Room, r.Position().Offset+1), plain: k.Text, from: k.From, except: k.Except}
-	r.Add(e, e.size(), k.rs.cfg.Clock())
+	frame := k.located(key.Room, r.Position().Offset+1)
+	e := &event{frame: frame.Twin(), plain: k.Text.Twin(), from: k.From, except: k.Except}
+	r.Add(e, k.rs.cfg.Clock())
 	var others []S
 	for _, s := range k.rs.sockets.Members(key) {
 		switch {
 		case !k.rs.sockets.Speaks(s):
 			others = append(others, s)
 		case !e.leftOut(k.rs.sockets.ID(s)):
-			k.queue(s, e.frame)
+			k.queue(s, frame)
 		}
 	}
 	k.toPlain(others)

@@ -6,6 +6,7 @@ import (
 	"github.com/nextrush/nextrush/websocket/internal/conn"
 	"github.com/nextrush/nextrush/websocket/internal/history"
 	"github.com/nextrush/nextrush/websocket/internal/protocol"
+	"github.com/nextrush/nextrush/websocket/internal/wire"
 )
 
 // maxReplay is how many events are replayed at most: as many as a client holds back
@@ -87,14 +88,22 @@ func (rs *Rooms[S]) missed(r *locked, opts *Options[S], by Reader[S]) (m missed)
 	if m.since == nil || !opts.Keeps() {
 		return missed{}
 	}
-	events, bytes, ok := r.Since(m.since.At, rs.cfg.Clock())
+	events, ok := r.Since(m.since.At, rs.cfg.Clock())
 	if m.since.Asked && opts.Private {
 		ok = ok && len(events) == 0
 	}
-	if m.recovered = ok && len(events) <= maxReplay && bytes <= rs.cfg.Replay; m.recovered {
+	if m.recovered = ok && len(events) <= maxReplay && bytesOf(events) <= rs.cfg.Replay; m.recovered {
 		m.events = events
 	}
 	return m
+}
+
+// bytesOf is about how many bytes a replay of events takes in a queue.
+func bytesOf(events []*event) (n int) {
+	for _, e := range events {
+		n += len(e.frame.Payload()) + len(replayMark) + wire.MaxHeaderSize
+	}
+	return n
 }
 
 // instead is what a client has told, if it has, and otherwise what the program says that
@@ -132,6 +141,7 @@ func (rs *Rooms[S]) catchUp(r *locked, room string, s S, m missed) {
 			e.replayTo(c, speaks)
 		}
 	}
+	r.Grow(len(m.events))
 	if speaks {
 		rs.tell(s, protocol.Synced(room, m.recovered, r.Position()))
 	}

@@ -12,7 +12,10 @@ import (
 	"github.com/nextrush/nextrush/websocket/internal/roster"
 )
 
-const maxPresenceData = 4 << 10 // bytes that a client may say of its user
+const (
+	maxPresenceData = 4 << 10 // bytes that a client may say of its user
+	presenceCost    = 500     // bytes that presence takes without users
+)
 
 // present is who is in a room with presence, guarded as the room is.
 type present[S comparable] struct {
@@ -101,15 +104,18 @@ func (rs *Rooms[S]) present(r *locked, key history.Key, opts *Options[S]) *prese
 	return p
 }
 
-// plan has the next update told in time. The room is locked.
+// plan has the next update told in time, and counts what the presence takes. The room is
+// locked.
 func (rs *Rooms[S]) plan(r *locked, p *present[S]) {
 	switch due := p.Due(); {
 	case due != 0:
 		p.alarm.set(due, rs.cfg.Clock(), p.ring)
 	case p.Empty():
 		p.alarm.stop()
-		r.Beside = nil
+		r.Beside, r.Weight = nil, 0
+		return
 	}
+	r.Weight = presenceCost + p.Size()
 }
 
 // update tells members what has changed.

@@ -41,14 +41,14 @@ type Rooms[S comparable] struct {
 	cfg     Config
 	kinds   kinds[S]
 	sockets Sockets[S]
-	kept    *history.Rooms[event] // nil: nobody is told anything
+	kept    *history.Rooms[*event] // nil: nobody is told anything
 
 	midPrefix string
 	mids      atomic.Uint64
 }
 
 // locked is a room that is locked.
-type locked = history.Room[event]
+type locked = history.Room[*event]
 
 const sweepPeriod = 10 * time.Second
 
@@ -63,7 +63,7 @@ func New[S comparable](patterns map[string]Options[S], sockets Sockets[S], cfg C
 		return nil, err
 	}
 	if rs.kinds.some((*Options[S]).Told) {
-		rs.kept = history.NewRooms[event](cfg.Bytes, sweepPeriod, cfg.Clock, rs.occupied)
+		rs.kept = history.NewRooms[*event](cfg.Bytes, sweepPeriod, cfg.Clock, rs.occupied)
 	}
 	return rs, nil
 }

@@ -158,6 +158,14 @@ func (r *Room[S]) planAt(at int64) {
 	}
 }
 
+// Size is about how many bytes the room takes.
+func (r *Room[S]) Size() int { return r.bytes + userCost*len(r.users) + socketCost*len(r.sockets) }
+
+const (
+	userCost   = 250 // besides its name and data
+	socketCost = 100
+)
+
 // Due is when Update is to be called; 0: there is nothing to tell.
 func (r *Room[S]) Due() int64 { return r.due }
 
