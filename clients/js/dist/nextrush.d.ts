@@ -222,19 +222,10 @@ export interface Env {
   random(): number;
   /** A text that nobody guesses, of at most 128 bytes. */
   key(): string;
-  fetch?: (url: string, init: any) => Promise<{ status: number; headers: { get(name: string): string | null } }>;
-  /** The window: its events tell that the page is hidden, frozen or left. */
-  target?: {
-    addEventListener(type: string, f: (e: any) => void, capture?: boolean): void;
-    removeEventListener(type: string, f: (e: any) => void, capture?: boolean): void;
-  };
-  hidden(): boolean;
-  online(): boolean;
-  storage(): { getItem(key: string): string | null; setItem(key: string, value: string): void; removeItem(key: string): void };
-  /** Of the page. */
-  origin?: string;
-  /** Takes what the app's handlers throw. */
-  report(error: unknown): void;
+  /** null: there is none. */
+  fetch: ((url: string, init: any) => Promise<{ status: number; headers: { get(name: string): string | null } }>) | null;
+  /** What a page has: its events, whether it is hidden, its origin, sessionStorage, reportError. Nothing of it has to be there. */
+  window: any;
 }
 
 export interface WebSocketLike {

@@ -1,9 +1,7 @@
 // onAbort calls f when the signal aborts, until the function that it returns is called.
 export function onAbort(signal: AbortSignal | undefined, f: (reason: unknown) => void): () => void {
   const abort = () => f(signal!.reason);
-  if (signal) {
-    signal.addEventListener("abort", abort);
-    if (signal.aborted) abort();
-  }
-  return () => signal && signal.removeEventListener("abort", abort);
+  signal?.addEventListener("abort", abort);
+  if (signal?.aborted) abort();
+  return () => signal?.removeEventListener("abort", abort);
 }

@@ -10,23 +10,14 @@ export interface Handlers {
   _on(name: string, f: Handler, o?: Listen): () => void;
   _tell(name: string, ...args: unknown[]): void;
   _change<T>(f: () => T): T; // runs f, and then the handlers of what it told
+  _report(e: unknown): void; // what the app has thrown
 }
 
-export function newHandlers(env: Env): Handlers {
+export function newHandlers({ window }: Env): Handlers {
+  const report = (e: unknown) => (window.reportError || console.error)(e);
   const all = new Set<[name: string, f: Handler]>();
   const told: [name: string, args: unknown[]][] = [];
   let busy = false;
-
-  const run = (name: string, args: unknown[]) => {
-    for (const entry of [...all]) {
-      if (entry[0] !== name || !all.has(entry)) continue; // removed by one before it
-      try {
-        entry[1](...args);
-      } catch (e) {
-        env.report(e);
-      }
-    }
-  };
 
   const change: Handlers["_change"] = (f) => {
     if (busy) return f();
@@ -34,7 +25,16 @@ export function newHandlers(env: Env): Handlers {
     try {
       return f();
     } finally {
-      for (let next; (next = told.shift()); ) run(...next);
+      for (let next; (next = told.shift()); ) {
+        for (const entry of [...all]) {
+          try {
+            // Another may have removed it.
+            if (entry[0] === next[0] && all.has(entry)) entry[1](...next[1]);
+          } catch (e) {
+            report(e);
+          }
+        }
+      }
       busy = false;
     }
   };
@@ -52,5 +52,6 @@ export function newHandlers(env: Env): Handlers {
     },
     _tell: (name, ...args) => change(() => void told.push([name, args])),
     _change: change,
+    _report: report,
   };
 }

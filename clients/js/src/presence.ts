@@ -7,8 +7,7 @@ type Change = { joined: string[]; left: string[]; sync: boolean };
 
 export function presence<T>(room: Room<any>): Presence<T> {
   const { name, _server: server } = room as unknown as RoomState;
-  const { _handlers: handlers } = server;
-  const tell = (fields: object) => server._tell({ type: "presence", room: name, ...fields });
+  const tell = (fields: object) => server._say({ type: "presence", room: name, ...fields });
   let members = new Map<string, Member<T>>();
   let count = 0;
   let mine: T | undefined;
@@ -30,11 +29,11 @@ export function presence<T>(room: Room<any>): Presence<T> {
     const joined = put(m.set).filter((user) => !before.has(user));
     return { joined, left: [...before.keys()].filter((user) => !members.has(user)), sync: true };
   };
-  handlers._on("p" + name, (m) => {
+  server._on("p" + name, (m) => {
     if (m.set && mine !== undefined) tell({ data: mine }); // a new session knows nothing of us
     const change = take(m);
     count = m.count === undefined ? members.size : m.count;
-    handlers._tell("w" + name, change);
+    server._tell("w" + name, change);
   });
   tell({}); // asks for all of it, if it has come already
 
@@ -49,7 +48,7 @@ export function presence<T>(room: Room<any>): Presence<T> {
       tell({ data: (mine = data) });
     },
     watch(f) {
-      return handlers._on("w" + name, f);
+      return server._on("w" + name, f);
     },
   };
 }

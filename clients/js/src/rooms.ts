@@ -1,12 +1,12 @@
 import type { Gap, Position, Room } from "../types/index";
 import { RequestError } from "./errors";
 import type { Handlers } from "./handlers";
+import { argsOf } from "./wire";
 
 // Server is what rooms need of their socket.
-export interface Server {
+export interface Server extends Handlers {
   _ask(frame: object): Promise<any>; // again if the session was lost
-  _tell(frame: object): void;
-  _handlers: Handlers;
+  _say(frame: object): void;
 }
 
 // RoomState is the client's view of a room: the server decides who is in it.
@@ -17,9 +17,9 @@ export interface Server {
 export interface RoomState extends Room<any> {
   joined: boolean;
   position: Position | null;
-  _asked: boolean; // joined because we asked: after a new session we have to ask again
-  _held: any[] | null; // null: no replay is under way
-  _late: boolean; // meanwhile what an old connection says counts
+  _asked?: boolean; // joined because we asked: after a new session we have to ask again
+  _held?: any[] | null; // null: no replay is under way that we have asked for
+  _late?: boolean; // meanwhile what an old connection says counts
   _left(): void;
   _server: Server; // for presence
 }
@@ -33,10 +33,9 @@ function newRoom(name: string, server: Server): RoomState {
     name,
     joined: false,
     position: null,
-    async join({ since } = {}) {
-      since = since || r.position || undefined;
+    async join({ since = r.position! } = {}) {
       if (since) reset(since);
-      const answer = await server._ask({ type: "join", room: name, since });
+      const answer = await server._ask({ type: "join", room: name, since: since || undefined });
       r._asked = r.joined = true;
       return { recovered: true, ...answer };
     },
@@ -45,14 +44,11 @@ function newRoom(name: string, server: Server): RoomState {
       await server._ask({ type: "leave", room: name });
       r._left();
     },
-    on: (event: any, f: any, o: any) => server._handlers._on("r" + name + "\0" + event, f, o),
+    on: (event: any, f: any, o: any) => server._on("r" + name + "\0" + event, f, o),
     since(p) {
       reset(p);
-      server._tell({ type: "sync", rooms: { [name]: p } });
+      server._say({ type: "sync", rooms: { [name]: p } });
     },
-    _asked: false,
-    _held: null,
-    _late: false,
     _server: server,
     _left() {
       r._asked = r.joined = false;
@@ -70,7 +66,7 @@ export interface Rooms {
   // asks for the rooms that we had asked for before. A refusal is for good.
   _rejoin(): void;
   // takes an event; late tells that it came over a connection that is being replaced.
-  _event(m: any, late: boolean): void;
+  _event(m: any, late?: boolean): void;
   _frames: Record<string, (m: any) => void>; // what takes those of each type
   _syncing(): boolean;
   _leave(): void; // closed
@@ -78,20 +74,20 @@ export interface Rooms {
   _restore(positions: Record<string, Position>): void;
 }
 
-export function newRooms(server: Server, deliver: (m: any) => void, gap: (g: Gap) => void): Rooms {
+export function newRooms(server: Server): Rooms {
   const mostHeld = 1024; // live messages of a room while its replay is under way
   const mostMids = 1024; // emits to several rooms that are remembered
-  const rooms = new Map<string, RoomState>();
+  const rooms: RoomState[] = [];
   const mids = new Set<unknown>();
 
   const room = (name: string) => {
-    const r = rooms.get(name) || newRoom(name, server);
-    rooms.set(name, r);
+    let r = rooms.find((r) => r.name === name);
+    if (!r) rooms.push((r = newRoom(name, server)));
     return r;
   };
 
   const jump = (r: RoomState, to: Position | null, why: Gap["why"]) => {
-    gap({ room: r.name, from: r.position, to, why });
+    server._tell("sgap", { room: r.name, from: r.position, to, why });
     r.position = to;
     r._held = null;
   };
@@ -100,31 +96,35 @@ export function newRooms(server: Server, deliver: (m: any) => void, gap: (g: Gap
     const { size } = mids;
     if (mids.add(mid).size === size) return true;
     if (size >= mostMids) mids.delete(mids.values().next().value);
-    return false;
   };
 
-  const event = (m: any, late: boolean) => {
-    const r = m.offset !== undefined && room(m.room);
+  const event: Rooms["_event"] = (m, late) => {
+    const { event, timestamp: at, room: name, offset, bytes, replayed, mid } = m;
+    const r = offset !== undefined && room(name);
     if (late && r && !(r._held && r._late)) return;
     if (r && r.position) {
       const [epoch, last] = r.position;
-      if (r._held && !late && !m.replayed) {
-        if (r._held.push(m) > mostHeld) jump(r, [epoch, m.offset], "overflow");
+      const to = [epoch, offset] as const;
+      if (r._held && !late && !replayed) {
+        if (r._held.push(m) > mostHeld) jump(r, to, "overflow");
         return;
       }
-      if (m.offset <= last) return;
-      r.position = [epoch, m.offset];
+      if (offset <= last) return;
+      r.position = to;
     }
-    if (m.mid === undefined || !repeated(m.mid)) deliver(m);
+    if (mid !== undefined && repeated(mid)) return;
+    const args = argsOf(m);
+    const meta = { at, room: name, offset, replayed: !!replayed, args, bytes };
+    server._tell("e" + event, args[0], meta);
+    server._tell("r" + name + "\0" + event, args[0], meta);
   };
 
-  const positions = (of = (r: RoomState): unknown => r.position): Record<string, Position> =>
-    Object.fromEntries([...rooms.values()].filter(of).map((r) => [r.name, r.position!]));
+  const positions = (of: (r: RoomState) => unknown) => Object.fromEntries(rooms.filter(of).map((r) => [r.name, r.position!]));
 
   return {
     _room: room,
     _lost(history) {
-      for (const r of rooms.values()) {
+      for (const r of rooms) {
         r.joined = false;
         if (r.position && !history) jump(r, null, "epoch");
         r._late = !r._held; // an old connection has caught up, and the new one has not
@@ -133,7 +133,7 @@ export function newRooms(server: Server, deliver: (m: any) => void, gap: (g: Gap
       return positions((r) => r._held && !r._asked);
     },
     _rejoin() {
-      for (const r of rooms.values()) {
+      for (const r of rooms) {
         if (!r._asked) continue;
         r._asked = false; // until the answer
         r.join().catch((e) => (e instanceof RequestError ? r._left() : (r._asked = true)));
@@ -149,21 +149,21 @@ export function newRooms(server: Server, deliver: (m: any) => void, gap: (g: Gap
       },
       left: (m) => room(m.room)._left(),
       // A replay has ended, or there is none.
-      synced({ room: name, recovered, epoch, offset }) {
+      synced({ room: name, epoch, offset, recovered }) {
         const r = room(name);
-        const held = r._held;
+        const held = r._held || [];
         const from = r.position;
         if (!from) return;
         if (!recovered) jump(r, epoch ? [epoch, offset] : null, epoch === from[0] ? "expired" : "epoch");
         else if (offset > from[1]) r.position = [epoch, offset];
         r._held = null;
-        for (const m of held || []) event(m, false);
+        for (const m of held) event(m);
       },
-      presence: (m) => server._handlers._tell("p" + m.room, m),
+      presence: (m) => server._tell("p" + m.room, m),
     },
-    _syncing: () => [...rooms.values()].some((r) => r._held),
+    _syncing: () => rooms.some((r) => r._held),
     _leave: () => rooms.forEach((r) => (r.joined = false)),
-    _positions: () => positions(),
+    _positions: () => positions((r) => r.position),
     _restore(all) {
       for (const name in all) Object.assign(room(name), { joined: true, position: all[name] });
     },

@@ -1,44 +1,37 @@
 import type { Env, Options } from "../types/index";
 import type { Backoff } from "./backoff";
 import { surroundings } from "./env";
-import type { Limits } from "./queue";
 
-// Settings are Options with every default filled in.
+// Settings are Options with the defaults that more than one part uses.
 export interface Settings extends Options {
   url: string; // ws: or wss:, without the query
   backoff: Backoff;
-  buffer: Limits;
-  stable: number;
+  buffer: { messages: number; bytes: number; age: number };
   connectTimeout: number;
-  probeTimeout: number;
-  requestTimeout: number;
   env: Env;
 }
 
 export function settings(path: string, o: Options): Settings {
   const env = surroundings(o.env);
   return {
-    stable: 10_000,
     connectTimeout: 10_000,
-    probeTimeout: 5_000,
-    requestTimeout: 10_000,
     ...o,
     backoff: { base: 1_000, cap: 30_000, first: 1_000, ...o.backoff },
     buffer: { messages: 256, bytes: 262_144, age: 30_000, ...o.buffer },
-    url: address(path, o.url || env.origin),
+    url: address(path, o.url || env.window.location?.origin),
     env,
   };
 }
 
 function address(path: string, base?: string): string {
-  if (!base) throw new Error("nextrush-client: set the option url");
+  if (!base) throw Error("set the option url");
   return new URL(base.replace(/^http/, "ws").replace(/\/$/, "") + path).href;
 }
 
 // fill puts parameters into a path: "/chat/{room}" with { room: "a b" } is "/chat/a%20b".
 export function fill(path: string, params: Record<string, string | number> = {}): string {
   return path.replace(/{(\w+)}/g, (_, name) => {
-    if (params[name] === undefined) throw new Error("nextrush-client: set the parameter " + name);
-    return encodeURIComponent(params[name]);
+    if (name in params) return encodeURIComponent(params[name]);
+    throw Error("set the parameter " + name);
   });
 }

@@ -1,168 +1,270 @@
-import type { Ask, Dropped, Send, Session as First, Signals, Socket, WebSocketLike } from "../types/index";
-import { credentialOf, part } from "./attempt";
+import type { Ask, Dropped, Env, Send, Session as First, Signals, Socket, WebSocketLike } from "../types/index";
 import { newConnection } from "./connection";
-import { ClosedError, LostError } from "./errors";
+import { part } from "./end";
+import { ClosedError, LostError, RequestError, TimeoutError } from "./errors";
 import { newTimer } from "./env";
 import { newHandlers } from "./handlers";
-import { newQueue, type Entry } from "./queue";
-import { newRequests, type Pending } from "./requests";
 import { newRooms } from "./rooms";
-import { newSession, type Session } from "./session";
 import type { Settings } from "./settings";
 import { onAbort } from "./abort";
-import { argsOf, encode, size } from "./wire";
+import { argsOf, encode, size, type Data } from "./wire";
+
+// Session is what the server knows this client by. With resume agreed, so that there is
+// a token, it outlives its WebSocket: both sides count the messages of each other, and
+// keep their own until counted. No message carries its number: both count from the same.
+interface Session {
+  _ws: WebSocketLike | null;
+  _id: string | null;
+  _token: string | null;
+  _ready?: boolean; // set up, so that what waits may leave
+  _received: number;
+  _sent: number;
+  _got: number; // of ours that the server has counted
+}
+
+// Message is one on its way out.
+interface Message {
+  data: Data;
+  _size: number; // bytes
+  _event: string; // empty: nobody is told that it was dropped
+  _until: number; // when it is too old to be sent
+  _session?: Session; // that it was sent in
+  _n?: number; // of those sent in it
+  // Of a request:
+  _id?: number;
+  _retry?: boolean;
+  _promise?: Promise<any>;
+  _settle?(error: unknown, value?: any): void; // as long as it has not
+}
 
 // newSocket makes what the app holds: events and requests over a session, and the session
 // over one connection after the other.
 export function newSocket(o: Settings): Socket<any> {
   const volatileLimit = 64 << 10; // bytes that may wait in the WebSocket
-  const { env, plain, setup } = o;
-  const handlers = newHandlers(env);
-  const calls = new Map<string, (data: any) => any>();
-  const requests = newRequests(env);
+  const reportBytes = 32 << 10; // received, after which the server is told the count
+  const reportTime = 5_000; // or after that time
+  const { setup, sessionKey, buffer, requestTimeout = 10_000 } = o;
+  const handlers = newHandlers(o.env);
+  const { _tell: tell, _on: on, _change: change } = handlers;
+  const env: Env = { ...o.env, setTimeout: (f, ms) => o.env.setTimeout(() => change(f), ms) };
+  const calls: Record<string, (data: any) => any> = { __proto__: null as any };
   const linger = newTimer(env);
+  const age = newTimer(env);
+  const reporting = newTimer(env);
   let session: Session | null = null;
   let old: Session | null = null; // that a hand-over leaves behind, until it has settled
-  let max = Infinity; // bytes of a message that the server takes
+  let max: number; // bytes of a message that the server takes
+  let waiting: Message[] = []; // for a connection: bounded by number, bytes and age
+  let sent: Message[] = []; // that were not counted, or not answered
+  let ids = 0; // of requests
+  let unreported = 0; // bytes received
 
-  const tell = <K extends keyof Signals>(kind: K, value: Signals[K]) => handlers._tell("s" + kind, value);
-
-  const closedError = () => new ClosedError({ why: socket.state.why });
-
-  const dropped = (e: Entry, why: Dropped["why"]): false => {
-    const p = e._request;
-    if (!p) tell("dropped", { event: e._event, why });
-    else p._settle(0, why === "closed" ? closedError() : new LostError({ ran: "no" }, why));
-    return false;
-  };
-  const queue = newQueue(env, o.buffer, dropped);
+  const closedError = () => new ClosedError("closed", { why: socket.state.why });
 
   // ---- out
 
-  const entry = (event: string, data: Entry["data"] | null, age = Infinity): Entry => {
-    return { data: data!, _size: data === null ? Infinity : size(data), _event: event, _until: env.now() + age };
+  const message = (event: string, data: Data, age = Infinity): Message => {
+    return { data, _size: size(data), _event: event, _until: env.now() + age };
   };
 
-  const sendable = () => session && session._ws && session._ready && !session._full() && !connection._suspicious();
+  const frame = (fields: object) => message("", JSON.stringify(fields));
 
-  const tooBig = (e: Entry) => e._size > max || e._size === Infinity;
+  const bytes = (messages: Message[]) => messages.reduce((sum, e) => sum + e._size, 0);
 
-  // post sends an entry, or has it wait. first: before all that waits. It says why not.
-  const post = (e: Entry, first?: boolean, volatile?: boolean): Dropped["why"] | void => {
-    if (socket.state.name === "closed") return "closed";
-    if (tooBig(e)) return "too big";
-    connection._doubt();
-    if (first ? session && session._ws : sendable() && (volatile ? session!._ws!.bufferedAmount < volatileLimit : !queue._size().messages)) session!._send(e);
-    else if (volatile) return "volatile";
-    else if (!queue._push(e)) return "full";
+  const tooBig = (e: Message) => e._size > max;
+
+  const dropped = (e: Message, why: Dropped["why"]) => {
+    if (e._settle) e._settle(why === "closed" ? closedError() : new LostError(why, { ran: "no" }));
+    else if (e._event) tell("sdropped", { event: e._event, why });
   };
 
-  const offer = (e: Entry, first?: boolean, volatile?: boolean): boolean => {
-    const why = post(e, first, volatile);
-    return why ? dropped(e, why) : true;
+  const uncounted = (e: Message) => e._session!._token && e._n! > e._session!._got;
+
+  const tidy = () => (sent = sent.filter((e) => e._settle || uncounted(e)));
+
+  // flowing tells that messages need not wait.
+  const flowing = () => session?._ws && session._ready && bytes(sent.filter(uncounted)) < buffer.bytes && !connection._doubt();
+
+  // send sends a message now, or after the session was resumed.
+  const send = (s: Session, e: Message) => {
+    e._session = s;
+    e._n = ++s._sent;
+    if (s._token || e._settle) sent.push(e);
+    connection._transmit(s._ws, e.data);
+  };
+
+  const drop = (why: Dropped["why"], which: (e: Message) => boolean) => {
+    const out = waiting.filter(which);
+    waiting = waiting.filter((e) => !which(e));
+    for (const e of out) dropped(e, why);
+  };
+
+  const expire = () => {
+    const now = env.now();
+    drop("old", (e) => e._until <= now);
+    age(waiting.reduce((first, e) => Math.min(first, e._until), Infinity) - now, expire);
   };
 
   const flush = () => {
-    for (let e; sendable() && (e = queue._shift()); ) {
+    expire();
+    while (waiting[0] && flowing()) {
+      const e = waiting.shift()!;
       if (tooBig(e)) dropped(e, "too big");
-      else session!._send(e);
+      else send(session!, e);
     }
   };
 
-  const emit = (event: string, data: unknown, { bytes, age = o.buffer.age, volatile }: Send = {}, first?: boolean): boolean => {
-    return offer(entry(event, encode({ type: "event", event }, data, bytes), age), first, volatile);
+  // post sends a message, or has it wait. first: before all that waits. It says why not.
+  const post = (e: Message, first?: boolean, volatile?: boolean): Dropped["why"] | void => {
+    const ws = session?._ws;
+    if (socket.state.name === "closed") return "closed";
+    if (tooBig(e)) return "too big";
+    if (first ? ws : flowing() && (volatile ? ws!.bufferedAmount < volatileLimit : !waiting[0])) send(session!, e);
+    else if (volatile) return "volatile";
+    else {
+      expire();
+      if (waiting.length >= buffer.messages || bytes(waiting) + e._size > buffer.bytes) return "full";
+      waiting.push(e);
+      expire();
+    }
   };
 
-  // ask sends what is answered.
-  const ask = (event: string, encoded: (id: number) => Entry["data"] | null, a: Ask, first?: boolean): Pending => {
-    const { timeout = o.requestTimeout } = a;
-    const p = requests._begin(event, a, timeout, (id) => entry("", encoded(id)), queue._remove);
-    if (!p._settled) offer(p._entry, first);
-    return p;
+  const offer = (...how: Parameters<typeof post>): boolean => {
+    const why = post(...how);
+    if (why) dropped(how[0], why);
+    return !why;
   };
 
-  const request = (event: string, data: unknown, a: Ask = {}, first?: boolean): Promise<any> => {
-    const key = a.key || (a.retry ? env.key() : undefined);
-    return ask(event, (id) => encode({ type: "event", event, id, key }, data, a.bytes), a, first)._promise;
+  // ask sends a message with the last id, which is answered.
+  const ask = (e: Message, { timeout = requestTimeout, retry, signal }: Ask, first?: boolean): Message => {
+    const timer = newTimer(env);
+    e._id = ids;
+    e._retry = retry;
+    e._promise = new Promise((resolve, reject) => {
+      let stop = () => {};
+      e._settle = (error, value) => {
+        e._settle = undefined;
+        e._event = "";
+        timer();
+        stop();
+        waiting = waiting.filter((other) => other !== e);
+        tidy();
+        if (error === undefined) resolve(value);
+        else reject(error);
+      };
+      timer(timeout, () => e._settle!(new TimeoutError("timeout", { sent: !!e._session })));
+      stop = onAbort(signal, e._settle);
+    });
+    if (e._settle) offer(e, first);
+    return e;
   };
 
   // askFrame asks by a frame of the protocol.
-  const askFrame = (frame: object, a: Ask, first?: boolean) => ask("", (id) => JSON.stringify({ ...frame, id }), a, first);
+  const askFrame = (fields: object, a: Ask, first?: boolean) => ask(frame({ ...fields, id: ++ids }), a, first);
+
+  // verbs are what the app sends by; first: before all that waits.
+  const verbs = (first?: boolean) => ({
+    emit: (event: string, data: unknown, { bytes, age = buffer.age, volatile }: Send = {}) =>
+      offer(message(event, encode({ type: "event", event }, data, bytes), age), first, volatile),
+    request(event: string, data: unknown, a: Ask = {}): Promise<any> {
+      const key = a.key || (a.retry ? env.key() : undefined);
+      return ask(message(event, encode({ type: "event", event, id: ++ids, key }, data, a.bytes)), a, first)._promise!;
+    },
+  });
 
   // ---- in
 
-  const rooms = newRooms(
-    {
-      _handlers: handlers,
-      // The answer of a session that was left meanwhile says nothing of the present one.
-      async _ask(frame) {
-        const p = askFrame(frame, { retry: true });
-        const answer = await p._promise;
-        return p._session === session ? answer : this._ask(frame);
-      },
-      _tell: (frame) => void post(entry("", JSON.stringify(frame))),
+  const rooms = newRooms({
+    ...handlers,
+    // The answer of a session that was left meanwhile says nothing of the present one.
+    async _ask(frame) {
+      const e = askFrame(frame, { retry: true });
+      const answer = await e._promise;
+      return e._session === session ? answer : this._ask(frame);
     },
-    (m) => {
-      const { event, timestamp: at, room, offset, bytes, replayed } = m;
-      const args = argsOf(m);
-      const meta = { at, room, offset, replayed: !!replayed, args, bytes };
-      handlers._tell("e" + event, args[0], meta);
-      handlers._tell("r" + room + "\0" + event, args[0], meta);
-    },
-    (gap) => tell("gap", gap),
-  );
+    _say: (fields) => offer(frame(fields)),
+  });
 
   // answer replies to a request of the server, in the session that it came in.
   const answer = async (s: Session, m: any) => {
     const { id, event } = m;
     let reply;
     try {
-      const f = calls.get(event);
-      if (!f) throw new Error("unknown event");
-      reply = encode({ type: "ack", id }, await f(argsOf(m)[0]));
+      const f = calls[event];
+      if (!f) throw "unknown event";
+      reply = message("", encode({ type: "ack", id }, await f(argsOf(m)[0])));
     } catch (e: any) {
-      reply = JSON.stringify({ type: "error", id, event, message: String((e && e.message) || e) });
+      reply = frame({ type: "error", id, event, message: String(e?.message || e) });
     }
-    s._send(entry("", reply));
+    send(s, reply);
+  };
+
+  const replied = (m: any) => {
+    const e = sent.find((e) => e._id === m.id);
+    const error = m.type === "error" ? new RequestError(m.message, { event: e?._event!, errors: m.errors }) : undefined;
+    e?._settle?.(error, argsOf(m)[0]);
+  };
+
+  const report = () => {
+    unreported = 0;
+    reporting();
+    if (session!._token) connection._transmit(session!._ws, JSON.stringify({ type: "got", n: session!._received }));
+  };
+
+  // count counts a message of the server.
+  const count = (s: Session, bytes: number) => {
+    s._received++;
+    if (!unreported) reporting(reportTime, report);
+    unreported += bytes;
+    if (unreported >= reportBytes) report();
+  };
+
+  // got: the server has counted.
+  const got = (s: Session, n: number) => {
+    s._got = n;
+    tidy();
   };
 
   const received = (ws: WebSocketLike, m: any, data: string | ArrayBuffer) => {
-    const current = session!._ws === ws;
-    const s = current ? session! : old!;
-    const type = m && m.type;
-    const take = !plain && rooms._frames[type];
-    if (!plain && type === "got") s._got(m.n);
-    else s._count(size(data));
-    if (type === "event") {
-      if (m.id !== undefined) answer(s, m);
-      else rooms._event(m, !current);
-    } else if (type === "ack" || type === "error") requests._reply(m);
-    else if (take) current && take(m); // the new session knows better
-    else if (plain || type !== "got") tell("message", data);
+    const late = session!._ws !== ws;
+    const s = late ? old! : session!;
+    const type = m?.type;
+    const take = rooms._frames[type];
+    if (type === "got") got(s, m.n);
+    else if (!/^(hello|ping|pong|goaway)$/.test(type)) {
+      count(s, size(data));
+      if (type === "event") {
+        if (m.id !== undefined) answer(s, m);
+        else rooms._event(m, late);
+      } else if (type === "ack" || type === "error") replied(m);
+      else if (!take) tell("smessage", data);
+      else if (!late) take(m); // the new session knows better
+    }
     flush();
     retire();
   };
 
   // ---- the session
 
-  const opened = (ws: WebSocketLike, { resumed, max: most, can, session: token, id = null, got }: any) => {
+  const opened = (ws: WebSocketLike, hello: any) => {
     const before = session;
-    max = most || Infinity;
-    if (resumed && before) {
-      before._resume(ws, token, got);
+    const able = (what: string) => hello.can?.includes(what);
+    max = hello.max;
+    if (hello.resumed && before) {
+      before._ws = ws;
+      before._token = hello.session;
+      before._sent = Math.max(before._sent, hello.got); // after a reload of the page
+      got(before, hello.got);
+      for (const e of sent.filter(uncounted)) connection._transmit(ws, e.data);
       return flush();
     }
-    const able = (what: string) => can && can.includes(what);
-    const s = make(ws, id, able("resume") ? token : null);
-    session = s;
+    const s = (session = newSession(ws, hello.id ?? null, able("resume") ? hello.session : null));
     if (before) replace(before);
-    const ask = rooms._lost(able("history"));
-    if (rooms._syncing()) s._send(entry("", JSON.stringify({ type: "sync", was: (before && before._id) || undefined, rooms: ask })));
+    const positions = rooms._lost(able("history"));
+    if (rooms._syncing()) send(s, frame({ type: "sync", was: before?._id || undefined, rooms: positions }));
     prepare(s);
     retire();
   };
-
-  const make = (ws: WebSocketLike | null, id: string, token: string | null) => newSession(env, o.buffer.bytes, connection._transmit, ws, id, token);
 
   // replace leaves a session behind: one with a connection goes on until it has settled.
   const replace = (before: Session) => {
@@ -171,7 +273,7 @@ export function newSocket(o: Settings): Socket<any> {
       linger(o.connectTimeout, leave);
     } else {
       end(before);
-      tell("gap", { room: null, from: null, to: null, why: "session" });
+      tell("sgap", { room: null, from: null, to: null, why: "session" });
     }
   };
 
@@ -183,12 +285,11 @@ export function newSocket(o: Settings): Socket<any> {
       rooms._rejoin();
     };
     if (!setup) return ready();
-    const first = { id: s._id, emit: (e: string, d: any, o: Send) => emit(e, d, o, true), request: (e: string, d: any, a: Ask) => request(e, d, a, true) };
-    (async () => setup(first as First))().then(
-      () => handlers._change(ready),
-      (e) => handlers._change(() => {
-        if (s._over) return;
-        tell("error", e);
+    (async () => setup({ id: s._id, ...verbs(true) } as First))().then(
+      () => change(ready),
+      (e) => change(() => {
+        if (session !== s) return;
+        tell("serror", e);
         s._token = null;
         connection._cut(1000, "setup failed");
       }),
@@ -196,65 +297,77 @@ export function newSocket(o: Settings): Socket<any> {
   };
 
   const gone = (ws: WebSocketLike) => {
-    for (const s of [session, old]) {
-      if (!s || s._ws !== ws) continue;
-      s._pause();
-      if (s === old || !s._token) end(s);
-      if (s === old) old = null;
-    }
+    if (ws !== session?._ws) return forget();
+    session._ws = null;
+    unreported = 0;
+    reporting();
+    if (!session._token) end(session);
   };
 
   // retire says good-bye to the old session when nothing more is awaited from it.
   const retire = () => {
-    if (old && !rooms._syncing() && !requests._some(old) && !old._kept.length) leave();
+    if (!rooms._syncing() && !sent.some((e) => e._session === old)) leave();
   };
 
   const leave = () => {
+    part(old?._ws);
+    forget();
+  };
+
+  const forget = () => {
     linger();
-    if (!old) return;
-    part(old._ws);
-    end(old);
+    if (old) end(old);
     old = null;
   };
 
+  // end settles what was sent in a session, or has it sent again.
   const end = (s: Session) => {
-    s._end();
-    for (const e of s._kept) if (!e._request) dropped(e, "closed");
-    queue._putBack(requests._lost(s));
+    const again: Message[] = [];
+    const all = sent;
+    sent = sent.filter((e) => e._session !== s);
+    for (const e of all) {
+      if (e._session !== s) continue;
+      if (!e._settle) dropped(e, "closed");
+      else if (!e._retry) e._settle(new LostError("lost", { ran: e._n! > s._got ? "unknown" : "yes" }));
+      else {
+        e._session = undefined;
+        again.push(e);
+      }
+    }
+    s._ws = s._token = null;
+    waiting = again.concat(waiting);
   };
 
   const closed = () => {
-    requests._fail(closedError());
-    queue._clear("closed");
+    unreported = 0;
+    reporting();
+    for (const e of sent) e._settle?.(closedError());
+    drop("closed", () => true);
+    expire();
     leave();
-    if (session) session._end();
+    sent = [];
     session = null;
     rooms._leave();
   };
 
   // ---- over a reload of the page
 
-  const { sessionKey: key } = o;
-
   const save = () => {
-    const s = session;
-    if (!key || !s || !s._token) return;
+    if (!session?._token || !sessionKey) return;
     try {
-      env.storage().setItem(key, JSON.stringify([s._id, s._token, s._received, requests._ids, rooms._positions()]));
+      env.window.sessionStorage.setItem(sessionKey, JSON.stringify([session._id, session._token, session._received, ids, rooms._positions()]));
     } catch {} // the user forbids it
   };
 
   // What is kept is taken: a copy of the tab must not take the session from this one.
   const load = () => {
-    if (!key || session) return;
+    if (session || !sessionKey) return;
     try {
-      const storage = env.storage();
-      const [id, token, received, ids, positions] = JSON.parse(storage.getItem(key)!);
-      storage.removeItem(key);
-      session = make(null, id, token);
-      session._received = received;
-      session._ready = true;
-      requests._ids = ids;
+      const { sessionStorage } = env.window;
+      const [id, token, received, last, positions] = JSON.parse(sessionStorage.getItem(sessionKey));
+      sessionStorage.removeItem(sessionKey);
+      session = { ...newSession(null, id, token), _received: received, _ready: true };
+      ids = last;
       rooms._restore(positions);
     } catch {} // there is nothing
   };
@@ -266,14 +379,13 @@ export function newSocket(o: Settings): Socket<any> {
       return session && session._id;
     },
     get buffered() {
-      return queue._size();
+      return { messages: waiting.length, bytes: bytes(waiting) };
     },
     open() {
       load();
       connection._open();
       return socket;
     },
-    close: (code = 1000, reason = "") => connection._close(code, reason),
     ready: ({ signal }: { signal?: AbortSignal } = {}) =>
       new Promise((resolve, reject) => {
         const look = () => {
@@ -291,41 +403,40 @@ export function newSocket(o: Settings): Socket<any> {
         });
         look();
       }),
-    on: (event: string, f: any, o: any) => handlers._on("e" + event, f, o),
-    watch: (kind: string, f: any, o: any) => handlers._on("s" + kind, f, o),
+    on: (event: string, f: any, o: any) => on("e" + event, f, o),
+    watch: (kind: keyof Signals, f: any, o: any) => on("s" + kind, f, o),
     handle(event: string, f: any) {
-      calls.set(event, f);
-      return () => calls.get(event) === f && calls.delete(event);
+      calls[event] = f;
+      return () => calls[event] === f && delete calls[event];
     },
-    emit: (event: string, data: unknown, o?: Send) => emit(event, data, o),
-    request: (event: string, data: unknown, a?: Ask) => request(event, data, a),
-    send: (data: any) => offer(entry("", data, o.buffer.age)),
+    ...verbs(),
+    send: (data: any) => offer(message("", data, buffer.age)),
     room: rooms._room,
+    [(Symbol as any).dispose || Symbol()]: () => void socket.close(),
   };
-  const connection = newConnection(o, {
-    _change: handlers._change,
-    _told: () => tell("state", socket.state),
-    _opened: opened,
-    _received: received,
-    _gone: gone,
-    _leaving: save,
-    _alive: flush,
-    _closed: closed,
-    _failed: (e) => tell("error", e as Error),
-    _offer() {
-      leave(); // if that of the last hand-over has not settled
-      // In a hand-over the old session goes on, and another server waits.
-      return session && session._token && !session._ws ? [`resume.${session._token}.${session._received}`] : [];
+  const connection = newConnection(
+    { ...o, env },
+    {
+      ...handlers,
+      _opened: opened,
+      _received: received,
+      _gone: gone,
+      _leaving: save,
+      _closed: closed,
+      _offer() {
+        leave(); // if that of the last hand-over has not settled
+        // In a hand-over the old session goes on, and another server waits.
+        return session?._token && !session._ws ? [`resume.${session._token}.${session._received}`] : [];
+      },
+      _refresh: ({ bearer: token, ticket }) => askFrame({ type: "auth", token, ticket }, {}, true)._promise!,
     },
-    _frame: (out, data) => tell("frame", { out, text: typeof data === "string" ? data : data.byteLength + " bytes" }),
-    _refresh(c) {
-      const { bearer: token, ticket } = credentialOf(c);
-      return askFrame({ type: "auth", token, ticket }, {}, true)._promise;
-    },
-  }, socket);
-
-  const { dispose } = Symbol as any;
-  if (dispose) socket[dispose] = () => void socket.close();
-  if (!o.lazy) Promise.resolve().then(() => socket.state.name === "idle" && socket.open());
+    socket,
+  );
+  socket.close = connection._close;
+  if (!o.lazy) queueMicrotask(() => socket.state.name === "idle" && socket.open());
   return socket;
 }
+
+const newSession = (ws: WebSocketLike | null, id: string | null, token: string | null): Session => {
+  return { _ws: ws, _id: id, _token: token, _received: 0, _sent: 0, _got: 0 };
+};

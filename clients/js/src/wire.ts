@@ -2,21 +2,16 @@
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
 
+export type Data = string | ArrayBuffer | ArrayBufferView | null;
+
 // encode puts data into an envelope, and bytes after it: instead of it if there is none, or
 // if it is bytes itself. It returns null if the envelope of a binary one is too long.
-export function encode(envelope: object, data: unknown, bytes?: Uint8Array): string | Uint8Array | null {
-  const longestEnvelope = 0xffff;
+export function encode(envelope: object, data: unknown, bytes?: Uint8Array): Data {
   if (data instanceof Uint8Array) [data, bytes] = [null, data];
   const text = JSON.stringify({ ...envelope, data: data === undefined || (bytes && data === null) ? [] : [data] });
   if (!bytes) return text;
-  const head = utf8(text);
-  const { length } = head;
-  if (length > longestEnvelope) return null;
-  const all = new Uint8Array(2 + length + bytes.length);
-  all.set([length >> 8, length & 0xff]);
-  all.set(head, 2);
-  all.set(bytes, 2 + length);
-  return all;
+  const { length } = utf8(text);
+  return length > 0xffff ? null : new Uint8Array([length >> 8, length, ...utf8(text), ...bytes]);
 }
 
 // decode returns undefined for what is not an envelope: a message of the app's own.
@@ -36,9 +31,8 @@ export function decode(data: string | ArrayBuffer): any {
   } catch {}
 }
 
-// size is the number of bytes on the wire.
-export const size = (data: string | ArrayBuffer | ArrayBufferView): number =>
-  (typeof data === "string" ? utf8(data) : data).byteLength;
+// size is the number of bytes on the wire, of what can be sent.
+export const size = (data: Data): number => (typeof data === "string" ? utf8(data) : data)?.byteLength ?? Infinity;
 
 // The arguments of an event or a reply are an array, and anything else is one argument.
 // The bytes of a binary one are the last.

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { backoff, isFinal, retryAfter, windowIn } from "../src/backoff";
+import { backoff } from "../src/backoff";
+import { isFinal, retryAfter, windowIn } from "../src/end";
 import { seeded } from "./fake";
 
 const options = { base: 1_000, cap: 30_000, first: 1_000 };

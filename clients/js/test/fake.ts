@@ -5,8 +5,17 @@
 export const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 export class FakePage {
-  hidden = false;
-  online = true;
+  document = { hidden: false };
+  navigator = { onLine: true };
+  location = { origin: "https://a.example" };
+  stored = new Map<string, string>();
+  sessionStorage = {
+    getItem: (k: string) => this.stored.get(k) ?? null,
+    setItem: (k: string, v: string) => void this.stored.set(k, v),
+    removeItem: (k: string) => void this.stored.delete(k),
+  };
+  reported: unknown[] = [];
+  reportError = (e: unknown) => void this.reported.push(e);
   listeners: [type: string, f: (e: any) => void][] = [];
   addEventListener(type: string, f: (e: any) => void) {
     this.listeners.push([type, f]);
@@ -26,8 +35,6 @@ export class FakeEnv {
   page = new FakePage();
   sockets: FakeSocket[] = [];
   fetches: { url: string; init: any; answer(status: number, headers?: Record<string, string>): void; fail(): void }[] = [];
-  reported: unknown[] = [];
-  stored = new Map<string, string>();
   private ids = 0;
 
   constructor(readonly start = 1_000_000, public random: () => number = () => 0.5) {
@@ -54,17 +61,8 @@ export class FakeEnv {
         },
         clearTimeout: (id: number) => env.timers.delete(id),
         random: () => env.random(),
-        fetch: undefined,
-        target: env.page,
-        hidden: () => env.page.hidden,
-        online: () => env.page.online,
-        storage: () => ({
-          getItem: (k: string) => env.stored.get(k) ?? null,
-          setItem: (k: string, v: string) => void env.stored.set(k, v),
-          removeItem: (k: string) => void env.stored.delete(k),
-        }),
-        origin: "https://a.example",
-        report: (e: unknown) => env.reported.push(e),
+        fetch: null, // none
+        window: env.page,
         ...more.env,
       },
     };

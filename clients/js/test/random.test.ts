@@ -186,7 +186,7 @@ class Run {
       await env.sleep(this.random() * 60_000);
       env.page.tell("resume");
     } else {
-      env.page.hidden = this.random() < 0.5;
+      env.page.document.hidden = this.random() < 0.5;
       env.page.tell("visibilitychange");
       env.page.tell(["online", "offline", "focus", "pageshow"][Math.floor(this.random() * 4)]);
     }
@@ -212,8 +212,8 @@ class Run {
     this.note("heal");
     model.up = true;
     model.config.refuse = 0;
-    env.page.hidden = false;
-    env.page.online = true;
+    env.page.document.hidden = false;
+    env.page.navigator.onLine = true;
     this.act = () => {};
     for (let i = 0; i < 20; i++) {
       await env.advance(10_000);
@@ -229,7 +229,7 @@ class Run {
 
   private check() {
     const { model, socket } = this;
-    for (const e of this.env.reported) assert.equal(String(e), "Error: boom");
+    for (const e of this.env.page.reported) assert.equal(String(e), "Error: boom");
     for (const name of ["r1", "r2"]) {
       const r = model.rooms.get(name)!;
       const [epoch, offset] = socket.room(name).position;

@@ -76,7 +76,7 @@ class Player {
     this.take();
     assert.deepEqual(this.seen.frame, [], "frame that nobody expected");
     assert.equal(this.env.sockets.length, this.dials, "WebSockets that were made");
-    assert.deepEqual(this.env.reported, []);
+    assert.deepEqual(this.env.page.reported, []);
     const closed = this.socket.close();
     await this.env.advance(1_000);
     await closed;
@@ -205,11 +205,11 @@ class Player {
   do_page(events: any) {
     for (const e of [events].flat()) {
       if (e === "hidden" || e === "visible") {
-        this.env.page.hidden = e === "hidden";
+        this.env.page.document.hidden = e === "hidden";
         this.env.page.tell("visibilitychange");
       } else if (e === "pagehide kept") this.env.page.tell("pagehide", { persisted: true });
       else {
-        if (e === "online" || e === "offline") this.env.page.online = e === "online";
+        if (e === "online" || e === "offline") this.env.page.navigator.onLine = e === "online";
         this.env.page.tell(e, { persisted: false });
       }
     }
