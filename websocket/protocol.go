@@ -34,7 +34,14 @@ type session struct {
 	*owner
 	resume     *resumption // nil: the session ends with its connection
 	credential *Credential // nil: none
-	pending    room.Pending
+	pending    *room.Pending
+}
+
+func (v *session) needPending() *room.Pending {
+	if v.pending == nil {
+		v.pending = new(room.Pending)
+	}
+	return v.pending
 }
 
 // session is nil unless the peer speaks nextrush.v1.

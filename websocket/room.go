@@ -168,7 +168,7 @@ func (v *session) note(name string, since *room.Claim) (noted bool, err error) {
 		return false, nil
 	}
 	most := s.ns.opts.MaxRoomsPerSocket
-	if !v.pending.Note(name, since, most-len(s.rooms.Names())) {
+	if !v.needPending().Note(name, since, most-len(s.rooms.Names())) {
 		return false, fmt.Errorf("%w: a socket may be in %d", ErrRoomLimit, most)
 	}
 	return true, nil
@@ -197,7 +197,7 @@ func (v *session) takeJoins() []room.Noted {
 func (v *session) claimed(name string) (since *room.Claim, was [16]byte) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return v.pending.Claimed(name), v.pending.Was
+	return v.pending.Claimed(name), v.pending.Was()
 }
 
 // leaveTold is Leave for a room of which clients are told.
@@ -244,7 +244,7 @@ func (v *session) wasNoted(id string) {
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.pending.Was = was
+	v.needPending().Be(was)
 }
 
 // claims keeps a position of a room that the socket is not in, for when it joins.
@@ -254,7 +254,7 @@ func (v *session) claims(name string, since room.Claim) bool {
 	if v.rooms.Has(name) {
 		return false
 	}
-	v.pending.Claim(name, since.At, v.ns.opts.MaxRoomsPerSocket)
+	v.needPending().Claim(name, since.At, v.ns.opts.MaxRoomsPerSocket)
 	return true
 }
 

@@ -129,7 +129,7 @@ func (c *Conn) closeLocked(code uint16, reason string, linger bool) {
 	if c.phase == Closed {
 		return
 	}
-	if c.ledgerLocked().isParked() {
+	if c.ledgerLocked().parked() {
 		c.phase = Closing
 		c.endingLocked().End = End{Code: code, Reason: reason}
 		c.endLocked(nil)

@@ -43,7 +43,11 @@ type ledger struct {
 	heard bool   // something has come by this transport
 	early []byte // that came with it
 
-	parked  bool
+	wait *parking // nil: there is a transport
+}
+
+// parking is a connection's time without a transport.
+type parking struct {
 	until   int64         // then it ends
 	end     End           // with this
 	settled chan struct{} // closed when a write ends that is under way; nil: nobody waits
@@ -51,7 +55,7 @@ type ledger struct {
 
 // Keep has a connection that is not open yet outlive its transport.
 func (c *Conn) Keep() {
-	c.rareLocked().ledger = &ledger{sent: outbox.Sent{Limit: c.cfg.ParkBytes}}
+	c.rareLocked().ledger = new(ledger)
 }
 
 func (c *Conn) ledgerLocked() *ledger {
@@ -61,7 +65,7 @@ func (c *Conn) ledgerLocked() *ledger {
 	return c.rare.ledger
 }
 
-func (l *ledger) isParked() bool { return l != nil && l.parked }
+func (l *ledger) parked() bool { return l != nil && l.wait != nil }
 
 // stale reports whether the run reads from a transport that was lost.
 func (l *ledger) stale() bool { return l != nil && l.seen != l.turn }
@@ -174,7 +178,7 @@ func (c *Conn) Heard() bool {
 func (c *Conn) Parked() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.ledgerLocked().isParked()
+	return c.ledgerLocked().parked()
 }
 
 // Sealed reports whether nothing more may be sent.
@@ -203,7 +207,7 @@ func (o output) offerAside(frame []byte) (next, error) {
 	switch {
 	case o.c.sealedLocked():
 		return nothing, ErrClosed
-	case o.c.ledgerLocked().isParked():
+	case o.c.ledgerLocked().parked():
 		return nothing, ErrDropped
 	}
 	o.c.out.need().Aside(frame)
@@ -212,7 +216,7 @@ func (o output) offerAside(frame []byte) (next, error) {
 
 // queueLimitLocked is how many bytes may wait.
 func (o output) queueLimitLocked() int {
-	if o.c.ledgerLocked().isParked() {
+	if o.c.ledgerLocked().parked() {
 		return o.c.cfg.ParkBytes
 	}
 	return o.c.cfg.SendQueue
@@ -225,18 +229,18 @@ func (c *Conn) parkLocked(end End, bye []byte) bool {
 	if l == nil || c.phase != Open || c.sealedLocked() {
 		return false
 	}
-	if l.parked {
+	if l.wait != nil {
 		return true
 	}
 	now := c.cfg.Loop.Now()
-	l.parked, l.end, l.until = true, end, now+int64(c.cfg.Park)
+	l.wait = &parking{until: now + int64(c.cfg.Park), end: end}
 	l.turn, l.heard, l.untold, l.tellAt = l.next(), false, 0, 0
 	c.heart = heartbeat{rtt: c.heart.rtt}
 	c.cfg.Counters.Parked.Add(1)
 	c.owner.Parked(true)
 	c.cfg.Loop.Go(parting{c.link, bye, c.out.state != outIdle})
 	c.link = nil
-	c.cfg.Wheel.Schedule(c, l.until)
+	c.cfg.Wheel.Schedule(c, l.wait.until)
 	if c.out.state == outIdle {
 		c.settleLocked(l)
 	}
@@ -262,6 +266,7 @@ func (c *Conn) settleLocked(l *ledger) {
 	c.out.state = outParked
 	if box := c.out.box; box != nil {
 		box.Withdraw(&l.sent)
+		l.sent.Trim(c.cfg.ParkBytes)
 		switch {
 		case box.Empty():
 			c.out.release()
@@ -269,9 +274,14 @@ func (c *Conn) settleLocked(l *ledger) {
 			c.expireLocked(l, errOverflow)
 		}
 	}
-	if l.settled != nil {
-		close(l.settled)
-		l.settled = nil
+	l.wait.settle()
+}
+
+// settle tells who waits for the end of a write.
+func (p *parking) settle() {
+	if p != nil && p.settled != nil {
+		close(p.settled)
+		p.settled = nil
 	}
 }
 
@@ -282,7 +292,7 @@ func (o output) interruptedLocked(l *ledger, n int, err error) {
 	switch {
 	case o.c.phase == Closed:
 		o.c.discardLocked()
-	case l.parked:
+	case l.wait != nil:
 		o.c.settleLocked(l)
 	default:
 		o.c.dropLocked(err)
@@ -291,7 +301,7 @@ func (o output) interruptedLocked(l *ledger, n int, err error) {
 
 // tickParkedLocked ends a parked connection when it is time to.
 func (c *Conn) tickParkedLocked(l *ledger, now int64) (next int64) {
-	at := min(l.until, c.expectedLocked())
+	at := min(l.wait.until, c.expectedLocked())
 	if now < at {
 		return at
 	}
@@ -301,11 +311,11 @@ func (c *Conn) tickParkedLocked(l *ledger, now int64) (next int64) {
 
 // expireLocked ends a parked connection: with what has parked it, or with err.
 func (c *Conn) expireLocked(l *ledger, err error) {
-	if err == nil && l.end.Remote {
+	if end := l.wait.end; err == nil && end.Remote {
 		c.phase = Closing
-		c.endingLocked().End = l.end
+		c.endingLocked().End = end
 	} else if err == nil {
-		err = l.end.Err
+		err = end.Err
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		c.reportLocked(err)
@@ -317,7 +327,7 @@ func (c *Conn) expireLocked(l *ledger, err error) {
 func (c *Conn) Evict() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if l := c.ledgerLocked(); l.isParked() && c.phase == Open {
+	if l := c.ledgerLocked(); l.parked() && c.phase == Open {
 		c.expireLocked(l, nil)
 	}
 }
@@ -325,16 +335,13 @@ func (c *Conn) Evict() {
 // unparkLocked is for a connection that ends, or goes on.
 func (c *Conn) unparkLocked() {
 	l := c.ledgerLocked()
-	if !l.isParked() {
+	if !l.parked() {
 		return
 	}
-	l.parked = false
+	l.wait.settle()
+	l.wait = nil
 	if c.out.state == outParked {
 		c.out.state = outIdle
-	}
-	if l.settled != nil {
-		close(l.settled)
-		l.settled = nil
 	}
 	c.cfg.Counters.Parked.Add(-1)
 	c.owner.Parked(false)
@@ -387,10 +394,10 @@ func (c *Conn) leaveTransport() (wait chan struct{}, err error) {
 	if c.phase != Open || c.out.state == outParked {
 		return nil, nil
 	}
-	if l.settled == nil {
-		l.settled = make(chan struct{})
+	if l.wait.settled == nil {
+		l.wait.settled = make(chan struct{})
 	}
-	return l.settled, nil
+	return l.wait.settled, nil
 }
 
 func (c *Conn) mayResume(n uint64, like *Conn) (turn uint32, err error) {
@@ -412,7 +419,7 @@ func (c *Conn) attach(link transport.Conn, turn uint32, o *Opening, n uint64, he
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	l := c.ledgerLocked()
-	if !l.parked || c.out.state != outParked || turn != l.turns {
+	if !l.parked() || c.out.state != outParked || turn != l.turns {
 		return false
 	}
 	c.unparkLocked()

@@ -30,7 +30,7 @@ func (c *Conn) Begin() {
 func (c *Conn) beginReading() transport.Conn {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	before := c.link == nil && !c.ledgerLocked().isParked() // the 101, or after a refusal
+	before := c.link == nil && !c.ledgerLocked().parked() // the 101, or after a refusal
 	if before || !c.runs.begin() {
 		return nil
 	}

@@ -230,7 +230,7 @@ func (o output) overflowLocked(n int) error {
 	case policy == DropOldest && o.c.codec.takeover(): // later messages may refer to what waits
 		policy = DropNewest
 	}
-	if l := o.c.ledgerLocked(); policy == CloseSlow && l.isParked() {
+	if l := o.c.ledgerLocked(); policy == CloseSlow && l.parked() {
 		o.c.expireLocked(l, errOverflow)
 		return ErrClosed
 	}
@@ -258,7 +258,7 @@ func (o output) offerPing(data []byte) (next, error) {
 	switch {
 	case o.c.sealedLocked():
 		return nothing, ErrClosed
-	case o.c.ledgerLocked().isParked():
+	case o.c.ledgerLocked().parked():
 		return nothing, nil
 	}
 	o.c.out.control(o.c.cfg, wire.OpPing, data)

@@ -43,7 +43,7 @@ func (c *Conn) tick(now int64) (next int64, failure error) {
 	if c.phase == Closed {
 		return never, nil
 	}
-	if l := c.ledgerLocked(); l.isParked() {
+	if l := c.ledgerLocked(); l.parked() {
 		return c.tickParkedLocked(l, now), nil
 	}
 	closeAt, writeAt, messageAt, expectedAt := c.ending.due(), output{c}.writeDueLocked(), never, never

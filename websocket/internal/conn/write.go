@@ -73,11 +73,12 @@ func (o output) watchWriteLocked() {
 // write. An error ends the connection.
 func (o output) tookLocked(n int, err error) (more bool) {
 	if l := o.c.ledgerLocked(); l != nil {
-		if l.parked || err != nil && o.c.phase == Open && !o.c.sealedLocked() {
+		if l.wait != nil || err != nil && o.c.phase == Open && !o.c.sealedLocked() {
 			o.interruptedLocked(l, n, err)
 			return false
 		}
 		o.c.out.box.Keep(n, &l.sent)
+		l.sent.Trim(o.c.cfg.ParkBytes)
 	}
 	messages, frames := o.c.out.took(n)
 	o.c.cfg.Counters.BytesSent.Add(int64(frames))

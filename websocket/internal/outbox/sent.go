@@ -11,7 +11,6 @@ const (
 // Sent keeps what was written until the peer has counted it, so that it can be written
 // again. The zero value keeps nothing, and counts.
 type Sent struct {
-	Limit int    // bytes to keep; over it the oldest are forgotten
 	Count uint64 // messages written
 
 	list  []batch
@@ -45,7 +44,11 @@ func (s *Sent) add(p *piece) {
 		b := make([]byte, 0, max(size, len(p.b)))
 		s.push(batch{append(b, p.b...), p.messages, true})
 	}
-	for s.bytes > s.Limit && len(s.list) > 0 {
+}
+
+// Trim forgets the oldest, so that no more than limit bytes are kept.
+func (s *Sent) Trim(limit int) {
+	for s.bytes > limit && len(s.list) > 0 {
 		s.forget()
 	}
 }

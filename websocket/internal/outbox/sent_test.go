@@ -31,7 +31,7 @@ func messagesIn(t *testing.T, frames []byte) (all []string) {
 func TestWhatWasSentIsSentAgainFromWhereThePeerIs(t *testing.T) {
 	for seed := range uint64(400) {
 		r := rand.New(rand.NewPCG(seed, 3))
-		o, s := Borrow(), &Sent{Limit: 1 << 30}
+		o, s := Borrow(), new(Sent)
 		made, got := 0, 0 // messages queued; that the peer has
 		var want []string
 		for range 30 { // connections
@@ -122,11 +122,13 @@ func wholeMessages(stream []byte) (all []string) {
 }
 
 func TestSentForgetsTheOldest(t *testing.T) {
-	s := &Sent{Limit: 1 << 10}
+	const limit = 1 << 10
+	s := new(Sent)
 	for range 100 {
 		s.add(&piece{b: make([]byte, 100), messages: 2})
+		s.Trim(limit)
 	}
-	if s.bytes > s.Limit || s.Has(0) || !s.Has(200) || s.Has(201) || s.Count != 200 {
+	if s.bytes > limit || s.Has(0) || !s.Has(200) || s.Has(201) || s.Count != 200 {
 		t.Errorf("%d bytes kept; from %d on", s.bytes, s.first)
 	}
 	s.Got(500)

@@ -7,13 +7,24 @@ import (
 	"github.com/nextrush/nextrush/websocket/internal/history"
 )
 
-// Pending is what somebody waits for who knows positions. The zero value is nothing. It is
-// not safe from several goroutines.
+// Pending is what somebody waits for who knows positions; nil is nothing. It is not safe
+// from several goroutines.
 type Pending struct {
 	joins  []Noted
 	claims map[string]history.Position // of rooms that it is not in yet
-	Was    [16]byte                    // who the client says that it was
+	was    [16]byte
 }
+
+// Was is who the client says that it was.
+func (p *Pending) Was() (id [16]byte) {
+	if p != nil {
+		id = p.was
+	}
+	return id
+}
+
+// Be notes who the client says that it was.
+func (p *Pending) Be(id [16]byte) { p.was = id }
 
 // Noted is a join from before the 101, when there is no order of events yet.
 type Noted struct {
@@ -36,6 +47,9 @@ func (p *Pending) Note(room string, since *Claim, most int) (ok bool) {
 }
 
 func (p *Pending) noted(room string) int {
+	if p == nil {
+		return -1
+	}
 	return slices.IndexFunc(p.joins, func(j Noted) bool { return j.Room == room })
 }
 
@@ -44,6 +58,9 @@ func (p *Pending) Noted(room string) bool { return p.noted(room) >= 0 }
 
 // AppendNoted appends the rooms of the joins.
 func (p *Pending) AppendNoted(names []string) []string {
+	if p == nil {
+		return names
+	}
 	for _, j := range p.joins {
 		names = append(names, j.Room)
 	}
@@ -59,7 +76,9 @@ func (p *Pending) Forget(room string) {
 
 // Take takes all joins.
 func (p *Pending) Take() (joins []Noted) {
-	joins, p.joins = p.joins, nil
+	if p != nil {
+		joins, p.joins = p.joins, nil
+	}
 	return joins
 }
 
@@ -75,6 +94,9 @@ func (p *Pending) Claim(room string, at history.Position, most int) {
 
 // Claimed takes the position of a room; nil: there is none.
 func (p *Pending) Claimed(room string) *Claim {
+	if p == nil {
+		return nil
+	}
 	at, ok := p.claims[room]
 	if !ok {
 		return nil
