@@ -43,10 +43,19 @@ func Dial(ctx context.Context, rawURL string, opts *DialOptions) (*Socket, error
 	if err != nil {
 		return nil, err
 	}
-	o := opts.Options
+	upgraded, o, err := opts.dial(ctx, u)
+	if err != nil {
+		return nil, err
+	}
+	return newClient(upgraded, u.Path, opts.Handler, o)
+}
+
+// dial performs the handshake, and fills in the options of the socket.
+func (opts *DialOptions) dial(ctx context.Context, u *url.URL) (c *handshake.Upgraded, o Options, err error) {
+	o = opts.Options
 	o.MaxConnections, o.MaxConnectionsPerIP, o.MaxConnectionsPerUser, o.AllowOrigins = 0, 0, 0, nil
 	if o, err = o.withDefaults(); err != nil {
-		return nil, err
+		return nil, o, err
 	}
 	if o.HandshakeTimeout > 0 {
 		var cancel context.CancelFunc
@@ -58,33 +67,22 @@ func Dial(ctx context.Context, rawURL string, opts *DialOptions) (*Socket, error
 		Deflate: o.Compression.Enabled, Takeover: o.Compression.ContextTakeover,
 		TLS: opts.TLSConfig, NetDial: opts.NetDial, Proxy: opts.Proxy,
 	}
-	upgraded, refused, err := d.Dial(ctx, u)
-	switch {
-	case refused != nil:
-		return nil, (*HandshakeError)(refused)
-	case err != nil:
-		return nil, err
+	c, refused, err := d.Dial(ctx, u)
+	if refused != nil {
+		err = (*HandshakeError)(refused)
 	}
-	return newClient(upgraded, u.Path, opts.Handler, o)
+	return c, o, err
 }
 
 func newClient(c *handshake.Upgraded, path string, handler func(*Socket) error, o Options) (*Socket, error) {
 	connected := o.OnConnection
-	o.OnConnection = nil // the handler below runs it
-	eng := new(engine)
-	eng.init(o, nil)
-	s := eng.main.newSocket(context.Background())
-	s.ip, s.path = host(c.RemoteAddr().String()), path
-	s.info = unique.Make(handshakeInfo{protocol: c.Protocol})
-	if c.Deflate != nil {
-		s.conn.Compress(*c.Deflate)
-	}
+	s := newClientSocket(c, path, o)
 	if s.takesBytes() {
 		s.useEvents() // for the server's hello
 	}
 	ready := make(chan error, 1)
 	s.open(conn.Opening{Conn: c})
-	eng.loop.Go(&handling{s, func(s *Socket) (err error) {
+	s.ns.loop.Go(&handling{s, func(s *Socket) (err error) {
 		err = errExited // unless the handler returns
 		defer func() { ready <- err }()
 		if connected != nil {
@@ -100,6 +98,20 @@ func newClient(c *handshake.Upgraded, path string, handler func(*Socket) error, 
 		return nil, err
 	}
 	return s, nil
+}
+
+// newClientSocket is a socket that is to be opened. OnConnection is for who opens it.
+func newClientSocket(c *handshake.Upgraded, path string, o Options) *Socket {
+	o.OnConnection = nil
+	eng := new(engine)
+	eng.init(o, nil)
+	s := eng.main.newSocket(context.Background())
+	s.ip, s.path = host(c.RemoteAddr().String()), path
+	s.info = unique.Make(handshakeInfo{protocol: c.Protocol})
+	if c.Deflate != nil {
+		s.conn.Compress(*c.Deflate)
+	}
+	return s
 }
 
 // host strips the port of an address.

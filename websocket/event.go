@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/nextrush/nextrush/websocket/internal/envelope"
 )
@@ -14,7 +15,7 @@ import (
 // bytes.
 type Event struct {
 	Name   string
-	Socket *Socket
+	Socket *Socket // nil: it has come to a [Client]
 	args   []json.RawMessage
 	id     json.RawMessage
 	rare   *rareEvent // nil: nothing of that
@@ -25,6 +26,24 @@ type rareEvent struct {
 	bytes   []byte
 	key     string
 	outcome *oneAnswer // of Once
+	client  *Client    // that it has come to, instead of a socket; nil: none
+	meta    Meta
+}
+
+// Meta is what an event that a [Client] has got says beside its arguments.
+type Meta struct {
+	At       time.Time // when the server has sent it; zero: it has not said
+	Room     string    // whose history it is from; empty: none
+	Offset   int64     // its place there
+	Replayed bool      // it was missed, and came later
+}
+
+// Meta is zero for an event that has not come to a Client.
+func (e *Event) Meta() Meta {
+	if e.rare == nil {
+		return Meta{}
+	}
+	return e.rare.meta
 }
 
 // newEvent is the event of an envelope, without its name.
@@ -100,12 +119,21 @@ func (e *Event) BindAll(vs ...any) error {
 	return nil
 }
 
+// validator is the Options.Validate that counts, or nil.
+func (e *Event) validator() func(any) error {
+	if e.Socket == nil {
+		return e.rare.client.opts.Dial.Options.Validate
+	}
+	return e.Socket.ns.opts.Validate
+}
+
 // validate checks what v points at with Options.Validate.
 func (e *Event) validate(v any) error {
-	if check := e.Socket.ns.opts.Validate; check != nil {
-		return check(v)
+	check := e.validator()
+	if check == nil {
+		return nil
 	}
-	return nil
+	return check(v)
 }
 
 // WantsReply reports whether the peer waits for a reply.

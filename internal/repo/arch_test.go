@@ -22,7 +22,7 @@ var allowedImports = map[string][]string{
 	"plugins":                            {".", "websocket", "internal"},
 	"websocket":                          {"websocket/internal", "internal"},
 	"websocket/internal":                 {},
-	"websocket/internal/client":          {"websocket/internal/history"},
+	"websocket/internal/redial":          {"websocket/internal/history"},
 	"websocket/internal/protocol":        {"websocket/internal/history", "websocket/internal/roster"},
 	"websocket/internal/conn":            {"websocket/internal/wire", "websocket/internal/deflate", "websocket/internal/limit", "websocket/internal/outbox", "internal"},
 	"websocket/internal/handshake":       {"websocket/internal/wire", "internal/origin"},

@@ -53,13 +53,9 @@ func (c Call[In, Out]) Handle(s *websocket.Socket, h func(context.Context, *webs
 	websocket.Handle(s, c.Name, h)
 }
 
-// Request sends the event and waits for the reply. Its errors are those of
-// websocket.Socket.Request. It is safe from any goroutine, but must not be called in a
-// callback of the same socket.
-func (c Call[In, Out]) Request(ctx context.Context, s *websocket.Socket, in In) (out Out, err error) {
-	e, err := s.Request(ctx, c.Name, in)
-	if err != nil {
-		return out, err
-	}
-	return out, e.Bind(0, &out)
+// Request is websocket.Ask for this event: to is a *websocket.Socket, a
+// *websocket.Client or a websocket.Manner, and the errors are those of its Request. It is
+// safe from any goroutine, but must not be called in a callback of the same socket.
+func (c Call[In, Out]) Request(ctx context.Context, to websocket.Requester, in In) (Out, error) {
+	return websocket.Ask[In, Out](ctx, to, c.Name, in)
 }

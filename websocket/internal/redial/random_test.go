@@ -1,4 +1,4 @@
-package client
+package redial
 
 import (
 	"context"
@@ -166,7 +166,7 @@ func (r *run) Event(e *Event) {
 // hear checks that a message of a room is the next one for us.
 func (r *run) hear(e *Event) {
 	var room, epoch string
-	var offset uint64
+	var offset int64
 	json.Unmarshal(e.Args[0], &room)
 	json.Unmarshal(e.Args[1], &epoch)
 	json.Unmarshal(e.Args[2], &offset)
@@ -191,7 +191,7 @@ func (r *run) hear(e *Event) {
 
 // skipped fails if a message between two offsets was for us. One that went to several
 // rooms may have come by another.
-func (r *run) skipped(epoch string, from, to uint64) {
+func (r *run) skipped(epoch string, from, to int64) {
 	for _, e := range r.record[epoch] {
 		if e.offset > from && e.offset < to && !e.excluded && e.frame["mid"] == nil {
 			r.t.Errorf("%s is missing, silently", key(epoch, e.offset))
@@ -391,7 +391,7 @@ func (r *run) check() {
 				r.t.Errorf("%s has not come", key(p.Epoch, e.offset))
 			}
 		}
-		r.skipped(room.epoch, r.last[name].Offset, math.MaxUint64)
+		r.skipped(room.epoch, r.last[name].Offset, math.MaxInt64)
 	}
 	r.checkEmits()
 	r.checkDirects()

@@ -1,4 +1,4 @@
-package client
+package redial
 
 import (
 	"encoding/json"
@@ -234,13 +234,13 @@ func (r *rooms) take(f *frame) {
 	}
 }
 
-// synced tells that a replay has ended, or that there is none.
+// synced tells that a replay has ended, also one that we have not asked for, or that there
+// is none.
 func (r *rooms) synced(x *room, f *frame) {
-	if !x.syncing {
-		return
-	}
 	held, to := x.held, f.position()
 	switch {
+	case x.position == nil:
+		return
 	case !f.Recovered:
 		why := "epoch"
 		if f.Epoch == x.position.Epoch {

@@ -1,4 +1,4 @@
-package client
+package redial
 
 import (
 	"cmp"
@@ -312,13 +312,22 @@ func (p *player) Answer(e *Event) (Body, *Refusal) {
 	if !ok {
 		return Body{}, &Refusal{Message: "unknown event"}
 	}
-	if fails, ok := out.(map[string]any); ok && fails["throws"] != nil {
-		return Body{}, &Refusal{Message: fails["throws"].(string)}
+	if special, ok := out.(map[string]any); ok {
+		if text, fails := special["throws"].(string); fails {
+			return Body{}, &Refusal{Message: text}
+		}
+		if text, ok := special["hex"].(string); ok {
+			b, _ := hex.DecodeString(text)
+			return Body{Data: args(), Bytes: b}, nil
+		}
 	}
 	return Body{Data: args(out)}, nil
 }
 
 func args(v ...any) json.RawMessage {
+	if v == nil {
+		v = []any{}
+	}
 	text, err := json.Marshal(v)
 	if err != nil {
 		panic(err)
@@ -429,6 +438,9 @@ func eventOf(s step) (event string, b Body) {
 	b.Data = args(list[1:]...)
 	if h := s.text("hex"); h != "" {
 		b.Bytes, _ = hex.DecodeString(h)
+		if list[1] == nil { // bytes alone
+			b.Data = args()
+		}
 	}
 	return list[0].(string), b
 }

@@ -1,4 +1,4 @@
-package client
+package redial
 
 const (
 	mostCalls     = 1024    // that wait for the program before nothing more is read

@@ -1,4 +1,4 @@
-package client
+package redial
 
 // link is a connection as the client uses it. A nil one is none.
 type link struct {

@@ -1,4 +1,4 @@
-// Package client is a client of nextrush.v1 without its connections: when to connect,
+// Package redial is a client of nextrush.v1 without its connections: when to connect,
 // what waits and what is sent again, which request is answered, and what was missed in
 // a room. docs/protocol.md explains the protocol, and clients/scenarios what a client
 // does; that in clients/js is the twin of this one.
@@ -13,4 +13,4 @@
 // requests, rooms and sessions know no lock, and are used with the mutex held. The
 // methods that are called without it are the exported ones of Client, and those whose
 // comment says that they wait.
-package client
+package redial

@@ -1,4 +1,4 @@
-package client
+package redial
 
 import (
 	"bytes"
@@ -24,7 +24,7 @@ type frame struct {
 	Errors    json.RawMessage `json:"errors"`
 	Timestamp float64         `json:"timestamp"`
 	Room      string          `json:"room"`
-	Offset    *uint64         `json:"offset"`
+	Offset    *int64          `json:"offset"`
 	Mid       string          `json:"mid"`
 	Replayed  bool            `json:"replayed"`
 
@@ -143,7 +143,7 @@ func argsOf(data json.RawMessage) []json.RawMessage {
 
 // position is where a room is; nil: the frame does not say.
 func (f *frame) position() *Position {
-	if f.Epoch == "" || f.Offset == nil {
+	if f.Epoch == "" || f.Offset == nil || *f.Offset < 0 {
 		return nil
 	}
 	return &Position{Epoch: f.Epoch, Offset: *f.Offset}

@@ -1,4 +1,4 @@
-package client
+package redial
 
 import (
 	"context"
@@ -94,7 +94,7 @@ type Event struct {
 	Key      string
 	At       time.Time // by the server's clock; zero: it has not said
 	Room     string    // of its history; empty: none
-	Offset   uint64    // there
+	Offset   int64     // there
 	Replayed bool
 	Asks     bool // for an answer
 }

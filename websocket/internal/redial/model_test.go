@@ -1,4 +1,4 @@
-package client
+package redial
 
 import (
 	"encoding/json"
@@ -58,7 +58,7 @@ func (d *dice) upTo(t time.Duration) time.Duration {
 }
 
 type modelEntry struct {
-	offset   uint64
+	offset   int64
 	frame    msg
 	excluded bool // not for this client
 }
@@ -66,7 +66,7 @@ type modelEntry struct {
 type modelRoom struct {
 	epoch  string
 	ring   []modelEntry
-	offset uint64
+	offset int64
 }
 
 type modelSession struct {
@@ -425,7 +425,7 @@ func (m *model) join(s *modelSession, name string) {
 
 func (m *model) replay(s *modelSession, name string, p *Position) (recovered bool) {
 	r := m.rooms[name]
-	first := r.offset - uint64(len(r.ring)) // before the ring's first
+	first := r.offset - int64(len(r.ring)) // before the ring's first
 	if recovered = p.Epoch == r.epoch && p.Offset >= first && p.Offset <= r.offset; recovered {
 		for _, e := range r.ring {
 			if e.offset > p.Offset && !e.excluded {
@@ -487,4 +487,4 @@ func (m *model) ping() {
 }
 
 // key names a message of a room.
-func key(epoch string, offset uint64) string { return fmt.Sprint(epoch, ":", offset) }
+func key(epoch string, offset int64) string { return fmt.Sprint(epoch, ":", offset) }

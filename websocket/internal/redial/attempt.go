@@ -1,9 +1,10 @@
-package client
+package redial
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 )
 
 const protocol = "nextrush.v1"
@@ -145,11 +146,14 @@ func (c *Client) token(ctx context.Context, why Why) (token string, err error) {
 // catch makes an error of a panic of the program.
 func catch(err *error) {
 	if v := recover(); v != nil {
-		*err = &PanicError{v}
+		*err = &PanicError{v, debug.Stack()}
 	}
 }
 
 // PanicError is a panic of a function of the program.
-type PanicError struct{ Value any }
+type PanicError struct {
+	Value any
+	Stack []byte
+}
 
 func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
