@@ -4,10 +4,13 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/nextrush/nextrush/websocket/internal/history"
 	"github.com/nextrush/nextrush/websocket/internal/hub"
 	"github.com/nextrush/nextrush/websocket/internal/protocol"
 	"github.com/nextrush/nextrush/websocket/internal/room"
 )
+
+const maxSync = 1024 // rooms that a client may ask for at once, if it may not be in more
 
 // Join puts the socket into a room; being there already is not an error. Before
 // the 101 the join is noted and takes effect on it. Errors: ErrRoomName,
@@ -224,17 +227,32 @@ func (v *session) unnote(name string) {
 // time when it is in the room.
 func (v *session) sync(m *protocol.Message) {
 	s := (*Socket)(v.owner)
-	v.wasNoted(m.Was)
-	for name, at := range m.Rooms {
-		switch {
-		case !s.ns.rooms().Of(name).Keeps() || checkRoom(name) != nil:
-			room.Tell(&s.conn, protocol.Forgotten(name))
-		case !v.claims(name, room.Claim{At: at, Asked: true}):
-			told := func() (*room.Claim, [16]byte) { return v.claimed(name) }
-			s.ns.rooms().Sync(room.Reader[*Socket]{Socket: s, Since: &room.Claim{At: at, Asked: true}, Told: told}, s.ns.key(name))
-		}
+	most := max(maxSync, s.ns.opts.MaxRoomsPerSocket)
+	rooms, ok := m.Positions(most)
+	if !ok {
+		s.conn.Close(uint16(StatusPolicyViolation), fmt.Sprintf("sync of more than %d rooms", most))
+		return
 	}
-	s.conn.Flush()
+	v.wasNoted(m.Was)
+	for name, at := range rooms {
+		v.syncRoom(name, at)
+		s.conn.Flush()
+	}
+}
+
+func (v *session) syncRoom(name string, at history.Position) {
+	s := (*Socket)(v.owner)
+	in, waits := false, false
+	if s.ns.rooms().Of(name).Keeps() && checkRoom(name) == nil {
+		in, waits = v.claims(name, at)
+	}
+	switch {
+	case in:
+		told := func() (*room.Claim, [16]byte) { return v.claimed(name) }
+		s.ns.rooms().Sync(room.Reader[*Socket]{Socket: s, Since: &room.Claim{At: at, Asked: true}, Told: told}, s.ns.key(name))
+	case !waits:
+		room.Tell(&s.conn, protocol.Forgotten(name))
+	}
 }
 
 func (v *session) wasNoted(id string) {
@@ -247,15 +265,15 @@ func (v *session) wasNoted(id string) {
 	v.needPending().Be(was)
 }
 
-// claims keeps a position of a room that the socket is not in, for when it joins.
-func (v *session) claims(name string, since room.Claim) bool {
+// claims keeps a position of a room that the socket is not in, for when it joins, unless it
+// waits for as many as it may be in.
+func (v *session) claims(name string, at history.Position) (in, waits bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.rooms.Has(name) {
-		return false
+		return true, false
 	}
-	v.needPending().Claim(name, since.At, v.ns.opts.MaxRoomsPerSocket)
-	return true
+	return false, v.needPending().Claim(name, at, v.ns.opts.MaxRoomsPerSocket)
 }
 
 // joinAsked is a join that the client asks for, where it may.

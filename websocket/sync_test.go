@@ -141,3 +141,89 @@ func TestHistoriesTakeNoMoreBytesThanTheyMay(t *testing.T) {
 	}
 	runtime.KeepAlive(st)
 }
+
+// Many rooms that are asked for at once do not fill the queue: what is too much for it is
+// told, and the connection goes on.
+func TestSyncOfManyRoomsDoesNotEndTheConnection(t *testing.T) {
+	const rooms = 20
+	name := func(i int) string { return fmt.Sprint("room ", i) }
+	opts := keeping(History{Messages: 100, Age: time.Hour})
+	opts.PingInterval, opts.WriteTimeout = -1, -1
+	st := overTCP.serve(t, opts, func(s *Socket) error {
+		for i := range rooms {
+			s.Join(name(i))
+		}
+		return nil
+	})
+	var at []string
+	for i := range rooms {
+		for range 4 {
+			st.srv.To(name(i)).Emit("large", strings.Repeat("x", 100<<10))
+		}
+		p, _ := st.srv.Position(t.Context(), name(i))
+		at = append(at, fmt.Sprintf(`%q:[%q,0]`, name(i), p.Epoch))
+	}
+	c := st.connect(t)
+	c.shake(speaking)
+	c.say(`{"type":"sync","rooms":{` + strings.Join(at, ",") + `}}`)
+	c.say(`{"type":"ping","t":1}`)
+	go c.read(c.reader)
+	c.hello()
+	recovered, replayed := map[bool]int{}, 0
+	for {
+		m := c.json()
+		if m["type"] == "pong" {
+			break
+		}
+		if m["type"] == "synced" {
+			recovered[m["recovered"] == true]++
+		}
+		if m["replayed"] == true {
+			replayed++
+		}
+	}
+	if recovered[true] == 0 || recovered[true]+recovered[false] != rooms || replayed != 4*recovered[true] {
+		t.Errorf("%v are recovered, with %d events", recovered, replayed)
+	}
+}
+
+// Every room that a client asks for is answered, and whoever asks for more than there can be
+// is no client of ours.
+func TestASyncListsOnlySoManyRooms(t *testing.T) {
+	list := func(n int) string {
+		var at []string
+		for i := range n {
+			at = append(at, fmt.Sprintf(`"room %d":["e",0]`, i))
+		}
+		return `{"type":"sync","rooms":{` + strings.Join(at, ",") + `}}`
+	}
+	opts := keeping(History{Messages: 10})
+	opts.MaxRoomsPerSocket = 10
+	st := overTCP.serve(t, opts, nil)
+	c := st.raw(t, speaking)
+	c.hello()
+	c.say(list(1024))
+	c.say(`{"type":"ping","t":1}`)
+	for range 1024 - opts.MaxRoomsPerSocket {
+		if m := c.json(); m["type"] != "synced" || m["recovered"] != false || m["epoch"] != nil {
+			t.Fatalf("frame is %v", m)
+		}
+	}
+	c.hear(`{"type":"pong","t":1}`)
+	c.say(list(1025))
+	if reason := c.expectClose(StatusPolicyViolation); reason != "sync of more than 1024 rooms" {
+		t.Errorf("the reason is %q", reason)
+	}
+	if n, _ := st.srv.told.Size(); n != 0 {
+		t.Errorf("%d rooms were made", n)
+	}
+	opts.MaxRoomsPerSocket = 2000
+	st = overTCP.serve(t, opts, nil)
+	c = st.raw(t, speaking)
+	c.hello()
+	c.say(list(2000))
+	c.say(`{"type":"ping","t":1}`)
+	c.hear(`{"type":"pong","t":1}`)
+	c.say(list(2001))
+	c.expectClose(StatusPolicyViolation)
+}

@@ -120,15 +120,37 @@ func leadingType(text []byte) (name []byte, ok bool) {
 
 // Message is a message from a client.
 type Message struct {
-	T     json.RawMessage             `json:"t"`
-	ID    json.RawMessage             `json:"id"`
-	Room  string                      `json:"room"`
-	Since *history.Position           `json:"since"`
-	Was   string                      `json:"was"`
-	Rooms map[string]history.Position `json:"rooms"`
-	Token string                      `json:"token"`
-	N     uint64                      `json:"n"`
-	Data  json.RawMessage             `json:"data"`
+	T     json.RawMessage   `json:"t"`
+	ID    json.RawMessage   `json:"id"`
+	Room  string            `json:"room"`
+	Since *history.Position `json:"since"`
+	Was   string            `json:"was"`
+	Rooms json.RawMessage   `json:"rooms"` // see Positions
+	Token string            `json:"token"`
+	N     uint64            `json:"n"`
+	Data  json.RawMessage   `json:"data"`
+}
+
+// Positions reads the rooms of a sync, of which there may be most. It reports false if there
+// are more.
+func (m *Message) Positions(most int) (at map[string]history.Position, ok bool) {
+	at = make(map[string]history.Position)
+	d := json.NewDecoder(bytes.NewReader(m.Rooms))
+	if begin, err := d.Token(); err != nil || begin != json.Delim('{') {
+		return at, true
+	}
+	for n := 0; d.More(); n++ {
+		name, err := d.Token()
+		if n == most {
+			return nil, false
+		}
+		var p history.Position
+		if err != nil || d.Decode(&p) != nil {
+			break
+		}
+		at[name.(string)] = p
+	}
+	return at, true
 }
 
 // Parse reads a message whose kind is known. What cannot be read is left out, and told

@@ -92,8 +92,8 @@ func (rs *Rooms[S]) missed(r *locked, opts *Options[S], by Reader[S]) (m missed)
 	if m.since.Asked && opts.Private {
 		ok = ok && len(events) == 0
 	}
-	if m.recovered = ok && len(events) <= maxReplay && bytesOf(events) <= rs.cfg.Replay; m.recovered {
-		m.events = events
+	if ok && len(events) <= maxReplay && bytesOf(events) <= rs.cfg.Replay-rs.sockets.Conn(by.Socket).Queued() {
+		m.events, m.recovered = events, true
 	}
 	return m
 }

@@ -82,14 +82,16 @@ func (p *Pending) Take() (joins []Noted) {
 	return joins
 }
 
-// Claim keeps the position of a room until it is joined, for most rooms.
-func (p *Pending) Claim(room string, at history.Position, most int) {
+// Claim keeps the position of a room until it is joined, unless there are most.
+func (p *Pending) Claim(room string, at history.Position, most int) (ok bool) {
 	if p.claims == nil {
 		p.claims = make(map[string]history.Position)
 	}
-	if len(p.claims) < most {
-		p.claims[room] = at
+	if _, known := p.claims[room]; !known && len(p.claims) >= most {
+		return false
 	}
+	p.claims[room] = at
+	return true
 }
 
 // Claimed takes the position of a room; nil: there is none.

@@ -30,7 +30,7 @@ type Sockets[S comparable] interface {
 // Config is what all rooms of a server have in common.
 type Config struct {
 	Bytes    int64        // of all histories together
-	Replay   int          // bytes of events that are replayed at most
+	Replay   int          // bytes that may wait in the queue of a socket after a replay
 	Presence int          // bytes of the users of a room of whom more than the count is told
 	Clock    func() int64 // nanoseconds
 }
