@@ -64,11 +64,25 @@ func (s *Socket) SetUser(id string, info any) error {
 	} else {
 		s.ns.users.Leave(old.user, s.ns.loop.Now())
 	}
-	if u.Limit != nil {
-		s.conn.Share(u.Limit)
-	}
+	s.shareLimit()
 	s.show()
 	return nil
+}
+
+// shareLimit has the socket's messages count for its user, as long as another call has made
+// it that of another user meanwhile.
+func (s *Socket) shareLimit() {
+	for of, now := (*seat)(nil), s.seat(); of != now; of, now = now, s.seat() {
+		if limit := now.user.Limit; limit != nil {
+			s.conn.Share(limit)
+		}
+	}
+}
+
+func (s *Socket) seat() *seat {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.seatLocked()
 }
 
 // tooManyOfUser closes the socket of a user who has as many as allowed.
@@ -122,11 +136,7 @@ func (s *Socket) seatLocked() *seat {
 	return s.callbacks.seat
 }
 
-func (s *Socket) hasUser() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.seatLocked() != nil
-}
+func (s *Socket) hasUser() bool { return s.seat() != nil }
 
 // awaitUser closes the socket if it still has no user when the time for that is over.
 func (s *Socket) awaitUser() {

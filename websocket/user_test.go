@@ -282,3 +282,24 @@ func TestASocketStaysInItsSizeClass(t *testing.T) {
 		t.Errorf("a Socket has %d bytes", size)
 	}
 }
+
+// Of those who say at once whose socket it is the last wins, and with its limit.
+func TestTheLimitOfASocketIsThatOfItsUser(t *testing.T) {
+	opts := Options{UserRateLimit: RateLimit{Messages: 1000, Burst: 100_000}, PingInterval: -1}
+	st := overTCP.serve(t, opts, signIn)
+	c := st.raw(t)
+	eventually(t, "the socket", func() bool { return len(st.srv.Sockets()) == 1 })
+	s := st.srv.Sockets()[0]
+	for i := range 300 {
+		var all sync.WaitGroup
+		for n := range 16 {
+			all.Go(func() { s.SetUser(fmt.Sprint("user ", i, n), nil) })
+		}
+		all.Wait()
+		c.write(client("1 000 0001", "="))
+		c.expect(wire.OpText, "=")
+		if u := s.seat().user; u.Limit.Refill() == 0 {
+			t.Fatalf("try %d: a message did not count for %s", i, u.ID)
+		}
+	}
+}
