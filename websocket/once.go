@@ -10,13 +10,17 @@ import (
 	"github.com/nextrush/nextrush/websocket/internal/once"
 )
 
-const minSharedKey = 16 // bytes of a key that nobody guesses
+const (
+	minSharedKey = 16              // bytes of a key that nobody guesses
+	onceWait     = 5 * time.Second // for the first of a key
+)
 
 // Once makes middleware for UseEvents that carries out a request once that a client sends
 // again with the same key, because it did not see the answer: the handlers run for the
-// first, and whatever they answer, an error too, answers the others. Those that come while
-// the first runs wait for it, which does not block their sockets. It is made once, for
-// all sockets:
+// first, and whatever they answer, an error too, answers the others. Those that come before
+// the first is answered wait for that, 5 s at most, which does not block their sockets; then
+// they are answered with the error "still being carried out". It is made once, for all
+// sockets:
 //
 //	once := websocket.Once(10*time.Minute, 10_000)
 //	app.WS("/shop", func(s *websocket.Socket, c *nextrush.Context) error {
@@ -27,7 +31,8 @@ const minSharedKey = 16 // bytes of a key that nobody guesses
 // carried out, the next is refused. A key is of one event and one user; see
 // [Socket.SetUser]. Sockets without a user share keys of at least 16 bytes, which must be
 // random; a shorter one is of its socket alone. A request that ends because its
-// socket has, or that closes it, is not remembered.
+// socket has, or that closes it, is not remembered. One that is never answered holds its key
+// for ttl.
 func Once(ttl time.Duration, n int) func(e *Event, next func() error) error {
 	if ttl <= 0 || n <= 0 {
 		panic("websocket: Once needs a time and a number above 0, such as Once(10*time.Minute, 10_000)")
@@ -44,12 +49,15 @@ func Once(ttl time.Duration, n int) func(e *Event, next func() error) error {
 		case first:
 			return (&oneAnswer{a}).carryOut(e, next)
 		}
-		if is, known := a.Get(e); known {
+		if is, known := a.Get(e, onceWait, stillRuns); known {
 			is.send(e)
 		}
 		return nil
 	}
 }
+
+// stillRuns answers one that has waited for the first for long enough.
+func stillRuns(e *Event) { e.refuse(&EventError{Message: "still being carried out"}) }
 
 // oneAnswer is the answer to all requests of a key.
 type oneAnswer struct{ *once.Answer[*Event, answered] }

@@ -145,3 +145,39 @@ func TestOnceWantsTimeAndNumber(t *testing.T) {
 	}()
 	Once(0, 1)
 }
+
+// A handler that does not reply does not leave those in the dark who ask again.
+func TestARequestThatIsStillCarriedOutIsToldInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var asked []*Event
+		once := Once(time.Minute, 4)
+		st := inMemory.serve(t, Options{PingInterval: -1}, func(s *Socket) error {
+			s.UseEvents(once)
+			s.On("buy", func(e *Event) { asked = append(asked, e) })
+			return nil
+		})
+		c := st.raw(t)
+		c.say(buy(1, longKey, "tea"))
+		c.say(buy(2, longKey, "tea"))
+		synctest.Wait()
+		time.Sleep(4 * time.Second)
+		c.say(buy(3, longKey, "tea"))
+		began := time.Now()
+		c.hear(`{"type":"error","event":"buy","id":2,"message":"still being carried out"}`)
+		if after := time.Since(began); after != time.Second {
+			t.Errorf("it is told after %v", after)
+		}
+		asked[0].Reply("at last")
+		for range 2 {
+			if e := c.event(); string(e.Data) != `["at last"]` {
+				t.Errorf("the answer is %s", e.Data)
+			}
+		}
+		c.say(buy(4, longKey, "tea"))
+		if e := c.event(); string(e.Data) != `["at last"]` || len(asked) != 1 {
+			t.Errorf("the answer is %s, %d were carried out", e.Data, len(asked))
+		}
+		time.Sleep(time.Hour)
+		st.settle(c)
+	})
+}

@@ -19,7 +19,7 @@ var (
 
 // Answers are those of type A to requests of type R. Its methods, and those of its
 // answers, are safe from any goroutine.
-type Answers[R, A any] struct {
+type Answers[R comparable, A any] struct {
 	ttl time.Duration
 	max int
 
@@ -32,18 +32,23 @@ type Answers[R, A any] struct {
 type Key struct{ Scope, Event, Key string }
 
 // Answer is the answer to all requests of a key.
-type Answer[R, A any] struct {
+type Answer[R comparable, A any] struct {
 	Key Key
 	of  *Answers[R, A]
 	end time.Time
 
 	known   bool
 	is      A
-	waiters []R
+	waiters []waiter[R]
+}
+
+type waiter[R comparable] struct {
+	r     R
+	timer *time.Timer
 }
 
 // New keeps answers for ttl, and the newest max of them at most.
-func New[R, A any](ttl time.Duration, max int) *Answers[R, A] {
+func New[R comparable, A any](ttl time.Duration, max int) *Answers[R, A] {
 	return &Answers[R, A]{ttl: ttl, max: max, byKey: make(map[Key]*Answer[R, A])}
 }
 
@@ -99,14 +104,30 @@ func (o *Answers[R, A]) dropLocked(i int) {
 	o.order = slices.Delete(o.order, i, i+1)
 }
 
-// Get returns the answer if it is known. If it is not, r waits: Settle returns it.
-func (a *Answer[R, A]) Get(r R) (is A, known bool) {
+// Get returns the answer if it is known. If it is not, r waits: either Settle returns it, or
+// late is called when it has waited for a while.
+func (a *Answer[R, A]) Get(r R, wait time.Duration, late func(R)) (is A, known bool) {
 	a.of.mu.Lock()
 	defer a.of.mu.Unlock()
 	if !a.known {
-		a.waiters = append(a.waiters, r)
+		a.waiters = append(a.waiters, waiter[R]{r, time.AfterFunc(wait, func() {
+			if a.giveUp(r) {
+				late(r)
+			}
+		})})
 	}
 	return a.is, a.known
+}
+
+// giveUp reports whether r has waited until now.
+func (a *Answer[R, A]) giveUp(r R) bool {
+	a.of.mu.Lock()
+	defer a.of.mu.Unlock()
+	i := slices.IndexFunc(a.waiters, func(w waiter[R]) bool { return w.r == r })
+	if i >= 0 {
+		a.waiters = slices.Delete(a.waiters, i, i+1)
+	}
+	return i >= 0
 }
 
 // Settle makes the answer known, unless it is, and returns who waits for it.
@@ -120,7 +141,11 @@ func (a *Answer[R, A]) settleLocked(is A) (waiters []R) {
 	if a.known {
 		return nil
 	}
-	waiters, a.waiters = a.waiters, nil
+	for _, w := range a.waiters {
+		w.timer.Stop()
+		waiters = append(waiters, w.r)
+	}
+	a.waiters = nil
 	a.known, a.is = true, is
 	return waiters
 }

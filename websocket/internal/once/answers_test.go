@@ -21,7 +21,7 @@ func TestAnAnswerIsThatOfAllRequests(t *testing.T) {
 	o := New[int, string](time.Minute, 4)
 	a := first(t, o, "a", true)
 	for i := range maxWaiters {
-		if _, known := first(t, o, "a", false).Get(i); known {
+		if _, known := first(t, o, "a", false).Get(i, time.Minute, nil); known {
 			t.Fatal("it is known")
 		}
 	}
@@ -31,7 +31,7 @@ func TestAnAnswerIsThatOfAllRequests(t *testing.T) {
 	if waiters := a.Settle("yes"); len(waiters) != maxWaiters || a.Settle("no") != nil {
 		t.Errorf("%d have waited", len(waiters))
 	}
-	if is, known := first(t, o, "a", false).Get(0); is != "yes" || !known {
+	if is, known := first(t, o, "a", false).Get(0, time.Minute, nil); is != "yes" || !known {
 		t.Errorf("the answer is %q", is)
 	}
 }
@@ -39,7 +39,7 @@ func TestAnAnswerIsThatOfAllRequests(t *testing.T) {
 func TestWhatIsForgottenBeginsAnew(t *testing.T) {
 	o := New[int, string](time.Minute, 4)
 	a := first(t, o, "a", true)
-	a.Get(7)
+	a.Get(7, time.Minute, nil)
 	if waiters := a.Forget("interrupted"); !slices.Equal(waiters, []int{7}) {
 		t.Errorf("%v have waited", waiters)
 	}
