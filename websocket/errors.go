@@ -46,6 +46,8 @@ var (
 	ErrMessageType = errors.New("websocket: message is neither text nor binary")
 	// ErrTooManyRequests is returned by Request when 1,024 replies are awaited.
 	ErrTooManyRequests = errors.New("websocket: too many outstanding requests")
+	// ErrReplied is returned by Reply and ReplyError for an event that has been answered.
+	ErrReplied = errors.New("websocket: the event has been answered")
 	// ErrInCallback is returned by Request and Receive in a callback of the same
 	// socket: what they wait for is read when the callback has returned.
 	ErrInCallback = errors.New("websocket: a callback of the socket cannot wait for its next message: use a goroutine")

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/nextrush/nextrush/websocket/internal/envelope"
@@ -19,6 +20,8 @@ type Event struct {
 	args   []json.RawMessage
 	id     json.RawMessage
 	rare   *rareEvent // nil: nothing of that
+
+	answered atomic.Bool
 }
 
 // rareEvent is what few events have.
@@ -139,15 +142,55 @@ func (e *Event) validate(v any) error {
 // WantsReply reports whether the peer waits for a reply.
 func (e *Event) WantsReply() bool { return len(e.id) > 0 }
 
-// Reply answers an event that wants a reply; it does nothing for another.
+// Reply answers an event that wants a reply; it does nothing for another. It may be called
+// after the handler has returned, and from any goroutine. An event is answered once, by
+// Reply, by ReplyError, or by the error of a handler: later answers are ErrReplied. The other
+// errors are those of encoding and of sending.
 func (e *Event) Reply(args ...any) error {
 	if !e.WantsReply() {
 		return nil
 	}
-	if e.rare != nil && e.rare.outcome != nil {
-		return e.rare.outcome.answer(e, args)
+	if e.answered.Swap(true) {
+		return ErrReplied
+	}
+	err := e.reply(args)
+	if err != nil {
+		e.answered.Store(false) // for the error reply
+	}
+	return err
+}
+
+func (e *Event) reply(args []any) error {
+	if once := e.once(); once != nil {
+		return once.answer(e, args)
 	}
 	return e.Socket.sendEnvelope(envelope.Out{Type: envelope.Ack, ID: e.id}, args)
+}
+
+// once is the answer to all requests with the event's key; nil: it is not one of those.
+func (e *Event) once() *oneAnswer {
+	if e.rare == nil {
+		return nil
+	}
+	return e.rare.outcome
+}
+
+// ReplyError answers an event as the error of a handler does, for handlers that have
+// returned: with the error's own text if it is an EventReplier, as *EventError is, as
+// "internal error" otherwise, which OnError is told; a *CloseError closes the socket. A
+// peer that wants no reply is sent it, too. nil is no answer. It may be called from any
+// goroutine; what it returns is as for Reply.
+func (e *Event) ReplyError(err error) error {
+	if err == nil || e.Socket == nil {
+		return nil
+	}
+	if once := e.once(); once != nil && !e.answered.Load() {
+		once.failed(e, err)
+	}
+	if e.Socket.closedBy(err) {
+		return nil
+	}
+	return e.refuse(err)
 }
 
 // EventError is an error whose text is meant for the peer.

@@ -539,3 +539,62 @@ func TestClientAndServerAskEachOther(t *testing.T) {
 		}
 	})
 }
+
+// An event is answered once, by whoever comes first, from whatever goroutine.
+func TestAnEventIsAnsweredOnce(t *testing.T) {
+	run(t, func(t *testing.T, n network) {
+		failures := make(chan error, 10)
+		opts := Options{OnError: func(_ *Socket, err error) { failures <- err }, Logger: quiet}
+		want := func(e *Event, got error) {
+			if !errors.Is(got, ErrReplied) {
+				t.Errorf("%s: another answer returned %v", e.Name, got)
+			}
+		}
+		st := n.serve(t, opts, func(s *Socket) error {
+			s.UseEvents(Once(time.Minute, 10))
+			s.On("later", func(e *Event) { go e.ReplyError(&EventError{Message: "no tea", Errors: []string{"tea"}}) })
+			s.On("hidden", func(e *Event) { go e.ReplyError(errors.New("the password is 12345")) })
+			s.On("nothing", func(e *Event) {
+				e.ReplyError(nil)
+				want(e, errors.Join(e.Reply(1), e.Reply(2), e.ReplyError(errors.ErrUnsupported)))
+			})
+			s.On("error first", func(e *Event) { want(e, errors.Join(e.ReplyError(&EventError{Message: "no"}), e.Reply())) })
+			On(s, "twice", func(s *Socket, e *Event) error { e.Reply(1); return &EventError{Message: "too late"} })
+			On(s, "chan", func(s *Socket, e *Event) error { return e.Reply(make(chan int)) })
+			s.On("end", func(e *Event) { e.ReplyError(&CloseError{Code: 4000, Reason: "enough"}) })
+			return nil
+		})
+		c := st.raw(t)
+		ask := func(event, answer string) {
+			t.Helper()
+			for range 2 { // the second is answered by Once
+				c.say(fmt.Sprintf(`{"type":"event","event":%q,"id":7,"key":"0123456789abcdef"}`, event))
+				c.hear(answer)
+			}
+		}
+		ask("later", `{"type":"error","event":"later","id":7,"message":"no tea","errors":["tea"]}`)
+		ask("hidden", `{"type":"error","event":"hidden","id":7,"message":"internal error"}`)
+		if err := wait(t, failures, "the error"); !strings.Contains(err.Error(), "12345") {
+			t.Errorf("told is %v", err)
+		}
+		ask("nothing", `{"type":"ack","id":7,"data":[1]}`)
+		if err := wait(t, failures, "the error"); !errors.Is(err, errors.ErrUnsupported) {
+			t.Errorf("told is %v", err)
+		}
+		ask("error first", `{"type":"error","event":"error first","id":7,"message":"no"}`)
+		ask("twice", `{"type":"ack","id":7,"data":[1]}`)
+		ask("chan", `{"type":"error","event":"chan","id":7,"message":"internal error"}`)
+		c.say(`{"type":"event","event":"later"}`) // who wants no answer hears of the failure
+		c.hear(`{"type":"error","event":"later","message":"no tea","errors":["tea"]}`)
+		c.say(`{"type":"event","event":"hidden"}`)
+		c.hear(`{"type":"error","event":"hidden","message":"internal error"}`)
+		c.say(`{"type":"event","event":"end","id":8}`)
+		if reason := c.expectClose(4000); reason != "enough" {
+			t.Errorf("the reason is %q", reason)
+		}
+		e, _ := NewMessage(Text, []byte(`{"type":"event","event":"x","id":1}`)).Event()
+		if err := e.ReplyError(errors.ErrUnsupported); err != nil {
+			t.Errorf("an event of no socket: %v", err)
+		}
+	})
+}

@@ -79,3 +79,27 @@ func ExampleEmitter_Coalesce() {
 	// price 10
 	// price 11
 }
+
+func ExampleEvent_ReplyError() {
+	srv := websocket.NewServer(websocket.Options{})
+	url, stop := listen(srv, func(s *websocket.Socket) error {
+		s.On("report", func(e *websocket.Event) {
+			go func() { // other events of the socket do not wait for it
+				e.ReplyError(&websocket.EventError{Message: "there is nothing to report"})
+			}()
+		})
+		return nil
+	})
+	defer stop()
+
+	ctx := context.Background()
+	c, err := websocket.Dial(ctx, url, nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer c.Close(websocket.StatusNormalClosure, "")
+	_, err = c.Request(ctx, "report")
+	fmt.Println(err)
+	// Output: websocket: event: there is nothing to report
+}

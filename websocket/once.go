@@ -78,7 +78,7 @@ func (a *oneAnswer) carryOut(e *Event, next func() error) error {
 		}
 	}()
 	err := next()
-	if err != nil {
+	if err != nil && !e.answered.Load() {
 		a.failed(e, err)
 	}
 	returned = true

@@ -48,13 +48,16 @@ func (s *Socket) ask(ctx context.Context, send func(id string) error) (*Event, e
 	}
 }
 
-// refuse sends an error reply. An error that is not meant for the peer is called
-// internal there, and reported here.
-func (e *Event) refuse(err error) {
+// refuse sends an error reply, unless the event has been answered. An error that is not
+// meant for the peer is called internal there, and reported here.
+func (e *Event) refuse(err error) error {
 	if public := EventReplier(nil); !errors.As(err, &public) {
 		e.Socket.conn.Report(fmt.Errorf("websocket: event %q: %w", e.Name, err))
 	}
-	e.Socket.SendJSON(e.errorReply(err))
+	if e.answered.Swap(true) {
+		return ErrReplied
+	}
+	return e.Socket.SendJSON(e.errorReply(err))
 }
 
 func (e *Event) errorReply(err error) envelope.Out {
