@@ -282,10 +282,13 @@ export function newConnection(o: Settings, owner: Owner, view: View): Connection
     probing(patience, () => (off(t + patience) > late ? question(patience) : cut(4001, "stale")));
   };
 
+  // watch looks at the clock each period, and when the silence has been too long.
   const watch = () => {
-    const due = env.now() + period;
-    looking(period, () => {
-      if (off(due) > jump) doubt(-1, Math.min(afterJump, probeTimeout));
+    const now = env.now();
+    const rest = heard + beat + grace - now;
+    const wait = rest >= 0 && rest < period ? rest + 1 : period;
+    looking(wait, () => {
+      if (off(now + wait) > jump) doubt(-1, Math.min(afterJump, probeTimeout));
       else doubt(beat + grace);
       watch();
     });

@@ -25,22 +25,36 @@ test("silence for longer than beat + 5 s asks, then cuts", async () => {
   const { env, log, doubts } = await start();
   await env.advance(35_000);
   assert.deepEqual(log, []);
-  await env.advance(5_000);
-  assert.deepEqual(log, ["ask 40000"]);
+  await env.advance(1);
+  assert.deepEqual(log, ["ask 35001"]);
   assert.ok(doubts());
   await env.advance(5_000);
-  assert.deepEqual(log, ["ask 40000", "dead 45000"]);
+  assert.deepEqual(log, ["ask 35001", "dead 40001"]);
+});
+
+test("wherever the silence begins, a dead connection is noticed within beat + 10 s", async () => {
+  for (let last = 0; last < 60_000; last += 1_234) {
+    const { env, log, hear } = await start();
+    for (let t = 0; t < last; t += 617) {
+      hear();
+      await env.advance(617);
+    }
+    hear();
+    const began = env.time;
+    await env.advance(60_000);
+    assert.deepEqual(log, [`ask ${began + 35_001}`, `dead ${began + 40_001}`]);
+  }
 });
 
 test("anything that arrives ends the suspicion, and what waited leaves", async () => {
   const { env, socket, log, doubts, hear } = await start();
-  await env.advance(42_000);
+  await env.advance(37_000);
   assert.ok(doubts());
   hear();
   assert.equal(socket.buffered.messages, 0);
   assert.ok(!doubts());
   await env.advance(35_000);
-  assert.deepEqual(log, ["ask 40000"]);
+  assert.deepEqual(log, ["ask 35001"]);
 });
 
 test("a jump of the clock asks, whatever was heard, with 2 s to answer", async () => {
@@ -68,7 +82,7 @@ test("timers that a hidden page slows to a minute are harmless", async () => {
 
 test("a page that was busy asks again before it cuts: the answer may be the next task", async () => {
   const { env, log, hear } = await start();
-  await env.advance(40_000);
+  await env.advance(36_000);
   await env.sleep(30_000);
   assert.ok(log.every((l) => !l.startsWith("dead")), log.join());
   assert.equal(log.filter((l) => l.startsWith("ask")).length, 2);
@@ -97,9 +111,9 @@ test("without a beat silence means nothing", async () => {
 
 test("closed in doubt, it has no timer and asks nothing", async () => {
   const { env, socket, log } = await start();
-  await env.advance(40_000);
+  await env.advance(37_000);
   socket.close();
   await env.advance(100_000);
-  assert.deepEqual(log, ["ask 40000", "dead 40000"]); // by the close
+  assert.deepEqual(log, ["ask 35001", "dead 37000"]); // by the close
   assert.equal(env.timers.size, 0);
 });
