@@ -186,12 +186,7 @@ func (a *App) TrustProxies(list ...string) error {
 func (a *App) TrustsOrigin(r *http.Request, origin string) bool { return a.trusted.Has(r, origin) }
 
 // Log returns the app's logger. It is safe from any goroutine.
-func (a *App) Log() *slog.Logger {
-	if a.opts.Logger != nil {
-		return a.opts.Logger
-	}
-	return slog.Default()
-}
+func (a *App) Log() *slog.Logger { return cmp.Or(a.opts.Logger, slog.Default()) }
 
 // Context ends when the app begins to drain: once the BeforeShutdown hooks have
 // returned. A handler that waits for long, as a poll or a stream does, should

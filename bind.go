@@ -51,7 +51,7 @@ func (c *Context) BindJSON(v any) error {
 	case len(body) == 0:
 		return NewError(http.StatusBadRequest, "the body is empty")
 	}
-	return c.validated(v, c.decodeJSON(t, body))
+	return c.validated(v, refused(t.DecodeJSON(body, c.app.opts.StrictJSON)))
 }
 
 // BindForm is Bind for the body as a form alone, urlencoded or multipart. Files go
@@ -82,7 +82,7 @@ func (c *Context) validated(v any, err error) error {
 // may: a number, a boolean, a time, a text, a slice of these, a type with UnmarshalText.
 // A value that is none is an *HTTPError with status 400. Query panics if T takes no text.
 func Query[T any](c *Context, name string, fallback ...T) (T, error) {
-	v, sent, err := bind.Value[T]("the query parameter", name, c.queries()[name])
+	v, sent, err := bind.Value[T]("the query parameter", name, c.Queries()[name])
 	switch {
 	case err != nil:
 		return v, refused(err)
@@ -135,7 +135,7 @@ func (c *Context) bindBody(t bind.Target) error {
 	case len(body) == 0:
 		return nil
 	}
-	return c.decodeJSON(t, body)
+	return refused(t.DecodeJSON(body, c.app.opts.StrictJSON))
 }
 
 func (c *Context) hasBody() bool {
@@ -150,10 +150,6 @@ func (c *Context) refuseBody(formats bind.Source) error {
 		}
 	}
 	return unsupported(formats)
-}
-
-func (c *Context) decodeJSON(t bind.Target, body []byte) error {
-	return refused(t.DecodeJSON(body, c.app.opts.StrictJSON))
 }
 
 func (c *Context) bindForm(t bind.Target) error {
@@ -193,7 +189,7 @@ func (c *Context) bindTexts(t bind.Target, from bind.Source) error {
 		if err := c.checkQuery(); err != nil {
 			return err
 		}
-		return refused(t.Values(from, c.queries()))
+		return refused(t.Values(from, c.Queries()))
 	case bind.Cookie:
 		return refused(t.Texts(from, c.Cookies))
 	case bind.Path:

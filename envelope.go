@@ -66,7 +66,7 @@ func (c *Context) Paginate(items any, page, limit, total int) error {
 }
 
 func (c *Context) pageLink(page int, rel string) string {
-	q := maps.Clone(c.queries())
+	q := maps.Clone(c.Queries())
 	q.Set("page", strconv.Itoa(page))
 	u := url.URL{RawQuery: q.Encode()}
 	return "<" + u.String() + `>; rel="` + rel + `"`

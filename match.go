@@ -18,9 +18,6 @@ type table struct {
 	redirect bool
 }
 
-// place is where a request may have its route.
-type place = route.Place[*endpoint]
-
 // buildTable builds the table and keeps it.
 func (a *App) buildTable() *table {
 	a.mu.Lock()
@@ -54,7 +51,7 @@ func (t *table) match(c *Context) {
 }
 
 // unrouted is what runs for a request without a route.
-func (t *table) unrouted(at place, r *http.Request, path urlpath.Path) (*endpoint, route.Params) {
+func (t *table) unrouted(at route.Place[*endpoint], r *http.Request, path urlpath.Path) (*endpoint, route.Params) {
 	var last Handler
 	allow := at.Methods(path)
 	if len(allow) > 0 {
@@ -89,7 +86,7 @@ func wrongMethod(r *http.Request, allow []string) Handler {
 // whose route the request is about: the one that a preflight asks for (Fetch,
 // CORS-preflight fetch), or another on its path. A preflight shows no credentials, so the
 // apps' comes first: a guard of a group refuses only what no app has answered.
-func innerMiddleware(at place, r *http.Request, path urlpath.Path, allow []string) (uses []use) {
+func innerMiddleware(at route.Place[*endpoint], r *http.Request, path urlpath.Path, allow []string) (uses []use) {
 	asked := r.Header.Get("Access-Control-Request-Method")
 	preflight := r.Method == http.MethodOptions && asked != "" && r.Header.Get("Origin") != ""
 	for _, method := range append([]string{asked}, allow...) {

@@ -56,15 +56,13 @@ func stripped(h http.Handler) Handler {
 		if clean := sent.Clean(); clean != sent {
 			return c.redirectTo(clean)
 		}
-		r := new(http.Request)
-		*r = *c.req
-		u := *c.req.URL
+		r, u := *c.req, *c.req.URL
 		u.Path = "/" + c.Param(mountParam)
 		if u.RawPath != "" {
 			u.RawPath = urlpath.After(c.req.URL.EscapedPath(), c.matched().pattern.Segments()-1)
 		}
 		r.URL = &u
-		h.ServeHTTP(c.w, r)
+		h.ServeHTTP(c.w, &r)
 		return nil
 	}
 }

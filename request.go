@@ -30,7 +30,7 @@ func (c *Context) Param(name string) string {
 // or "". Parameters end at "&" alone, and a "%" that does not begin an escape stays as it
 // is (WHATWG URL §5.1). A query with more than 10,000 parameters has none.
 func (c *Context) Query(name string, fallback ...string) string {
-	return first(c.queries()[name], fallback)
+	return first(c.Queries()[name], fallback)
 }
 
 // first is the first of the values, of the fallback if there are none, or "".
@@ -45,9 +45,7 @@ func first(values, fallback []string) string {
 }
 
 // Queries returns all query parameters. The map is the Context's own.
-func (c *Context) Queries() url.Values { return c.queries() }
-
-func (c *Context) queries() url.Values {
+func (c *Context) Queries() url.Values {
 	e := c.needExtras()
 	if e.query == nil {
 		e.query, _ = query.Parse(c.req.URL.RawQuery)
