@@ -36,8 +36,8 @@ func (c *Context) Fail(status int, message string, details ...any) error {
 	}{false, f})
 }
 
-// Pagination describes one page of a list; pages count from 1.
-type Pagination struct {
+// pagination describes one page of a list; pages count from 1.
+type pagination struct {
 	Page    int  `json:"page"`
 	Limit   int  `json:"limit"`
 	Total   int  `json:"total"`
@@ -50,7 +50,7 @@ type Pagination struct {
 // others are (RFC 8288): {"success":true,"data":items,"pagination":{…}}.
 func (c *Context) Paginate(items any, page, limit, total int) error {
 	page, limit = max(page, 1), max(limit, 1)
-	p := Pagination{Page: page, Limit: limit, Total: total, Pages: (total + limit - 1) / limit}
+	p := pagination{Page: page, Limit: limit, Total: total, Pages: (total + limit - 1) / limit}
 	p.HasNext, p.HasPrev = page < p.Pages, page > 1
 	if p.HasPrev {
 		c.Append("Link", c.pageLink(page-1, "prev"))
@@ -61,7 +61,7 @@ func (c *Context) Paginate(items any, page, limit, total int) error {
 	return c.JSON(struct {
 		Success    bool       `json:"success"`
 		Data       any        `json:"data"`
-		Pagination Pagination `json:"pagination"`
+		Pagination pagination `json:"pagination"`
 	}{true, items, p})
 }
 

@@ -34,7 +34,7 @@ func TestResponses(t *testing.T) {
 		{"JSON that fails", func(c *Context) error { return c.JSON(func() {}) }, 500, "Content-Type: application/problem+json", ""},
 		{"text", text("hi"), 200, "Content-Type: text/plain; charset=utf-8", "hi"},
 		{"HTML", func(c *Context) error { return c.HTML("<p>") }, 200, "Content-Type: text/html; charset=utf-8", "<p>"},
-		{"XML", func(c *Context) error { return c.XML(Pagination{}) }, 200, "Content-Type: application/xml; charset=utf-8", ""},
+		{"XML", func(c *Context) error { return c.XML(FieldError{}) }, 200, "Content-Type: application/xml; charset=utf-8", ""},
 		{"CSV", func(c *Context) error { return c.CSV([][]string{{"a", "b,c"}}, "x.csv") }, 200,
 			`Content-Disposition: attachment; filename="x.csv"`, "a,\"b,c\"\n"},
 		{"bytes", func(c *Context) error { return c.Send([]byte("b")) }, 200, "Content-Type: application/octet-stream", "b"},
