@@ -28,11 +28,11 @@ func TestTheFirstMiddlewareIsOutermost(t *testing.T) {
 
 // serve runs a chain that ends in a panic after an error was noted, and says what became
 // of the answer.
-func serve(chain http.HandlerFunc) (w *httptest.ResponseRecorder, answered error, panicked any) {
+func serve(chain http.HandlerFunc) (w *httptest.ResponseRecorder, panicked any, answered error) {
 	w = httptest.NewRecorder()
 	defer func() { panicked = recover() }()
 	Serve(chain, w, httptest.NewRequest("GET", "/", nil), func(_ http.ResponseWriter, err error) { answered = err })
-	return w, answered, nil
+	return w, nil, answered
 }
 
 func TestAnAnswerThatWasCutOff(t *testing.T) {
@@ -59,7 +59,7 @@ func TestAnAnswerThatWasCutOff(t *testing.T) {
 		}, nil, nil, false},
 		"by somebody else": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, nil, http.ErrAbortHandler, false},
 	} {
-		w, answered, panicked := serve(tt.chain)
+		w, panicked, answered := serve(tt.chain)
 		if answered != tt.answered || panicked != tt.panicked || w.Flushed != tt.flushed {
 			t.Errorf("%s: answered %v, panicked %v, flushed %t", name, answered, panicked, w.Flushed)
 		}
