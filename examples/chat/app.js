@@ -170,7 +170,7 @@ function showPeople({ sync, left }) {
   const leave = (gone) => {
     for (const name of gone) if (list === here && !who.members.has(name) && here.delete(name)) note(name + " left");
   };
-  if (sync) setTimeout(() => leave([...list]), 10_000);
+  if (sync) setTimeout(() => leave([...list]), 30_000);
   else leave(left);
   $("count").textContent = who.count === 1 ? "1 person here" : who.count + " people here";
   $("people").replaceChildren(...names.map((name) => {
