@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -149,6 +150,20 @@ func TestParametersAreRefused(t *testing.T) {
 	for _, path := range []string{"/:tenant", "/t/*rest"} {
 		if err := nextrush.New().Register(client.New(client.Options{Path: path})); err == nil || !strings.Contains(err.Error(), "Path") {
 			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
+
+// TestWhatIsServedIsWhatIsPublished fails also where the client cannot be built.
+func TestWhatIsServedIsWhatIsPublished(t *testing.T) {
+	c := served(t, client.New())
+	for name, published := range map[string]string{"nextrush.js": "nextrush.js", "nextrush-react.js": "react.js", "nextrush.d.ts": "nextrush.d.ts"} {
+		want, err := os.ReadFile("../../clients/js/dist/" + published)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.Get("/"+name).Text() != string(want) {
+			t.Errorf("%s is something else than clients/js/dist/%s: run go run . in clients/js/build", name, published)
 		}
 	}
 }
