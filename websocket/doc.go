@@ -114,4 +114,7 @@
 //
 // [Dial] opens a client's socket, which is the same [Socket]. Its messages wait until
 // there is a consumer, and reading waits with them.
+//
+// [NewClient] makes a [Client], which connects again and again, keeps what it cannot send
+// yet, and gets what it has missed. Its callbacks run in the goroutine of [Client.Run].
 package websocket
