@@ -103,3 +103,23 @@ func ExampleEvent_ReplyError() {
 	fmt.Println(err)
 	// Output: websocket: event: there is nothing to report
 }
+
+func ExampleResume() {
+	gone := make(chan websocket.StatusCode, 1)
+	srv := websocket.NewServer(websocket.Options{Resume: websocket.Resume{For: 2 * time.Minute}})
+	url, stop := listen(srv, func(s *websocket.Socket) error {
+		s.OnClose(func(code websocket.StatusCode, reason string) { gone <- code })
+		return s.Join("lobby") // stays there while its client is away
+	})
+	defer stop()
+
+	c := websocket.NewClient(url, nil) // goes on with its session when it connects again
+	c.OnState(func(s websocket.ClientState) {
+		if s.Phase == websocket.ClientOpen {
+			c.Close() // ends the session
+		}
+	})
+	c.Run(context.Background())
+	fmt.Println("gone for good with", <-gone)
+	// Output: gone for good with 1000
+}

@@ -18,6 +18,7 @@ var protocolSeeds = []string{
 	`{"type":"join","id":3,"room":"room a","since":["e7",42]}`, `{"type":"leave","id":4,"room":"room a"}`,
 	`{"type":"auth","id":5,"token":"t"}`, `{"type":"presence","room":"room a","data":{"a":1}}`, `{"type":"presence","room":"room a"}`,
 	`{"type":"event","event":"n","data":[1],"id":1,"key":"0123456789abcdef"}`, `{"id":1,"type":"join"}`, "{\"type\" : \"ping\" , \"t\":1}",
+	`{"type":"got","n":0}`, `{"type":"got","n":18446744073709551615}`, `{"type":"got","n":-1}`, `{"type":"got"}`,
 	`{"type":"ping\u0067"}`, `{"type":"sync","rooms":[[[[`, `{"type":"join","id":{},"room":7}`,
 }
 
@@ -30,7 +31,7 @@ func FuzzProtocol(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		synctest.Test(t, func(t *testing.T) {
 			once := Once(time.Minute, 2)
-			st := inMemory.serve(t, Options{MaxMessageSize: 1 << 16, PingInterval: -1, Logger: quiet, Rooms: Rooms{"room*": {
+			st := inMemory.serve(t, Options{MaxMessageSize: 1 << 16, PingInterval: -1, Logger: quiet, Resume: Resume{For: time.Second}, Rooms: Rooms{"room*": {
 				History: History{Messages: 3}, Presence: true, Join: func(*Socket, string) error { return nil },
 			}}}, func(s *Socket) error {
 				s.SetCredential(Credential{Renew: func(*Socket, string) (time.Time, error) { return time.Now(), nil }})
@@ -43,6 +44,7 @@ func FuzzProtocol(f *testing.F) {
 			peer.write([]byte(greeting(speaking)))
 			peer.write(client("1 000 0001", text), client("1 000 0001", text))
 			next := st.raw(t, speaking)
+			peer.conn.Close()
 			for next.json()["type"] != "joined" {
 			}
 			st.srv.To("room a").Emit("n", 1)

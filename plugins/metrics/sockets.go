@@ -16,6 +16,8 @@ var families = []family{
 	gauge("connections_peak", "Most sockets that were open at once.", func(s websocket.Stats) int64 { return s.PeakConnections }),
 	counter("connections_opened_total", "Sockets opened.", func(s websocket.Stats) int64 { return s.TotalConnections }),
 	counter("reconnections_total", "Sockets opened by clients that reconnect.", func(s websocket.Stats) int64 { return s.Reconnections }),
+	gauge("parked", "Sockets that wait for their client to come back.", func(s websocket.Stats) int64 { return s.Parked }),
+	counter("resumed_total", "Sessions that have gone on with another connection.", func(s websocket.Stats) int64 { return s.Resumed }),
 	counter("messages_sent_total", "Messages handed to the system.", func(s websocket.Stats) int64 { return s.MessagesSent }),
 	counter("messages_received_total", "Messages received.", func(s websocket.Stats) int64 { return s.MessagesReceived }),
 	counter("messages_dropped_total", "Messages not sent or not taken while their socket was open.", func(s websocket.Stats) int64 { return s.Dropped }),
