@@ -1,0 +1,405 @@
+// Command cuts measures what reaches clients whose connections are cut again and again, in
+// both directions, and how soon they have caught up. Server, proxy and clients are three
+// parts of one machine; the server is a process of its own.
+//
+//	go run ./cmd/cuts                        # 500 clients, 20 messages a second, 60 s
+//	go run ./cmd/cuts -resume=false -kill    # the server is killed and started again, too
+package main
+
+import (
+	"bufio"
+	"context"
+	"flag"
+	"fmt"
+	"log"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nextrush/nextrush/websocket"
+)
+
+var (
+	clients = flag.Int("clients", 500, "number of clients")
+	rate    = flag.Int("rate", 20, "messages a second, to all clients")
+	up      = flag.Float64("up", 2, "messages a second from each client")
+	length  = flag.Duration("for", time.Minute, "how long")
+	every   = flag.Duration("every", 15*time.Second, "time between two cuts of a client")
+	away    = flag.Duration("away", 2*time.Second, "how long a cut lasts")
+	resume  = flag.Bool("resume", true, "keep sessions")
+	history = flag.Bool("history", true, "keep a history")
+	plain   = flag.Bool("plain", false, "clients without the subprotocol")
+	kill    = flag.Bool("kill", false, "kill the server halfway, and start it again after 3 s")
+	serve   = flag.String("serve", "", "address of the server; for the command itself")
+)
+
+func main() {
+	flag.Parse()
+	if *serve != "" {
+		log.Fatal(runServer(*serve))
+	}
+	if err := run(); err != nil {
+		log.Fatal(err)
+	}
+}
+
+// runServer sends numbered messages to the room "all", and answers events "up" of clients
+// with the numbers that were lost or doubled.
+func runServer(addr string) error {
+	opts := websocket.Options{AllowOrigins: []string{"*"}}
+	if *resume {
+		opts.Resume = websocket.Resume{For: time.Minute, Bytes: 1 << 20}
+	}
+	if *history {
+		opts.Rooms = websocket.Rooms{"all": {History: websocket.History{Messages: 10_000, Age: 5 * time.Minute}}}
+	}
+	srv := websocket.NewServer(opts)
+	arrivals := newLedgers()
+	mux := http.NewServeMux()
+	mux.HandleFunc("/ws", func(w http.ResponseWriter, r *http.Request) {
+		srv.Upgrade(w, r, func(s *websocket.Socket) error {
+			websocket.On(s, "up", func(s *websocket.Socket, m arrival) error {
+				arrivals.of(m.Client).take(m.N)
+				return nil
+			})
+			return s.Join("all")
+		})
+	})
+	mux.HandleFunc("/up", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, arrivals.sum()) })
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return err
+	}
+	fmt.Println(l.Addr())
+	go func() {
+		n := 0
+		for range time.Tick(time.Second / time.Duration(*rate)) {
+			n++
+			srv.To("all").Emit("down", n, time.Now().UnixNano())
+		}
+	}()
+	return http.Serve(l, mux)
+}
+
+// arrival is a message of a client.
+type arrival struct {
+	Client int `json:"c"`
+	N      int `json:"n"`
+}
+
+// ledger compares numbers that come with those that should: 1, 2, 3, …
+type ledger struct {
+	mu                                sync.Mutex
+	last, came, twice, disorder, lost int
+}
+
+func (l *ledger) take(n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.came++
+	switch {
+	case n == l.last+1:
+	case n <= l.last:
+		l.twice++
+	default:
+		l.lost += n - l.last - 1
+	}
+	l.last = max(l.last, n)
+}
+
+type ledgers struct {
+	mu  sync.Mutex
+	all map[int]*ledger
+}
+
+func newLedgers() *ledgers { return &ledgers{all: make(map[int]*ledger)} }
+
+func (ls *ledgers) of(client int) *ledger {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	if ls.all[client] == nil {
+		ls.all[client] = new(ledger)
+	}
+	return ls.all[client]
+}
+
+func (ls *ledgers) sum() string {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	var came, twice, lost int
+	for _, l := range ls.all {
+		l.mu.Lock()
+		came, twice, lost = came+l.came, twice+l.twice, lost+l.lost
+		l.mu.Unlock()
+	}
+	return fmt.Sprintf("%d came, %.3f %% of what was sent; %d twice or out of order, %d never", came, 100*float64(came-twice)/float64(max(1, came-twice+lost)), twice, lost)
+}
+
+// startServer runs the command itself as a server, and returns its address.
+func startServer(addr string) (*exec.Cmd, string, error) {
+	cmd := exec.Command(os.Args[0], append([]string{"-serve", addr}, os.Args[1:]...)...)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, "", err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, "", err
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	return cmd, strings.TrimSpace(line), err
+}
+
+func run() error {
+	server, addr, err := startServer("127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	defer func() { server.Process.Kill() }()
+	ctx, cancel := context.WithTimeout(context.Background(), *length)
+	defer cancel()
+
+	var all []*client
+	var running sync.WaitGroup
+	for i := range *clients {
+		p, err := newProxy(addr)
+		if err != nil {
+			return err
+		}
+		c := newClient(i, p)
+		all = append(all, c)
+		running.Go(func() { c.run(ctx) })
+		go p.cutAgainAndAgain(ctx)
+	}
+	if *kill {
+		time.Sleep(*length / 2)
+		server.Process.Kill()
+		server.Wait()
+		time.Sleep(3 * time.Second)
+		if server, _, err = startServer(addr); err != nil {
+			return err
+		}
+	}
+	<-ctx.Done()
+	time.Sleep(3 * time.Second) // nobody is cut any more
+	report(all, addr)
+	for _, c := range all {
+		c.Close()
+	}
+	running.Wait()
+	return nil
+}
+
+// client checks what comes, and sends numbered messages.
+type client struct {
+	*websocket.Client
+	n     int
+	down  ledger
+	gaps  atomic.Int64
+	began atomic.Int64 // number of the first message
+
+	mu     sync.Mutex
+	behind time.Time // since when it has a connection and is not up to date; zero: it is
+	waits  []time.Duration
+}
+
+func newClient(n int, p *proxy) *client {
+	c := &client{n: n}
+	c.Client = websocket.NewClient("ws://"+p.l.Addr().String()+"/ws", &websocket.ClientOptions{
+		Plain: *plain, Buffer: websocket.Buffer{Messages: 10_000, Bytes: 10 << 20, Age: time.Minute},
+	})
+	c.OnState(func(s websocket.ClientState) {
+		if s.Phase == websocket.ClientOpen {
+			c.mu.Lock()
+			c.behind = time.Now()
+			c.mu.Unlock()
+		}
+	})
+	c.OnGap(func(g websocket.Gap) {
+		if g.Room != "" {
+			c.gaps.Add(1)
+		}
+	})
+	c.On("down", func(e *websocket.Event) {
+		var number int
+		var sent int64
+		if e.Bind(0, &number) != nil || e.Bind(1, &sent) != nil {
+			return
+		}
+		if c.began.CompareAndSwap(0, int64(number)) {
+			c.down.last = number - 1
+		}
+		c.down.take(number)
+		c.caughtUp(time.Unix(0, sent))
+	})
+	return c
+}
+
+// caughtUp notes when a message has come that was sent since the client has its connection.
+func (c *client) caughtUp(sent time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.behind.IsZero() && sent.Add(time.Second/time.Duration(*rate)).After(c.behind) {
+		c.waits = append(c.waits, time.Since(c.behind))
+		c.behind = time.Time{}
+	}
+}
+
+func (c *client) run(ctx context.Context) {
+	go func() {
+		n := 0
+		tick := time.NewTicker(time.Duration(float64(time.Second) / *up))
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+				n++
+				c.Emit("up", arrival{c.n, n})
+			}
+		}
+	}()
+	c.Client.Run(context.Background())
+}
+
+// proxy is the network of one client.
+type proxy struct {
+	l  net.Listener
+	to string
+
+	mu    sync.Mutex
+	down  bool
+	conns map[net.Conn]bool // both sides of all connections
+	still atomic.Bool       // nothing passes
+}
+
+func newProxy(to string) (*proxy, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	p := &proxy{l: l, to: to, conns: make(map[net.Conn]bool)}
+	go p.accept()
+	return p, nil
+}
+
+func (p *proxy) accept() {
+	for {
+		in, err := p.l.Accept()
+		if err != nil {
+			return
+		}
+		out, err := net.Dial("tcp", p.to)
+		if err != nil || !p.add(in, out) {
+			reset(in)
+			if out != nil {
+				reset(out)
+			}
+			continue
+		}
+		go p.pipe(in, out)
+		go p.pipe(out, in)
+	}
+}
+
+func (p *proxy) add(conns ...net.Conn) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range conns {
+		if !p.down {
+			p.conns[c] = true
+		}
+	}
+	return !p.down
+}
+
+func (p *proxy) pipe(from, to net.Conn) {
+	buf := make([]byte, 16<<10)
+	for {
+		n, err := from.Read(buf)
+		for p.still.Load() {
+			time.Sleep(10 * time.Millisecond)
+		}
+		if _, werr := to.Write(buf[:n]); err != nil || werr != nil {
+			reset(from)
+			reset(to)
+			return
+		}
+	}
+}
+
+func reset(c net.Conn) {
+	c.(*net.TCPConn).SetLinger(0)
+	c.Close()
+}
+
+// cutAgainAndAgain takes turns: the connections are reset, or nothing passes for a while and
+// then they are.
+func (p *proxy) cutAgainAndAgain(ctx context.Context) {
+	wait := time.Duration(rand.Float64() * float64(*every))
+	for stall := rand.IntN(2) == 0; ; stall = !stall {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+		p.still.Store(stall)
+		if !stall {
+			p.cut(true)
+		}
+		time.Sleep(*away)
+		if stall {
+			p.cut(false)
+			p.still.Store(false)
+		} else {
+			p.cut(false)
+		}
+		wait = *every - *away
+	}
+}
+
+// cut resets the connections; down refuses others from then on.
+func (p *proxy) cut(down bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.down = down
+	for c := range p.conns {
+		reset(c)
+	}
+	clear(p.conns)
+}
+
+func report(all []*client, addr string) {
+	var came, twice, lost int
+	var gaps int64
+	var waits []time.Duration
+	for _, c := range all {
+		c.down.mu.Lock()
+		came, twice, lost = came+c.down.came, twice+c.down.twice, lost+c.down.lost
+		c.down.mu.Unlock()
+		gaps += c.gaps.Load()
+		c.mu.Lock()
+		waits = append(waits, c.waits...)
+		c.mu.Unlock()
+	}
+	fmt.Printf("to clients: %d came, %.3f %% of what was sent; %d twice or out of order, %d never, %d gaps told\n",
+		came, 100*float64(came-twice)/float64(max(1, came-twice+lost)), twice, lost, gaps)
+	slices.Sort(waits)
+	at := func(q float64) time.Duration { return waits[int(q*float64(len(waits)-1))].Round(time.Millisecond) }
+	if len(waits) > 0 {
+		fmt.Printf("caught up: %d times, p50 %v, p99 %v, at most %v after the connection was open\n", len(waits), at(0.5), at(0.99), at(1))
+	}
+	if res, err := http.Get("http://" + addr + "/up"); err == nil {
+		text, _ := bufio.NewReader(res.Body).ReadString('\n')
+		res.Body.Close()
+		fmt.Print("to the server: ", text)
+	}
+}
