@@ -129,7 +129,7 @@ func (v *session) take(kind protocol.Kind, data []byte) {
 	case protocol.Got:
 		s.conn.Got(m.N)
 	case protocol.Auth:
-		v.renew(ask, m.Token)
+		v.renew(ask, &m)
 	case protocol.Sync:
 		v.sync(&m)
 	case protocol.Presence:
@@ -193,6 +193,8 @@ type Credential struct {
 	// runs as a callback of the socket. Its error is the peer's answer, as that of the
 	// handler of an event is. nil: refused.
 	Renew func(s *Socket, token string) (expires time.Time, err error)
+	// RenewTicket is Renew for a ticket, by which the client was let in.
+	RenewTicket func(s *Socket, ticket string) (expires time.Time, err error)
 }
 
 // SetCredential says what somebody was let in with. It does nothing for a socket whose
@@ -218,14 +220,22 @@ func (s *Socket) Credential() (c Credential) {
 }
 
 // renew has a credential renewed, and answers when the new one expires.
-func (v *session) renew(ask asked, token string) {
+func (v *session) renew(ask asked, m *protocol.Message) {
 	c := ask.s.Credential()
-	if c.Renew == nil {
+	renew, what := c.Renew, m.Token
+	if m.Ticket != nil {
+		renew, what = c.RenewTicket, *m.Ticket
+	}
+	switch {
+	case m.Ticket != nil && m.Token != "":
+		ask.refuse(&EventError{Message: "malformed message"})
+		return
+	case renew == nil:
 		ask.refuse(&EventError{Message: "nothing can be renewed"})
 		return
 	}
 	ask.s.protect(func() {
-		expires, err := c.Renew(ask.s, token)
+		expires, err := renew(ask.s, what)
 		switch {
 		case err == nil:
 			c.Expires = expires

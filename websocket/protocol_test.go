@@ -243,8 +243,35 @@ func TestACredentialIsRenewed(t *testing.T) {
 	c.hear(`{"type":"error","id":8,"message":"malformed message"}`)
 	c.say(`{"type":"auth","id":9,"token":"for ever"}`)
 	c.hear(`{"type":"ack","id":9,"data":[{}]}`)
-	c.say(`{"type":"auth","id":10,"token":"panic"}`)
+	c.say(`{"type":"auth","id":10,"ticket":"good"}`)
+	c.hear(`{"type":"error","id":10,"message":"nothing can be renewed"}`)
+	c.say(`{"type":"auth","id":11,"token":"panic"}`)
 	c.expectClose(StatusInternalError)
+}
+
+func TestACredentialIsRenewedByATicket(t *testing.T) {
+	renew := func(of string) func(*Socket, string) (time.Time, error) {
+		return func(_ *Socket, what string) (time.Time, error) {
+			if what == of {
+				return time.UnixMilli(1234), nil
+			}
+			return time.Time{}, &EventError{Message: what + " is refused as a " + of}
+		}
+	}
+	st := overTCP.serve(t, Options{Logger: quiet}, func(s *Socket) error {
+		s.SetCredential(Credential{Renew: renew("token"), RenewTicket: renew("ticket")})
+		return nil
+	})
+	c := st.raw(t, speaking)
+	c.hello()
+	c.say(`{"type":"auth","id":1,"ticket":"ticket"}`)
+	c.hear(`{"type":"ack","id":1,"data":[{"expires":1234}]}`)
+	c.say(`{"type":"auth","id":2,"ticket":"token"}`)
+	c.hear(`{"type":"error","id":2,"message":"token is refused as a ticket"}`)
+	c.say(`{"type":"auth","id":3,"token":"token","ticket":"ticket"}`)
+	c.hear(`{"type":"error","id":3,"message":"malformed message"}`)
+	c.say(`{"type":"auth","id":4,"ticket":7}`)
+	c.hear(`{"type":"error","id":4,"message":"malformed message"}`)
 }
 
 func TestAMessageOfThePeerCannotHarm(t *testing.T) {

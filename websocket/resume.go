@@ -165,7 +165,7 @@ func (h *Handshake) sameUser(s *Socket) bool {
 // welcome is the hello of a session that goes on.
 func (h *Handshake) welcome(received uint64) (frame []byte, told uint8) {
 	s, r := h.claim.socket, h.claim.socket.session().resume
-	if c := h.socket.Credential(); c.Renew != nil || !c.Expires.IsZero() {
+	if c := h.socket.Credential(); c.Renew != nil || c.RenewTicket != nil || !c.Expires.IsZero() {
 		s.SetCredential(c)
 	}
 	hello := h.hello

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -35,6 +36,36 @@ func TestClientsOfTheProtocolRenewTheirTokens(t *testing.T) {
 	}
 	s.Send(fmt.Sprintf(`{"type":"auth","id":2,"token":%q}`, issue(t, a, auth.Principal{ID: "bob"})))
 	s.Expect(`{"type":"error","id":2,"message":"the token is not valid"}`)
+}
+
+func TestClientsOfTheProtocolRenewByTickets(t *testing.T) {
+	a := auth.New(withSecret())
+	app := withSockets(t, a)
+	app.Get("/new", func(c *nextrush.Context) error {
+		ticket, err := a.Ticket(c)
+		if err != nil {
+			return err
+		}
+		return c.Text(ticket)
+	})
+	c := nextrushtest.New(t, app)
+	ticket := func(user string) string {
+		return c.With("Authorization", "Bearer "+issue(t, a, auth.Principal{ID: user})).Get("/new").Text()
+	}
+	s := c.Dial("/ws?ticket="+ticket("ann"), &websocket.DialOptions{Protocols: []string{websocket.Protocol}})
+	s.Expect("hello ann")
+	newer := ticket("ann")
+	for i, test := range []struct{ ticket, want string }{
+		{newer, `{"type":"ack","id":0,`},
+		{newer, `{"type":"error","id":1,"message":"the token is not valid"}`}, // it was spent
+		{ticket("bob"), `{"type":"error","id":2,"message":"the token is not valid"}`},
+		{"", `{"type":"error","id":3,"message":"the token is not valid"}`},
+	} {
+		s.Send(fmt.Sprintf(`{"type":"auth","id":%d,"ticket":%q}`, i, test.ticket))
+		if got := s.Next().Text(); !strings.HasPrefix(got, test.want) {
+			t.Errorf("the answer is %s, want %s", got, test.want)
+		}
+	}
 }
 
 func TestProbesAreAuthenticatedAndSpendNoTicket(t *testing.T) {

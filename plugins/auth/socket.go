@@ -74,7 +74,7 @@ func (p *Plugin) hold(s *websocket.Socket, user *Principal) {
 	defer held.mu.Unlock()
 	p.armLocked(s, held)
 	s.Set(stateKey, held)
-	s.SetCredential(websocket.Credential{Expires: user.ExpiresAt, Renew: p.renew})
+	s.SetCredential(websocket.Credential{Expires: user.ExpiresAt, Renew: p.renew, RenewTicket: p.renewTicket})
 }
 
 // renew is Refresh for clients of nextrush.v1, which send the newer token by themselves.
@@ -83,6 +83,18 @@ func (p *Plugin) renew(s *websocket.Socket, token string) (time.Time, error) {
 		return time.Time{}, err
 	}
 	return SocketUser(s).ExpiresAt, nil
+}
+
+// renewTicket is renew for a ticket.
+func (p *Plugin) renewTicket(s *websocket.Socket, ticket string) (time.Time, error) {
+	user, err := p.redeem(s.Context(), ticket)
+	if err != nil {
+		return time.Time{}, unauthorized(err)
+	}
+	if err := p.extend(s, user); err != nil {
+		return time.Time{}, err
+	}
+	return user.ExpiresAt, nil
 }
 
 // armLocked sets the timer for the user who holds the socket, under held.mu.
@@ -133,13 +145,23 @@ func SocketUser(s *websocket.Socket) *Principal {
 // until that token expires. If the new token is refused, the old one still counts.
 // The handler of an event may return the error.
 func (p *Plugin) Refresh(s *websocket.Socket, token string) error {
-	held := sessionOf(s)
-	if held == nil {
-		return unauthorized(refused("nobody holds the socket"))
+	if sessionOf(s) == nil {
+		return unauthorized(errNobody)
 	}
 	user, err := p.Verify(s.Context(), token)
 	if err != nil {
 		return unauthorized(err)
+	}
+	return p.extend(s, user)
+}
+
+var errNobody = refused("nobody holds the socket")
+
+// extend has the holder of the socket hold it as what he is known as now.
+func (p *Plugin) extend(s *websocket.Socket, user *Principal) error {
+	held := sessionOf(s)
+	if held == nil {
+		return unauthorized(errNobody)
 	}
 	held.mu.Lock()
 	defer held.mu.Unlock()

@@ -120,15 +120,16 @@ func leadingType(text []byte) (name []byte, ok bool) {
 
 // Message is a message from a client.
 type Message struct {
-	T     json.RawMessage   `json:"t"`
-	ID    json.RawMessage   `json:"id"`
-	Room  string            `json:"room"`
-	Since *history.Position `json:"since"`
-	Was   string            `json:"was"`
-	Rooms json.RawMessage   `json:"rooms"` // see Positions
-	Token string            `json:"token"`
-	N     uint64            `json:"n"`
-	Data  json.RawMessage   `json:"data"`
+	T      json.RawMessage   `json:"t"`
+	ID     json.RawMessage   `json:"id"`
+	Room   string            `json:"room"`
+	Since  *history.Position `json:"since"`
+	Was    string            `json:"was"`
+	Rooms  json.RawMessage   `json:"rooms"` // see Positions
+	Token  string            `json:"token"`
+	Ticket *string           `json:"ticket"` // nil: none
+	N      uint64            `json:"n"`
+	Data   json.RawMessage   `json:"data"`
 }
 
 // Positions reads the rooms of a sync, of which there may be most. It reports false if there
