@@ -110,7 +110,7 @@ export function newConnection(o: Settings, owner: Owner, view: View): Connection
     const url = new URL(o.url);
     const all: any = { ...(typeof query === "function" ? await query() : query), ...(ticket && { ticket }) };
     for (const name in all) url.searchParams.set(name, all[name]);
-    const ask = () => (plain ? undefined : probe(env, url.href, bearer));
+    const ask = () => (plain ? undefined : probe(env, url.href, probeTimeout, bearer));
     let found = failed > 0 && (await ask());
     if (mine !== trying) return;
     if (found && found !== true) return fail(found);

@@ -34,7 +34,7 @@ export class FakeEnv {
   world = new Map<number, { at: number; f: () => void }>(); // of everything else
   page = new FakePage();
   sockets: FakeSocket[] = [];
-  fetches: { url: string; init: any; answer(status: number, headers?: Record<string, string>): void; fail(): void }[] = [];
+  fetches: { url: string; init: any; answer(status: number, headers?: Record<string, string>): void; fail(e?: unknown): void }[] = [];
   private ids = 0;
 
   constructor(readonly start = 1_000_000, public random: () => number = () => 0.5) {
@@ -72,7 +72,7 @@ export class FakeEnv {
     new Promise<any>((resolve, reject) => {
       const headers = (h: Record<string, string>) => ({ get: (name: string) => h[name.toLowerCase()] ?? null });
       const answer = (status: number, h: Record<string, string> = {}) => resolve({ status, headers: headers(h) });
-      this.fetches.push({ url, init, answer, fail: () => reject(new TypeError("network")) });
+      this.fetches.push({ url, init, answer, fail: (e = new TypeError("network")) => reject(e) });
     });
 
   get now() {

@@ -340,3 +340,20 @@ test("an error that no close follows ends a try", async () => {
   assert.equal(socket.state.name, "open");
   socket.close();
 });
+
+test("a probe that nobody answers says nothing, and does not outlive its time", async () => {
+  const env = new FakeEnv();
+  const socket: any = connect("/chat", env.options({ probeTimeout: 30, env: { fetch: env.fetch } }));
+  await settle();
+  env.last.end();
+  await settle();
+  const { init } = env.fetches[0];
+  assert.equal(init.cache, "no-store");
+  const alive = setInterval(() => {}, 1_000); // which the signal's own timer does not keep Node.js
+  await new Promise((resolve) => init.signal.addEventListener("abort", resolve));
+  clearInterval(alive);
+  env.fetches[0].fail(init.signal.reason);
+  await settle();
+  assert.deepEqual([socket.state.name, socket.state.why.reason], ["waiting", ""]);
+  socket.close();
+});

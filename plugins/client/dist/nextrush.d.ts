@@ -25,8 +25,8 @@ export type Rest<P, O> = {} extends Params<P> ? [options?: O] : [params: Params<
 
 /** Makes a client whose channels all have these options. Channels is that of events.d.ts. */
 export function client<Channels = Record<string, Any>>(options?: Options): Client<Channels>;
-/** Connects to a path whose events are not declared. */
-export function connect(path: string, options?: Options): Socket<Any>;
+/** Connects to a path whose events are not declared, with the parameters of the path as in Client. */
+export function connect<P extends string>(path: P, ...rest: Rest<P, Options> | [params: Params<P>, options: Options]): Socket<Any>;
 
 export interface Client<Channels = Record<string, Any>> {
   /** A parameter of the path, as room in "/chat/{room}", is put in escaped. */
@@ -160,12 +160,13 @@ export interface Send {
   age?: number;
   bytes?: Uint8Array;
 }
-/** retry: ask again, with the same key, if the connection was lost and the session with it. */
+/** retry: ask again, with the same key, if the connection was lost and the session with it. bytes: the last argument, in a binary event. */
 export interface Ask {
   timeout?: number;
   signal?: AbortSignal;
   retry?: boolean;
   key?: string;
+  bytes?: Uint8Array;
 }
 /** room is null when all that the server sent to this session alone may be missing. */
 export interface Gap {
@@ -219,19 +220,12 @@ export interface Env {
   clearTimeout(timer: unknown): void;
   /** From 0 to below 1. */
   random(): number;
-  fetch?: (url: string, init: any) => Promise<{ status: number; headers: { get(name: string): string | null } }>;
-  /** The window: its events tell that the page is hidden, frozen or left. */
-  target?: {
-    addEventListener(type: string, f: (e: any) => void, capture?: boolean): void;
-    removeEventListener(type: string, f: (e: any) => void, capture?: boolean): void;
-  };
-  hidden(): boolean;
-  online(): boolean;
-  storage(): { getItem(key: string): string | null; setItem(key: string, value: string): void; removeItem(key: string): void };
-  /** Of the page. */
-  origin?: string;
-  /** Takes what the app's handlers throw. */
-  report(error: unknown): void;
+  /** A text that nobody guesses, of at most 128 bytes. */
+  key(): string;
+  /** null: there is none. */
+  fetch: ((url: string, init: any) => Promise<{ status: number; headers: { get(name: string): string | null } }>) | null;
+  /** What a page has: its events, whether it is hidden, its origin, sessionStorage, reportError. Nothing of it has to be there. */
+  window: any;
 }
 
 export interface WebSocketLike {
