@@ -37,7 +37,7 @@ cross:
 	@for t in $(TARGETS); do echo "vet $$t"; GOOS=$${t%/*} GOARCH=$${t#*/} $(GO) vet ./... || exit 1; done
 
 e2e:
-	@scripts/need.sh chromium:chromium nginx:nginx-light caddy:caddy npm:npm systemd-analyze:systemd
+	@scripts/need.sh chromium:chromium firefox-esr:firefox-esr nginx:nginx-light caddy:caddy npm:npm systemd-analyze:systemd
 	cd e2e && $(GO) test -race -count=1 -timeout 20m ./...
 
 # make fuzz FUZZTIME=10m runs every fuzz target that long.
