@@ -32,29 +32,29 @@ type Options struct {
 	// "private" and "linklocal" are those networks, "cloudflare" is the list that
 	// Cloudflare had published in September 2026; see [App.TrustProxies] for a newer one.
 	TrustedProxies []string
-	// TrustedHops is how many proxies stand before the app, whatever their addresses.
-	// Nobody must be able to pass them by: then he could claim any address. Instead of
-	// TrustedProxies; 0: those.
+	// TrustedHops is the number of proxies in front of the app, whatever their addresses,
+	// instead of TrustedProxies; 0: those count. Nobody may be able to reach the app
+	// around them, or he could claim any address.
 	TrustedHops int
 	// TrustedOrigins lists origins whose pages may act for their visitors, as the app's
 	// own may: "https://a.example", "https://*.a.example". Sockets, middleware.CSRF,
 	// middleware.CORS with Credentials and the cookie of plugins/auth let them in. "*"
 	// and "null" are refused.
 	TrustedOrigins []string
-	// TrustOrigin reports whether an origin is trusted that TrustedOrigins does not list,
-	// as the domain of a tenant is. It is called from any goroutine, with the text that
-	// the browser sent, which is a well-formed origin; nil: none is.
+	// TrustOrigin reports whether to trust an origin that TrustedOrigins does not list,
+	// such as the domain of a tenant. It is called from any goroutine, with the text that
+	// the browser sent, which is a well-formed origin; nil: no other is trusted.
 	TrustOrigin func(r *http.Request, origin string) bool
 
 	BodyLimit int64 // bytes of a request body, then 413; 0: 4 MiB; negative: no limit
 
-	// Debug is for work on the program: causes and stacks of errors are sent to the
+	// Debug is for development: causes and stacks of errors are sent to the
 	// client, a request that nobody answers is logged as a warning, and the routes are
 	// logged at start. If neither Logger nor slog.SetDefault sets a logger, the log is
 	// written for people, at all levels.
 	Debug bool
 
-	ErrorHandler func(c *Context, err error) // nil: DefaultErrorHandler, which answers what it does not, too
+	ErrorHandler func(c *Context, err error) // nil: DefaultErrorHandler, which also answers what yours does not
 	Logger       *slog.Logger                // nil: slog.Default()
 	Renderer     Renderer                    // for Context.Render; nil: it fails
 	Validator    Validator                   // nil: NewValidator()
@@ -64,19 +64,19 @@ type Options struct {
 	// Its Context is nil for events of sockets. It is called from any goroutine.
 	ValidationMessage func(c *Context, f validator.FieldError) string
 
-	// StrictJSON has Bind and BindJSON refuse JSON with a member that no field is for, or
-	// with a name twice in an object, with 400. Otherwise the first is ignored, and of the
-	// second the last counts.
+	// StrictJSON makes Bind and BindJSON answer 400 to JSON with a member that no field
+	// takes, or with a name twice in an object. Otherwise such a member is ignored, and the
+	// last of the two counts.
 	StrictJSON bool
 
 	H2C               bool          // HTTP/2 without TLS as well, with prior knowledge
 	ReadHeaderTimeout time.Duration // 0: 5 s; negative: none
-	// BodyTimeout is how long a client may keep a request waiting for its body, in
-	// all; each KiB gives a second back. Then 408. 0: 30 s; negative: no limit. An
+	// BodyTimeout is how long, in all, a client may keep a request waiting for its
+	// body; each KiB gives a second back. Then 408. 0: 30 s; negative: no limit. An
 	// http.Server of your own that has a ReadTimeout keeps to that instead.
 	BodyTimeout time.Duration
-	// StallTimeout is how long a client may keep an answer waiting that it does not
-	// read, in all; each 128 bytes that it takes give a second back. Then the answer is
+	// StallTimeout is how long, in all, a client may keep an answer waiting that it does
+	// not read; each 128 bytes that it takes give a second back. Then the answer is
 	// cut off, and writing fails. Pauses between writes do not count, nor what a handler
 	// has hijacked or set a write deadline for. 0: 30 s; negative: no limit. An
 	// http.Server of your own that has a WriteTimeout keeps to that instead.
@@ -166,8 +166,8 @@ func New(opts ...Options) *App {
 }
 
 // TrustProxies replaces the list of Options.TrustedProxies, as when a provider has
-// published a new one. An error names the text that is not of a list, and changes
-// nothing. It is safe from any goroutine.
+// published a new one. An error names the entry that is wrong, and the list stays
+// as it was. It is safe from any goroutine.
 func (a *App) TrustProxies(list ...string) error {
 	blocks, err := clientip.ParseBlocks(list)
 	if err == nil && len(list) > 0 && a.opts.TrustedHops > 0 {

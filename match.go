@@ -67,7 +67,8 @@ func (t *table) unrouted(at route.Place[*endpoint], r *http.Request, path urlpat
 	return &endpoint{nil, route.NewChain(nil, uses)}, nil
 }
 
-// wrongMethod answers on a path that has routes for the methods in allow.
+// wrongMethod answers 405, or OPTIONS, on a path that has routes for the methods in allow
+// only.
 func wrongMethod(r *http.Request, allow []string) Handler {
 	if !slices.Contains(allow, http.MethodOptions) {
 		allow = append(allow, http.MethodOptions)

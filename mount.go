@@ -48,8 +48,8 @@ func (g *routes) mountApp(sub *App) {
 // mountParam is the catch-all of a mounted handler of net/http.
 const mountParam = "mounted"
 
-// stripped hands on clean paths alone: a file server cleans them, and would serve
-// "//private/x" past the guard of a route for /private/*path.
+// stripped removes the prefix, and only passes on clean paths: a file server would clean
+// "//private/x" by itself, and serve it past the guard of a route for /private/*path.
 func stripped(h http.Handler) Handler {
 	return func(c *Context) error {
 		sent := urlpath.Of(c.req.URL)

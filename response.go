@@ -217,7 +217,7 @@ func (c *Context) SetCookie(cookie *http.Cookie) *Context {
 	return c
 }
 
-// ClearCookie has the client forget a cookie of the whole site.
+// ClearCookie tells the client to forget a cookie of the whole site.
 func (c *Context) ClearCookie(name string) *Context {
 	return c.SetCookie(&http.Cookie{Name: name, MaxAge: -1, Expires: time.Unix(1, 0), Secure: cookie.MustBeSecure(name)})
 }

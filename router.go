@@ -66,7 +66,7 @@ func (g *routes) markUsed() {
 	}
 }
 
-// joinPrefix puts the prefix before another one.
+// joinPrefix returns a prefix with that of the group before it.
 func (g *routes) joinPrefix(what, prefix string) string {
 	if prefix != "" && prefix[0] != '/' {
 		panic(fmt.Sprintf("nextrush: %s: the prefix %q must begin with a slash", what, prefix))
@@ -245,7 +245,7 @@ func (g *routes) graft(inner *Route) {
 	g.app.insert(rt)
 }
 
-// changed has the route table built anew for the next request.
+// changed makes the next request build the route table anew.
 func (a *App) changed() {
 	a.table.Store(nil)
 	a.mu.Lock()

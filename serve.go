@@ -150,8 +150,8 @@ func (c *Context) finish(running *atomic.Int64) {
 	body.RemoveFiles(c.req)
 }
 
-// logUnanswered tells of a request that everybody has left to the others. net/http
-// answers it with an empty 200, whatever status was set.
+// logUnanswered logs a request that no handler has answered. net/http answers it with an
+// empty 200, whatever status was set.
 func (c *Context) logUnanswered() {
 	level := slog.LevelDebug
 	if c.app.opts.Debug {

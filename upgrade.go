@@ -24,7 +24,7 @@ func (a *App) upgrade(c *Context, shared *socketRoute) error {
 	if err != nil {
 		return err
 	}
-	if admitted, err := admit(h, c, rt.wsChain()); !admitted {
+	if admitted, err := runWSUse(h, c, rt.wsChain()); !admitted {
 		if err != nil {
 			a.logRefusal(c, err)
 		}
@@ -49,9 +49,9 @@ func closeError(err error) error {
 	return &websocket.CloseError{Code: 4000 + websocket.StatusCode(he.Status), Reason: reason, Err: err}
 }
 
-// admit runs the chain of WSUse, and refuses the socket if that does not come to its
-// end. What has answered by itself does so without an error.
-func admit(h *websocket.Handshake, c *Context, chain []WSMiddleware) (admitted bool, err error) {
+// runWSUse runs the chain of WSUse, and refuses the socket if that does not come to its
+// end. Middleware that has answered by itself does so without an error.
+func runWSUse(h *websocket.Handshake, c *Context, chain []WSMiddleware) (admitted bool, err error) {
 	defer func() { // also on the way up of a panic
 		if !admitted {
 			h.Refuse()

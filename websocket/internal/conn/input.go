@@ -143,7 +143,7 @@ func (in *input) next(cfg *Config, k *codec, p []byte, u *unit) (rest []byte, er
 			return nil, err
 		}
 		p = p[n:]
-		if err := in.admit(cfg, k, &h); err != nil {
+		if err := in.checkHeader(cfg, k, &h); err != nil {
 			return nil, err
 		}
 		if int64(len(p)) < h.Length {
@@ -193,8 +193,8 @@ func maskError(client bool) error {
 	return errUnmasked
 }
 
-// admit checks a header against what came before.
-func (in *input) admit(cfg *Config, k *codec, h *wire.Header) error {
+// checkHeader checks the mask of a frame, and its header against what came before.
+func (in *input) checkHeader(cfg *Config, k *codec, h *wire.Header) error {
 	if h.Masked == cfg.Client {
 		return maskError(cfg.Client)
 	}
