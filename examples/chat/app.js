@@ -41,8 +41,6 @@ function join(room) {
   who.watch(showPeople);
   showState();
   showPeople({ sync: true, left: [] });
-  // What was said before this page came.
-  fetch("/chat/" + encodeURIComponent(room) + "/recent").then((r) => r.json()).then((p) => chat.room(room).since(p), () => {});
 }
 
 $("leave").addEventListener("click", () => {

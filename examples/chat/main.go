@@ -51,6 +51,7 @@ func newApp() *nextrush.App {
 	app.EnableWebSocket(websocket.Options{
 		MaxMessageSize: 16 << 10,
 		RateLimit:      websocket.RateLimit{Messages: 20, Burst: 40},
+		Resume:         websocket.Resume{For: time.Minute},
 		Rooms: websocket.Rooms{
 			"*": {History: websocket.History{Messages: 100, Age: 24 * time.Hour}, Presence: true},
 		},
@@ -62,7 +63,6 @@ func newApp() *nextrush.App {
 		return next()
 	})
 	rooms.WS("/:room", join)
-	rooms.Get("/:room/recent", recent)
 	app.Register(client.New(), static.FS("/", page), asyncapi.New(asyncapi.Options{Title: "Chat"}, asyncapi.Channel{
 		Path:     "/chat/:room",
 		Receives: []asyncapi.Message{say, typing},
@@ -89,21 +89,17 @@ func join(s *websocket.Socket, c *nextrush.Context) error {
 	typing.On(s, func(s *websocket.Socket, _ string) error {
 		return typing.Emit(s.To(room).Volatile(), name)
 	})
-	err = s.Join(room)
+	// Who has just come sees the last fifty messages, who comes back what it has missed.
+	at, err := s.Namespace().Position(s.Context(), room)
+	if err != nil {
+		return err
+	}
+	at.Offset -= 50
+	_, err = s.JoinFrom(s.Context(), room, at)
 	if errors.Is(err, websocket.ErrRoomName) {
 		return &websocket.CloseError{Code: websocket.StatusPolicyViolation, Reason: err.Error()}
 	}
 	return err
-}
-
-// recent is where the last fifty messages of a room begin, for a page that has just come.
-func recent(c *nextrush.Context) error {
-	at, err := nextrush.NamespaceOf(c).Position(c.Context(), c.Param("room"))
-	if err != nil {
-		return err
-	}
-	at.Offset -= min(at.Offset, 50)
-	return c.NoCache().JSON(at)
 }
 
 func main() {

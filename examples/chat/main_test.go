@@ -60,16 +60,18 @@ func TestWhatIsSentAgainIsSaidOnce(t *testing.T) {
 	}
 }
 
-func TestAPageBeginsWithTheLastFiftyMessages(t *testing.T) {
+func TestWhoComesSeesTheLastFiftyMessages(t *testing.T) {
 	app := newApp()
 	c := nextrushtest.New(t, app)
 	enter(c, "Ann", "map[Ann:{1}]")
-	for range 53 {
-		said.Emit(app.WebSockets().Namespace("/chat").To("tea"), message{"Ann", "hello"})
+	for n := range 53 {
+		said.Emit(app.WebSockets().Namespace("/chat").To("tea"), message{"Ann", fmt.Sprint(n)})
 	}
-	var at websocket.Position
-	if c.Get("/chat/tea/recent").WantStatus(200).JSON(&at); at.Offset != 3 {
-		t.Errorf("it begins at %v", at)
+	bob := c.Dial("/chat/tea?name=Bob", &websocket.DialOptions{Protocols: []string{websocket.Protocol}})
+	for n := 3; n < 53; n++ {
+		if m := hear(bob); m.Text != fmt.Sprint(n) {
+			t.Fatalf("got %q, want %d", m.Text, n)
+		}
 	}
 }
 
