@@ -83,6 +83,8 @@ func (c *Client) Run(ctx context.Context) error {
 	for c.core.Work(); c.core.State().Phase != redial.Closed; c.core.Work() {
 		<-c.core.Woken()
 	}
+	c.core.Wait()
+	c.core.Work() // what was told last
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -254,10 +256,12 @@ func Ask[In, Out any](ctx context.Context, to Requester, event string, in In) (o
 	return out, e.Bind(0, &out)
 }
 
-// body encodes arguments. The bytes of the last one are sent as they are.
+// body encodes arguments. The bytes of the last one are sent as they are, and borrowed.
 func (c *Client) body(args []any) (b redial.Body, err error) {
 	if last, ok := envelope.LastBytes(args); ok && !c.opts.Plain {
-		b.Bytes = append([]byte{}, last...)
+		if b.Bytes = last; last == nil {
+			b.Bytes = []byte{}
+		}
 		args = args[:len(args)-1]
 	}
 	b.Data, err = envelope.Args(args)

@@ -33,7 +33,7 @@ func phases(c *websocket.Client) <-chan websocket.ClientPhase {
 // await waits until a client does that.
 func await(t *testing.T, all <-chan websocket.ClientPhase, phase websocket.ClientPhase) {
 	t.Helper()
-	for end := time.After(30 * time.Second); ; {
+	for end := time.After(2 * time.Minute); ; {
 		select {
 		case p := <-all:
 			if p == phase {
@@ -172,6 +172,11 @@ func TestAClientSpeaksWithItsServer(t *testing.T) {
 			}()
 		})
 		s.OnMessage(func(m websocket.Message) { s.Send(m) })
+		go func() {
+			if d, err := s.Probe(context.Background()); d <= 0 || err != nil {
+				t.Error(d, err)
+			}
+		}()
 		return nil
 	})
 	c := websocket.NewClient(g.url(), &websocket.ClientOptions{Backoff: impatient, Dial: websocket.DialOptions{Options: websocket.Options{Logger: quiet}}})
@@ -421,6 +426,20 @@ func TestRequestsOfAClientEndInTime(t *testing.T) {
 	}
 	if n, size := c.Buffered(); n != 2 || size == 0 {
 		t.Error(n, size)
+	}
+}
+
+// A message that is longer than the client takes would only come again.
+func TestAMessageThatIsTooLongForAClientEndsIt(t *testing.T) {
+	g := newGate(t)
+	g.serve(t, websocket.NewServer(websocket.Options{Logger: quiet, Resume: websocket.Resume{For: time.Minute}}), func(s *websocket.Socket) error {
+		return s.Send(bytes.Repeat([]byte("x"), 2000))
+	})
+	o := &websocket.ClientOptions{Dial: websocket.DialOptions{Options: websocket.Options{MaxMessageSize: 1000, Logger: quiet}}}
+	err := websocket.NewClient(g.url(), o).Run(t.Context())
+	var end *websocket.CloseError
+	if !errors.As(err, &end) || end.Code != websocket.StatusMessageTooBig || end.Remote {
+		t.Error(err)
 	}
 }
 

@@ -41,7 +41,7 @@ func (c *Client) tellFailed(err error) { c.tell(0, func(app App) { app.Failed(er
 func (c *Client) Listen(on bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.calls.on = on
+	c.calls.on, c.calls.list, c.calls.bytes = on, nil, 0
 	c.room.Broadcast()
 }
 

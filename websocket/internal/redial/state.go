@@ -59,13 +59,17 @@ func closing(code int, reason string) End {
 	return end
 }
 
-// Ended is how a connection ended that we did not close.
+// Ended is how a connection ended that the client did not close: by the server, by the
+// network, or because the server has broken a rule.
 func Ended(code int, reason string, remote bool, err error) *End {
 	end := ending(code, reason, ByNetwork)
-	if remote {
-		end.By, end.Final = ByServer, isFinal(code)
-	}
 	end.Err = err
+	switch {
+	case remote:
+		end.By, end.Final = ByServer, isFinal(code)
+	case code != 1006: // 1009: the message is too long for us, and would come again
+		end.By, end.Final = ByUs, code == 1009
+	}
 	return &end
 }
 
