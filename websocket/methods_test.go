@@ -129,7 +129,9 @@ func eventMethods(e *Event) map[string]func() {
 		"Bind":       func() { e.Bind(0, new(any)) },
 		"BindAll":    func() { e.BindAll(new(any), new(any)) },
 		"Key":        func() { e.Key() },
+		"Meta":       func() { e.Meta() },
 		"Reply":      func() { e.Reply("reply") },
+		"ReplyError": func() { e.ReplyError(errExited) },
 		"WantsReply": func() { e.WantsReply() },
 	}
 }

@@ -108,4 +108,9 @@ func (p *Pending) Claimed(room string) *Claim {
 }
 
 // Claims is how many positions are kept.
-func (p *Pending) Claims() int { return len(p.claims) }
+func (p *Pending) Claims() int {
+	if p == nil {
+		return 0
+	}
+	return len(p.claims)
+}
