@@ -646,3 +646,26 @@ func (w *wanderer) take(f frame) {
 	}
 	w.received++
 }
+
+// Answers to pings, and counts, wait in the queue as messages do.
+func TestAPeerThatAsksAndDoesNotReadIsClosed(t *testing.T) {
+	for _, opts := range []Options{{SendQueue: 16 << 10}, {SendQueue: 16 << 10, Resume: resuming.Resume}} {
+		st := inMemory.serve(t, opts, func(s *Socket) error { s.OnMessage(func(Message) {}); return nil })
+		c := st.connect(t)
+		c.shake(speaking)
+		s := st.srv.Sockets()[0]
+		ended := make(chan struct{})
+		s.OnClose(func(StatusCode, string) { close(ended) })
+		ping := client("1 000 0001", `{"type":"ping","t":1}`)
+		for i := 0; s.State() == StateOpen && i < 100_000; i++ {
+			if !c.write(ping) {
+				break
+			}
+		}
+		if s.State() == StateOpen {
+			t.Errorf("the socket is open with %d bytes waiting", s.Buffered())
+		}
+		c.conn.Close()
+		waitFor(t, ended, patience, "the end")
+	}
+}

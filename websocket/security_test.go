@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/nextrush/nextrush/websocket/internal/conn"
+	"github.com/nextrush/nextrush/websocket/internal/pulse"
 	"github.com/nextrush/nextrush/websocket/internal/wire"
 )
 
@@ -94,7 +95,7 @@ func TestMessageThatStopsHalfWayIsEnded(t *testing.T) {
 						time.Sleep(2 * time.Second)
 					}
 				}()
-			}, StatusPolicyViolation, conn.MessageStall, conn.MessageStall+10*time.Second)
+			}, StatusPolicyViolation, pulse.MessageStall, pulse.MessageStall+10*time.Second)
 		})
 	}
 }
@@ -105,7 +106,7 @@ func TestMessageThatStopsBetweenRareHeartbeatsIsEnded(t *testing.T) {
 	stalled(t, Options{PingInterval: 5 * time.Minute}, func(peer *raw, _ *Socket) {
 		time.Sleep(quiet)
 		peer.write(client("0 000 0001", "half"))
-	}, StatusPolicyViolation, quiet+conn.MessageStall, quiet+conn.MessageStall+10*time.Second)
+	}, StatusPolicyViolation, quiet+pulse.MessageStall, quiet+pulse.MessageStall+10*time.Second)
 }
 
 func TestMessageThatStopsWhileNothingIsReadGetsItsTime(t *testing.T) {
@@ -115,7 +116,7 @@ func TestMessageThatStopsWhileNothingIsReadGetsItsTime(t *testing.T) {
 		peer.write(slices.Concat(client("1 000 0001", "2"), client("0 000 0001", "half")))
 		time.Sleep(40 * time.Second)
 		s.Receive(context.Background())
-	}, StatusPolicyViolation, 40*time.Second+conn.MessageStall, 50*time.Second+conn.MessageStall)
+	}, StatusPolicyViolation, 40*time.Second+pulse.MessageStall, 50*time.Second+pulse.MessageStall)
 }
 
 func TestPeerThatFallsSilentIsEnded(t *testing.T) {

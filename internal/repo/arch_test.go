@@ -24,7 +24,7 @@ var allowedImports = map[string][]string{
 	"websocket/internal":                 {},
 	"websocket/internal/redial":          {"websocket/internal/history"},
 	"websocket/internal/protocol":        {"websocket/internal/history", "websocket/internal/roster"},
-	"websocket/internal/conn":            {"websocket/internal/wire", "websocket/internal/deflate", "websocket/internal/limit", "websocket/internal/outbox", "internal"},
+	"websocket/internal/conn":            {"websocket/internal/wire", "websocket/internal/deflate", "websocket/internal/limit", "websocket/internal/outbox", "websocket/internal/pulse", "internal"},
 	"websocket/internal/handshake":       {"websocket/internal/wire", "internal/origin"},
 	"websocket/internal/outbox":          {"websocket/internal/wire", "internal/transport"},
 	"websocket/internal/room":            {"websocket/internal/conn", "websocket/internal/history", "websocket/internal/protocol", "websocket/internal/roster", "websocket/internal/wire", "internal/loop"},

@@ -95,7 +95,7 @@ func (c *Conn) breachLocked(err error) {
 	if errors.As(err, &e) {
 		code, reason = e.Code, e.Reason
 	}
-	if err == errRate && c.voice.on {
+	if err == errRate && c.voice.On {
 		reason += c.cfg.Retry()
 	}
 	c.closeLocked(code, reason, true)

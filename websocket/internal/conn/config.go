@@ -7,6 +7,7 @@ import (
 	"github.com/nextrush/nextrush/internal/loop"
 	"github.com/nextrush/nextrush/internal/tally"
 	"github.com/nextrush/nextrush/websocket/internal/limit"
+	"github.com/nextrush/nextrush/websocket/internal/pulse"
 )
 
 // Config is what connections of a server have in common. A duration that is
@@ -72,4 +73,15 @@ func (d *Drops) by(p Policy) *atomic.Int64 {
 		return &d.Oldest
 	}
 	return &d.Closed
+}
+
+const never = pulse.Never
+
+// pingEvery is the ping interval of a connection: ±20 %, fixed by its jitter.
+func (cfg *Config) pingEvery(jitter byte) int64 {
+	d := int64(cfg.PingInterval)
+	if d < 0 {
+		return 0
+	}
+	return d*4/5 + d*2/5*int64(jitter)/255
 }

@@ -21,8 +21,8 @@
 //   - inbox: what waits for a consumer
 //   - outbox.Outbox: what is queued, in the order in which it leaves
 //   - writing: who writes it, and whether the peer takes it
-//   - heartbeat: when to ping, and when to give up
-//   - voice: when to tell a peer that sees no pings that we live
+//   - pulse.Heart: when to ping, and when to give up
+//   - pulse.Voice: when to tell a peer that sees no pings that we live
 //   - ending: how the connection ends, and how long that may take
 //   - ledger: what outlives a lost transport, so that another can go on with it
 //
@@ -41,6 +41,7 @@ import (
 	"github.com/nextrush/nextrush/internal/pace"
 	"github.com/nextrush/nextrush/internal/transport"
 	"github.com/nextrush/nextrush/websocket/internal/limit"
+	"github.com/nextrush/nextrush/websocket/internal/pulse"
 	"github.com/nextrush/nextrush/websocket/internal/wire"
 )
 
@@ -102,7 +103,7 @@ type Conn struct {
 	phase  Phase
 	ahead  bool // there is rare.early; of the goroutine of the run
 	jitter byte // of the heartbeat
-	voice  voice
+	voice  pulse.Voice
 	runs   schedule
 
 	out    writing
@@ -110,7 +111,7 @@ type Conn struct {
 	inbox  *inbox
 	codec  *codec // permessage-deflate; nil if it was not agreed on
 	rare   *rare
-	heart  heartbeat
+	heart  pulse.Heart
 	in     input // of the goroutine of the run
 }
 

@@ -6,16 +6,10 @@ import (
 
 	"github.com/nextrush/nextrush/internal/loop"
 	"github.com/nextrush/nextrush/internal/transport"
-	"github.com/nextrush/nextrush/websocket/internal/deflate"
-	"github.com/nextrush/nextrush/websocket/internal/outbox"
 	"github.com/nextrush/nextrush/websocket/internal/wire"
 )
 
-const (
-	countAfter = 32 << 10 // bytes received, after which the peer is told the count
-	countEvery = 5e9      // or nanoseconds
-	replaced   = 4409     // for applications: 4000 and a status of HTTP
-)
+const replaced = 4409 // for applications: 4000 and a status of HTTP
 
 var (
 	// ErrForgotten is of Resume: some of what the peer has not got is not kept any more.
@@ -27,151 +21,11 @@ var (
 	errStale    = errors.New("another transport has come")
 )
 
-// ledger is for a connection that may lose its transport and go on with another: how
-// much each side has of the other, and where it stands. Until then the connection is
-// parked: it is open, and what it sends waits. It is guarded by the connection's mu. A
-// nil ledger is for one that ends with its transport.
-type ledger struct {
-	sent     outbox.Sent
-	received uint64 // messages that the peer counts
-	untold   int    // bytes of them since the peer was told
-	tellAt   int64  // when to tell it at the latest; 0: there is nothing to tell
-
-	turn  uint32 // the number of the transport
-	turns uint32 // the last number that was given
-	seen  uint32 // the number of the one that the run reads from
-	heard bool   // something has come by this transport
-	early []byte // that came with it
-
-	wait *parking // nil: there is a transport
-}
-
-// parking is a connection's time without a transport.
-type parking struct {
-	until   int64         // then it ends
-	end     End           // with this
-	settled chan struct{} // closed when a write ends that is under way; nil: nobody waits
-}
-
-// Keep has a connection that is not open yet outlive its transport.
-func (c *Conn) Keep() {
-	c.rareLocked().ledger = new(ledger)
-}
-
-func (c *Conn) ledgerLocked() *ledger {
-	if c.rare == nil {
-		return nil
-	}
-	return c.rare.ledger
-}
-
-func (l *ledger) parked() bool { return l != nil && l.wait != nil }
-
-// stale reports whether the run reads from a transport that was lost.
-func (l *ledger) stale() bool { return l != nil && l.seen != l.turn }
-
-// next gives a transport a number.
-func (l *ledger) next() uint32 {
-	l.turns++
-	return l.turns
-}
-
-func (c *Conn) turnLocked() uint32 {
-	if l := c.ledgerLocked(); l != nil {
-		return l.turn
-	}
-	return 0
-}
-
-// turnLocked begins to read from another transport. It is of the goroutine of the run.
-func (r run) turnLocked(l *ledger) {
-	r.c.in.drop()
-	if k := r.c.codec; k != nil && k.window != nil {
-		*k.window = deflate.Window{}
-	}
-	r.c.rare.early, l.early = l.early, nil
-	r.c.ahead = len(r.c.rare.early) > 0
-	l.seen = l.turn
-	r.c.runs.pending &^= workRead // which is done now
-}
-
 // ends reports whether a close code of the peer's says that it will not come back.
 func ends(code uint16) bool { return code == normalClosure || code == noStatus }
 
 func closeFrame(code uint16, reason string) []byte {
 	return wire.AppendFrame(nil, wire.OpClose, false, wire.AppendClose(nil, code, reason))
-}
-
-// hearLocked notes that something has come, and reports whether that is stale.
-func (c *Conn) hearLocked() (stale bool) {
-	l := c.ledgerLocked()
-	if l == nil {
-		return false
-	}
-	l.heard = l.heard || !l.stale()
-	return l.stale()
-}
-
-// countLocked counts a message that has come, and reports whether it is stale. The peer
-// is told soon.
-func (c *Conn) countLocked(op wire.Opcode, data []byte) (stale bool) {
-	l := c.ledgerLocked()
-	if l == nil || c.phase != Open {
-		return false
-	}
-	if c.hearLocked() {
-		return true
-	}
-	if !c.owner.Counts(op, data) {
-		return false
-	}
-	l.received++
-	l.untold += len(data)
-	if l.untold >= countAfter {
-		c.tellCountLocked(l)
-	} else if l.tellAt == 0 {
-		l.tellAt = c.cfg.Loop.Now() + countEvery
-		c.cfg.Wheel.Schedule(c, l.tellAt)
-	}
-	return false
-}
-
-// tellCountLocked tells the peer how many of its messages have come.
-func (c *Conn) tellCountLocked(l *ledger) {
-	l.untold, l.tellAt = 0, 0
-	if !c.sealedLocked() {
-		c.out.need().Aside(c.cfg.Got(l.received))
-	}
-}
-
-// reportCountLocked does so if it is time to, and returns when to look again.
-func (c *Conn) reportCountLocked(now int64) (next int64) {
-	l := c.ledgerLocked()
-	if l == nil || l.tellAt == 0 {
-		return never
-	}
-	if now < l.tellAt {
-		return l.tellAt
-	}
-	c.tellCountLocked(l)
-	return never
-}
-
-// Got tells how many of our messages the peer has.
-func (c *Conn) Got(n uint64) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if l := c.ledgerLocked(); l != nil {
-		l.sent.Got(n)
-	}
-}
-
-// Heard reports whether something has come by the present transport.
-func (c *Conn) Heard() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	l := c.ledgerLocked()
-	return l != nil && l.heard
 }
 
 // Parked reports whether the connection waits for another transport.
@@ -189,7 +43,7 @@ func (c *Conn) Sealed() bool {
 }
 
 // Told is what Speak was told. It is for a connection that is not open yet.
-func (c *Conn) Told() uint8 { return c.voice.told }
+func (c *Conn) Told() uint8 { return c.voice.Told }
 
 // Tell sends the frame of a text of the protocol's, which is not counted, and which is of
 // no use to a later transport. It is not copied.
@@ -204,11 +58,11 @@ func (c *Conn) Tell(frame []byte) error {
 func (o output) offerAside(frame []byte) (next, error) {
 	o.c.mu.Lock()
 	defer o.c.mu.Unlock()
-	switch {
-	case o.c.sealedLocked():
-		return nothing, ErrClosed
-	case o.c.ledgerLocked().parked():
+	if o.c.ledgerLocked().parked() {
 		return nothing, ErrDropped
+	}
+	if _, err := o.admitLocked(len(frame), true); err != nil {
+		return nothing, err
 	}
 	o.c.out.need().Aside(frame)
 	return o.flushLocked(), nil
@@ -235,7 +89,7 @@ func (c *Conn) parkLocked(end End, bye []byte) bool {
 	now := c.cfg.Loop.Now()
 	l.wait = &parking{until: now + int64(c.cfg.Park), end: end}
 	l.turn, l.heard, l.untold, l.tellAt = l.next(), false, 0, 0
-	c.heart = heartbeat{rtt: c.heart.rtt}
+	c.heart.Restart()
 	c.cfg.Counters.Parked.Add(1)
 	c.owner.Parked(true)
 	c.cfg.Loop.Go(parting{c.link, bye, c.out.state != outIdle})
@@ -430,7 +284,7 @@ func (c *Conn) attach(link transport.Conn, turn uint32, o *Opening, n uint64, he
 	c.out.backlog = c.out.backlog || box.Bytes > 0
 	frame, told := hello(l.received)
 	box.Greet(o.Answer, frame)
-	c.voice.told = told
+	c.voice.Told = told
 	c.wakeLocked(workRead)
 	return true
 }

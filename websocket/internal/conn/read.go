@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/nextrush/nextrush/internal/transport"
+	"github.com/nextrush/nextrush/websocket/internal/pulse"
 	"github.com/nextrush/nextrush/websocket/internal/wire"
 )
 
@@ -171,8 +172,8 @@ func (r run) process(p []byte, received *int64) (rest []byte, err error) {
 // watchMessage notes that a message that comes in parts has grown, or has ended.
 func (r run) watchMessage(open bool) {
 	now := r.c.cfg.Loop.Now()
-	if every := r.c.cfg.pingEvery(r.c.jitter); r.grew(open, now) && (every == 0 || every > int64(MessageStall)) {
-		r.c.cfg.Wheel.Schedule(r.c, now+int64(MessageStall))
+	if every := r.c.cfg.pingEvery(r.c.jitter); r.grew(open, now) && (every == 0 || every > int64(pulse.MessageStall)) {
+		r.c.cfg.Wheel.Schedule(r.c, now+int64(pulse.MessageStall))
 	}
 }
 
@@ -180,7 +181,7 @@ func (r run) watchMessage(open bool) {
 func (r run) grew(open bool, now int64) bool {
 	r.c.mu.Lock()
 	defer r.c.mu.Unlock()
-	return !r.c.ledgerLocked().stale() && r.c.heart.grew(open, now)
+	return !r.c.ledgerLocked().stale() && r.c.heart.Grew(open, now)
 }
 
 // take takes a message, or a close, ping or pong; done ends the processing of input.
@@ -244,8 +245,8 @@ func (r run) noted(payload []byte) bool {
 	if r.c.hearLocked() {
 		return false
 	}
-	if r.c.heart.pong(payload, r.c.cfg.Loop.Now()) {
-		r.c.cfg.Counters.RTT.Add(time.Duration(r.c.heart.rtt))
+	if r.c.heart.Pong(payload, r.c.cfg.Loop.Now()) {
+		r.c.cfg.Counters.RTT.Add(time.Duration(r.c.heart.RTT()))
 	}
 	return true
 }

@@ -83,7 +83,7 @@ func (c *Conn) resumeLocked() {
 	}
 	now := c.cfg.Loop.Now()
 	c.activity.Store(now)
-	c.heart.resume(now)
+	c.heart.Resume(now)
 	c.wakeLocked(workRead)
 }
 

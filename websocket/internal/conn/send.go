@@ -225,7 +225,7 @@ func (o output) admitLocked(n int, made bool) (next, error) {
 func (o output) overflowLocked(n int) error {
 	policy := o.c.cfg.Slow
 	switch {
-	case o.c.voice.whole:
+	case o.c.voice.Whole:
 		policy = CloseSlow
 	case policy == DropOldest && o.c.codec.takeover(): // later messages may refer to what waits
 		policy = DropNewest

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/nextrush/nextrush/websocket/internal/pulse"
 	"github.com/nextrush/nextrush/websocket/internal/wire"
 )
 
@@ -18,7 +19,7 @@ var (
 func (c *Conn) RTT() time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return time.Duration(c.heart.rtt)
+	return time.Duration(c.heart.RTT())
 }
 
 // Tick is called by the wheel. It does what is due at now and returns when to look
@@ -49,7 +50,7 @@ func (c *Conn) tick(now int64) (next int64, failure error) {
 	closeAt, writeAt, messageAt, expectedAt := c.ending.due(), output{c}.writeDueLocked(), never, never
 	if c.phase == Open {
 		expectedAt = c.expectedLocked()
-		messageAt = c.heart.stallsAt(now, c.runs.reading == inPaused || c.runs.state != atRest)
+		messageAt = c.heart.StallsAt(now, c.runs.reading == inPaused || c.runs.state != atRest)
 	}
 	switch {
 	case now >= closeAt:
@@ -108,12 +109,12 @@ func (c *Conn) beatLocked(now int64) (next int64, failure error) {
 	if every <= 0 || c.phase != Open {
 		return never, nil
 	}
-	next, todo := c.heart.beat(now, c.activity.Load(), every, int64(c.cfg.PongTimeout), c.runs.deaf())
+	next, todo := c.heart.Beat(now, c.activity.Load(), every, int64(c.cfg.PongTimeout), c.runs.deaf())
 	switch todo {
-	case ping:
+	case pulse.Ping:
 		c.thawLocked()
 		c.out.control(c.cfg, wire.OpPing, binary.BigEndian.AppendUint64(nil, uint64(now)))
-	case giveUp:
+	case pulse.GiveUp:
 		failure = errPongTimeout
 		if c.ledgerLocked() != nil {
 			break
@@ -127,14 +128,14 @@ func (c *Conn) beatLocked(now int64) (next int64, failure error) {
 func (c *Conn) noteSpoken(now int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.voice.note(now)
+	c.voice.Note(now)
 }
 
 // watch has the wheel look at the connection for the first time.
 func (c *Conn) watch() {
 	now := c.cfg.Loop.Now()
 	c.activity.Store(now)
-	if c.voice.on {
+	if c.voice.On {
 		c.noteSpoken(now)
 	}
 	if every := c.cfg.pingEvery(c.jitter); every > 0 {

@@ -83,8 +83,8 @@ func (o output) tookLocked(n int, err error) (more bool) {
 	messages, frames := o.c.out.took(n)
 	o.c.cfg.Counters.BytesSent.Add(int64(frames))
 	o.c.cfg.Messages.Sent.Add(int64(messages))
-	if o.c.voice.on && messages > 0 {
-		o.c.voice.note(o.c.cfg.Loop.Now())
+	if o.c.voice.On && messages > 0 {
+		o.c.voice.Note(o.c.cfg.Loop.Now())
 	}
 	switch {
 	case o.c.phase == Closed:
