@@ -42,7 +42,8 @@ func (e Emitter) ToID(id string) Emitter {
 	return e
 }
 
-// Except leaves out the sockets with these ids.
+// Except leaves out the sockets with these ids. It is not for secrets: a room with history
+// shows its members what it keeps, and a client that comes back has another id.
 func (e Emitter) Except(ids ...string) Emitter {
 	e.except = appendIDs(e.except, ids...)
 	return e

@@ -123,3 +123,26 @@ func ExampleResume() {
 	fmt.Println("gone for good with", <-gone)
 	// Output: gone for good with 1000
 }
+
+func ExampleServer_History() {
+	srv := websocket.NewServer(websocket.Options{Rooms: websocket.Rooms{
+		"room:*": {History: websocket.History{Messages: 1000}},
+	}})
+	srv.To("room:tea").Emit("chat", "hello")
+	srv.To("room:tea").Emit("chat", "is the kettle on?")
+
+	// In the handler of a page's state: c.JSON(past).
+	past, err := srv.History(context.Background(), "room:tea", 50)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, e := range past.Events {
+		fmt.Printf("%d %s %s\n", e.Offset, e.Name, e.Args)
+	}
+	fmt.Println(past.Position.Offset) // for room.since of a client, or JoinFrom
+	// Output:
+	// 1 chat ["hello"]
+	// 2 chat ["is the kettle on?"]
+	// 2
+}

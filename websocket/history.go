@@ -37,8 +37,9 @@ type RoomOptions struct {
 }
 
 // History bounds the events that are kept of a room. It keeps those of Emit, unless they
-// are volatile; who sent one, and who was excepted, does not get it later either. What
-// was kept stays for Age after the room is empty.
+// are volatile. Who sent one, or was excepted, does not get it later either if its client
+// says who it was: that saves messages, and keeps no secret from members. What was kept
+// stays for Age after the room is empty.
 type History struct {
 	Messages int           // 0: no history
 	Bytes    int           // 0: 1 MiB
@@ -89,6 +90,48 @@ func (ns *Namespace) Position(ctx context.Context, room string) (Position, error
 // Position is [Namespace.Position] of the default namespace.
 func (srv *Server) Position(ctx context.Context, room string) (Position, error) {
 	return srv.main.Position(ctx, room)
+}
+
+// Past is the end of a room's history. In JSON it is what a client needs to begin with: its
+// events, and the position from which it goes on.
+type Past struct {
+	Events   []PastEvent `json:"events"`   // the oldest first
+	Position Position    `json:"position"` // of the newest, also if it is not among them
+}
+
+// PastEvent is an event in a history. Its JSON form is that of the message.
+type PastEvent struct {
+	Name      string            `json:"event"`
+	Args      []json.RawMessage `json:"data"`      // bytes are base64
+	Timestamp int64             `json:"timestamp"` // of Emit, in Unix milliseconds
+	Offset    int64             `json:"offset"`
+}
+
+// History returns the newest n events that a room of the namespace keeps, or as many as
+// there are, for state that a client loads before it joins: what comes after its Position
+// is what the client has not got. It has all events, whoever was excepted from them. A
+// room without history has none, and the zero Position. The error is ctx's.
+func (ns *Namespace) History(ctx context.Context, room string, n int) (Past, error) {
+	past := Past{Events: []PastEvent{}}
+	if err := ctx.Err(); err != nil {
+		return past, err
+	}
+	texts, at, _ := ns.rooms().Last(ns.key(room), n)
+	past.Position = Position(at)
+	for i, text := range texts {
+		e := PastEvent{}
+		if err := json.Unmarshal(text, &e); err != nil {
+			return past, err // which we have written
+		}
+		e.Offset = at.Offset - int64(len(texts)-1-i)
+		past.Events = append(past.Events, e)
+	}
+	return past, nil
+}
+
+// History is [Namespace.History] of the default namespace.
+func (srv *Server) History(ctx context.Context, room string, n int) (Past, error) {
+	return srv.main.History(ctx, room, n)
 }
 
 // Presence lists the users in a room of the namespace, in the order of their names; nil if

@@ -396,3 +396,42 @@ func TestWhoIsLeftOutOfARoomAndWhoIsAddedToIt(t *testing.T) {
 		c.wantPlace(`{"type":"synced","room":"room a","recovered":true,"epoch":"E","offset":1}`)
 	}
 }
+
+func TestHistoryIsWhatAClientBeginsWith(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := inMemory.serve(t, keeping(History{Messages: 4, Age: time.Hour}), nil)
+		names := func(p Past) (s string) {
+			for _, e := range p.Events {
+				s += fmt.Sprint(e.Offset, e.Name, " ")
+			}
+			return s
+		}
+		for _, name := range []string{"a", "b", "c", "d", "e"} {
+			st.srv.To("room a").Except("nobody").Emit(name, name, []byte{1, 2})
+		}
+		at, _ := st.srv.Position(t.Context(), "room a")
+		for n, want := range map[int]string{-1: "", 0: "", 1: "5e ", 3: "3c 4d 5e ", 4: "2b 3c 4d 5e ", 50: "2b 3c 4d 5e "} {
+			if p, err := st.srv.History(t.Context(), "room a", n); names(p) != want || p.Position != at || err != nil {
+				t.Errorf("the last %d are %s at %v, %v; want %s", n, names(p), p.Position, err, want)
+			}
+		}
+		p, _ := st.srv.History(t.Context(), "room a", 1)
+		text, _ := json.Marshal(p)
+		want := fmt.Sprintf(`{"events":[{"event":"e","data":["e","AQI="],"timestamp":%d,"offset":5}],"position":[%q,5]}`, time.Now().UnixMilli(), at.Epoch)
+		if string(text) != want {
+			t.Errorf("in JSON it is %s\nwant %s", text, want)
+		}
+		time.Sleep(2 * time.Hour)
+		for _, room := range []string{"room a", "room b", "other"} {
+			if p, err := st.srv.History(t.Context(), room, 5); names(p) != "" || p.Events == nil || p.Position.Offset != 0 || err != nil {
+				t.Errorf("%s: %+v, %v", room, p, err)
+			}
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := st.srv.History(ctx, "room a", 5); err != context.Canceled {
+			t.Error(err)
+		}
+		st.settle()
+	})
+}

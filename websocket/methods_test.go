@@ -182,6 +182,7 @@ func serverMethods(srv *Server) map[string]func() {
 			}
 		},
 		"Position": func() { srv.Position(context.Background(), "room1") },
+		"History":  func() { srv.History(context.Background(), "room1", 5) },
 		"Presence": func() { srv.Presence(context.Background(), "room1") },
 		"Rooms":    func() { srv.Rooms() },
 		"Socket":   func() { srv.Socket("nobody") },
@@ -198,6 +199,7 @@ func namespaceMethods(ns *Namespace) map[string]func() {
 		"Broadcast": func() { ns.Broadcast("room", "room1") },
 		"Name":      func() { ns.Name() },
 		"Position":  func() { ns.Position(context.Background(), "room1") },
+		"History":   func() { ns.History(context.Background(), "room1", 5) },
 		"Presence":  func() { ns.Presence(context.Background(), "room1") },
 		"Rooms":     func() { ns.Rooms() },
 		"Socket":    func() { ns.Socket("nobody") },

@@ -105,6 +105,15 @@ func (r *Ring[E]) exceeded(n int, now int64) bool {
 // Clear drops all, and goes on with the next offset.
 func (r *Ring[E]) Clear() { r.items, r.bytes, r.grown = nil, 0, 0 }
 
+// Last returns the newest n events, or as many as there are.
+func (r *Ring[E]) Last(n int, now int64) (events []E) {
+	r.Trim(now)
+	for _, e := range r.items[len(r.items)-min(max(n, 0), len(r.items)):] {
+		events = append(events, e.event)
+	}
+	return events
+}
+
 // Since returns what came after a position; ok is false if something of that is not there
 // any more, or the position is not of this ring.
 func (r *Ring[E]) Since(p Position, now int64) (events []E, ok bool) {

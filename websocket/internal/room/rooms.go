@@ -114,6 +114,21 @@ func (rs *Rooms[S]) Position(key history.Key) (at history.Position, ok bool) {
 	return r.Position(), true
 }
 
+// Last is the text of the newest n events of a room, the oldest first, and the position of
+// the newest; ok is false if the room has no history.
+func (rs *Rooms[S]) Last(key history.Key, n int) (texts [][]byte, at history.Position, ok bool) {
+	opts := rs.Of(key.Room)
+	if !opts.Keeps() {
+		return nil, at, false
+	}
+	r := rs.lock(key, opts)
+	defer r.Unlock()
+	for _, e := range r.Last(n, rs.cfg.Clock()) {
+		texts = append(texts, e.plain.Payload())
+	}
+	return texts, r.Position(), true
+}
+
 // lock returns a room, to be unlocked.
 func (rs *Rooms[S]) lock(key history.Key, opts *Options[S]) *locked {
 	return rs.kept.Lock(key, opts.Limits)
