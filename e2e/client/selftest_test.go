@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	_ "embed"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,11 +23,16 @@ var selfTest string
 // browser. After a WebSocket that has failed, Firefox keeps back the next ones for longer
 // and longer, unless HTTP tells it that the server is there.
 func TestBrowsers(t *testing.T) {
-	t.Run("firefox", func(t *testing.T) {
-		browse(t, "firefox-esr", "--headless", "--no-remote", "--profile", profile(t))
-	})
-	t.Run("chromium", func(t *testing.T) {
-		browse(t, "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--user-data-dir="+t.TempDir())
+	never, aMinute := websocket.Resume{}, websocket.Resume{For: time.Minute}
+	firefox := func(resume websocket.Resume) func(*testing.T) {
+		return func(t *testing.T) {
+			browse(t, resume, "firefox-esr", "--headless", "--no-remote", "--profile", profile(t))
+		}
+	}
+	t.Run("firefox", firefox(never))
+	t.Run("firefox, sessions resumed", firefox(aMinute))
+	t.Run("chromium, sessions resumed", func(t *testing.T) {
+		browse(t, aMinute, "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--user-data-dir="+t.TempDir())
 	})
 }
 
@@ -49,17 +55,20 @@ func profile(t *testing.T) string {
 }
 
 // browse starts a browser with the page, and waits for its result.
-func browse(t *testing.T, name string, args ...string) {
+func browse(t *testing.T, resume websocket.Resume, name string, args ...string) {
 	results := make(chan string, 1)
 	var app *nextrush.App
 	var news atomic.Int64
 	publish := func() { app.WSTo("tea").Emit("news", news.Add(1)) }
 	app = newApp(t, websocket.Options{
-		PingInterval: 2 * time.Second, PongTimeout: 3 * time.Second,
+		PingInterval: 2 * time.Second, PongTimeout: 3 * time.Second, Resume: resume,
 		Rooms: websocket.Rooms{"tea": {History: websocket.History{Messages: 100}, Presence: true}},
 		OnConnection: func(s *websocket.Socket) {
 			websocket.Handle(s, "length", func(_ context.Context, _ *websocket.Socket, b []byte) (int, error) { return len(b), nil })
 			websocket.Handle(s, "publish", func(context.Context, *websocket.Socket, int) (bool, error) { publish(); return true, nil })
+			var counted []string
+			websocket.On(s, "count", func(_ *websocket.Socket, how string) error { counted = append(counted, how); return nil })
+			websocket.Handle(s, "counted", func(context.Context, *websocket.Socket, any) (string, error) { return strings.Join(counted, " "), nil })
 			s.Join("tea")
 		},
 	})
@@ -81,7 +90,7 @@ func browse(t *testing.T, name string, args ...string) {
 	p = newProxy(t, addr)
 
 	ctx, cancel := context.WithCancel(t.Context())
-	cmd := exec.CommandContext(ctx, name, append(args, "http://"+p.addr+"/self-test?control=http://"+addr)...)
+	cmd := exec.CommandContext(ctx, name, append(args, fmt.Sprintf("http://%s/self-test?control=http://%s&resume=%t", p.addr, addr, resume.For > 0))...)
 	cmd.Env = append(os.Environ(), "HOME="+t.TempDir()) // root's Firefox wants a home of its own
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
