@@ -110,9 +110,12 @@ func (c *Context) encoded(contentType, what string, encode func(*bytes.Buffer) e
 // JSON answers with v as JSON. What cannot be encoded is an error, and nothing
 // has been sent then.
 func (c *Context) JSON(v any) error {
-	return c.encoded("application/json; charset=utf-8", "encode JSON", func(buf *bytes.Buffer) error {
-		return json.NewEncoder(buf).Encode(v)
-	})
+	buf := buffer.Get()
+	defer buffer.Put(buf)
+	if err := json.NewEncoder(buf).Encode(v); err != nil {
+		return fmt.Errorf("nextrush: encode JSON: %w", err)
+	}
+	return c.write("application/json; charset=utf-8", buf.Bytes())
 }
 
 // Text answers with plain text.
