@@ -32,6 +32,7 @@ function join(room) {
   heard = new Set();
   lastSender = wasOpen = undefined;
   lastTyping = 0;
+  typing.clear();
   chat = server.connect("/chat/{room}", { room });
   chat.on("said", hear);
   chat.on("typing", (name) => typing.set(name, Date.now()) && showTyping());
@@ -106,7 +107,7 @@ async function send(text) {
 }
 
 function hear({ name, text }, { at, offset }) {
-  if (heard.has(offset)) return;
+  if (offset && heard.has(offset)) return;
   heard.add(offset);
   const time = new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
   const kind = (name === me ? "mine" : "") + (name === lastSender ? " next" : "");
