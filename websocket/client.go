@@ -194,7 +194,8 @@ func (c *Client) Send(v any) error {
 	return c.public(c.core.Send(redial.Message{Binary: t == Binary, Data: slices.Clone(data)}))
 }
 
-// Manner is a way to send, from [Client.Volatile], [Client.Within] or [Client.Repeat].
+// Manner is a way to send, from [Client.Volatile], [Client.Within] or [Client.Repeat]. It is
+// a value, and safe from any goroutine.
 type Manner struct {
 	c *Client
 	m redial.Manner
@@ -247,7 +248,9 @@ type Requester interface {
 	Request(ctx context.Context, event string, args ...any) (*Event, error)
 }
 
-// Ask is Request with one argument, and the first of the reply decoded.
+// Ask is Request with one argument, and the first of the reply decoded. Its errors are
+// those of Request, and an *EventError if the reply cannot be decoded. Safe from any
+// goroutine, as far as Request is.
 func Ask[In, Out any](ctx context.Context, to Requester, event string, in In) (out Out, err error) {
 	e, err := to.Request(ctx, event, in)
 	if err != nil {

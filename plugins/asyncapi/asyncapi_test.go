@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"reflect"
 	"regexp"
@@ -202,6 +203,35 @@ func TestTypedEventsAreThoseOfTheDocument(t *testing.T) {
 	if got := s.Next().Text(); !strings.Contains(got, `"event":"chat"`) || !strings.Contains(got, `"text":"hi"`) {
 		t.Errorf("the event back: %s", got)
 	}
+}
+
+func TestACallIsMadeThroughASocketAndThroughAClient(t *testing.T) {
+	app, _ := newApp()
+	srv := httptest.NewServer(app)
+	defer srv.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	socket, err := websocket.Dial(ctx, srv.URL+"/chat/a", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, ended := websocket.NewClient(srv.URL+"/chat/a", nil), make(chan error)
+	go func() { ended <- client.Run(ctx) }()
+	for name, to := range map[string]websocket.Requester{"socket": socket, "client": client, "again": client.Repeat("")} {
+		if out, err := older.Request(ctx, to, historyIn{Count: 1}); err != nil || len(out.Messages) != 1 {
+			t.Errorf("%s: %+v, %v", name, out, err)
+		}
+		if _, err := older.Request(ctx, to, historyIn{}); err == nil {
+			t.Errorf("%s: nothing was wrong", name)
+		}
+	}
+	var to asyncapi.Emitter = client
+	if err := chat.Emit(to, chatMessage{Text: "hi"}); err != nil {
+		t.Error(err)
+	}
+	cancel()
+	<-ended
+	socket.Close(websocket.StatusNormalClosure, "")
+	app.Shutdown(context.Background())
 }
 
 func Example() {
