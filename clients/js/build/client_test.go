@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -23,19 +24,26 @@ func TestWhatIsCommittedIsWhatTheSourcesMake(t *testing.T) {
 // TestClient runs the tests of the client in Node.js: against the sources, and those that
 // need only what is exported against what is published, too.
 func TestClient(t *testing.T) {
-	all := sources(t, "../test/*.test.ts")
-	var public []string
-	for _, file := range all {
+	t.Run("sources", func(t *testing.T) { suites(t, node(t), "../src/%s.ts", sources(t, "../test/*.test.ts")) })
+	t.Run("dist", func(t *testing.T) { suites(t, node(t), published, public(t)) })
+}
+
+// published is where the client is that npm publishes.
+const published = "../dist/%s.js"
+
+// public are the tests that need only what is exported.
+func public(t *testing.T) (files []string) {
+	t.Helper()
+	for _, file := range sources(t, "../test/*.test.ts") {
 		text, err := os.ReadFile(filepath.Join("../test", file))
 		if err != nil {
 			t.Fatal(err)
 		}
 		if !strings.Contains(string(text), `"../src/`) {
-			public = append(public, file)
+			files = append(files, file)
 		}
 	}
-	t.Run("sources", func(t *testing.T) { node(t, "../src/%s.ts", all) })
-	t.Run("dist", func(t *testing.T) { node(t, "../dist/%s.js", public) })
+	return files
 }
 
 func sources(t *testing.T, pattern string) (names []string) {
@@ -50,8 +58,22 @@ func sources(t *testing.T, pattern string) (names []string) {
 	return names
 }
 
-// node runs tests with the client in the files of a form.
-func node(t *testing.T, client string, tests []string) {
+// runtime is a program that runs the client: run is its command for a program, test
+// that for files of tests.
+type runtime struct{ run, test []string }
+
+// node is the Node.js of the system.
+func node(t *testing.T) runtime {
+	t.Helper()
+	run := []string{"node", "--enable-source-maps"}
+	if version(t) < 22 {
+		run = append(run, "--experimental-websocket", "--no-warnings")
+	}
+	return runtime{run, append(slices.Clone(run), "--test", "--test-reporter=spec")}
+}
+
+// suites runs tests with the client in the files of a form.
+func suites(t *testing.T, r runtime, client string, tests []string) {
 	t.Helper()
 	here, err := os.Getwd()
 	if err != nil {
@@ -71,18 +93,13 @@ func node(t *testing.T, client string, tests []string) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	args := []string{"--enable-source-maps", "--test", "--test-reporter=spec"}
-	if version(t) < 22 {
-		args = append(args, "--experimental-websocket", "--no-warnings")
-	}
+	args := slices.Clone(r.test)
 	for _, b := range bundles {
 		path := filepath.Join(dir, b.name)
-		if err := os.WriteFile(path, b.data, 0o600); err != nil {
-			t.Fatal(err)
-		}
+		write(t, path, string(b.data))
 		args = append(args, path)
 	}
-	cmd := exec.Command("node", args...)
+	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Dir = ".."
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, failures(string(out)))

@@ -14,13 +14,14 @@ import (
 )
 
 // TestPackage installs what npm would publish beside React and a compiler, and uses it:
-// the types with the declarations of a server, and every export in Node.js, Bun
-// and Deno.
+// the types with the declarations of a server, and every export. Then it runs the tests, and
+// talks to a server, in the other programs for which the package is made.
 func TestPackage(t *testing.T) {
 	dir := t.TempDir()
 	packed := strings.TrimSpace(shell(t, "..", "npm", "pack", "--silent", "--pack-destination", dir))
 	shell(t, dir, "npm", "install", "--no-audit", "--no-fund", "--prefer-offline", filepath.Join(dir, packed),
-		"typescript@5.9.3", "react@19.3.1", "@types/react@19", "bun@1.4.5", "deno@2.9.6")
+		"typescript@5.9.3", "react@19.3.1", "@types/react@19", "bun@1.4.5", "deno@2.9.6",
+		"node@22.23.3")
 	for _, name := range []string{"types.ts", "types.json", "exports.mjs"} {
 		text, err := os.ReadFile(filepath.Join("../test", name))
 		if err != nil {
@@ -34,8 +35,24 @@ func TestPackage(t *testing.T) {
 	shell(t, dir, tsc, "-p", "types.json")
 	shell(t, dir, tsc, "-p", "sources.json")
 	shell(t, dir, "node", "exports.mjs")
-	shell(t, dir, "node_modules/.bin/bun", "exports.mjs")
-	shell(t, dir, "node_modules/.bin/deno", "run", "--allow-all", "exports.mjs")
+	for name, r := range runtimes(filepath.Join(dir, "node_modules")) {
+		t.Run(name, func(t *testing.T) {
+			shell(t, dir, r.run[0], append(r.run[1:], "exports.mjs")...)
+			suites(t, r, published, public(t))
+			smoke(t, r, websocket.Protocol)
+		})
+	}
+}
+
+// runtimes are those that npm has installed.
+func runtimes(modules string) map[string]runtime {
+	node22 := filepath.Join(modules, "node/bin/node")
+	bun, deno := filepath.Join(modules, ".bin/bun"), filepath.Join(modules, ".bin/deno")
+	return map[string]runtime{
+		"Node.js 22": {[]string{node22}, []string{node22, "--test", "--test-reporter=spec"}},
+		"Bun":        {[]string{bun}, []string{bun, "test", "--timeout", "300000"}},
+		"Deno":       {[]string{deno, "run", "--allow-all"}, []string{deno, "test", "--allow-all", "--no-check"}},
+	}
 }
 
 // declarations are those of a server with a chat.

@@ -91,34 +91,33 @@ func ask(e *websocket.Event) {
 // comes back.
 func TestAgainstARealServer(t *testing.T) {
 	for _, mode := range []string{"plain", websocket.Protocol} {
-		t.Run(mode, func(t *testing.T) { smoke(t, mode) })
+		t.Run(mode, func(t *testing.T) { smoke(t, node(t), mode) })
 	}
 }
 
 func TestRoomsOfARealServer(t *testing.T) {
 	addr := freeAddress(t)
 	startServer(t, addr)
-	client := nodeCommand(t, "../test/rooms.mjs", "http://"+addr)
+	client := command(t, node(t), "../test/rooms.mjs", "http://"+addr)
 	if out, err := client.CombinedOutput(); err != nil || string(out) != "done\n" {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
 
-// nodeCommand runs a program for a minute at most.
-func nodeCommand(t *testing.T, args ...string) *exec.Cmd {
+// command runs a program for a minute at most.
+func command(t *testing.T, r runtime, args ...string) *exec.Cmd {
 	t.Helper()
-	if version(t) < 22 {
-		args = slices.Insert(args, 0, "--experimental-websocket", "--no-warnings")
-	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
-	return exec.CommandContext(ctx, "node", args...)
+	args = append(slices.Clone(r.run), args...)
+	return exec.CommandContext(ctx, args[0], args[1:]...)
 }
 
-func smoke(t *testing.T, mode string) {
+func smoke(t *testing.T, r runtime, mode string) {
+	t.Helper()
 	addr := freeAddress(t)
 	server := startServer(t, addr)
-	client := nodeCommand(t, "../test/smoke.mjs", "http://"+addr, mode)
+	client := command(t, r, "../test/smoke.mjs", "http://"+addr, mode)
 	client.Stderr = os.Stderr
 	out, err := client.StdoutPipe()
 	if err == nil {
