@@ -63,10 +63,18 @@ func rooms(app *nextrush.App) func(*websocket.Socket, *nextrush.Context) error {
 			publish(n)
 			return true, nil
 		})
-		websocket.Handle(s, "leave", func(_ context.Context, s *websocket.Socket, reason string) (bool, error) {
+		websocket.On(s, "leave", func(s *websocket.Socket, reason string) error {
 			s.OnClose(func(websocket.StatusCode, string) { publish(2) })
-			time.AfterFunc(time.Millisecond, func() { s.Close(websocket.StatusServiceRestart, reason) })
-			return true, nil
+			return s.Close(websocket.StatusServiceRestart, reason)
+		})
+		websocket.Handle(s, "again", func(ctx context.Context, s *websocket.Socket, back int64) (bool, error) {
+			s.Leave("tea")
+			at, err := app.WebSockets().Position(ctx, "tea")
+			if err != nil {
+				return false, err
+			}
+			at.Offset -= back
+			return s.JoinFrom(ctx, "tea", at)
 		})
 		return s.Join("tea")
 	}
