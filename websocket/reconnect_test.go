@@ -186,6 +186,74 @@ func TestClientsMissNothingUnderCuts(t *testing.T) {
 	}
 }
 
+// Servers are killed and others take their place, which know nothing, while a room
+// speaks: whoever misses something is told so before the next event, and each request
+// settles.
+func TestAClientIsToldWhatARestartHasCost(t *testing.T) {
+	const clients, restarts, each = 5, 6, 40
+	g := newGate(t)
+	serve := func() (*websocket.Server, func()) {
+		srv := websocket.NewServer(websocket.Options{Rooms: keeping, Logger: quiet})
+		return srv, g.serve(t, srv, func(s *websocket.Socket) error {
+			websocket.Handle(s, "ask", func(_ context.Context, _ *websocket.Socket, n int) (int, error) { return n, nil })
+			return s.Join("tea")
+		})
+	}
+	srv, kill := serve()
+	const gap = -1
+	heard := make([]chan int, clients)
+	var all []*listener
+	for i := range clients {
+		l, told := newListener(t, g), make(chan int, 10_000)
+		all, heard[i] = append(all, l), told
+		l.c.On("n", func(e *websocket.Event) {
+			var n int
+			e.Bind(0, &n)
+			told <- n
+		})
+		l.c.OnGap(func(g websocket.Gap) {
+			if g.Room == "tea" {
+				told <- gap
+			}
+		})
+		within(t, l.c.Room("tea").Joined)
+	}
+	var asking sync.WaitGroup
+	for n := range restarts * each {
+		if n > 0 && n%each == 0 {
+			kill()
+			g.cut()
+			srv, kill = serve()
+		}
+		srv.To("tea").Emit("n", n)
+		asking.Go(func() {
+			out, err := websocket.Ask[int, int](context.Background(), all[n%clients].c, "ask", n)
+			var lost *websocket.LostError
+			if out != n && !errors.As(err, &lost) {
+				t.Error(n, out, err)
+			}
+		})
+		runtime.Gosched()
+	}
+	asking.Wait()
+	for i, l := range all {
+		within(t, l.c.Room("tea").Joined)
+		last := restarts * each
+		srv.To("tea").Emit("n", last+i) // all others get it, too
+		before, gaps := gap, 0
+		for before < last+i {
+			switch n := <-heard[i]; {
+			case n == gap:
+				gaps++
+			case n <= before || n > before+1 && gaps == 0 && before != gap:
+				t.Fatalf("%d after %d, and %d gaps", n, before, gaps)
+			default:
+				before, gaps = n, 0
+			}
+		}
+	}
+}
+
 // A server that stops hands its clients over to the next one: what was asked of it is
 // still answered, and there is no time without a connection.
 func TestAClientIsHandedOver(t *testing.T) {
