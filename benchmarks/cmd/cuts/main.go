@@ -4,6 +4,7 @@
 //
 //	go run ./cmd/cuts                        # 500 clients, 20 messages a second, 60 s
 //	go run ./cmd/cuts -resume=false -kill    # the server is killed and started again, too
+//	go run ./cmd/cuts -kill -every 0 -clients 2000 -rate 1 -up 0   # when do they all come back?
 package main
 
 import (
@@ -29,9 +30,9 @@ import (
 var (
 	clients = flag.Int("clients", 500, "number of clients")
 	rate    = flag.Int("rate", 20, "messages a second, to all clients")
-	up      = flag.Float64("up", 2, "messages a second from each client")
+	up      = flag.Float64("up", 2, "messages a second from each client; 0: none")
 	length  = flag.Duration("for", time.Minute, "how long")
-	every   = flag.Duration("every", 15*time.Second, "time between two cuts of a client")
+	every   = flag.Duration("every", 15*time.Second, "time between two cuts of a client; 0: it is not cut")
 	away    = flag.Duration("away", 2*time.Second, "how long a cut lasts")
 	resume  = flag.Bool("resume", true, "keep sessions")
 	history = flag.Bool("history", true, "keep a history")
@@ -176,13 +177,17 @@ func run() error {
 		c := newClient(i, p)
 		all = append(all, c)
 		running.Go(func() { c.run(ctx) })
-		go p.cutAgainAndAgain(ctx)
+		if *every > 0 {
+			go p.cutAgainAndAgain(ctx)
+		}
 	}
+	var restarted time.Time
 	if *kill {
 		time.Sleep(*length / 2)
 		server.Process.Kill()
 		server.Wait()
 		time.Sleep(3 * time.Second)
+		restarted = time.Now()
 		if server, _, err = startServer(addr); err != nil {
 			return err
 		}
@@ -190,6 +195,9 @@ func run() error {
 	<-ctx.Done()
 	time.Sleep(3 * time.Second) // nobody is cut any more
 	report(all, addr)
+	if *kill {
+		reportReturn(all, restarted)
+	}
 	for _, c := range all {
 		c.Close()
 	}
@@ -206,6 +214,7 @@ type client struct {
 	began atomic.Int64 // number of the first message
 
 	mu     sync.Mutex
+	opened time.Time // the last connection
 	behind time.Time // since when it has a connection and is not up to date; zero: it is
 	waits  []time.Duration
 }
@@ -218,7 +227,8 @@ func newClient(n int, p *proxy) *client {
 	c.OnState(func(s websocket.ClientState) {
 		if s.Phase == websocket.ClientOpen {
 			c.mu.Lock()
-			c.behind = time.Now()
+			c.opened = time.Now()
+			c.behind = c.opened
 			c.mu.Unlock()
 		}
 	})
@@ -253,21 +263,26 @@ func (c *client) caughtUp(sent time.Time) {
 }
 
 func (c *client) run(ctx context.Context) {
-	go func() {
-		n := 0
-		tick := time.NewTicker(time.Duration(float64(time.Second) / *up))
-		defer tick.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-				n++
-				c.Emit("up", arrival{c.n, n})
-			}
-		}
-	}()
+	if *up > 0 {
+		go c.talk(ctx)
+	}
 	c.Client.Run(context.Background())
+}
+
+// talk sends numbered messages.
+func (c *client) talk(ctx context.Context) {
+	n := 0
+	tick := time.NewTicker(time.Duration(float64(time.Second) / *up))
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			n++
+			c.Emit("up", arrival{c.n, n})
+		}
+	}
 }
 
 // proxy is the network of one client.
@@ -402,4 +417,28 @@ func report(all []*client, addr string) {
 		res.Body.Close()
 		fmt.Print("to the server: ", text)
 	}
+}
+
+// reportReturn tells when the clients have come back to a server that was started again.
+func reportReturn(all []*client, restarted time.Time) {
+	var after []time.Duration
+	bins := make(map[time.Duration]int) // of 100 ms
+	for _, c := range all {
+		c.mu.Lock()
+		if d := c.opened.Sub(restarted); d > 0 {
+			after = append(after, d)
+			bins[d.Truncate(100*time.Millisecond)]++
+		}
+		c.mu.Unlock()
+	}
+	if len(after) == 0 {
+		return
+	}
+	slices.Sort(after)
+	peak := 0
+	for _, n := range bins {
+		peak = max(peak, n)
+	}
+	at := func(q float64) time.Duration { return after[int(q*float64(len(after)-1))].Round(time.Millisecond) }
+	fmt.Printf("back: %d of %d, half after %v, 99 %% after %v; in the busiest 100 ms came %d\n", len(after), len(all), at(0.5), at(0.99), peak)
 }
