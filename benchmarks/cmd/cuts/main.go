@@ -80,10 +80,10 @@ func runServer(addr string) error {
 	}
 	fmt.Println(l.Addr())
 	go func() {
-		n := 0
+		n, start := 0, time.Now().UnixNano()
 		for range time.Tick(time.Second / time.Duration(*rate)) {
 			n++
-			srv.To("all").Emit("down", n, time.Now().UnixNano())
+			srv.To("all").Emit("down", start, n, time.Now().UnixNano())
 		}
 	}()
 	return http.Serve(l, mux)
@@ -211,7 +211,7 @@ type client struct {
 	n     int
 	down  ledger
 	gaps  atomic.Int64
-	began atomic.Int64 // number of the first message
+	start int64 // of the server whose messages are counted
 
 	mu     sync.Mutex
 	opened time.Time // the last connection
@@ -238,13 +238,13 @@ func newClient(n int, p *proxy) *client {
 		}
 	})
 	c.On("down", func(e *websocket.Event) {
+		var start, sent int64
 		var number int
-		var sent int64
-		if e.Bind(0, &number) != nil || e.Bind(1, &sent) != nil {
-			return
+		if err := e.BindAll(&start, &number, &sent); err != nil {
+			log.Fatal(err)
 		}
-		if c.began.CompareAndSwap(0, int64(number)) {
-			c.down.last = number - 1
+		if c.start != start { // the first message, or another server
+			c.start, c.down.last = start, number-1
 		}
 		c.down.take(number)
 		c.caughtUp(time.Unix(0, sent))
