@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/nextrush/nextrush/nextrushtest"
 	"github.com/nextrush/nextrush/websocket"
@@ -73,6 +75,40 @@ func TestWhoComesSeesTheLastFiftyMessages(t *testing.T) {
 			t.Fatalf("got %q, want %d", m.Text, n)
 		}
 	}
+}
+
+// Who comes after a quiet day has missed nothing, though messages are not kept any more.
+func TestWhoComesAfterAQuietDayHasMissedNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		app := newApp()
+		tea := app.WebSockets().Namespace("/chat").To("tea")
+		for n := range 10 {
+			said.Emit(tea, message{"Ann", fmt.Sprint(n)})
+			time.Sleep(23 * time.Hour / 9)
+		}
+		time.Sleep(2 * time.Hour)
+		c := nextrushtest.New(t, app)
+		s := c.Dial("/chat/tea?name=Bob", &websocket.DialOptions{Protocols: []string{websocket.Protocol}})
+		replayed := 0
+		for {
+			var m struct {
+				Type      string
+				Recovered bool
+				Replayed  bool
+			}
+			s.Next().JSON(&m)
+			if m.Replayed {
+				replayed++
+			}
+			if m.Type == "synced" {
+				if !m.Recovered || replayed != 8 {
+					t.Errorf("recovered %v, with %d messages", m.Recovered, replayed)
+				}
+				break
+			}
+		}
+		s.Close(websocket.StatusNormalClosure, "")
+	})
 }
 
 func TestANameIsNeeded(t *testing.T) {
