@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"testing"
 	"time"
 
@@ -43,13 +44,17 @@ func newApp(t *testing.T, opts websocket.Options) *nextrush.App {
 	return app
 }
 
-// serve runs an app until the test ends, and returns its address.
+// serve runs an app, and returns its address.
 func serve(t *testing.T, app *nextrush.App) string {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	ln := listen(t)
+	serveOn(t, app, ln)
+	return ln.Addr().String()
+}
+
+// serveOn runs an app until the test ends.
+func serveOn(t *testing.T, app *nextrush.App, ln net.Listener) {
+	t.Helper()
 	served := make(chan error, 1)
 	go func() { served <- app.Serve(ln) }()
 	t.Cleanup(func() {
@@ -58,7 +63,6 @@ func serve(t *testing.T, app *nextrush.App) string {
 		app.Shutdown(ctx)
 		<-served
 	})
-	return ln.Addr().String()
 }
 
 // tab is a page in Chromium.
@@ -122,10 +126,11 @@ func (tb tab) works(name string) {
 	}
 }
 
-// states are those that a socket has been in since it was dialed.
-func (tb tab) states(name string) (names []string) {
+// states are those that a socket has been in since it was dialed. That a wait became
+// shorter is the same state.
+func (tb tab) states(name string) []string {
 	tb.t.Helper()
-	return eval[[]string](tb, "states["+quote(name)+"].map((s) => s.state)")
+	return slices.Compact(eval[[]string](tb, "states["+quote(name)+"].map((s) => s.state)"))
 }
 
 func quote(s string) string {

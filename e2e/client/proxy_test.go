@@ -26,21 +26,35 @@ type link struct {
 
 func newProxy(t *testing.T, target string) *proxy {
 	t.Helper()
-	p := &proxy{addr: "127.0.0.1:0", target: target}
-	p.accept(t)
+	ln := listen(t)
+	p := &proxy{addr: ln.Addr().String(), target: target}
+	p.acceptFrom(ln)
 	t.Cleanup(p.refuse)
 	return p
 }
 
-// accept takes connections, again on the same address after refuse.
-func (p *proxy) accept(t *testing.T) {
+func listen(t *testing.T) net.Listener {
 	t.Helper()
-	ln, err := net.Listen("tcp", p.addr)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	return ln
+}
+
+// accept takes connections again after refuse.
+func (p *proxy) accept(t *testing.T) {
+	ln, err := net.Listen("tcp", p.addr)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	p.acceptFrom(ln)
+}
+
+func (p *proxy) acceptFrom(ln net.Listener) {
 	p.mu.Lock()
-	p.ln, p.addr = ln, ln.Addr().String()
+	p.ln = ln
 	p.mu.Unlock()
 	go func() {
 		for {

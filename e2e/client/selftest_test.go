@@ -73,7 +73,9 @@ func browse(t *testing.T, resume websocket.Resume, name string, args ...string) 
 		},
 	})
 	app.Get("/self-test", func(c *nextrush.Context) error { return c.HTML(selfTest) })
-	var p *proxy
+	ln := listen(t)
+	addr := ln.Addr().String()
+	p := newProxy(t, addr)
 	app.Post("/break/:how", func(c *nextrush.Context) error {
 		c.SetHeader("Access-Control-Allow-Origin", "*")
 		breakAs(t, p, c.Param("how"))
@@ -86,8 +88,7 @@ func browse(t *testing.T, resume websocket.Resume, name string, args ...string) 
 		results <- string(text)
 		return err
 	})
-	addr := serve(t, app)
-	p = newProxy(t, addr)
+	serveOn(t, app, ln)
 
 	ctx, cancel := context.WithCancel(t.Context())
 	cmd := exec.CommandContext(ctx, name, append(args, fmt.Sprintf("http://%s/self-test?control=http://%s&resume=%t", p.addr, addr, resume.For > 0))...)
