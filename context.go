@@ -16,9 +16,8 @@ import (
 	"github.com/nextrush/nextrush/websocket"
 )
 
-// Handler answers a request, or, as middleware, does its part and calls
-// [Context.Next]. The error it returns is answered by Options.ErrorHandler once
-// all middleware has seen it.
+// Handler answers a request, or, as middleware, does its part and calls [Context.Next].
+// Options.ErrorHandler answers the error that it returns, once all middleware has seen it.
 type Handler func(c *Context) error
 
 // WSHandler serves a socket after the 101, in a goroutine of its own. An error

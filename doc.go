@@ -15,8 +15,8 @@
 // of App.Use, that of each group from the outermost to the innermost, and the handlers
 // of its route. What Use adds runs for every request, with or without a route, and
 // whether the route was registered earlier or later; with a path before the handlers,
-// for every request under it. [App.Pre] runs before a route is
-// looked for, and may change method and path.
+// for every request under it. [App.Pre] runs before a route is looked for, and may change
+// method and path.
 //
 // An App is an http.Handler. [WrapHandler] and [WrapMiddleware] take in what is written
 // for net/http; Context.Request and Context.Writer are the real ones.

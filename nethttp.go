@@ -79,21 +79,17 @@ func (t *tail) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var err error
 	defer func() {
 		v := recover()
-		if t.ended(newRun(c, err, v)) && v != nil {
+		r := run{c: c, err: err, aborted: v == http.ErrAbortHandler}
+		if v != nil && !r.aborted {
+			r.panicked = asPanicError(v)
+		}
+		if t.ended(r) && v != nil {
 			panic(v)
 		}
 	}()
 	if err = c.Next(); err != nil {
 		c.HandleError(err)
 	}
-}
-
-func newRun(c *Context, err error, v any) run {
-	r := run{c: c, err: err, aborted: v == http.ErrAbortHandler}
-	if v != nil && !r.aborted {
-		r.panicked = asPanicError(v)
-	}
-	return r
 }
 
 // ended notes a run. It reports false if the middleware has returned: nobody

@@ -119,12 +119,11 @@ func (g *routes) Namespace(prefix string, handlers ...Handler) *Group {
 // in a group made by Namespace that of the request, else the default one. The request
 // need not be for a socket.
 func NamespaceOf(c *Context) *websocket.Namespace {
-	rt := c.matched()
-	if rt == nil {
-		return c.app.mustSockets("NamespaceOf").Namespace("")
+	app, name := c.app, ""
+	if rt := c.matched(); rt != nil {
+		app, name = rt.original().group.app, c.namespace(rt) // a mounted app has sockets of its own
 	}
-	app := rt.original().group.app // whose sockets they are, if it is mounted
-	return app.mustSockets("NamespaceOf").Namespace(c.namespace(rt))
+	return app.mustSockets("NamespaceOf").Namespace(name)
 }
 
 // WSBroadcast sends to everyone in the rooms of the default namespace, or to everyone in

@@ -80,8 +80,7 @@ func (s *SSE) write(b []byte) error {
 	return nil
 }
 
-// LastEventID is the id of the last event that the client got before it
-// reconnected, or "".
+// LastEventID is the last id that the client got before it reconnected, or "".
 func (s *SSE) LastEventID() string { return s.lastID }
 
 // Context ends when the client goes and when the app shuts down.
