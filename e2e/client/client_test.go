@@ -21,7 +21,7 @@ import (
 	"github.com/nextrush/nextrush/websocket"
 )
 
-//go:embed page.html
+//go:embed testdata/page.html
 var testPage string
 
 // newApp has what the pages of the tests need.

@@ -16,7 +16,7 @@ import (
 	"github.com/nextrush/nextrush/websocket"
 )
 
-//go:embed selftest.html
+//go:embed testdata/selftest.html
 var selfTest string
 
 // TestBrowsers has a page test the client by itself, which needs nobody who drives the
