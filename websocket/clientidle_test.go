@@ -90,7 +90,7 @@ func TestAnIdleClientStaysAndADeadConnectionIsFound(t *testing.T) {
 		off.Store(true)
 		now, lost := phases(c), time.Now()
 		await(t, now, websocket.ClientWaiting)
-		if d := time.Since(lost); d > 46*time.Second { // the server's beat of 30 s, and 15 s, to doubt and to ask
+		if d := time.Since(lost); d > 41*time.Second { // the server's beat of 30 s, and 10 s, to doubt and to ask
 			t.Errorf("found after %v", d)
 		}
 		c.Emit("x")

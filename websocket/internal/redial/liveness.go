@@ -70,10 +70,14 @@ func (v *liveness) question(patience time.Duration) {
 	})
 }
 
+// watch looks at the clock now and then, and when the silence has been too long.
 func (v *liveness) watch() {
-	due := v.c.now().Add(lookEvery)
-	v.look.set(lookEvery, func() {
-		if v.since(due) > jump {
+	now, wait := v.c.now(), lookEvery
+	if rest := v.heard.Add(v.beat + silence).Sub(now); rest >= 0 && rest < wait {
+		wait = rest + time.Millisecond
+	}
+	v.look.set(wait, func() {
+		if v.since(now.Add(wait)) > jump {
 			v.doubt(-1, min(afterJump, v.c.o.ProbeTimeout))
 		} else {
 			v.doubt(v.beat+silence, v.c.o.ProbeTimeout)

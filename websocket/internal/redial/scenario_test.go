@@ -230,7 +230,9 @@ func (p *player) take() {
 func readFrame(m Message) any {
 	var v map[string]any
 	if !m.Binary {
-		json.Unmarshal(m.Data, &v)
+		if json.Unmarshal(m.Data, &v) != nil {
+			return string(m.Data)
+		}
 		return v
 	}
 	n := 2 + int(binary.BigEndian.Uint16(m.Data))
