@@ -163,6 +163,9 @@ func publicEnd(end redial.End) error {
 	if refused, ok := errors.AsType[*HandshakeError](end.Err); ok {
 		return refused
 	}
+	if end.Err != nil && end.Reason == end.Err.Error() {
+		end.Reason = ""
+	}
 	return &CloseError{Code: StatusCode(end.Code), Reason: end.Reason, Remote: end.By == redial.ByServer, Err: end.Err}
 }
 

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -333,6 +334,25 @@ func TestRunEnds(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := websocket.NewClient("ws://127.0.0.1:1", nil).Run(ctx); err != context.Canceled {
+		t.Error(err)
+	}
+}
+
+func TestTheStateTellsWhyThereIsNoConnection(t *testing.T) {
+	g := newGate(t)
+	g.Close()
+	c := websocket.NewClient(g.url(), &websocket.ClientOptions{Backoff: impatient})
+	why := make(chan error, 1000)
+	c.OnState(func(s websocket.ClientState) {
+		if s.Phase == websocket.ClientWaiting && s.Attempt == 2 && !s.Until.IsZero() {
+			why <- s.Err
+		}
+	})
+	start(t, c)
+	err := <-why
+	var end *websocket.CloseError
+	var failed *net.OpError
+	if !errors.As(err, &end) || end.Code != websocket.StatusAbnormalClosure || !errors.As(err, &failed) || strings.Count(err.Error(), "refused") != 1 {
 		t.Error(err)
 	}
 }
