@@ -19,8 +19,8 @@ type reader struct {
 	gaps []string
 }
 
-func (st *site) reader(t *testing.T) *reader {
-	c := &reader{raw: st.raw(t, speaking), at: make(map[string]Position), held: make(map[string][]map[string]any)}
+func (st *site) reader(t *testing.T, lines ...string) *reader {
+	c := &reader{raw: st.raw(t, append(lines, speaking)...), at: make(map[string]Position), held: make(map[string][]map[string]any)}
 	c.id = c.hello()["id"].(string)
 	return c
 }
