@@ -5,6 +5,7 @@ package room
 
 import (
 	"crypto/rand"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -95,12 +96,7 @@ func (rs *Rooms[S]) Can() (can []string) {
 
 // occupied reports whether somebody in a room knows positions.
 func (rs *Rooms[S]) occupied(key history.Key) bool {
-	for _, s := range rs.sockets.Members(key) {
-		if rs.sockets.Speaks(s) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(rs.sockets.Members(key), rs.sockets.Speaks)
 }
 
 // Position is where the history of a room is; ok is false if it has none.

@@ -153,7 +153,7 @@ func TestClientsKnowWhoIsThere(t *testing.T) {
 				delete(known, s)
 				r.Exit(s, now)
 			case 3:
-				r.Set(s, []byte(fmt.Sprint(now)), now)
+				r.Set(s, fmt.Append(nil, now), now)
 			}
 		}
 		for r.Due() != 0 {
