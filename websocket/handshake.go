@@ -55,20 +55,9 @@ func (ns *Namespace) accept(w http.ResponseWriter, r *http.Request) (*Handshake,
 		return nil, srv.refused(r, "request", "", (*HandshakeError)(refused))
 	}
 	ip, claim := srv.clientIP(r), ns.claimOf(r, protocols)
-	if reason, e := srv.admit(ip, claim.spare()); e != nil {
-		return nil, srv.refused(r, reason, "", e)
-	}
-	accepted := false
-	defer func() { // also if VerifyClient ends the goroutine
-		if !accepted {
-			srv.dismiss(ip)
-			srv.users.Named()
-		}
-	}()
-	if reason, hint, e := srv.verify(r); e != nil {
+	if reason, hint, e := srv.let(r, ip, claim.spare()); e != nil {
 		return nil, srv.refused(r, reason, hint, e)
 	}
-	accepted = true
 	return ns.connecting(w, r, ip, protocols, claim), nil
 }
 
@@ -76,10 +65,20 @@ func (ns *Namespace) accept(w http.ResponseWriter, r *http.Request) (*Handshake,
 // goes as far as the 101. Until then it holds the place of an upgrade, or the limits for
 // those would not hold for what middleware does for probes.
 func (ns *Namespace) probe(w http.ResponseWriter, r *http.Request) (*Handshake, *HandshakeError) {
-	srv := ns.srv
-	ip := srv.clientIP(r)
-	if _, e := srv.admit(ip, 0); e != nil {
+	ip := ns.srv.clientIP(r)
+	if _, _, e := ns.srv.let(r, ip, 0); e != nil {
 		return nil, e
+	}
+	h := ns.connecting(w, r, ip, []string{protocol.Name}, nil)
+	h.probe, h.major = true, r.ProtoMajor
+	return h, nil
+}
+
+// let has an upgrade hold a place if it may, and otherwise says why not. spare is 1 if it
+// takes the place of a socket.
+func (srv *Server) let(r *http.Request, ip string, spare int) (reason, hint string, refused *HandshakeError) {
+	if reason, refused = srv.admit(ip, spare); refused != nil {
+		return reason, "", refused
 	}
 	accepted := false
 	defer func() { // also if VerifyClient ends the goroutine
@@ -88,13 +87,9 @@ func (ns *Namespace) probe(w http.ResponseWriter, r *http.Request) (*Handshake, 
 			srv.users.Named()
 		}
 	}()
-	if _, _, e := srv.verify(r); e != nil {
-		return nil, e
-	}
-	accepted = true
-	h := ns.connecting(w, r, ip, []string{protocol.Name}, nil)
-	h.probe, h.major = true, r.ProtoMajor
-	return h, nil
+	reason, hint, refused = srv.verify(r)
+	accepted = refused == nil
+	return reason, hint, refused
 }
 
 // refused counts a refusal and logs why, as the page that asked learns nothing:
