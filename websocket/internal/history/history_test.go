@@ -140,3 +140,39 @@ func TestRoomsStayWithinTheirBytes(t *testing.T) {
 		rs.Stop()
 	})
 }
+
+// Who asks for the positions of rooms that nobody uses takes nothing from those in use.
+func TestNamesThatAreMadeUpDropNoEvents(t *testing.T) {
+	const max = 1 << 20
+	began := time.Now()
+	rs := NewRooms[*thing](max, time.Hour, func() int64 { return int64(time.Since(began)) }, func(Key) bool { return false })
+	defer rs.Stop()
+	limits := Limits{Messages: 100, Bytes: 1 << 20, Age: time.Hour}
+	for i := range 500 {
+		r := rs.Lock(Key{"", fmt.Sprint("room ", i)}, limits)
+		r.Add(&thing{size: 1000}, rs.clock())
+		r.Unlock()
+	}
+	for i := range 20_000 {
+		r := rs.Lock(Key{"", fmt.Sprint("guess ", i)}, limits)
+		r.Position()
+		r.Unlock()
+	}
+	r := rs.Lock(Key{"", "new"}, limits)
+	r.Add(&thing{size: 1000}, rs.clock())
+	r.Unlock()
+	if r = rs.Lock(Key{"", "new"}, limits); len(r.Last(1, rs.clock())) != 1 {
+		t.Error("a new room has lost its event")
+	}
+	r.Unlock()
+	if rooms, bytes := rs.Size(); bytes > max || rooms < 500 {
+		t.Errorf("%d rooms take %d bytes", rooms, bytes)
+	}
+	for i := range 500 {
+		r := rs.Lock(Key{"", fmt.Sprint("room ", i)}, limits)
+		if len(r.Last(1, rs.clock())) != 1 {
+			t.Fatalf("room %d has lost its event", i)
+		}
+		r.Unlock()
+	}
+}

@@ -19,7 +19,7 @@ type Rooms[E Event] struct {
 
 	mu    sync.Mutex // guards the fields below
 	rooms map[Key]*Room[E]
-	order list.List // of rooms: the one that was used last is at the back
+	order list.List // of rooms: the one that was used last is at the back; names that are made up are at the front
 	bytes int64
 	timer *time.Timer // nil while there are no rooms
 	over  bool
@@ -47,9 +47,10 @@ type Room[E Event] struct {
 const roomCost = 400
 
 // cost is what the room takes.
-func (r *Room[E]) cost() int64 {
-	return int64(roomCost + len(r.key.Namespace) + len(r.key.Room) + r.bytes + r.grown + r.Weight)
-}
+func (r *Room[E]) cost() int64 { return r.least() + int64(r.bytes+r.grown+r.Weight) }
+
+// least is what it takes without anything in it.
+func (r *Room[E]) least() int64 { return int64(roomCost + len(r.key.Namespace) + len(r.key.Room)) }
 
 // NewRooms makes the rings of a server. Rings that are empty and not occupied are dropped
 // when they have not been used for their age.
@@ -76,14 +77,16 @@ func (rs *Rooms[E]) room(key Key, limits Limits) *Room[E] {
 	r := rs.rooms[key]
 	if r == nil {
 		r = &Room[E]{Ring: NewRing[E](limits), key: key, rooms: rs}
-		r.element = rs.order.PushBack(r)
+		r.element = rs.order.PushFront(r)
 		rs.rooms[key] = r
 		rs.countLocked(r, r.cost())
 		if rs.timer == nil && !rs.over {
 			rs.timer = time.AfterFunc(rs.period, rs.sweep)
 		}
 	}
-	rs.order.MoveToBack(r.element)
+	if r.counted > r.least() {
+		rs.order.MoveToBack(r.element)
+	}
 	return r
 }
 
@@ -111,6 +114,9 @@ func (rs *Rooms[E]) count(r *Room[E], bytes int64) (over bool) {
 func (rs *Rooms[E]) countLocked(r *Room[E], bytes int64) {
 	if rs.rooms[r.key] != r {
 		return // forgotten
+	}
+	if r.counted <= r.least() && bytes > r.least() { // the first that is in it
+		rs.order.MoveToBack(r.element)
 	}
 	rs.bytes += bytes - r.counted
 	r.counted = bytes
