@@ -195,7 +195,7 @@ export class FakeSocket {
   }
 
   frames(): any[] {
-    return this.sent.splice(0).map((d) => (typeof d === "string" && d[0] === "{" ? JSON.parse(d) : d));
+    return this.sent.splice(0).map((d) => (typeof d === "string" ? JSON.parse(d) : d));
   }
 }
 
