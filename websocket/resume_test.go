@@ -24,7 +24,6 @@ type visitor struct {
 	*raw
 	st    *site
 	lines []string
-	token string
 	got   int // messages that have come
 	hi    struct {
 		ID, Session, Why string
@@ -210,6 +209,7 @@ func TestOnlyCode1000EndsASession(t *testing.T) {
 	for code, ends := range map[StatusCode]bool{1000: true, 1005: true, 1001: false, 4000: false, 4001: false} {
 		st := overTCP.serve(t, resuming, echoing)
 		v := st.visitor(t)
+		v.alive()
 		s := st.srv.Socket(v.hi.ID)
 		payload := wire.AppendClose(nil, uint16(code), "")
 		v.write(client("1 000 1000", string(payload)))
@@ -224,6 +224,15 @@ func TestOnlyCode1000EndsASession(t *testing.T) {
 			v.resumed(0)
 		}
 	}
+}
+
+// A client that gives a try up may not have had the hello: nobody could resume that session.
+func TestATryThatWasGivenUpIsNotKept(t *testing.T) {
+	st := overTCP.serve(t, resuming, echoing)
+	v := st.visitor(t)
+	v.write(client("1 000 1000", string(wire.AppendClose(nil, 4001, ""))))
+	v.expectClose(4001)
+	eventually(t, "the end", func() bool { return st.srv.Socket(v.hi.ID) == nil })
 }
 
 func TestASessionEndsWhenItsTimeIsOver(t *testing.T) {

@@ -9,7 +9,10 @@ import (
 	"github.com/nextrush/nextrush/websocket/internal/wire"
 )
 
-const replaced = 4409 // for applications: 4000 and a status of HTTP
+const (
+	givenUp  = 4001 // the peer's; for applications
+	replaced = 4409 // for applications: 4000 and a status of HTTP
+)
 
 var (
 	// ErrForgotten is of Resume: some of what the peer has not got is not kept any more.
@@ -21,8 +24,13 @@ var (
 	errStale    = errors.New("another transport has come")
 )
 
-// ends reports whether a close code of the peer's says that it will not come back.
-func ends(code uint16) bool { return code == normalClosure || code == noStatus }
+// endsLocked reports whether a close code of the peer's says that it will not come back.
+// Who gives up without a word may not have had the hello, and what it would come back with.
+func (c *Conn) endsLocked(code uint16) bool {
+	l := c.ledgerLocked()
+	silent := l != nil && l.turn == 0 && !l.heard
+	return code == normalClosure || code == noStatus || code == givenUp && silent
+}
 
 func closeFrame(code uint16, reason string) []byte {
 	return wire.AppendFrame(nil, wire.OpClose, false, wire.AppendClose(nil, code, reason))

@@ -265,7 +265,7 @@ func (r run) peerClosed(payload []byte) error {
 func (r run) answerClose(end End) {
 	r.c.mu.Lock()
 	defer r.c.mu.Unlock()
-	if r.c.ledgerLocked().stale() || !ends(end.Code) && r.c.parkLocked(end, closeFrame(end.Code, "")) {
+	if r.c.ledgerLocked().stale() || !r.c.endsLocked(end.Code) && r.c.parkLocked(end, closeFrame(end.Code, "")) {
 		return
 	}
 	e := r.c.endingLocked()
