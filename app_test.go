@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -135,9 +136,12 @@ func TestARequestIsOneAllocationOfOurs(t *testing.T) {
 	for _, path := range []string{"/", "/json"} {
 		r := httptest.NewRequest("GET", path, nil)
 		w := discard{make(http.Header)}
-		app.ServeHTTP(w, r)
-		if n := testing.AllocsPerRun(100, func() { app.ServeHTTP(w, r) }); n > 1 {
-			t.Errorf("%s: %v allocations", path, n)
+		least := math.Inf(1)
+		for range 100 { // the race detector has pools forget what they hold, at random
+			least = min(least, testing.AllocsPerRun(1, func() { app.ServeHTTP(w, r) }))
+		}
+		if least > 1 {
+			t.Errorf("%s: %v allocations", path, least)
 		}
 	}
 }
