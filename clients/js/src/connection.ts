@@ -236,6 +236,7 @@ export function newConnection(o: Settings, owner: Owner, view: View): Connection
     const gone = ws!;
     rest();
     if (good) failed = denied = 0;
+    else spread = 0; // which is for when a server is lost that had been there
     if (farewell) end = { ...end, reason: farewell, final: true };
     owner._gone(gone);
     judge(end, good);

@@ -208,6 +208,8 @@ func (n *connection) lost(end End) {
 	good := n.c.now().Sub(n.state.Since) >= n.c.o.Stable
 	if good {
 		n.failed, n.denied = 0, 0
+	} else {
+		n.spread = 0 // which is for when a server is lost that had been there
 	}
 	if n.farewell != "" {
 		end.Reason, end.Final = n.farewell, true
