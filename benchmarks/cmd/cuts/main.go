@@ -4,6 +4,7 @@
 //
 //	go run ./cmd/cuts                        # 500 clients, 20 messages a second, 60 s
 //	go run ./cmd/cuts -resume=false -kill    # the server is killed and started again, too
+//	go run ./cmd/cuts -deploy -history=false # how long does nobody send to a client in a deploy?
 //	go run ./cmd/cuts -kill -every 0 -clients 2000 -rate 1 -up 0   # when do they all come back?
 package main
 
@@ -17,10 +18,12 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"os/signal"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/nextrush/nextrush/websocket"
@@ -37,6 +40,7 @@ var (
 	history = flag.Bool("history", true, "keep a history")
 	plain   = flag.Bool("plain", false, "clients without the subprotocol")
 	kill    = flag.Bool("kill", false, "kill the server halfway, and start it again after 3 s")
+	deploy  = flag.Bool("deploy", false, "halfway start another server, lead newcomers to it, and have the first shut down; the clients are not cut")
 	serve   = flag.String("serve", "", "address of the server; for the command itself")
 )
 
@@ -80,12 +84,26 @@ func runServer(addr string) error {
 	fmt.Println(l.Addr())
 	go func() {
 		n, start := 0, time.Now().UnixNano()
-		for range time.Tick(time.Second / time.Duration(*rate)) {
+		for now := range time.Tick(time.Second / time.Duration(*rate)) {
 			n++
-			srv.To("all").Emit("down", start, n, time.Now().UnixNano())
+			if *deploy { // both servers say the same
+				start, n = 1, int(now.UnixMilli()*int64(*rate)/1000)
+			}
+			srv.To("all").Emit("down", start, n, now.UnixNano())
 		}
 	}()
+	go shutDownOnSignal(srv)
 	return http.Serve(l, mux)
+}
+
+func shutDownOnSignal(srv *websocket.Server) {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	<-ctx.Done()
+	if err := srv.Shutdown(context.Background()); err != nil {
+		log.Print(err)
+	}
+	os.Exit(0)
 }
 
 // arrival is a message of a client.
@@ -167,6 +185,7 @@ func run() error {
 	defer cancel()
 
 	var all []*client
+	var proxies []*proxy
 	var running sync.WaitGroup
 	for i := range *clients {
 		p, err := newProxy(addr)
@@ -174,11 +193,23 @@ func run() error {
 			return err
 		}
 		c := newClient(i, p)
-		all = append(all, c)
+		all, proxies = append(all, c), append(proxies, p)
 		running.Go(func() { c.run(ctx) })
-		if *every > 0 {
+		if *every > 0 && !*deploy {
 			go p.cutAgainAndAgain(ctx)
 		}
+	}
+	if *deploy {
+		time.Sleep(*length / 2)
+		next, to, err := startServer("127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		defer next.Process.Kill()
+		for _, p := range proxies {
+			p.lead(to)
+		}
+		server.Process.Signal(syscall.SIGTERM)
 	}
 	var restarted time.Time
 	if *kill {
@@ -213,8 +244,10 @@ type client struct {
 	start int64 // of the server whose messages are counted
 
 	mu     sync.Mutex
-	opened time.Time // the last connection
-	behind time.Time // since when it has a connection and is not up to date; zero: it is
+	heard  time.Time     // the last message
+	silent time.Duration // the longest time between two
+	opened time.Time     // the last connection
+	behind time.Time     // since when it has a connection and is not up to date; zero: it is
 	waits  []time.Duration
 }
 
@@ -247,6 +280,7 @@ func newClient(n int, p *proxy) *client {
 		}
 		c.down.take(number)
 		c.caughtUp(time.Unix(0, sent))
+		c.heardNow()
 	})
 	return c
 }
@@ -259,6 +293,16 @@ func (c *client) caughtUp(sent time.Time) {
 		c.waits = append(c.waits, time.Since(c.behind))
 		c.behind = time.Time{}
 	}
+}
+
+func (c *client) heardNow() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := time.Now()
+	if !c.heard.IsZero() {
+		c.silent = max(c.silent, now.Sub(c.heard))
+	}
+	c.heard = now
 }
 
 func (c *client) run(ctx context.Context) {
@@ -287,7 +331,7 @@ func (c *client) talk(ctx context.Context) {
 func report(all []*client, addr string) {
 	var came, twice, lost int
 	var gaps int64
-	var waits []time.Duration
+	var waits, silent []time.Duration
 	for _, c := range all {
 		c.down.mu.Lock()
 		came, twice, lost = came+c.down.came, twice+c.down.twice, lost+c.down.lost
@@ -295,10 +339,14 @@ func report(all []*client, addr string) {
 		gaps += c.gaps.Load()
 		c.mu.Lock()
 		waits = append(waits, c.waits...)
+		silent = append(silent, c.silent)
 		c.mu.Unlock()
 	}
 	fmt.Printf("to clients: %d came, %.3f %% of what was sent; %d twice or out of order, %d never, %d gaps told\n",
 		came, 100*float64(came-twice)/float64(max(1, came-twice+lost)), twice, lost, gaps)
+	slices.Sort(silent)
+	fmt.Printf("longest time without a message: half of the clients %v, 99 %% %v, all %v\n", silent[len(silent)/2].Round(time.Millisecond),
+		silent[len(silent)*99/100].Round(time.Millisecond), silent[len(silent)-1].Round(time.Millisecond))
 	slices.Sort(waits)
 	at := func(q float64) time.Duration { return waits[int(q*float64(len(waits)-1))].Round(time.Millisecond) }
 	if len(waits) > 0 {

@@ -11,10 +11,10 @@ import (
 
 // proxy is the network of one client.
 type proxy struct {
-	l  net.Listener
-	to string
+	l net.Listener
 
 	mu    sync.Mutex
+	to    string
 	down  bool
 	conns map[net.Conn]bool // both sides of all connections
 	still atomic.Bool       // nothing passes
@@ -36,7 +36,7 @@ func (p *proxy) accept() {
 		if err != nil {
 			return
 		}
-		out, err := net.Dial("tcp", p.to)
+		out, err := net.Dial("tcp", p.server())
 		if err != nil || !p.add(in, out) {
 			reset(in)
 			if out != nil {
@@ -47,6 +47,19 @@ func (p *proxy) accept() {
 		go p.pipe(in, out)
 		go p.pipe(out, in)
 	}
+}
+
+func (p *proxy) server() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.to
+}
+
+// lead has later connections go to another server.
+func (p *proxy) lead(to string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.to = to
 }
 
 func (p *proxy) add(conns ...net.Conn) bool {
