@@ -114,8 +114,8 @@ type arrival struct {
 
 // ledger compares numbers that come with those that should: 1, 2, 3, …
 type ledger struct {
-	mu                                sync.Mutex
-	last, came, twice, disorder, lost int
+	mu                      sync.Mutex
+	last, came, twice, lost int
 }
 
 func (l *ledger) take(n int) {
