@@ -1,13 +1,12 @@
 package websocket
 
 import (
+	"container/list"
 	"crypto/subtle"
 	"errors"
 	"net"
 	"net/http"
 	"time"
-
-	"container/list"
 
 	"github.com/nextrush/nextrush/internal/loop"
 	"github.com/nextrush/nextrush/websocket/internal/conn"
@@ -27,7 +26,7 @@ import (
 // all limits on connections; where Options.MaxConnections is reached, the one that has
 // waited longest ends.
 //
-// A session costs about 300 bytes while it is idle, and a copy of each message until
+// A session costs about 270 bytes while it is idle, and a copy of each message until
 // the client has counted it: after 32 KiB, or 5 s.
 type Resume struct {
 	For   time.Duration // 0: sessions end with their connections
