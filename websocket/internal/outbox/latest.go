@@ -74,9 +74,13 @@ func (o *Outbox) compact() {
 	if l == nil || l.empty == 0 {
 		return
 	}
+	plain := l.plain
 	for i := kept; i < len(o.pieces); i++ {
 		p := o.pieces[i]
 		if p.b == nil {
+			if l.gone+i < plain {
+				l.plain--
+			}
 			continue
 		}
 		if p.keyed {
@@ -85,7 +89,6 @@ func (o *Outbox) compact() {
 		o.pieces[kept] = p
 		kept++
 	}
-	l.plain -= len(o.pieces) - kept
 	l.empty = 0
 	clear(o.pieces[kept:])
 	o.pieces = o.pieces[:kept]

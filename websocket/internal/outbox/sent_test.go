@@ -3,6 +3,7 @@ package outbox
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -118,6 +119,26 @@ func wholeMessages(stream []byte) (all []string) {
 			all = append(all, text)
 		}
 		stream = stream[n+int(h.Length):]
+	}
+}
+
+// What is no message goes when a connection is lost; the rest keeps its order.
+func TestAMessageWithAKeyOvertakesNoneOfTheNextConnection(t *testing.T) {
+	o := Borrow()
+	frame := func(text string) []byte { return wire.AppendFrame(nil, wire.OpText, false, []byte(text)) }
+	o.Keyed("key", frame("1"))
+	o.Shared(frame("2"), false, true)
+	for range 3 {
+		o.Aside(frame("aside"))
+	}
+	o.Withdraw(new(Sent))
+	o.Keyed("key", frame("3"))
+	var all []string
+	for _, p := range o.pieces {
+		all = append(all, messagesIn(t, p.b)...)
+	}
+	if want := []string{"2", "3"}; !slices.Equal(all, want) {
+		t.Errorf("%q wait, want %q", all, want)
 	}
 }
 
