@@ -205,6 +205,31 @@ func TestACallbackThatBlocksDoesNotKeepItsClientOut(t *testing.T) {
 	})
 }
 
+// The callback of all that has come by the first connection is still running when the
+// second has come: that is read too, from its first byte.
+func TestAConnectionThatComesDuringACallbackIsRead(t *testing.T) {
+	run(t, func(t *testing.T, n network) {
+		entered, leave := make(chan struct{}, 9), make(chan struct{})
+		st := n.serve(t, resuming, func(s *Socket) error {
+			s.OnMessage(func(m Message) {
+				entered <- struct{}{}
+				<-leave
+				s.SendMessage(m)
+			})
+			return nil
+		})
+		v := st.visitor(t)
+		v.say("one")
+		waitFor(t, entered, patience, "the callback")
+		v.again(t)
+		v.resumed(1)
+		go v.write(client("1 000 0001", "two"))
+		close(leave)
+		v.hears("one")
+		v.hears("two")
+	})
+}
+
 func TestOnlyCode1000EndsASession(t *testing.T) {
 	for code, ends := range map[StatusCode]bool{1000: true, 1005: true, 1001: false, 4000: false, 4001: false} {
 		st := overTCP.serve(t, resuming, echoing)

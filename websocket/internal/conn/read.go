@@ -72,10 +72,10 @@ func (r run) readAll() (silent transport.Conn) {
 			}
 		}
 		if err == transport.ErrAgain || err == nil && n < len(into) {
-			if r.mayRead() != link {
-				return nil
+			if now := r.mayRead(); now == nil || now == link {
+				return now
 			}
-			return link
+			continue // another has come
 		}
 		if err != nil {
 			r.lost(err)
