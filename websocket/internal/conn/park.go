@@ -217,6 +217,9 @@ func (c *Conn) unparkLocked() {
 // or ErrForgotten, o.Conn is as it was; with another it is closed.
 func (c *Conn) Resume(o Opening, n uint64, like *Conn, hello func(received uint64) (frame []byte, told uint8)) error {
 	turn, err := c.vacate(n, like)
+	if err == errRaced {
+		o.Conn.Close()
+	}
 	if err != nil {
 		return err
 	}
@@ -269,6 +272,8 @@ func (c *Conn) mayResume(n uint64, like *Conn) (turn uint32, err error) {
 	switch {
 	case c.phase != Open:
 		return 0, ErrClosed
+	case !l.parked():
+		return 0, errRaced
 	case !l.sent.Has(n) || !c.codec.alike(like.codec):
 		c.expireLocked(l, ErrForgotten)
 		return 0, ErrForgotten
