@@ -390,6 +390,12 @@ func TestATokenIsASecret(t *testing.T) {
 		w.refused("unknown")
 	}
 
+	// Also while the session waits.
+	v.cut(t)
+	w := &visitor{st: st, lines: []string{"User: ann"}}
+	w.come(t, ", resume."+mine+".1")
+	w.refused("unknown")
+
 	// Somebody else with the token ends the session.
 	thief := &visitor{st: st, lines: []string{"User: eve"}}
 	thief.come(t, ", resume."+v.hi.Session+".1")

@@ -26,7 +26,7 @@ type ledger struct {
 	turn  uint32 // the number of the transport
 	turns uint32 // the last number that was given
 	seen  uint32 // the number of the one that the run reads from
-	heard bool   // something has come by this transport
+	heard bool   // something has come by this transport, or by the last
 	early []byte // that came with it
 
 	wait *parking // nil: there is a transport
@@ -151,7 +151,8 @@ func (c *Conn) Got(n uint64) {
 	}
 }
 
-// Heard reports whether something has come by the present transport.
+// Heard reports whether something has come by the present transport, or, while the
+// connection is parked, by the last.
 func (c *Conn) Heard() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -96,7 +96,7 @@ func (c *Conn) parkLocked(end End, bye []byte) bool {
 	}
 	now := c.cfg.Loop.Now()
 	l.wait = &parking{until: now + int64(c.cfg.Park), end: end}
-	l.turn, l.heard, l.untold, l.tellAt = l.next(), false, 0, 0
+	l.turn, l.untold, l.tellAt = l.next(), 0, 0
 	c.heart.Restart()
 	c.cfg.Counters.Parked.Add(1)
 	c.owner.Parked(true)
@@ -291,7 +291,7 @@ func (c *Conn) attach(link transport.Conn, turn uint32, o *Opening, n uint64, he
 	}
 	c.unparkLocked()
 	c.cfg.Counters.Resumed.Add(1)
-	c.link, l.turn, l.early = link, turn, o.Early
+	c.link, l.turn, l.early, l.heard = link, turn, o.Early, false
 	box := c.out.need()
 	box.Again(n, &l.sent)
 	c.out.backlog = c.out.backlog || box.Bytes > 0
