@@ -206,17 +206,11 @@ func (v *session) Parked(is bool) {
 	}
 }
 
-// evictLocked ends the session that has waited longest. It reports false if there is
-// none.
-func (srv *Server) evictLocked() bool {
-	first := srv.parked.Front()
-	if first == nil {
-		return false
-	}
-	s := srv.parked.Remove(first).(*Socket)
+// evictLocked ends the session that has waited longest; there is one.
+func (srv *Server) evictLocked() {
+	s := srv.parked.Remove(srv.parked.Front()).(*Socket)
 	s.session().resume.place = nil
 	srv.loop.Go(eviction{s})
-	return true
 }
 
 // eviction ends a session that waits.

@@ -475,6 +475,22 @@ func TestWhoIsThereGoesBeforeWhoMayComeBack(t *testing.T) {
 	}
 }
 
+// An upgrade that is refused anyway ends nobody's session.
+func TestWhoIsRefusedEndsNoSession(t *testing.T) {
+	opts := resuming
+	opts.MaxConnections, opts.MaxConnectionsPerIP = 1, 1
+	st := overTCP.serve(t, opts, echoing)
+	v := st.visitor(t)
+	v.cut(t)
+	for range 3 {
+		if c := st.request(t, greeting(speaking)); c.answer.StatusCode != http.StatusTooManyRequests {
+			t.Errorf("another client was answered %d", c.answer.StatusCode)
+		}
+	}
+	v.again(t)
+	v.resumed(0)
+}
+
 func TestTheClientIsToldWhatHasCome(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := inMemory.serve(t, resuming, func(s *Socket) error { s.OnMessage(func(Message) {}); return nil })

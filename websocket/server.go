@@ -103,11 +103,12 @@ func (srv *Server) admit(ip string, spare int) (reason string, refused *Handshak
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	o := &srv.opts
+	full := o.MaxConnections > 0 && srv.admitted-spare >= o.MaxConnections
 	switch {
 	case srv.draining:
 		return "shutdown", &HandshakeError{Status: http.StatusServiceUnavailable, Message: "server is shutting down",
 			Header: srv.retryAfterLocked(), Err: ErrServerClosed}
-	case o.MaxConnections > 0 && srv.admitted-spare >= o.MaxConnections && !srv.evictLocked():
+	case full && srv.parked.Len() == 0:
 		return "connections", &HandshakeError{Status: http.StatusServiceUnavailable, Message: "too many connections",
 			Header: srv.retryAfterLocked()}
 	case o.MaxConnectionsPerIP > 0 && srv.byIP[clientip.Network(ip)]-spare >= o.MaxConnectionsPerIP:
@@ -116,6 +117,9 @@ func (srv *Server) admit(ip string, spare int) (reason string, refused *Handshak
 	case !srv.users.Arrive(o.MaxAnonymous, spare):
 		return "anonymous", &HandshakeError{Status: http.StatusServiceUnavailable, Message: "too many connections that have not authenticated",
 			Header: srv.retryAfterLocked()}
+	}
+	if full {
+		srv.evictLocked()
 	}
 	srv.admitted++
 	if o.MaxConnectionsPerIP > 0 {
