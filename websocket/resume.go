@@ -30,7 +30,7 @@ import (
 // the client has counted it: after 32 KiB, or 5 s.
 type Resume struct {
 	For   time.Duration // 0: sessions end with their connections
-	Bytes int           // of messages that may wait for a client, and as many of those that were sent and are not counted; over it the session ends. 0: 256 KiB
+	Bytes int           // of messages that may wait for a client, and as many of those that were sent and are not counted; over it the session ends. At most half of SendQueue; 0: that, or 256 KiB if that is less
 }
 
 // resumption is what a client resumes a session with, guarded by the socket's mu.
@@ -140,6 +140,7 @@ func (h *Handshake) resume(netConn net.Conn, early []byte) (resumed bool, err er
 	opening := conn.Opening{Conn: netConn, Early: early, Answer: h.answer.Bytes(h.w.Header())}
 	switch err := s.conn.Resume(opening, c.got, &h.socket.conn, h.welcome); err {
 	case nil:
+		s.inform(h.socket.User()) // which is newer
 		h.abandon()
 		return true, nil
 	case conn.ErrClosed:

@@ -327,6 +327,41 @@ func TestASessionKeepsNoMoreThanItMay(t *testing.T) {
 	v.refused("overflow")
 }
 
+func TestTheQueueHoldsWhatWaitsForAClient(t *testing.T) {
+	for bytes, ok := range map[int]bool{0: true, 8 << 10: true, 9 << 10: false} {
+		opts := Options{SendQueue: 16 << 10, Resume: Resume{For: time.Minute, Bytes: bytes}}
+		if _, err := opts.withDefaults(); (err == nil) != ok {
+			t.Errorf("%d of %d bytes: %v", bytes, opts.SendQueue, err)
+		}
+	}
+}
+
+// A connection that answers no ping is lost, and its session waits.
+func TestASilentConnectionIsParked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := inMemory.serve(t, Options{Resume: Resume{For: time.Minute}}, echoing)
+		v := st.visitor(t)
+		s := st.srv.Sockets()[0]
+		time.Sleep(41 * time.Second) // 30 s to the ping, and 10 s
+		if !s.Parked() {
+			t.Fatal("the session does not wait")
+		}
+		s.SendText("waits")
+		v.again(t)
+		v.resumed(0)
+		v.hears("waits")
+		time.Sleep(41 * time.Second)
+		if !s.Parked() {
+			t.Fatal("the session does not wait again")
+		}
+		time.Sleep(61 * time.Second)
+		if s.State() != StateClosed {
+			t.Errorf("the session is %v when its time is over", s.State())
+		}
+		st.settle(v.raw)
+	})
+}
+
 func TestAVolatileMessageDoesNotWaitForAClient(t *testing.T) {
 	st := overTCP.serve(t, resuming, func(s *Socket) error { return s.Join("room") })
 	v := st.visitor(t)
@@ -414,6 +449,29 @@ func TestACountThatCannotBeEndsTheSession(t *testing.T) {
 	v.say("one")
 	v.got = 0
 	v.hears("one")
+}
+
+func TestWhatIsKnownOfTheUserIsRenewed(t *testing.T) {
+	srv := NewServer(resuming)
+	role := 0
+	st := overTCP.serveHTTP(t, srv, func(w http.ResponseWriter, r *http.Request) {
+		h, err := srv.Accept(w, r)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		role++
+		h.Socket().SetUser("ann", role)
+		h.Open(echoing)
+	})
+	v := st.visitor(t)
+	v.again(t)
+	v.resumed(0)
+	v.say("one")
+	v.hears("one")
+	if _, info := srv.Socket(v.hi.ID).User(); info != 2 {
+		t.Errorf("the user is known as %v, want what the last upgrade has said", info)
+	}
 }
 
 // A session goes on where no further connection may be, and those that wait make room.

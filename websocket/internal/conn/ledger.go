@@ -53,6 +53,14 @@ func (c *Conn) ledgerLocked() *ledger {
 
 func (l *ledger) parked() bool { return l != nil && l.wait != nil }
 
+// until is when a parked connection ends; never if it is not parked.
+func (l *ledger) until() int64 {
+	if !l.parked() {
+		return never
+	}
+	return l.wait.until
+}
+
 // stale reports whether the run reads from a transport that was lost.
 func (l *ledger) stale() bool { return l != nil && l.seen != l.turn }
 

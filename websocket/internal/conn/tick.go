@@ -25,7 +25,7 @@ func (c *Conn) RTT() time.Duration {
 // Tick is called by the wheel. It does what is due at now and returns when to look
 // again; 0: never.
 func (c *Conn) Tick(now int64) (next int64) {
-	next, failure := c.tick(now)
+	next, failure := c.tickOrPark(now)
 	c.Flush()
 	if failure != nil {
 		c.drop(failure)
@@ -37,10 +37,19 @@ func (c *Conn) Tick(now int64) (next int64) {
 	return next
 }
 
-// tick returns an error if the connection is to be given up.
-func (c *Conn) tick(now int64) (next int64, failure error) {
+// tickOrPark returns an error if the connection is to be given up. One that may be parked
+// is, before another transport can come.
+func (c *Conn) tickOrPark(now int64) (next int64, failure error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	next, failure = c.tickLocked(now)
+	if failure != nil && c.parkLocked(End{Code: abnormalClosure, Err: failure}, nil) {
+		return c.ledgerLocked().until(), nil
+	}
+	return next, failure
+}
+
+func (c *Conn) tickLocked(now int64) (next int64, failure error) {
 	if c.phase == Closed {
 		return never, nil
 	}
