@@ -148,7 +148,7 @@ func (o Options) withDefaults() (Options, error) {
 	o.SendQueue = cmp.Or(o.SendQueue, defaultSendQueue)
 	o.RingBytes = cmp.Or(o.RingBytes, defaultRingBytes)
 	o.ReconnectRate = cmp.Or(o.ReconnectRate, defaultReconnect)
-	o.Resume.Bytes = cmp.Or(o.Resume.Bytes, min(defaultParkBytes, o.SendQueue/2))
+	o.Resume.Bytes = cmp.Or(o.Resume.Bytes, defaultParkBytes)
 	o.Compression.Level = cmp.Or(o.Compression.Level, 1)
 	o.Compression.Threshold = cmp.Or(o.Compression.Threshold, defaultThreshold)
 	o.PingInterval = cmp.Or(o.PingInterval, defaultPingInterval)
@@ -170,8 +170,6 @@ func (o *Options) check() error {
 		return fmt.Errorf("websocket: RingBytes must not be negative")
 	case o.Resume.Bytes < 0:
 		return fmt.Errorf("websocket: Resume.Bytes must not be negative")
-	case o.Resume.For > 0 && o.Resume.Bytes > o.SendQueue/2:
-		return fmt.Errorf("websocket: Resume.Bytes is %d, but a queue has to hold twice as much: raise SendQueue, which is %d", o.Resume.Bytes, o.SendQueue)
 	case o.ReconnectRate < 0:
 		return fmt.Errorf("websocket: ReconnectRate is %d, use clients a second", o.ReconnectRate)
 	case o.Compression.Level < 1 || o.Compression.Level > 9:

@@ -30,7 +30,7 @@ import (
 // the client has counted it: after 32 KiB, or 5 s.
 type Resume struct {
 	For   time.Duration // 0: sessions end with their connections
-	Bytes int           // of messages that may wait for a client, and as many of those that were sent and are not counted; over it the session ends. At most half of SendQueue; 0: that, or 256 KiB if that is less
+	Bytes int           // of messages that may wait for a client, and as many of those that were sent and are not counted; over it the session ends. The queue of a session may hold twice as much, if SendQueue is less. 0: 256 KiB
 }
 
 // resumption is what a client resumes a session with, guarded by the socket's mu.

@@ -59,7 +59,7 @@ func main() {
 func runServer(addr string) error {
 	opts := websocket.Options{AllowOrigins: []string{"*"}}
 	if *resume {
-		opts.Resume = websocket.Resume{For: time.Minute}
+		opts.Resume = websocket.Resume{For: time.Minute, Bytes: 1 << 20}
 	}
 	if *history {
 		opts.Rooms = websocket.Rooms{"all": {History: websocket.History{Messages: 10_000, Age: 5 * time.Minute}}}

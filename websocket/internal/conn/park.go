@@ -78,10 +78,13 @@ func (o output) offerAside(frame []byte) (next, error) {
 
 // queueLimitLocked is how many bytes may wait.
 func (o output) queueLimitLocked() int {
-	if o.c.ledgerLocked().parked() {
+	switch l := o.c.ledgerLocked(); {
+	case l == nil:
+		return o.c.cfg.SendQueue
+	case l.parked():
 		return o.c.cfg.ParkBytes
 	}
-	return o.c.cfg.SendQueue
+	return max(o.c.cfg.SendQueue, 2*o.c.cfg.ParkBytes) // for what has waited, and what is sent again
 }
 
 // parkLocked parks a connection that has lost its transport, if that is what it is for.
