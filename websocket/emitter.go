@@ -170,7 +170,7 @@ func (e Emitter) flush(list []loop.Flusher) {
 
 func (e *Emitter) manner() conn.Manner { return conn.Manner{Volatile: e.volatile, Key: e.key} }
 
-// leavesOut reports whether a member is no receiver.
+// leavesOut reports whether a member is left out.
 func (e *Emitter) leavesOut(s *Socket) bool {
 	return s == e.from && !e.only || len(e.except) > 0 && slices.Contains(e.except, s.id)
 }

@@ -178,8 +178,8 @@ func (e *Event) once() *oneAnswer {
 // ReplyError answers an event as the error of a handler does, for handlers that have
 // returned: with the error's own text if it is an EventReplier, as *EventError is, as
 // "internal error" otherwise, which OnError is told; a *CloseError closes the socket. A
-// peer that wants no reply is sent it, too. nil is no answer. It may be called from any
-// goroutine; what it returns is as for Reply.
+// peer that wants no reply is sent it, too. A nil error does nothing. ReplyError is safe
+// from any goroutine, and returns what Reply does.
 func (e *Event) ReplyError(err error) error {
 	if err == nil || e.Socket == nil {
 		return nil

@@ -207,9 +207,13 @@ func (v *session) Parked(is bool) {
 	}
 }
 
-// evictLocked ends the session that has waited longest; there is one.
+// evictLocked ends the session that has waited longest, if there is one.
 func (srv *Server) evictLocked() {
-	s := srv.parked.Remove(srv.parked.Front()).(*Socket)
+	first := srv.parked.Front()
+	if first == nil {
+		return
+	}
+	s := srv.parked.Remove(first).(*Socket)
 	s.session().resume.place = nil
 	srv.loop.Go(eviction{s})
 }

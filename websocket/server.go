@@ -98,17 +98,16 @@ func (srv *Server) Rooms() []string { return srv.main.Rooms() }
 func (srv *Server) SocketsIn(room string) []*Socket { return srv.main.SocketsIn(room) }
 
 // admit counts an upgrade in, or says why not. spare is 1 if it takes the place of a
-// socket.
+// socket. Parked sockets keep nobody out of MaxConnections; register makes room.
 func (srv *Server) admit(ip string, spare int) (reason string, refused *HandshakeError) {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	o := &srv.opts
-	full := o.MaxConnections > 0 && srv.admitted-spare >= o.MaxConnections
 	switch {
 	case srv.draining:
 		return "shutdown", &HandshakeError{Status: http.StatusServiceUnavailable, Message: "server is shutting down",
 			Header: srv.retryAfterLocked(), Err: ErrServerClosed}
-	case full && srv.parked.Len() == 0:
+	case o.MaxConnections > 0 && srv.admitted-spare-srv.parked.Len() >= o.MaxConnections:
 		return "connections", &HandshakeError{Status: http.StatusServiceUnavailable, Message: "too many connections",
 			Header: srv.retryAfterLocked()}
 	case o.MaxConnectionsPerIP > 0 && srv.byIP[clientip.Network(ip)]-spare >= o.MaxConnectionsPerIP:
@@ -117,9 +116,6 @@ func (srv *Server) admit(ip string, spare int) (reason string, refused *Handshak
 	case !srv.users.Arrive(o.MaxAnonymous, spare):
 		return "anonymous", &HandshakeError{Status: http.StatusServiceUnavailable, Message: "too many connections that have not authenticated",
 			Header: srv.retryAfterLocked()}
-	}
-	if full {
-		srv.evictLocked()
 	}
 	srv.admitted++
 	if o.MaxConnectionsPerIP > 0 {
@@ -140,7 +136,8 @@ func (srv *Server) dismiss(ip string) {
 	}
 }
 
-// register makes an open socket known, unless the server is shutting down.
+// register makes an open socket known, unless the server is shutting down. If there are
+// more than may be, the one that has been parked longest ends.
 func (srv *Server) register(s *Socket) bool {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
@@ -149,6 +146,9 @@ func (srv *Server) register(s *Socket) bool {
 	}
 	srv.byID[s.id] = s
 	srv.live++
+	if most := srv.opts.MaxConnections; most > 0 && len(srv.byID) > most {
+		srv.evictLocked()
+	}
 	c := &srv.stats
 	c.Total.Add(1)
 	c.Peak.Store(max(c.Peak.Load(), int64(len(srv.byID))))

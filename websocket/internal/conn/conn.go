@@ -72,10 +72,10 @@ type Owner interface {
 	Ended()
 	// Gone is called once after that: the connection does nothing more.
 	Gone()
-	// Counts reports whether the peer counts a message, after [Conn.Keep]. It is called under
-	// the connection's lock, as Parked is.
+	// Counts reports whether the peer counts a message, after [Conn.Keep].
 	Counts(op wire.Opcode, data []byte) bool
-	// Parked tells that the connection is parked, or is not any more.
+	// Parked tells that the connection is parked, or is not any more. It is called from any
+	// goroutine, under the connection's lock.
 	Parked(is bool)
 }
 
@@ -103,6 +103,7 @@ type Conn struct {
 	phase  Phase
 	ahead  bool // there is rare.early; of the goroutine of the run
 	jitter byte // of the heartbeat
+	keeps  bool // there is rare.ledger; it never changes once the connection is open
 	voice  pulse.Voice
 	runs   schedule
 

@@ -5,11 +5,12 @@ import "github.com/nextrush/nextrush/websocket/internal/wire"
 // arrived hands a message to whoever consumes it. What waits and has found a
 // consumer goes before.
 func (r run) arrived(op wire.Opcode, data []byte) error {
+	counts := r.c.keeps && r.c.owner.Counts(op, data) // not under the lock: the peer decides how long that takes
 	r.c.mu.Lock()
 	open := r.c.phase == Open
 	waits := !r.c.inbox.empty()
 	failed := r.c.rare != nil && len(r.c.rare.errs) > 0
-	stale := r.c.countLocked(op, data)
+	stale := r.c.countLocked(counts, len(data))
 	r.c.mu.Unlock()
 	if stale {
 		return errStale

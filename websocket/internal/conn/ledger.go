@@ -5,7 +5,6 @@ import (
 
 	"github.com/nextrush/nextrush/websocket/internal/deflate"
 	"github.com/nextrush/nextrush/websocket/internal/outbox"
-	"github.com/nextrush/nextrush/websocket/internal/wire"
 )
 
 const (
@@ -42,6 +41,7 @@ type parking struct {
 // Keep has a connection that is not open yet outlive its transport.
 func (c *Conn) Keep() {
 	c.rareLocked().ledger = new(ledger)
+	c.keeps = true
 }
 
 func (c *Conn) ledgerLocked() *ledger {
@@ -101,7 +101,7 @@ func (c *Conn) hearLocked() (stale bool) {
 
 // countLocked counts a message that has come, and reports whether it is stale. The peer
 // is told soon.
-func (c *Conn) countLocked(op wire.Opcode, data []byte) (stale bool) {
+func (c *Conn) countLocked(counts bool, size int) (stale bool) {
 	l := c.ledgerLocked()
 	if l == nil || c.phase != Open {
 		return false
@@ -109,11 +109,11 @@ func (c *Conn) countLocked(op wire.Opcode, data []byte) (stale bool) {
 	if c.hearLocked() {
 		return true
 	}
-	if !c.owner.Counts(op, data) {
+	if !counts {
 		return false
 	}
 	l.received++
-	l.untold += len(data)
+	l.untold += size
 	if l.untold >= countAfter && !c.out.stalled() {
 		c.tellCountLocked(l)
 	} else if l.tellAt == 0 {

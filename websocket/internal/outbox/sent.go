@@ -143,8 +143,9 @@ func (o *Outbox) Keep(n int, s *Sent) {
 	}
 }
 
-// Withdraw is for a connection that is lost. s keeps what a write has begun, which the peer
-// may have; the messages that wait stay, and what is no message goes.
+// Withdraw prepares the queue for another connection, as this one is lost. Pieces that a
+// write has begun move to s, as the peer may have them. Of the others, messages stay, and
+// frames that belong to this connection are dropped.
 func (o *Outbox) Withdraw(s *Sent) {
 	begun := o.begun()
 	for i := range o.pieces[:begun] {
@@ -160,7 +161,7 @@ func (o *Outbox) Withdraw(s *Sent) {
 	o.dropAside()
 }
 
-// dropAside drops what is no message.
+// dropAside drops the frames that belong to this connection: pongs, and texts of Aside.
 func (o *Outbox) dropAside() {
 	for i := range o.pieces {
 		if p := &o.pieces[i]; p.b != nil && p.messages == 0 {

@@ -21,7 +21,7 @@ type calls struct {
 
 func (q *calls) full() bool { return len(q.list) >= mostCalls || q.bytes >= mostCallBytes }
 
-// tell has f called in Work, after what was told before.
+// tell queues f for Work, which calls the functions in the order in which they were queued.
 func (c *Client) tell(size int, f func(App)) {
 	q := &c.calls
 	if !q.on {

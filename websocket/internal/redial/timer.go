@@ -9,7 +9,7 @@ type timer struct {
 	stop func() bool
 }
 
-// set has f called after d, unless the timer is set or cleared before.
+// set calls f under the client's lock after d, unless the timer is set again or cleared first.
 func (t *timer) set(d time.Duration, f func()) {
 	t.clear()
 	turn := t.turn

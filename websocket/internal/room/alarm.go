@@ -10,8 +10,8 @@ type alarm struct {
 	at    int64       // when it rings, in nanoseconds of the caller's clock; 0: it is off
 }
 
-// set has ring called at a time, or earlier if that was set before. It is always the same
-// function.
+// set makes the alarm call ring at the given time, unless it is set to an earlier one. All
+// calls of set must give the same function.
 func (a *alarm) set(at, now int64, ring func()) {
 	if a.at != 0 && a.at <= at {
 		return
