@@ -11,8 +11,8 @@ export const between = (random: number, min: number, max: number): number => min
 
 // backoff is how long to wait before the next try, after failed others since the last
 // good connection. good: what ended was one. spread is the window that the server
-// announced, and no window is shorter: else those that tried while the server was down would
-// all be back first. slow: the page is hidden. Jitter comes after the cap, or all clients would
+// announced. Those that tried while it was down share it with those that have waited since
+// the loss, so theirs is half as long again. slow: the page is hidden. Jitter comes after the cap, or all clients would
 // wait exactly as long once they have reached it.
 export function backoff(random: number, { base, cap, first }: Backoff, end: End, failed: number, good: boolean, spread: number, slow: boolean): number {
   const window = Math.max(first, spread);
@@ -21,5 +21,5 @@ export function backoff(random: number, { base, cap, first }: Backoff, end: End,
   const factor = end.code === 1013 ? 4 : 1; // try again later
   if (told) return between(random, ...told);
   if (good) return random * window * factor;
-  return Math.max(50, random * Math.max(spread, Math.min(slow ? 4 * cap : cap, base * factor * 2 ** failed)));
+  return Math.max(50, random * Math.max(1.5 * spread, Math.min(slow ? 4 * cap : cap, base * factor * 2 ** failed)));
 }

@@ -18,8 +18,8 @@ func between(random float64, least, most time.Duration) time.Duration {
 
 // backoff is how long to wait before the next try, after failed others since the last
 // good connection. good: what ended was one. spread is the window that the server has
-// announced, and no window is shorter: else those that tried while the server was down
-// would all be back first. Jitter comes after the cap, or all clients would wait exactly as long once
+// announced. Those that tried while it was down share it with those that have waited since
+// the loss, so theirs is half as long again. Jitter comes after the cap, or all clients would wait exactly as long once
 // they have reached it.
 func (o *Options) backoff(end *End, failed int, good bool, spread time.Duration) time.Duration {
 	random := o.Random()
@@ -38,7 +38,7 @@ func (o *Options) backoff(end *End, failed int, good bool, spread time.Duration)
 		return time.Duration(random * float64(window) * factor)
 	}
 	most := min(float64(o.Cap), float64(o.Base)*factor*math.Pow(2, float64(failed)))
-	return max(leastWait, time.Duration(random*max(float64(spread), most)))
+	return max(leastWait, time.Duration(random*max(1.5*float64(spread), most)))
 }
 
 var window = regexp.MustCompile(`\bretry=(\d{1,9})-(\d{1,9})$`)

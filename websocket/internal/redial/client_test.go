@@ -134,7 +134,7 @@ func TestWaitsAreSpreadEvenly(t *testing.T) {
 		"after a good connection":       {ending(1006, "", ByNetwork), 0, true, 0, 0, time.Second},
 		"in the window that was told":   {ending(1006, "", ByNetwork), 0, true, 8 * time.Second, 0, 8 * time.Second},
 		"after three failures":          {ending(1006, "", ByNetwork), 3, false, 0, 0, 8 * time.Second},
-		"after one, to many clients":    {ending(1006, "", ByNetwork), 1, false, 8 * time.Second, 0, 8 * time.Second},
+		"after one, to many clients":    {ending(1006, "", ByNetwork), 1, false, 8 * time.Second, 0, 12 * time.Second},
 		"after many":                    {ending(1006, "", ByNetwork), 500, false, 0, 0, 30 * time.Second},
 		"in the window of a reason":     {ending(1012, "x retry=2000-5000", ByServer), 9, false, 0, 2 * time.Second, 5 * time.Second},
 		"after Retry-After":             {End{Code: 1006, RetryAfter: 4 * time.Second}, 0, false, 0, 4 * time.Second, 8 * time.Second},
