@@ -23,9 +23,9 @@ type Flusher interface{ Flush() }
 type Worker struct {
 	loop  *Loop
 	task  chan Task
-	polls bool   // it runs what the poller finds
-	gid   string // tells the goroutine; of the goroutine itself until cur is set
-	index int    // in Loop.watched; guarded by the loop's mu
+	turn  *poll.Turn // of a goroutine that polls; nil: it does not
+	gid   string     // tells the goroutine; of the goroutine itself until cur is set
+	index int        // in Loop.watched; guarded by the loop's mu
 
 	mu      sync.Mutex // guards the fields below
 	watched bool
@@ -53,7 +53,15 @@ func (w *Worker) run(t Task) {
 }
 
 // Polls reports whether the goroutine polls, so that others wait for it.
-func (w *Worker) Polls() bool { return w.polls }
+func (w *Worker) Polls() bool { return w.turn != nil }
+
+// Leave has another goroutine poll before the caller's waits, for whoever w runs a batch
+// of. What the batch has held back is written, and its Runner is relieved.
+func (w *Worker) Leave() {
+	if w.turn != nil && w.turn.Leave() {
+		w.relievePolling()
+	}
+}
 
 // Begin opens a batch of r: what its callbacks send is held back until End.
 func (w *Worker) Begin(r Runner) {
@@ -63,7 +71,7 @@ func (w *Worker) Begin(r Runner) {
 	}
 	w.mu.Lock()
 	w.cur, w.slow, w.rounds = r, false, 0
-	if !w.watched && (!w.polls || w.lost) {
+	if !w.watched && (w.turn == nil || w.lost) {
 		w.watchLocked()
 	}
 	w.mu.Unlock()
@@ -80,7 +88,7 @@ func (w *Worker) End(now int64) {
 	slow := w.slow
 	w.cur = nil
 	var held []Flusher
-	if !w.polls || slow || now-w.since > int64(monitorInterval) {
+	if w.turn == nil || slow || now-w.since > int64(monitorInterval) {
 		held = w.takeHeldLocked()
 	}
 	w.mu.Unlock()
@@ -152,7 +160,7 @@ func (w *Worker) flush(held []Flusher) {
 }
 
 // pollingWorker makes the worker of a goroutine that polls.
-func (l *Loop) pollingWorker() any { return &Worker{loop: l, polls: true} }
+func (l *Loop) pollingWorker(t *poll.Turn) any { return &Worker{loop: l, turn: t} }
 
 // flushPolled ends a round of the poller.
 func flushPolled(t *poll.Turn) { t.Local.(*Worker).EndTurn() }

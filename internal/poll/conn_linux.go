@@ -33,23 +33,28 @@ func (p *Poller) Take(conn net.Conn, c *Conn, owner Owner) error {
 	if !ok {
 		return errors.ErrUnsupported
 	}
-	raw, err := sc.SyscallConn()
+	fd, err := duplicateOf(sc)
 	if err != nil {
 		return err
 	}
-	fd, failed := -1, error(nil)
-	if err := raw.Control(func(old uintptr) { fd, failed = duplicate(int(old)) }); err != nil {
-		return err
-	}
-	if failed != nil {
-		return os.NewSyscallError("fcntl", failed)
-	}
-	if err := p.add(fd, c, owner); err != nil {
-		syscall.Close(fd)
+	if err := p.Add(fd, c, owner); err != nil {
 		return err
 	}
 	conn.Close()
 	return nil
+}
+
+// duplicateOf returns a descriptor of its own for what c has.
+func duplicateOf(c syscall.Conn) (fd int, err error) {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return -1, err
+	}
+	var failed error
+	if err := raw.Control(func(old uintptr) { fd, failed = duplicate(int(old)) }); err != nil {
+		return -1, err
+	}
+	return fd, os.NewSyscallError("fcntl", failed)
 }
 
 func duplicate(fd int) (int, error) {
@@ -69,7 +74,7 @@ func (c *Conn) enter() bool {
 }
 
 func (c *Conn) exit() {
-	if c.state.Add(-1) == closed && c.state.CompareAndSwap(closed, -closed) {
+	if c.state.Add(-1) == closed && c.state.CompareAndSwap(closed, -closed) && c.fd >= 0 {
 		syscall.Close(int(c.fd))
 	}
 }

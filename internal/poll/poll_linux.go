@@ -24,15 +24,15 @@ const (
 // goroutine waits in Go's own poller, and so costs no thread. All methods are safe
 // from any goroutine.
 type Poller struct {
-	local func() any
+	local func(*Turn) any
 	flush func(*Turn)
 	loops []loop
 	next  atomic.Uint32
 }
 
-// New makes a poller. Each Turn gets what local returns. flush is called after
+// New makes a poller. Each Turn gets what local returns for it. flush is called after
 // the last of the events that were found at once, before others are waited for.
-func New(loops int, local func() any, flush func(*Turn)) *Poller {
+func New(loops int, local func(*Turn) any, flush func(*Turn)) *Poller {
 	p := &Poller{local: local, flush: flush, loops: make([]loop, loops)}
 	for i := range p.loops {
 		p.loops[i].poller = p
@@ -95,7 +95,8 @@ func (l *loop) beginLocked() error {
 // startLocked has a new goroutine poll, which begins with the events in rest.
 // It takes no descriptor and no time that grows with their number.
 func (l *loop) startLocked(rest []syscall.EpollEvent) {
-	t := &Turn{Local: l.poller.local(), loop: l, raw: l.raw}
+	t := &Turn{loop: l, raw: l.raw}
+	t.Local = l.poller.local(t)
 	t.n = copy(t.batch[:], rest)
 	l.turn, l.waiting = t, true
 	go t.run()
@@ -235,6 +236,19 @@ func (l *loop) relieve() (slow *Turn) {
 	return slow
 }
 
+// Leave has another goroutine poll from now on, for the owner that is running is going to
+// wait. It reports false if another one does so already.
+func (t *Turn) Leave() bool {
+	l := t.loop
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.turn != t || l.waiting { // t runs no owner
+		return false
+	}
+	l.startLocked(t.batch[t.at:t.n])
+	return true
+}
+
 // Busy reports whether a loop is processing events.
 func (p *Poller) Busy() bool {
 	for i := range p.loops {
@@ -249,6 +263,15 @@ func (l *loop) busy() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.turn != nil && !l.waiting
+}
+
+// Add takes over a descriptor that does not block. Where that fails, it is closed.
+func (p *Poller) Add(fd int, c *Conn, owner Owner) error {
+	err := p.add(fd, c, owner)
+	if err != nil {
+		syscall.Close(fd)
+	}
+	return err
 }
 
 func (p *Poller) add(fd int, c *Conn, owner Owner) error {

@@ -38,7 +38,7 @@ func pair(t *testing.T, p *Poller, c *Conn, owner Owner) net.Conn {
 }
 
 func newPoller(loops int) *Poller {
-	return New(loops, func() any { return nil }, func(*Turn) {})
+	return New(loops, func(*Turn) any { return nil }, func(*Turn) {})
 }
 
 type ownerFunc func(t *Turn, e Event)
@@ -236,7 +236,7 @@ func TestAnOwnerMayEndItsGoroutine(t *testing.T) {
 
 func TestTheFlushFollowsTheEvents(t *testing.T) {
 	events, flushes := make(chan any, 8), make(chan any, 8)
-	p := New(1, func() any { return nil }, func(t *Turn) {
+	p := New(1, func(*Turn) any { return nil }, func(t *Turn) {
 		if t.Local != nil {
 			flushes <- t.Local
 			t.Local = nil

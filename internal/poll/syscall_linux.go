@@ -14,6 +14,9 @@ func transfer(call uintptr, fd int32, p unsafe.Pointer, n, size int) (int, sysca
 	for {
 		var r uintptr
 		var errno syscall.Errno
+		if n, errno, ok := observed(call, fd, p, n); ok && errno != syscall.EINTR {
+			return n, errno
+		}
 		if size <= quickBytes {
 			r, _, errno = syscall.RawSyscall(call, uintptr(fd), uintptr(p), uintptr(n))
 		} else {

@@ -11,6 +11,7 @@ import (
 	"net/http"
 
 	"github.com/nextrush/nextrush/internal/header"
+	"github.com/nextrush/nextrush/internal/hijack"
 )
 
 // Writer notes what goes through to a writer: the server's, or one that middleware put
@@ -103,6 +104,16 @@ func (w *Writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		w.Hijacked = true
 	}
 	return conn, rw, err
+}
+
+// Hold is Hijack for those who have the connection polled themselves, see hijack.Hold.
+func (w *Writer) Hold() (conn net.Conn, early []byte, err error) {
+	conn, early, err = hijack.Hold(w.ResponseWriter)
+	if err == nil {
+		w.begin(http.StatusSwitchingProtocols)
+		w.Hijacked = true
+	}
+	return conn, early, err
 }
 
 // Gone is the Writer of a connection that is a WebSocket's now. It keeps no other: that of

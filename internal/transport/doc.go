@@ -82,6 +82,13 @@ func newPolled(l *loop.Loop, conn net.Conn, owner Owner) Conn {
 		if l.Poller().Take(conn, &p.conn, p) == nil {
 			return p
 		}
+	case interface {
+		Move(p *poll.Poller, to *poll.Conn, owner poll.Owner) error
+	}: // that of a server that polls, too
+		p := &Polled{owner: owner}
+		if conn.Move(l.Poller(), &p.conn, p) == nil {
+			return p
+		}
 	case *tls.Conn:
 		if s, ok := conn.NetConn().(*switched); ok {
 			return s.poll(l, conn, owner)
