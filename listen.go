@@ -1,7 +1,6 @@
 package nextrush
 
 import (
-	"cmp"
 	"context"
 	"crypto/tls"
 	"fmt"
@@ -9,9 +8,9 @@ import (
 	"net/http"
 	"os"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/nextrush/nextrush/internal/listen"
+	"github.com/nextrush/nextrush/internal/listing"
 )
 
 // Listen serves HTTP on an address until SIGINT or SIGTERM, and shuts down then, within
@@ -45,30 +44,27 @@ func (a *App) ListenTLSConfig(addr string, config *tls.Config) error {
 	return a.listen(addr, config)
 }
 
-// listRoutes names the environment variable that has Listen print the routes and
-// return, for the command nextrush routes, which sets it.
-const listRoutes = "NEXTRUSH_LIST_ROUTES"
-
-func (a *App) routeTable() string {
-	var text strings.Builder
-	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
+func (a *App) listing() (routes []listing.Route) {
 	for _, r := range a.Routes() {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", cmp.Or(r.Method, "ANY"), r.Host+r.Path, r.Name, r.Source)
+		routes = append(routes, listing.Route{
+			Method: listing.Method(r.Method, r.WebSocket), Host: r.Host, Path: r.Path, Namespace: r.Namespace, Middleware: r.Middleware, Name: r.Name, Source: r.Source,
+		})
 	}
-	table.Flush()
-	return text.String()
+	return routes
 }
 
 func (a *App) listen(addr string, config *tls.Config) error {
-	if os.Getenv(listRoutes) != "" {
-		_, err := fmt.Print(a.routeTable())
-		return err
+	if file := os.Getenv(listing.Env); file != "" {
+		return listing.Write(file, a.listing())
+	}
+	if dev := listen.Dev(); dev != "" {
+		addr, config = dev, nil
 	}
 	ln, err := listen.On(addr)
 	if err != nil {
 		return fmt.Errorf("nextrush: listen: %w", err)
 	}
-	return a.serveUntilSignal(ln, config)
+	return a.serveUntilSignal(ln, !strings.HasPrefix(addr, "systemd:"), config)
 }
 
 // Serve serves HTTP on a listener, which it closes, until Shutdown is called, and
@@ -88,28 +84,28 @@ func (a *App) ServeTLS(ln net.Listener, config *tls.Config) error {
 
 func (a *App) serveGiven(ln net.Listener, config *tls.Config) error {
 	if a.opts.StopOnSignal {
-		return a.serveUntilSignal(ln, config)
+		return a.serveUntilSignal(ln, false, config)
 	}
-	return a.serve(context.Background(), ln, config)
+	return a.serve(context.Background(), ln, false, config)
 }
 
-func (a *App) serveUntilSignal(ln net.Listener, config *tls.Config) error {
-	serve := func(ctx context.Context) error { return a.serve(ctx, ln, config) }
+func (a *App) serveUntilSignal(ln net.Listener, own bool, config *tls.Config) error {
+	serve := func(ctx context.Context) error { return a.serve(ctx, ln, own, config) }
 	return a.life.UntilSignal(serve, a.opts.ShutdownTimeout, func() {
 		a.Log().Info("shutting down")
 		listen.Notify("STOPPING=1")
 	})
 }
 
-func (a *App) serve(ctx context.Context, ln net.Listener, config *tls.Config) error {
+func (a *App) serve(ctx context.Context, ln net.Listener, own bool, config *tls.Config) error {
 	if err := a.Start(ctx); err != nil {
 		ln.Close()
 		return err
 	}
-	err := a.server.Serve(ln, config, func() {
+	err := a.server.Serve(ln, own, config, func() {
 		a.buildTable()
 		if a.opts.Debug {
-			a.Log().Info("routes", "table", a.routeTable())
+			a.Log().Info("routes", "table", listing.Table(a.listing()))
 		}
 		a.Log().Info("listening", "url", listen.URL(ln.Addr(), config != nil))
 		listen.Notify("READY=1")

@@ -10,7 +10,9 @@ import (
 	"github.com/nextrush/nextrush/internal/body"
 	"github.com/nextrush/nextrush/internal/content"
 	"github.com/nextrush/nextrush/internal/head"
+	"github.com/nextrush/nextrush/internal/httploop"
 	"github.com/nextrush/nextrush/internal/lifecycle"
+	"github.com/nextrush/nextrush/internal/pace"
 	"github.com/nextrush/nextrush/internal/pre"
 	"github.com/nextrush/nextrush/internal/server"
 )
@@ -18,6 +20,8 @@ import (
 func (a *App) newServer() *server.Server {
 	return server.New(server.Config{
 		Handler:           a.serveHTTP,
+		Prepare:           a.prepare,
+		Loop:              a.opts.Server == ServerLoop,
 		Log:               a.Log,
 		Running:           a.running,
 		ReadHeaderTimeout: a.opts.ReadHeaderTimeout,
@@ -55,26 +59,87 @@ func (a *App) newLife() *lifecycle.Life {
 // sends the header, and would first read all of a body that is not its own.
 func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.server.ServeHTTP(w, r) }
 
-func (a *App) serveHTTP(w http.ResponseWriter, r *http.Request) {
+func (a *App) serveHTTP(w http.ResponseWriter, r *http.Request) { a.prepare(w, r).Serve() }
+
+// prepare finds out what answers a request. It runs no code of the program.
+func (a *App) prepare(w http.ResponseWriter, r *http.Request) httploop.Job {
+	var ends ends
 	if !body.IsEmpty(r) {
 		own := a.ownRequest(w, r)
-		defer own.end()
-		r = &own.Request
+		ends.body, r = own, &own.Request
 	}
 	if r.Method == http.MethodHead {
-		hw, own := head.Answer(w, r)
-		defer hw.End()
-		w, r = hw, own
+		ends.head, r = head.Answer(w, r)
+		w = ends.head
 	}
-	if a.front == nil {
-		a.answer(w, r)
-		return
+	if a.front != nil {
+		return &fronted{a, w, r, ends}
 	}
-	pre.Serve(a.front, w, r, func(w http.ResponseWriter, err error) {
-		c := newContext(a, w, r)
+	c := a.begin(w, r)
+	c.ends = ends
+	return (*prepared)(c)
+}
+
+// ends is what has to end with a request.
+type ends struct {
+	body *ownRequest  // nil: there is none
+	head *head.Writer // nil: it is no HEAD
+}
+
+func (e *ends) end() {
+	if e.head != nil {
+		e.head.End()
+	}
+	if e.body != nil {
+		e.body.end()
+	}
+}
+
+// prepared is a request whose handlers are known and have not run.
+type prepared Context
+
+func (p *prepared) Pace() *pace.Pace {
+	c := (*Context)(p)
+	if rt := c.matched(); rt != nil {
+		return rt.pace.of(rt.Path())
+	}
+	return c.app.pace.of("")
+}
+
+func (p *prepared) Serve() {
+	c := (*Context)(p)
+	defer c.ends.end()
+	c.answer()
+}
+
+// fronted is a request that middleware given to Pre gets first.
+type fronted struct {
+	app  *App
+	w    http.ResponseWriter
+	r    *http.Request
+	ends ends
+}
+
+func (f *fronted) Pace() *pace.Pace { return f.app.pace.of("") }
+
+func (f *fronted) Serve() {
+	defer f.ends.end()
+	pre.Serve(f.app.front, f.w, f.r, func(w http.ResponseWriter, err error) {
+		c := newContext(f.app, w, f.r)
 		c.logged = true
 		c.HandleError(err)
 	})
+}
+
+// lazyPace is a pace that is made when a request asks for it.
+type lazyPace struct{ p atomic.Pointer[pace.Pace] }
+
+func (l *lazyPace) of(name string) *pace.Pace {
+	if p := l.p.Load(); p != nil {
+		return p
+	}
+	l.p.CompareAndSwap(nil, pace.New(name))
+	return l.p.Load()
 }
 
 // Pre adds middleware that runs before a route is looked for, so that it may change the
@@ -86,10 +151,14 @@ func (a *App) Pre(middleware ...func(http.Handler) http.Handler) {
 		panic("nextrush: Pre: a middleware is nil: give a function")
 	}
 	a.pre = append(a.pre, middleware...)
-	a.front = pre.Chain(http.HandlerFunc(a.answer), a.pre)
+	a.front = pre.Chain(http.HandlerFunc(a.route), a.pre)
 }
 
-func (a *App) answer(w http.ResponseWriter, r *http.Request) {
+// route answers a request that all of Pre has let through.
+func (a *App) route(w http.ResponseWriter, r *http.Request) { a.begin(w, r).answer() }
+
+// begin finds out which handlers are to run.
+func (a *App) begin(w http.ResponseWriter, r *http.Request) *Context {
 	t := a.table.Load()
 	if t == nil {
 		t = a.buildTable()
@@ -97,13 +166,19 @@ func (a *App) answer(w http.ResponseWriter, r *http.Request) {
 	c := newContext(a, w, content.DropRanges(r))
 	c.limitBody()
 	t.match(c)
+	return c
+}
+
+// answer runs the handlers.
+func (c *Context) answer() {
+	ctx := c.req.Context()
 	running := c.counter()
 	running.Add(1)
 	defer c.finish(running)
 	if err := c.protect(); err != nil {
 		c.HandleError(err)
 	}
-	if c.out.Status == 0 && r.Context().Err() == nil {
+	if c.out.Status == 0 && ctx.Err() == nil {
 		c.logUnanswered()
 	}
 }

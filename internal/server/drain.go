@@ -43,15 +43,24 @@ func (s *Server) drainRequests(ctx context.Context, server *http.Server) error {
 		s.watchDrain(ctx, done)
 	}()
 	s.finishConns(ctx, server)
-	err := server.Shutdown(ctx)
+	err := errors.Join(server.Shutdown(ctx), s.finishLoop(ctx))
 	close(done)
 	<-watched
 	if err != nil {
 		err = fmt.Errorf("nextrush: shutdown: requests were cut: %s: %w", s.config.Running(), err)
 		server.Close()
+		s.closeLoop()
 	}
-	s.endRequests(http.ErrServerClosed)
+	s.endAll()
 	return err
+}
+
+// endAll ends the contexts of all requests.
+func (s *Server) endAll() {
+	s.endRequests(http.ErrServerClosed)
+	if l := s.loopServer(); l != nil {
+		l.EndRequests()
+	}
 }
 
 // firstRequest is how long a connection may wait with its first request; net/http waits
@@ -67,6 +76,12 @@ func (s *Server) finishConns(ctx context.Context, server *http.Server) {
 	for _, ln := range listeners {
 		ln.Close()
 	}
+	finished := make(chan struct{})
+	go func() {
+		defer close(finished)
+		s.finishLoop(ctx)
+	}()
+	defer func() { <-finished }()
 	s.accepting.Wait()
 	server.SetKeepAlivesEnabled(false)
 	timer := time.NewTimer(firstRequest)
@@ -102,7 +117,7 @@ func (s *Server) watchDrain(ctx context.Context, done <-chan struct{}) {
 	contain.Run(func() {
 		s.config.Log().Warn("shutdown: half of the time is over, and requests are left: their contexts end", "requests", s.config.Running())
 	})
-	s.endRequests(http.ErrServerClosed)
+	s.endAll()
 }
 
 // EndedBy reports an error that comes of the end of a request's context by Drain.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/nextrush/nextrush/internal/hijack"
+	"github.com/nextrush/nextrush/internal/httploop"
 	"github.com/nextrush/nextrush/internal/listen"
 	"github.com/nextrush/nextrush/internal/stall"
 	"github.com/nextrush/nextrush/internal/transport"
@@ -21,6 +22,8 @@ import (
 // Config says what to serve, and how. A time-out that is negative is none.
 type Config struct {
 	Handler http.HandlerFunc
+	Prepare func(w http.ResponseWriter, r *http.Request) httploop.Job // Handler in two steps
+	Loop    bool                                                      // the event loop serves what it can
 	Log     func() *slog.Logger
 	Running func() string // names the requests that are left, for the log and the error of Drain
 
@@ -48,7 +51,8 @@ type Server struct {
 	mu        sync.Mutex // guards what follows
 	listeners []net.Listener
 	http      *http.Server
-	base      context.Context // as net/http makes it for http
+	loop      *httploop.Server // nil before its first listener
+	base      context.Context  // as net/http makes it for http
 }
 
 // New returns a server without listeners.
@@ -78,15 +82,19 @@ func (s *Server) Context() context.Context {
 }
 
 // Serve serves a listener, with TLS if there is a config, until Drain is called, and
-// closes it. ready is called before the first connection is taken. Of a server that was
-// closed before, the error is http.ErrServerClosed.
-func (s *Server) Serve(ln net.Listener, config *tls.Config, ready func()) error {
+// closes it. own: nobody else has set its options. ready is called before the first
+// connection is taken. Of a server that was closed before, the error is
+// http.ErrServerClosed.
+func (s *Server) Serve(ln net.Listener, own bool, config *tls.Config, ready func()) error {
 	server, err := s.HTTP()
 	if err != nil {
 		ln.Close()
 		return err
 	}
 	ready()
+	if s.config.Loop && config == nil && httploop.CanServe(ln) {
+		return s.serveLoop(ln, own)
+	}
 	ln = stall.Listen(ln, s.config.StallTimeout)
 	if config != nil {
 		ln = listen.TLS(transport.Listen(ln), config)

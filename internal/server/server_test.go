@@ -44,7 +44,7 @@ func TestServeAnswersUntilItIsDrained(t *testing.T) {
 	}
 	ln := memnet.Listen()
 	ready, served := make(chan struct{}), make(chan error, 1)
-	go func() { served <- s.Serve(ln, nil, func() { close(ready) }) }()
+	go func() { served <- s.Serve(ln, false, nil, func() { close(ready) }) }()
 	<-ready
 	conn, err := ln.Dial()
 	if err != nil {
@@ -64,7 +64,7 @@ func TestServeAnswersUntilItIsDrained(t *testing.T) {
 	if context.Cause(s.Closing()) != http.ErrServerClosed {
 		t.Error(context.Cause(s.Closing()))
 	}
-	if err := s.Serve(memnet.Listen(), nil, func() { t.Error("ready") }); err != http.ErrServerClosed {
+	if err := s.Serve(memnet.Listen(), false, nil, func() { t.Error("ready") }); err != http.ErrServerClosed {
 		t.Error(err)
 	}
 }
@@ -74,7 +74,7 @@ func TestDrainCutsWhatIsLeft(t *testing.T) {
 	s := newServer(func(http.ResponseWriter, *http.Request) { close(begun); <-end })
 	ln := memnet.Listen()
 	served := make(chan error, 1)
-	go func() { served <- s.Serve(ln, nil, func() {}) }()
+	go func() { served <- s.Serve(ln, false, nil, func() {}) }()
 	conn, err := ln.Dial()
 	if err != nil {
 		t.Fatal(err)
@@ -98,7 +98,7 @@ func TestDrainAnswersWhoHasConnected(t *testing.T) {
 	s := newServer(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "hello") })
 	ln := memnet.Listen()
 	served := make(chan error, 1)
-	go func() { served <- s.Serve(ln, nil, func() {}) }()
+	go func() { served <- s.Serve(ln, false, nil, func() {}) }()
 	conn, err := ln.Dial()
 	if err != nil {
 		t.Fatal(err)
@@ -126,7 +126,7 @@ func TestDrainWaitsForNoRequestThatNeverComes(t *testing.T) {
 		s := newServer(func(http.ResponseWriter, *http.Request) {})
 		ln := memnet.Listen()
 		served := make(chan error, 1)
-		go func() { served <- s.Serve(ln, nil, func() {}) }()
+		go func() { served <- s.Serve(ln, false, nil, func() {}) }()
 		conn, err := ln.Dial()
 		if err != nil {
 			t.Fatal(err)

@@ -1,0 +1,196 @@
+package httploop
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/url"
+	"runtime"
+	"sync"
+
+	"github.com/nextrush/nextrush/internal/h1"
+	"github.com/nextrush/nextrush/internal/loop"
+	"github.com/nextrush/nextrush/internal/pace"
+)
+
+// exchange is a request and its answer: all that a connection needs for them, in one
+// allocation. It is an http.ResponseWriter. Nothing of it is used for another request, so
+// handlers may keep what they have got.
+type exchange struct {
+	conn *conn
+	head h1.Head
+	url  url.URL
+	req  http.Request
+	ctx  requestContext
+	body requestBody
+	job  Job
+	pace *pace.Pace
+
+	workerMu sync.Mutex
+	worker   *loop.Worker // that runs the handler; nil: it has returned
+
+	mu sync.Mutex // guards what follows
+	response
+
+	// Guarded by the connection's mu:
+	watched bool  // the client's end is to be told: it has sent the request, and no more
+	readBy  int64 // the deadline of the body, on the loop's clock; 0: none
+	notify  chan bool
+	left    bool // the client has gone
+	deaf    bool // nobody may wait for the body any more
+}
+
+// begin makes the request that the head is, and finds out who answers it. It reports false
+// if the connection has been closed.
+func (x *exchange) begin(c *conn) bool {
+	x.conn = c
+	x.ctx.init(c)
+	x.req = *(&http.Request{}).WithContext(&x.ctx)
+	x.head.Request(&x.req, &x.url)
+	x.req.RemoteAddr = c.remote
+	x.req.Body = x.newBody()
+	x.asked = x.head.Asked()
+	x.length = -1
+	c.posted = x.req.Method == http.MethodPost
+	x.job = c.srv.config.Handler.Prepare(x, &x.req)
+	x.pace = x.job.Pace()
+	return x.startOn(c)
+}
+
+// startOn makes x the connection's, unless that has been closed.
+func (x *exchange) startOn(c *conn) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.phase == closed {
+		return false
+	}
+	c.phase, c.due, c.until, c.served, c.x = answering, 0, 0, true, x
+	if x.body.none {
+		x.watchLocked()
+	}
+	return true
+}
+
+// watchLocked has the end of the client end the context. What it has sent for a later
+// request hides its end, as in net/http.
+func (x *exchange) watchLocked() {
+	c := x.conn
+	if x.watched = len(c.in) == 0; x.watched && c.ended && c.desc.Ended() {
+		x.leftLocked()
+	}
+}
+
+// leftLocked tells the handler that the client has gone.
+func (x *exchange) leftLocked() {
+	x.ctx.end(context.Canceled)
+	if !x.left {
+		x.left = true
+		if x.notify != nil {
+			x.notify <- true
+		}
+	}
+}
+
+// mayRunInline reports whether the handler may run where polling is done: it has shown to
+// be quick, and does not have to wait for a body.
+func (x *exchange) mayRunInline() bool { return x.pace.Inline() && x.body.isHere() }
+
+// serve runs the handler and ends the answer. It reports whether the connection goes on.
+func (x *exchange) serve(w *loop.Worker) (goes bool) {
+	x.worker = w
+	returned := false
+	defer func() {
+		if !returned {
+			x.panicked(recover())
+			goes = false
+		}
+	}()
+	x.job.Serve()
+	goes = x.finish()
+	returned = true
+	return goes
+}
+
+// leave has another goroutine poll, for the handler is going to wait.
+func (x *exchange) leave() {
+	x.workerMu.Lock()
+	w := x.worker
+	x.workerMu.Unlock()
+	if w != nil {
+		w.Leave()
+	}
+	x.conn.release()
+}
+
+func (x *exchange) handlerEnded() {
+	x.workerMu.Lock()
+	x.worker = nil
+	x.workerMu.Unlock()
+}
+
+// panicked ends the connection of a handler that has panicked, or has ended its goroutine.
+func (x *exchange) panicked(v any) {
+	x.handlerEnded()
+	if v != nil && v != http.ErrAbortHandler {
+		buf := make([]byte, 64<<10)
+		buf = buf[:runtime.Stack(buf, false)]
+		x.conn.srv.logf("http: panic serving %v: %v\n%s", x.conn.remote, v, buf)
+	}
+	x.mu.Lock()
+	x.over = true
+	x.releaseBuffer()
+	hijacked := x.hijacked
+	x.mu.Unlock()
+	x.body.end(true)
+	x.ctx.end(context.Canceled)
+	if !hijacked {
+		x.conn.abort()
+	}
+}
+
+// abort ends the connection with what has been written.
+func (c *conn) abort() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.x = nil
+	c.flushLocked()
+	c.closeLocked(net.ErrClosed)
+}
+
+// finish ends the answer when the handler has returned.
+func (x *exchange) finish() (goes bool) {
+	x.handlerEnded()
+	x.ctx.end(context.Canceled)
+	x.mu.Lock()
+	hijacked := x.hijacked
+	if !hijacked {
+		x.complete()
+	}
+	x.over = true
+	x.releaseBuffer()
+	closes := x.closes()
+	x.mu.Unlock()
+	if hijacked {
+		return false
+	}
+	x.body.end(closes)
+	if x.req.MultipartForm != nil {
+		x.req.MultipartForm.RemoveAll()
+	}
+	return x.conn.answered(x, closes || x.body.early)
+}
+
+// answered is for the end of an answer. It reports whether the connection goes on, if
+// only to linger.
+func (c *conn) answered(x *exchange, closes bool) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.x, c.out.by = nil, 0
+	if c.phase == closed {
+		return false
+	}
+	if closes || c.out.err != nil {
+		c.endLocked()
+	}
+	return c.phase != closed
+}

@@ -1,0 +1,268 @@
+package httploop
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nextrush/nextrush/internal/leak"
+	"github.com/nextrush/nextrush/internal/pace"
+)
+
+// plain serves any handler of net/http at one pace.
+type plain struct {
+	h http.Handler
+	p *pace.Pace
+}
+
+type plainJob struct {
+	plain
+	w http.ResponseWriter
+	r *http.Request
+}
+
+func (p plain) Prepare(w http.ResponseWriter, r *http.Request) Job { return &plainJob{p, w, r} }
+func (j *plainJob) Pace() *pace.Pace                               { return j.p }
+func (j *plainJob) Serve()                                         { j.h.ServeHTTP(j.w, j.r) }
+
+func TestMain(m *testing.M) { leak.Main(m) }
+
+func start(t *testing.T, h http.Handler) net.Addr {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := New(Config{
+		Handler: plain{h, pace.New("test")},
+		HTTP:    &http.Server{ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute},
+		Base:    context.Background(), Stall: 30 * time.Second,
+		Eject: func(c net.Conn) { c.Close() },
+	})
+	done := make(chan error)
+	go func() { done <- s.Serve(ln, true) }()
+	t.Cleanup(func() {
+		s.Shutdown(context.Background(), time.Millisecond)
+		<-done
+	})
+	return ln.Addr()
+}
+
+// They arrive in pieces, with bodies, and many at once.
+func TestRequestsOfAConnectionAreAnsweredInOrder(t *testing.T) {
+	addr := start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		b, err := io.ReadAll(r.Body)
+		fmt.Fprintf(w, "%s %s %d %v", r.Method, r.URL, len(b), err)
+	}))
+	conn, err := net.Dial("tcp", addr.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	r := bufio.NewReader(conn)
+	for i := range 100 {
+		fmt.Fprintf(conn, "GET /%d HTTP/1.1\r\nHost: a\r\n\r\n", i)
+		res, err := http.ReadResponse(r, nil)
+		if err != nil {
+			t.Fatal(i, err)
+		}
+		b, _ := io.ReadAll(res.Body)
+		if want := fmt.Sprintf("GET /%d 0 <nil>", i); string(b) != want {
+			t.Fatalf("%q, want %q", b, want)
+		}
+	}
+	for i := range 10 {
+		body := strings.Repeat("x", i*10000)
+		fmt.Fprintf(conn, "POST /%d HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s", i, len(body), body)
+		res, err := http.ReadResponse(r, nil)
+		if err != nil {
+			t.Fatal(i, err)
+		}
+		b, _ := io.ReadAll(res.Body)
+		if want := fmt.Sprintf("POST /%d %d <nil>", i, i*10000); string(b) != want {
+			t.Errorf("%q, want %q", b, want)
+		}
+	}
+	var in strings.Builder
+	for i := range 1000 {
+		fmt.Fprintf(&in, "GET /%d HTTP/1.1\r\nHost: a\r\n\r\n", i)
+	}
+	go io.WriteString(conn, in.String())
+	for i := range 1000 {
+		res, err := http.ReadResponse(r, nil)
+		if err != nil {
+			t.Fatal(i, err)
+		}
+		b, _ := io.ReadAll(res.Body)
+		if want := fmt.Sprintf("GET /%d 0 <nil>", i); string(b) != want {
+			t.Fatalf("%q, want %q", b, want)
+		}
+	}
+}
+
+// get asks for a path on a connection, and returns the answer.
+func get(conn net.Conn, r *bufio.Reader, path string) (string, error) {
+	fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: a\r\n\r\n", path)
+	res, err := http.ReadResponse(r, nil)
+	if err != nil {
+		return "", err
+	}
+	b, err := io.ReadAll(res.Body)
+	return string(b), err
+}
+
+func dial(t *testing.T, addr net.Addr) (net.Conn, *bufio.Reader) {
+	t.Helper()
+	conn, err := net.Dial("tcp", addr.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	conn.SetDeadline(time.Now().Add(time.Minute))
+	return conn, bufio.NewReader(conn)
+}
+
+// Handlers that block where polling is done, all at once, hold up nobody for good.
+func TestHandlersThatBlockHoldUpNobody(t *testing.T) {
+	const many = 500
+	release, blocked := make(chan struct{}), make(chan struct{}, many)
+	addr := start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/block" {
+			blocked <- struct{}{}
+			<-release
+		}
+		io.WriteString(w, r.URL.Path)
+	}))
+	quick, in := dial(t, addr)
+	for range 100 { // from now on the handler runs inline
+		if _, err := get(quick, in, "/"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var all sync.WaitGroup
+	for range many {
+		conn, in := dial(t, addr)
+		all.Go(func() {
+			if got, err := get(conn, in, "/block"); got != "/block" || err != nil {
+				t.Errorf("%q, %v", got, err)
+			}
+		})
+	}
+	for range many {
+		<-blocked
+	}
+	if got, err := get(quick, in, "/quick"); got != "/quick" || err != nil {
+		t.Errorf("%q, %v", got, err)
+	}
+	close(release)
+	all.Wait()
+}
+
+// A handler that panics or ends its goroutine, wherever it runs, ends its connection alone.
+func TestHandlersThatDoNotReturn(t *testing.T) {
+	addr := start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/panic":
+			panic(http.ErrAbortHandler)
+		case "/exit":
+			runtime.Goexit()
+		}
+		io.WriteString(w, "ok")
+	}))
+	for range 50 {
+		conn, in := dial(t, addr)
+		for range 40 {
+			if got, err := get(conn, in, "/"); got != "ok" || err != nil {
+				t.Fatalf("%q, %v", got, err)
+			}
+		}
+		for _, path := range []string{"/panic", "/exit"} {
+			conn, in := dial(t, addr)
+			if _, err := get(conn, in, path); err == nil {
+				t.Errorf("%s was answered", path)
+			}
+		}
+	}
+}
+
+// The context of a request ends when its client leaves, also that of one that runs inline.
+func TestTheContextEndsWhenTheClientLeaves(t *testing.T) {
+	left := make(chan error)
+	addr := start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/wait" {
+			ctx, cancel := context.WithTimeout(r.Context(), time.Minute)
+			defer cancel()
+			<-ctx.Done()
+			left <- r.Context().Err()
+		}
+	}))
+	conn, in := dial(t, addr)
+	for range 100 {
+		get(conn, in, "/")
+	}
+	fmt.Fprintf(conn, "GET /wait HTTP/1.1\r\nHost: a\r\n\r\n")
+	conn.Close()
+	if err := <-left; err != context.Canceled {
+		t.Error(err)
+	}
+}
+
+// The last answer of a connection waits for a client that reads late, and then the
+// connection ends.
+func TestALastAnswerIsReadLate(t *testing.T) {
+	const size = 8 << 20
+	answered := make(chan error, 1)
+	addr := start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Length", fmt.Sprint(size))
+		for range size / 1024 {
+			w.Write(make([]byte, 1024))
+		}
+		answered <- nil
+	}))
+	for range 20 {
+		conn, in := dial(t, addr)
+		fmt.Fprintf(conn, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\nGET / HTTP/1.1\r\n")
+		res, err := http.ReadResponse(in, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, err := io.Copy(io.Discard, io.LimitReader(res.Body, size-100_000)); err != nil || n != size-100_000 {
+			t.Fatal(n, err)
+		}
+		<-answered // the rest waits where no goroutine does
+		if n, err := io.Copy(io.Discard, res.Body); err != nil || n != 100_000 {
+			t.Error(n, err)
+		}
+		if _, err := in.ReadByte(); err != io.EOF {
+			t.Error(err)
+		}
+	}
+}
+
+// A file that is larger than what the system keeps for a client goes on when the client
+// reads.
+func TestAFileIsReadLate(t *testing.T) {
+	const size = 32 << 20
+	name := filepath.Join(t.TempDir(), "f")
+	if err := os.WriteFile(name, make([]byte, size), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	addr := start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, name) }))
+	for range 5 {
+		conn, in := dial(t, addr)
+		got, err := get(conn, in, "/")
+		if err != nil || len(got) != size {
+			t.Fatal(len(got), err)
+		}
+	}
+}
