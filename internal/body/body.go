@@ -43,6 +43,23 @@ func (b *Body) Limit(w http.ResponseWriter, r *http.Request, limit int64) {
 	}
 	b.limited = http.MaxBytesReader(w, b.raw, limit)
 	r.Body = b.limited
+	tell(w, limit)
+}
+
+// tell tells the limit to a writer that is not net/http's, which is the only one that
+// http.MaxBytesReader tells that it was exceeded.
+func tell(w http.ResponseWriter, limit int64) {
+	for {
+		switch below := w.(type) {
+		case interface{ LimitBody(bytes int64) }:
+			below.LimitBody(limit)
+			return
+		case interface{ Unwrap() http.ResponseWriter }:
+			w = below.Unwrap()
+		default:
+			return
+		}
+	}
 }
 
 // WasRead reports whether Bytes has been called.

@@ -83,7 +83,8 @@ func parseHop(s string) (netip.Addr, bool) {
 }
 
 // Origin is the scheme, http or https, and the host that the client sent a request to,
-// by X-Forwarded-Proto and X-Forwarded-Host.
+// by X-Forwarded-Proto and X-Forwarded-Host. Cloudflare does not set the latter, and passes
+// on what the client has sent: its edge is believed in the former alone.
 func (p *Proxies) Origin(r *http.Request) (scheme, host string) {
 	scheme, host = "http", r.Host
 	if r.TLS != nil {
@@ -98,7 +99,7 @@ func (p *Proxies) Origin(r *http.Request) (scheme, host string) {
 	case "ws", "wss":
 		scheme = "http" + proto[2:]
 	}
-	if forwarded := p.value(r.Header["X-Forwarded-Host"]); validHost(forwarded) {
+	if forwarded := p.value(r.Header["X-Forwarded-Host"]); validHost(forwarded) && !presets[cloudflare].Have(Peer(r)) {
 		host = forwarded
 	}
 	return scheme, host

@@ -21,12 +21,13 @@ func Untouched() bool {
 	return fmt.Sprintf("%T", slog.Default().Handler()) == "*slog.defaultHandler"
 }
 
-// Logger writes to standard error, in colours if that is a terminal and NO_COLOR is not
-// set (no-color.org).
+// Logger writes to standard error, in colours if that is a terminal or FORCE_COLOR is set,
+// and NO_COLOR is not (force-color.org, no-color.org).
 func Logger() *slog.Logger {
 	info, err := os.Stderr.Stat()
+	forced := os.Getenv("FORCE_COLOR") != ""
 	terminal := err == nil && info.Mode()&os.ModeCharDevice != 0
-	return slog.New(New(os.Stderr, terminal && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"))
+	return slog.New(New(os.Stderr, (forced || terminal && os.Getenv("TERM") != "dumb") && os.Getenv("NO_COLOR") == ""))
 }
 
 // New returns a handler for all levels. A record is one line: its time, level and

@@ -36,6 +36,18 @@ func On(addr string) (net.Listener, error) {
 	return ln, nil
 }
 
+// DevEnv names the environment variable by which nextrush dev has a program listen
+// elsewhere: it passes on to it what comes to the program's own address.
+const DevEnv = "NEXTRUSH_DEV_LISTEN"
+
+// Dev is the address of DevEnv. It is for the first who asks: a program that listens on
+// several addresses listens on the others as written, and so does a program that it starts.
+func Dev() string {
+	addr := os.Getenv(DevEnv)
+	os.Unsetenv(DevEnv)
+	return addr
+}
+
 // onUnix takes over the file of a process that has ended without removing it.
 func onUnix(path string) (net.Listener, error) {
 	path, query, _ := strings.Cut(path, "?")
@@ -105,6 +117,9 @@ func handed(name string) (net.Listener, error) {
 	}
 	file := os.NewFile(uintptr(firstHanded+i), name)
 	defer file.Close()
+	if err := wake(file); err != nil {
+		return nil, err
+	}
 	return net.FileListener(file)
 }
 
