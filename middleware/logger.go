@@ -22,7 +22,8 @@ type LoggerOptions struct {
 }
 
 // Logger logs each request when it has been answered: at info, from status 400
-// at warn, from 500 at error. A WebSocket is logged once, on its upgrade, with
+// at warn, from 500 at error. 426 is at info: with it a WebSocket route answers clients
+// that ask whether it would let them in. A WebSocket is logged once, on its upgrade, with
 // 101. slog escapes what clients put into paths.
 //
 // For that it has errors answered (see [nextrush.Context.HandleError]), so that
@@ -87,7 +88,7 @@ func level(status int) slog.Level {
 	switch {
 	case status >= http.StatusInternalServerError:
 		return slog.LevelError
-	case status >= http.StatusBadRequest:
+	case status >= http.StatusBadRequest && status != http.StatusUpgradeRequired:
 		return slog.LevelWarn
 	}
 	return slog.LevelInfo

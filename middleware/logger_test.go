@@ -26,6 +26,20 @@ func TestLoggerWritesOneLineWithTheFinalStatus(t *testing.T) {
 	}
 }
 
+func TestLoggerHasALevelForEachKindOfStatus(t *testing.T) {
+	for status, want := range map[int]slog.Level{
+		200: slog.LevelInfo, 304: slog.LevelInfo, 404: slog.LevelWarn, 500: slog.LevelError,
+		426: slog.LevelInfo, // how our client asks whether an upgrade would be taken
+	} {
+		var out bytes.Buffer
+		send("GET", "/", nil, middleware.Logger(middleware.LoggerOptions{Logger: slog.New(slog.NewTextHandler(&out, nil))}),
+			func(c *nextrush.Context) error { return c.Status(status).Text("") })
+		if line := out.String(); !strings.Contains(line, "level="+want.String()) {
+			t.Errorf("%d: log %q, want %s", status, line, want)
+		}
+	}
+}
+
 func TestLoggerHasTheErrorAndWhatAnsweredIt(t *testing.T) {
 	for name, tt := range map[string]struct {
 		use  []nextrush.Handler

@@ -37,7 +37,9 @@ type RateLimitOptions struct {
 	Now     func() time.Time // for the store in memory; nil: time.Now
 }
 
-// RateLimitStore keeps the buckets of RateLimit. Take is safe from any goroutine.
+// RateLimitStore keeps the buckets of RateLimit. Take is safe from any goroutine. Processes
+// that share one share the limits: see plugins/redis and plugins/nats. Package storetest
+// tests stores.
 type RateLimitStore interface {
 	// Take takes a token from the bucket of that key, if there is one. A
 	// bucket that was not known before is full.
@@ -156,7 +158,10 @@ func (m *memoryStore) Take(_ context.Context, key string, b TokenBucket) (RateLi
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	kept := m.bucket(key, now)
-	state := b.take(&kept.full, now)
+	state := b.Take(kept.full.Sub(now))
+	if state.Allowed {
+		kept.full = now.Add(state.Reset)
+	}
 	return state, nil
 }
 
@@ -179,15 +184,16 @@ func (m *memoryStore) bucket(key string, now time.Time) *memoryBucket {
 	return added
 }
 
-// take takes a token out of a bucket, given the time at which that will be full: the
-// generic cell rate algorithm (ITU-T I.371), the token bucket without a timer.
-func (b TokenBucket) take(full *time.Time, now time.Time) RateLimitState {
-	missing := max(0, full.Sub(now))
-	after := missing + b.Interval
+// Take is how a store answers, given how long the bucket would need to be full before:
+// if a token is Allowed, it lacks Reset afterwards. That is the generic cell rate
+// algorithm (ITU-T I.371), the token bucket without a timer, so one time is all there is to
+// keep of a bucket.
+func (b TokenBucket) Take(missing time.Duration) RateLimitState {
+	missing = max(0, missing)
 	room := time.Duration(b.Burst) * b.Interval
-	if after > room {
-		return RateLimitState{Reset: missing, RetryAfter: after - room}
+	if lacks := missing - (room - b.Interval); lacks > 0 {
+		return RateLimitState{Reset: missing, RetryAfter: lacks}
 	}
-	*full = now.Add(after)
+	after := missing + b.Interval
 	return RateLimitState{Allowed: true, Remaining: int((room - after) / b.Interval), Reset: after}
 }

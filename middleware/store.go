@@ -3,13 +3,15 @@ package middleware
 import (
 	"container/list"
 	"context"
+	"strconv"
 	"sync"
 	"time"
 )
 
 // Store keeps bytes under keys for a time, for Cache and Idempotency. Its methods are safe
 // from any goroutine, and nobody changes a value that it was given or has returned.
-// Processes that share one share what they keep: see plugins/redis.
+// Processes that share one share what they keep: see plugins/redis and plugins/nats.
+// Package storetest tests stores.
 type Store interface {
 	// Get returns the value of a key; nil: there is none.
 	Get(ctx context.Context, key string) ([]byte, error)
@@ -73,6 +75,32 @@ func (s *MemoryStore) Add(_ context.Context, key string, value []byte, ttl time.
 		s.setLocked(key, value, ttl)
 	}
 	return existing, nil
+}
+
+// Remove removes a value and returns it, in one step, so that only one of several calls at
+// once gets it; nil: there is none.
+func (s *MemoryStore) Remove(_ context.Context, key string) ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	value := s.getLocked(key)
+	if value != nil {
+		s.removeLocked(s.items[key])
+	}
+	return value, nil
+}
+
+// Count adds one to the number under a key, which is of no other use, and returns it. The
+// number is forgotten when ttl has passed since it was 1.
+func (s *MemoryStore) Count(_ context.Context, key string, ttl time.Duration) (int64, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := int64(1)
+	if kept := s.getLocked(key); kept != nil {
+		before, _ := strconv.ParseInt(string(kept), 10, 64)
+		n, ttl = before+1, time.Until(s.items[key].Value.(*item).expires)
+	}
+	s.setLocked(key, strconv.AppendInt(nil, n, 10), ttl)
+	return n, nil
 }
 
 func (s *MemoryStore) getLocked(key string) []byte {

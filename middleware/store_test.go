@@ -7,12 +7,16 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/nextrush/nextrush/internal/storetest"
 	"github.com/nextrush/nextrush/middleware"
+	"github.com/nextrush/nextrush/middleware/storetest"
 )
 
 func TestMemoryStoreIsAStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { storetest.Run(t, middleware.NewMemoryStore(1<<20), time.Sleep) })
+}
+
+func TestTheMemoryOfRateLimitIsAStore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { storetest.RunRateLimit(t, middleware.NewMemoryBuckets(), time.Sleep) })
 }
 
 func TestMemoryStoreForgetsWhatWasNotUsed(t *testing.T) {

@@ -91,7 +91,9 @@ func randomHex(bytes int) string {
 }
 
 // TraceLog returns a slog.Handler that adds trace_id and span_id to records which
-// are logged with the context of a traced request, as Logger does.
+// are logged with the context of a traced request, as Logger does: the ids of Trace. It does
+// not know those of plugin tracing, which are of OpenTelemetry; docs/cookbook/observe.md has
+// a handler for them.
 func TraceLog(h slog.Handler) slog.Handler { return traceLog{h} }
 
 type traceLog struct{ slog.Handler }

@@ -2,10 +2,8 @@ package redis_test
 
 import (
 	"fmt"
-	"net"
 	"net/http"
 	"net/http/httptest"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -13,39 +11,11 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/internal/redistest"
 	"github.com/nextrush/nextrush/plugins/session"
 	"github.com/nextrush/nextrush/plugins/session/internal/storetest"
 	"github.com/nextrush/nextrush/plugins/session/redis"
 )
-
-// server starts a Redis, and returns its URL and a function that stops it.
-func server(t *testing.T) (url string, stop func()) {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	l.Close()
-	cmd := exec.CommandContext(t.Context(), "redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "", "--dir", t.TempDir())
-	if err := cmd.Start(); err != nil {
-		t.Fatalf("%v: install redis-server", err)
-	}
-	stop = func() {
-		cmd.Process.Kill()
-		cmd.Wait()
-	}
-	t.Cleanup(stop)
-	url = "redis://127.0.0.1:" + port
-	client := connect(t, url)
-	for client.Ping(t.Context()).Err() != nil {
-		if cmd.ProcessState != nil || t.Context().Err() != nil {
-			t.Fatal("Redis does not answer")
-		}
-		<-time.After(10 * time.Millisecond)
-	}
-	return url, stop
-}
 
 func connect(t *testing.T, url string) *goredis.Client {
 	t.Helper()
@@ -95,7 +65,7 @@ func get(app http.Handler, path string, cookie *http.Cookie) (*httptest.Response
 }
 
 func TestSessionsAreSeenByAllProcesses(t *testing.T) {
-	url, _ := server(t)
+	url := redistest.Start(t).URL()
 	one, two := newApp(t, url), newApp(t, url)
 	_, cookie := get(one, "/put/ada", nil)
 	if w, _ := get(two, "/get", cookie); w.Body.String() != "ada" {
@@ -123,10 +93,11 @@ func TestSessionsAreSeenByAllProcesses(t *testing.T) {
 }
 
 func TestRequestsFailWhileRedisIsAway(t *testing.T) {
-	url, stop := server(t)
+	server := redistest.Start(t)
+	url := server.URL()
 	app := newApp(t, url)
 	_, cookie := get(app, "/put/ada", nil)
-	stop()
+	server.Kill()
 	if w, _ := get(app, "/get", cookie); w.Code != http.StatusInternalServerError || strings.Contains(w.Body.String(), "ada") {
 		t.Errorf("%d %q", w.Code, w.Body)
 	}
@@ -154,7 +125,7 @@ func Example() {
 var _ session.Updater = (*redis.Store)(nil)
 
 func TestRedisKeepsWhatEndedAndWhatChanged(t *testing.T) {
-	url, _ := server(t)
+	url := redistest.Start(t).URL()
 	var processes []session.Options
 	for range 2 {
 		store, err := redis.Open(url)
