@@ -171,8 +171,10 @@ func registered[F any](c *Client, list *[]F) []F {
 
 // Emit sends an event, as [Socket.Emit] does, or has it wait for a connection. Its errors
 // are ErrBufferFull, ErrTooBig, ErrClosed and those of encoding/json. An event that was
-// taken arrives once, and in order, or is told to OnDropped; one that was sent shortly
-// before a session was lost may do both.
+// taken arrives in order, and at most once. It is lost if it was sent to a connection that
+// was dead already, which OnDropped is told only if the server has Options.Resume: then it
+// arrives once in a session that goes on, and of one that does not it may do both. What
+// must arrive is for Request, with [Client.Repeat].
 func (c *Client) Emit(event string, args ...any) error { return Manner{c: c}.Emit(event, args...) }
 
 // Request sends an event, and waits for its reply. It always returns: with a reply; with an

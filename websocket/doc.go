@@ -55,7 +55,7 @@
 // them what a page does not see of a WebSocket, such as silence and when to come back, and
 // it makes [Options.Rooms] possible: rooms whose events are kept, so that clients that
 // were cut off get what they have missed, and rooms that tell who is there. [Once] carries out a
-// request once that is repeated after a loss. docs/protocol.md is for those who write
+// request once that is repeated after a loss, and [OnceIn] does so on several nodes. docs/protocol.md is for those who write
 // another client.
 //
 // # Sending

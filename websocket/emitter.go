@@ -1,10 +1,12 @@
 package websocket
 
 import (
+	"context"
 	"errors"
 	"slices"
 
 	"github.com/nextrush/nextrush/internal/loop"
+	"github.com/nextrush/nextrush/websocket/internal/cluster"
 	"github.com/nextrush/nextrush/websocket/internal/conn"
 	"github.com/nextrush/nextrush/websocket/internal/envelope"
 	"github.com/nextrush/nextrush/websocket/internal/room"
@@ -19,9 +21,10 @@ type Emitter struct {
 	every       bool     // everyone in all namespaces, or the ids there
 	from        *Socket  // left out, or, with only, the one receiver; nil: nobody
 	only        bool     // to from alone
-	some        bool     // rooms and ids alone; else everyone
+	some        bool     // rooms, ids and users alone; else everyone
 	rooms       []string // of ns
 	ids         [][16]byte
+	users       []string
 	except      [][16]byte
 	exceptRooms []string
 	volatile    bool
@@ -30,8 +33,10 @@ type Emitter struct {
 
 // To adds a room.
 func (e Emitter) To(room string) Emitter {
-	e.rooms = append(slices.Clip(e.rooms), room)
 	e.some, e.only = true, false
+	if room != "" { // in which nobody is
+		e.rooms = append(slices.Clip(e.rooms), room)
+	}
 	return e
 }
 
@@ -68,7 +73,8 @@ func appendIDs(list [][16]byte, ids ...string) [][16]byte {
 
 // toRooms is To for several, or e if there are none.
 func (e Emitter) toRooms(rooms []string) Emitter {
-	e.rooms, e.some = rooms, len(rooms) > 0
+	e.some = len(rooms) > 0
+	e.rooms = slices.DeleteFunc(slices.Clone(rooms), func(room string) bool { return room == "" })
 	return e
 }
 
@@ -101,8 +107,7 @@ func (e Emitter) Send(v any) error {
 	if err != nil {
 		return err
 	}
-	e.deliver(p)
-	return nil
+	return e.deliver(p)
 }
 
 // Emit queues an event for every receiver; see Socket.Emit.
@@ -112,11 +117,13 @@ func (e Emitter) Emit(event string, args ...any) error {
 		return err
 	}
 	if e.keeps() {
+		if n := e.node(); n != nil {
+			return e.keep(n, p)
+		}
 		e.flush(e.ns.rooms().Emit(e.kept(p)))
 		return nil
 	}
-	e.deliver(p)
-	return nil
+	return e.deliver(p)
 }
 
 // keeps reports whether an event is to be kept by a room.
@@ -141,7 +148,16 @@ func (e *Emitter) kept(p *Prepared) *room.Emit[*Socket] {
 // deliver queues p for all, holding no lock but that of one receiver at a
 // time, and then has them written: when the batch of the sender ends, or at
 // once if there is none.
-func (e Emitter) deliver(p *Prepared) {
+func (e Emitter) deliver(p *Prepared) error {
+	if n := e.node(); n != nil {
+		return e.send(n, p, e.packed(p))
+	}
+	e.flush(e.queue(p))
+	return nil
+}
+
+// queue queues p for all of this node, and returns what is to be flushed.
+func (e *Emitter) queue(p *Prepared) []loop.Flusher {
 	members := e.members()
 	flush := make([]loop.Flusher, 0, len(members))
 	for _, r := range members {
@@ -152,7 +168,7 @@ func (e Emitter) deliver(p *Prepared) {
 			flush = append(flush, &r.conn)
 		}
 	}
-	e.flush(flush)
+	return flush
 }
 
 func (e Emitter) flush(list []loop.Flusher) {
@@ -201,7 +217,7 @@ func (e Emitter) included() []*Socket {
 		return e.ns.srv.everyone()
 	case !e.some:
 		return e.ns.crowd.Members()
-	case len(e.rooms) == 1 && len(e.ids) == 0:
+	case len(e.rooms) == 1 && len(e.ids)+len(e.users) == 0:
 		return e.ns.hub.Members(e.rooms[0])
 	}
 	seen := make(map[*Socket]struct{})
@@ -223,8 +239,11 @@ func (e Emitter) included() []*Socket {
 	return all
 }
 
-// named lists the sockets that are meant by their ids.
+// named lists the sockets that are meant by their ids, or their users.
 func (e *Emitter) named() (list []*Socket) {
+	if len(e.users) > 0 {
+		list = e.ofUsers()
+	}
 	for _, id := range e.ids {
 		if s := e.ns.srv.byKey(id); s != nil && (e.every || s.ns == e.ns) {
 			list = append(list, s)
@@ -233,7 +252,18 @@ func (e *Emitter) named() (list []*Socket) {
 	return list
 }
 
-// Sockets lists the receivers.
+func (e *Emitter) ofUsers() []*Socket {
+	all := e.ns.crowd.Members()
+	if e.every {
+		all = e.ns.srv.everyone()
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(s *Socket) bool {
+		user, _ := s.User()
+		return user == "" || !slices.Contains(e.users, user)
+	})
+}
+
+// Sockets lists the receivers that are on this node; [Cluster.Sockets] has all.
 func (e Emitter) Sockets() []*Socket {
 	return slices.DeleteFunc(slices.Clone(e.members()), e.leavesOut)
 }
@@ -247,10 +277,15 @@ func (e Emitter) Join(rooms ...string) error {
 			return err
 		}
 	}
-	var failed error
+	e.order(func(p *cluster.Parcel) { p.Kind, p.Rooms = cluster.Join, rooms })
+	defer e.ns.await(context.Background, rooms...)
+	return e.join(rooms)
+}
+
+func (e Emitter) join(rooms []string) (failed error) {
 	for _, s := range e.Sockets() {
 		for _, room := range rooms {
-			if err := s.Join(room); err != nil && !errors.Is(err, ErrClosed) {
+			if err := s.joinSoon(room); err != nil && !errors.Is(err, ErrClosed) {
 				failed = err
 			}
 		}
@@ -260,6 +295,11 @@ func (e Emitter) Join(rooms ...string) error {
 
 // Leave takes every receiver out of the rooms.
 func (e Emitter) Leave(rooms ...string) {
+	e.order(func(p *cluster.Parcel) { p.Kind, p.Rooms = cluster.Leave, rooms })
+	e.leave(rooms)
+}
+
+func (e Emitter) leave(rooms []string) {
 	for _, s := range e.Sockets() {
 		for _, room := range rooms {
 			s.Leave(room)
@@ -270,6 +310,11 @@ func (e Emitter) Leave(rooms ...string) {
 // Close closes every receiver, as Socket.Close does. Its error is that of a code that
 // must not be sent.
 func (e Emitter) Close(code StatusCode, reason string) error {
+	e.order(func(p *cluster.Parcel) { p.Kind, p.Code, p.Reason = cluster.Close, uint16(code), reason })
+	return e.close(code, reason)
+}
+
+func (e Emitter) close(code StatusCode, reason string) error {
 	for _, s := range e.Sockets() {
 		if err := s.Close(code, reason); err != nil {
 			return err

@@ -14,6 +14,7 @@ import (
 	"unique"
 
 	"github.com/nextrush/nextrush/internal/clientip"
+	"github.com/nextrush/nextrush/internal/hijack"
 	"github.com/nextrush/nextrush/internal/pace"
 	"github.com/nextrush/nextrush/websocket/internal/conn"
 	"github.com/nextrush/nextrush/websocket/internal/handshake"
@@ -55,7 +56,7 @@ func (ns *Namespace) accept(w http.ResponseWriter, r *http.Request) (*Handshake,
 		return nil, srv.refused(r, "request", "", (*HandshakeError)(refused))
 	}
 	ip, claim := srv.clientIP(r), ns.claimOf(r, protocols)
-	if reason, hint, e := srv.let(r, ip, claim.spare()); e != nil {
+	if reason, hint, e := srv.let(r, ip, claim); e != nil {
 		return nil, srv.refused(r, reason, hint, e)
 	}
 	return ns.connecting(w, r, ip, protocols, claim), nil
@@ -66,7 +67,7 @@ func (ns *Namespace) accept(w http.ResponseWriter, r *http.Request) (*Handshake,
 // those would not hold for what middleware does for probes.
 func (ns *Namespace) probe(w http.ResponseWriter, r *http.Request) (*Handshake, *HandshakeError) {
 	ip := ns.srv.clientIP(r)
-	if _, _, e := ns.srv.let(r, ip, 0); e != nil {
+	if _, _, e := ns.srv.let(r, ip, nil); e != nil {
 		return nil, e
 	}
 	h := ns.connecting(w, r, ip, []string{protocol.Name}, nil)
@@ -74,16 +75,15 @@ func (ns *Namespace) probe(w http.ResponseWriter, r *http.Request) (*Handshake, 
 	return h, nil
 }
 
-// let has an upgrade hold a place if it may, and otherwise says why not. spare is 1 if it
-// takes the place of a socket.
-func (srv *Server) let(r *http.Request, ip string, spare int) (reason, hint string, refused *HandshakeError) {
-	if reason, refused = srv.admit(ip, spare); refused != nil {
+// let has an upgrade hold a place if it may, and otherwise says why not.
+func (srv *Server) let(r *http.Request, ip string, c *claimed) (reason, hint string, refused *HandshakeError) {
+	if reason, refused = srv.admit(ip, c); refused != nil {
 		return reason, "", refused
 	}
 	accepted := false
 	defer func() { // also if VerifyClient ends the goroutine
 		if !accepted {
-			srv.dismiss(ip)
+			srv.dismiss(ip, c)
 			srv.users.Named()
 		}
 	}()
@@ -124,6 +124,8 @@ func (srv *Server) clientIP(r *http.Request) string {
 	return clientip.Peer(r)
 }
 
+const proxyHint = "if the page is the server's own, the proxy between has to pass on Host with its port, and X-Forwarded-Proto, and to be one of the App's TrustedProxies"
+
 // verify checks the origin and asks VerifyClient. A panic there, or in SameOrigin or
 // TrustOrigin, is a refusal.
 func (srv *Server) verify(r *http.Request) (reason, hint string, refused *HandshakeError) {
@@ -137,10 +139,8 @@ func (srv *Server) verify(r *http.Request) (reason, hint string, refused *Handsh
 	if srv.opts.SameOrigin != nil {
 		sameOrigin = srv.opts.SameOrigin
 	}
-	own := sameOrigin(r)
-	if err := srv.origins.Allow(r, own); err != nil {
-		hint = fmt.Sprintf("the server's own origin is %q: if pages of the other may connect, add it to AllowOrigins, or to the App's TrustedOrigins", own)
-		return "origin", hint, &HandshakeError{Status: http.StatusForbidden, Message: err.Error()}
+	if err := srv.origins.Allow(r, sameOrigin(r)); err != nil {
+		return "origin", proxyHint, &HandshakeError{Status: http.StatusForbidden, Message: err.Error()}
 	}
 	if srv.opts.VerifyClient == nil {
 		return "", "", nil
@@ -200,7 +200,7 @@ func (h *Handshake) abandon() bool {
 	o.beginEnd() // which the server is not told
 	o.leave()
 	s.conn.RepeatEnd()
-	s.ns.srv.dismiss(s.ip)
+	s.ns.srv.dismiss(s.ip, h.claim)
 	return true
 }
 
@@ -225,13 +225,16 @@ func (h *Handshake) Open(handler func(*Socket) error) error {
 	if resumed, err := h.resume(netConn, early); resumed || err != nil {
 		return err
 	}
+	s.ns.srv.part(h.claim)
 	if h.pace == nil {
 		h.pace = s.ns.srv.paceOf(handler, h.pattern)
 	} else {
 		s.ns.srv.paces.Add(h.pace)
 	}
+	left := s.watchNoted()
 	if !s.open(conn.Opening{Conn: netConn, Early: early, Answer: h.answer.Bytes(h.w.Header()), Hello: h.greeting(), Pace: h.pace}) {
 		h.abandon()
+		left()
 		return ErrServerClosed
 	}
 	s.awaitUser()
@@ -241,10 +244,12 @@ func (h *Handshake) Open(handler func(*Socket) error) error {
 }
 
 func (h *Handshake) hijack() (net.Conn, []byte, error) {
+	if conn, early, err := hijack.Hold(h.w); !errors.Is(err, http.ErrNotSupported) {
+		return conn, early, cannotUpgrade(err)
+	}
 	conn, rw, err := http.NewResponseController(h.w).Hijack()
 	if err != nil {
-		return nil, nil, &HandshakeError{Status: http.StatusInternalServerError,
-			Message: "the connection cannot be upgraded", Err: err}
+		return nil, nil, cannotUpgrade(err)
 	}
 	early, err := buffered(rw.Reader)
 	if err == nil {
@@ -255,6 +260,13 @@ func (h *Handshake) hijack() (net.Conn, []byte, error) {
 		return nil, nil, fmt.Errorf("websocket: handshake: %w", err)
 	}
 	return conn, early, nil
+}
+
+func cannotUpgrade(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &HandshakeError{Status: http.StatusInternalServerError, Message: "the connection cannot be upgraded", Err: err}
 }
 
 // buffered takes the bytes that came after the request.

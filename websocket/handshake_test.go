@@ -382,12 +382,7 @@ func TestQueueThatOverflowsBeforeTheAnswer(t *testing.T) {
 
 func TestRefuseGivesThePlaceBack(t *testing.T) {
 	srv := NewServer(Options{MaxConnections: 1})
-	st := inMemory.serveHTTP(t, srv, func(w http.ResponseWriter, r *http.Request) {
-		h, err := srv.Accept(w, r)
-		if err != nil {
-			t.Error(err)
-			return
-		}
+	st := inMemory.accepting(t, srv, func(h *Handshake, w http.ResponseWriter, _ *http.Request) {
 		s := h.Socket()
 		s.Join("room")
 		h.Refuse()
@@ -453,7 +448,7 @@ func TestARefusedUpgradeIsLoggedWithItsReason(t *testing.T) {
 		want    []string
 	}{
 		"origin": {Options{}, []string{"Origin: http://localhost:5173"}, []string{
-			"level=WARN", "status=403", `http://localhost:5173`, "AllowOrigins", "TrustedOrigins", "path=/"}},
+			"level=WARN", "status=403", `http://localhost:5173`, "AllowOrigins", "TrustedOrigins", "TrustedProxies", "path=/"}},
 		"limit":  {Options{MaxConnections: 1}, nil, []string{"level=WARN", "status=503", "too many connections"}},
 		"client": {Options{VerifyClient: func(*http.Request) error { return errors.New("no ticket") }}, nil, []string{"status=403", "no ticket"}},
 	} {

@@ -83,8 +83,8 @@ func (ns *Namespace) Position(ctx context.Context, room string) (Position, error
 	if err := ctx.Err(); err != nil {
 		return Position{}, err
 	}
-	at, _ := ns.rooms().Position(ns.key(room))
-	return Position(at), nil
+	_, at, _, err := ns.rooms().Last(ctx, ns.key(room), 0)
+	return Position(at), err
 }
 
 // Position is [Namespace.Position] of the default namespace.
@@ -116,7 +116,10 @@ func (ns *Namespace) History(ctx context.Context, room string, n int) (Past, err
 	if err := ctx.Err(); err != nil {
 		return past, err
 	}
-	texts, at, _ := ns.rooms().Last(ns.key(room), n)
+	texts, at, _, err := ns.rooms().Last(ctx, ns.key(room), n)
+	if err != nil {
+		return past, err
+	}
 	past.Position = Position(at)
 	for i, text := range texts {
 		e := PastEvent{}
@@ -135,16 +138,18 @@ func (srv *Server) History(ctx context.Context, room string, n int) (Past, error
 }
 
 // Presence lists the users in a room of the namespace, in the order of their names; nil if
-// the room has no presence. The error is ctx's.
+// the room has no presence. The error is ctx's. With a [Broker] it asks the other nodes, and
+// fails as the methods of [Cluster] do, with the users of those that have answered.
 func (ns *Namespace) Presence(ctx context.Context, room string) (list []Present, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	for id, m := range ns.rooms().Present(ns.key(room)) {
+	users, err := ns.present(ctx, room)
+	for id, m := range users {
 		list = append(list, Present{id, m.Data, m.Sockets})
 	}
 	slices.SortFunc(list, func(a, b Present) int { return strings.Compare(a.User, b.User) })
-	return list, nil
+	return list, err
 }
 
 // Presence is [Namespace.Presence] of the default namespace.
@@ -155,10 +160,11 @@ func (srv *Server) Presence(ctx context.Context, room string) ([]Present, error)
 // JoinFrom is Join for somebody who has missed what came to the room after a position.
 // What is still kept of that is sent at once, before what comes next; recovered tells
 // that this is all of it. Otherwise nothing of it is sent, and clients of nextrush.v1 are
-// told so, who then load their state anew. A client of nextrush.v1 that has told what it
-// has is sent what came after that instead. Before the 101 recovered is false: it is not
-// known yet, and a socket without the subprotocol gets nothing. The errors are those of
-// Join, and ctx's.
+// told so, who then load their state anew. A client of nextrush.v1 that comes back gets
+// what came after the position that it has instead; or, if that is not kept any more, what
+// came after since, behind a gap. Before the 101 recovered is false: it is not known yet,
+// and a socket without the subprotocol gets nothing. The errors are those of Join, and
+// ctx's.
 func (s *Socket) JoinFrom(ctx context.Context, name string, since Position) (recovered bool, err error) {
 	if err := ctx.Err(); err != nil {
 		return false, err
@@ -167,6 +173,19 @@ func (s *Socket) JoinFrom(ctx context.Context, name string, since Position) (rec
 		return false, s.Join(name)
 	}
 	return s.joinTold(name, &room.Claim{At: history.Position(since)})
+}
+
+// JoinLast is JoinFrom the position before the newest n events that the room keeps, for a
+// handler that has no state but the room's: whoever has just come is sent those, and a
+// client of nextrush.v1 that comes back what it has missed, or those behind a gap.
+func (s *Socket) JoinLast(ctx context.Context, name string, n int) error {
+	texts, at, _, err := s.ns.rooms().Last(ctx, s.ns.key(name), n)
+	if err != nil {
+		return err
+	}
+	at.Offset -= int64(len(texts))
+	_, err = s.JoinFrom(ctx, name, Position(at))
+	return err
 }
 
 type roomOptions = room.Options[*Socket]
@@ -181,9 +200,13 @@ func (srv *Server) newRooms() (*room.Rooms[*Socket], error) {
 			Private: h.Private, Presence: o.Presence, LeaveDelay: o.LeaveDelay, Join: o.Join,
 		}
 	}
-	return room.New(patterns, sockets{srv}, room.Config{
+	cfg := room.Config{
 		Bytes: srv.opts.RingBytes, Replay: srv.opts.SendQueue / 2, Presence: srv.opts.SendQueue / 4, Clock: srv.loop.Now,
-	})
+	}
+	if srv.opts.Broker != nil {
+		cfg.Shared = shared{srv}
+	}
+	return room.New(patterns, sockets{srv}, cfg)
 }
 
 // rooms are those of which more is told than who is a member.

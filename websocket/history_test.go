@@ -242,7 +242,7 @@ func TestJoinFromReplaysForPlainSocketsToo(t *testing.T) {
 	l := overTCP.serveHTTP(t, st.srv, func(w http.ResponseWriter, r *http.Request) { st.srv.Upgrade(w, r, handler) })
 	c, plain := l.raw(t, speaking), l.raw(t)
 	c.hello()
-	c.wantPlace(`{"type":"joined","room":"room a","epoch":"E","offset":0}`)
+	c.wantPlace(`{"type":"joined","room":"room a","epoch":"E","offset":0,"replayed":true}`)
 	c.hear(`{"type":"event","event":"n","data":[1],"timestamp":0,"room":"room a","offset":1,"replayed":true}`)
 	c.hear(`{"type":"event","event":"n","data":[2],"timestamp":0,"room":"room a","offset":2,"replayed":true}`)
 	c.wantPlace(`{"type":"synced","room":"room a","recovered":true,"epoch":"E","offset":2}`)
@@ -284,12 +284,7 @@ func TestJoinsBeforeThe101AreToldAfterTheHello(t *testing.T) {
 	srv := NewServer(keeping(History{Messages: 10}))
 	at, _ := srv.Position(t.Context(), "room b")
 	srv.To("room b").Emit("n", 1)
-	st := overTCP.serveHTTP(t, srv, func(w http.ResponseWriter, r *http.Request) {
-		h, err := srv.Accept(w, r)
-		if err != nil {
-			t.Error(err)
-			return
-		}
+	st := overTCP.accepting(t, srv, func(h *Handshake, _ http.ResponseWriter, r *http.Request) {
 		s := h.Socket()
 		s.Join("other")
 		s.Join("room a")
@@ -306,7 +301,7 @@ func TestJoinsBeforeThe101AreToldAfterTheHello(t *testing.T) {
 	c := st.raw(t, speaking)
 	c.hello()
 	c.wantPlace(`{"type":"joined","room":"room a","epoch":"E","offset":0}`)
-	c.wantPlace(`{"type":"joined","room":"room b","epoch":"E","offset":0}`)
+	c.wantPlace(`{"type":"joined","room":"room b","epoch":"E","offset":0,"replayed":true}`)
 	c.hear(`{"type":"event","event":"n","data":[1],"timestamp":0,"room":"room b","offset":1,"replayed":true}`)
 	c.wantPlace(`{"type":"synced","room":"room b","recovered":true,"epoch":"E","offset":1}`)
 	c.hear("[other room a room b]")

@@ -118,12 +118,7 @@ func TestAHandlerThatComesWhileAnEventArrivesHasIt(t *testing.T) {
 func TestReceiveBeforeOpenBeginsTheReading(t *testing.T) {
 	srv := NewServer(Options{})
 	got := make(chan string, 1)
-	st := overTCP.serveHTTP(t, srv, func(w http.ResponseWriter, r *http.Request) {
-		h, err := srv.Accept(w, r)
-		if err != nil {
-			t.Error(err)
-			return
-		}
+	st := overTCP.accepting(t, srv, func(h *Handshake, _ http.ResponseWriter, _ *http.Request) {
 		s := h.Socket()
 		go func() {
 			if m, err := s.Receive(context.Background()); err == nil {

@@ -81,10 +81,15 @@ func TestNoEventOfAHistoryIsDroppedForASlowMember(t *testing.T) {
 	for _, policy := range []SlowConsumer{CloseSlow, DropNewest, DropOldest} {
 		opts := keeping(History{Messages: 10})
 		opts.SlowConsumer, opts.SendQueue = policy, 64<<10
-		st := overTCP.serve(t, opts, joiner)
+		joined := make(chan *Socket, 1)
+		st := overTCP.serve(t, opts, func(s *Socket) error {
+			defer func() { joined <- s }()
+			return joiner(s)
+		})
 		c := st.connect(t)
 		c.shake(speaking)
-		for range 1000 {
+		s := <-joined
+		for s.State() == StateOpen { // until it is too slow
 			st.srv.To("room a").Emit("large", strings.Repeat("x", 32<<10))
 		}
 		go c.read(c.reader)

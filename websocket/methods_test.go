@@ -54,6 +54,7 @@ func (w weather) methods(s *Socket) map[string]func() {
 		"Join":          func() { s.Join(room) },
 		"LastActivity":  func() { s.LastActivity() },
 		"JoinFrom":      func() { s.JoinFrom(s.Context(), room, Position{}) },
+		"JoinLast":      func() { s.JoinLast(s.Context(), room, 2) },
 		"Leave":         func() { s.Leave(room) },
 		"LeaveAll":      func() { s.LeaveAll() },
 		"Namespace":     func() { s.Namespace().Name() },
@@ -188,6 +189,7 @@ func serverMethods(srv *Server) map[string]func() {
 		"Socket":   func() { srv.Socket("nobody") },
 		"Sockets":  func() { srv.Sockets() },
 		"Stats":    func() { srv.Stats() },
+		"Cluster":  func() { overNodes(srv.Cluster()) },
 		"To":       func() { srv.To("room").Send("to") },
 	}
 }
@@ -206,8 +208,22 @@ func namespaceMethods(ns *Namespace) map[string]func() {
 		"Sockets":   func() { ns.Sockets() },
 		"SocketsIn": func() { ns.SocketsIn("room1") },
 		"Stats":     func() { ns.Stats() },
+		"Cluster":   func() { overNodes(ns.Cluster()) },
 		"To":        func() { ns.To("room1").Send("to") },
 		"Upgrade":   func() {}, // is the server's
+	}
+}
+
+func overNodes(c Cluster) {
+	ctx := context.Background()
+	c.Nodes()
+	c.Health(ctx)
+	c.Count(ctx, "room1")
+	c.Sockets(ctx, Everyone, 10)
+	c.Join(ctx, Room("room1"), "room2")
+	c.Leave(ctx, Room("room1"), "room2")
+	c.Disconnect(ctx, User("nobody"), 4000, "")
+	for range c.Ask(ctx, ID("nobody"), "ready?") {
 	}
 }
 

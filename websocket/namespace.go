@@ -75,6 +75,9 @@ func (e *engine) newNamespace(name string, shards int) *Namespace {
 		hub:    hub.New[*Socket](&e.limits, shards),
 		crowd:  hub.NewCrowd(indexOf),
 	}
+	if e.srv != nil && e.opts.Broker != nil {
+		ns.hub.Changed = ns.roomChanged
+	}
 	cfg := e.conns
 	cfg.Messages = new(conn.Messages)
 	ns.conns = &cfg

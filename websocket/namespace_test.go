@@ -193,7 +193,7 @@ func TestNamespacesOfManyTenants(t *testing.T) {
 	sockets := make([]*Socket, 0, tenants)
 	before := heap()
 	for i := range tenants {
-		srv.admit("127.0.0.1", 0)
+		srv.admit("127.0.0.1", nil)
 		s := srv.Namespace(fmt.Sprint("/t/", i)).newSocket(context.Background())
 		s.ip = "127.0.0.1"
 		s.entered()

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/nextrush/nextrush/websocket/internal/envelope"
@@ -34,6 +35,10 @@ const (
 // socket has, or that closes it, is not remembered. One that is never answered holds its key
 // for ttl.
 func Once(ttl time.Duration, n int) func(e *Event, next func() error) error {
+	return onceIn(nil, ttl, n)
+}
+
+func onceIn(store OnceStore, ttl time.Duration, n int) func(e *Event, next func() error) error {
 	if ttl <= 0 || n <= 0 {
 		panic("websocket: Once needs a time and a number above 0, such as Once(10*time.Minute, 10_000)")
 	}
@@ -42,12 +47,15 @@ func Once(ttl time.Duration, n int) func(e *Event, next func() error) error {
 		if e.Key() == "" || !e.WantsReply() {
 			return next()
 		}
-		a, first, err := answers.Find(once.Key{Scope: scope(e), Event: e.Name, Key: e.Key()})
+		key := once.Key{Scope: scope(e), Event: e.Name, Key: e.Key()}
+		a, first, err := answers.Find(key)
 		switch {
 		case err != nil:
 			return &EventError{Message: err.Error()}
+		case first && store != nil && !ofSocket(key):
+			return (&oneAnswer{a, &kept{store, storeKey(key), ttl}}).carryOutOnOneNode(e, next)
 		case first:
-			return (&oneAnswer{a}).carryOut(e, next)
+			return (&oneAnswer{a, nil}).carryOut(e, next)
 		}
 		if is, known := a.Get(e, onceWait, stillRuns); known {
 			is.send(e)
@@ -57,10 +65,15 @@ func Once(ttl time.Duration, n int) func(e *Event, next func() error) error {
 }
 
 // stillRuns answers one that has waited for the first for long enough.
-func stillRuns(e *Event) { e.refuse(&EventError{Message: "still being carried out"}) }
+func stillRuns(e *Event) { e.refuse(&EventError{Message: runs}) }
+
+const runs = "still being carried out"
 
 // oneAnswer is the answer to all requests of a key.
-type oneAnswer struct{ *once.Answer[*Event, answered] }
+type oneAnswer struct {
+	*once.Answer[*Event, answered]
+	kept *kept // for other nodes; nil: for none
+}
 
 // answered is what a request was answered with.
 type answered struct {
@@ -74,7 +87,7 @@ func (a *oneAnswer) carryOut(e *Event, next func() error) error {
 	returned := false
 	defer func() {
 		if !returned { // it has panicked, or ended its goroutine: nobody answers any more
-			a.forget()
+			a.forget(e)
 		}
 	}()
 	err := next()
@@ -93,8 +106,13 @@ func scope(e *Event) string {
 	if len(e.Key()) >= minSharedKey {
 		return ""
 	}
-	return "socket " + e.Socket.ID()
+	return socketScope + e.Socket.ID()
 }
+
+const socketScope = "socket "
+
+// ofSocket reports whether no other socket has the key.
+func ofSocket(key once.Key) bool { return strings.HasPrefix(key.Scope, socketScope) }
 
 func (is answered) send(to ...*Event) {
 	for _, e := range to {
@@ -107,8 +125,12 @@ func (is answered) send(to ...*Event) {
 	}
 }
 
-// settle gives those that wait the answer, and those that will come.
-func (a *oneAnswer) settle(is answered) { is.send(a.Settle(is)...) }
+// settle gives those that wait the answer, and those that will come. Other nodes know it
+// first: who has got it, or has been cut off, can ask them.
+func (a *oneAnswer) settle(e *Event, is answered) {
+	a.kept.set(e, &is)
+	is.send(a.Settle(is)...)
+}
 
 // answer answers the first request, and all others with the same.
 func (a *oneAnswer) answer(e *Event, args []any) error {
@@ -117,7 +139,7 @@ func (a *oneAnswer) answer(e *Event, args []any) error {
 		return err
 	}
 	is := answered{envelope.Out{Type: envelope.Ack}, frozen}
-	a.settle(is)
+	a.settle(e, is)
 	is.env.ID = e.id
 	return e.Socket.sendEnvelope(is.env, frozen)
 }
@@ -127,15 +149,21 @@ func (a *oneAnswer) answer(e *Event, args []any) error {
 func (a *oneAnswer) failed(e *Event, err error) {
 	var end *CloseError
 	if errors.As(err, &end) || errors.Is(err, context.Canceled) || e.Socket.State() == StateClosed {
-		a.forget()
+		a.forget(e)
 		return
 	}
-	a.settle(answered{env: e.errorReply(err)})
+	a.settle(e, answered{env: e.errorReply(err)})
 }
 
 // forget has the next request of the key carried out.
-func (a *oneAnswer) forget() {
-	is := answered{env: envelope.Out{Type: envelope.Error, Event: a.Key.Event, Message: "interrupted"}}
+func (a *oneAnswer) forget(e *Event) {
+	a.kept.set(e, nil)
+	a.tell("interrupted")
+}
+
+// tell answers those that wait with an error that is not kept.
+func (a *oneAnswer) tell(message string) {
+	is := answered{env: envelope.Out{Type: envelope.Error, Event: a.Key.Event, Message: message}}
 	is.send(a.Forget(is)...)
 }
 

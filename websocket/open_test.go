@@ -14,12 +14,7 @@ import (
 func TestCloseBesideOpen(t *testing.T) {
 	run(t, func(t *testing.T, n network) {
 		srv := NewServer(Options{DisablePolling: n.portable, PingInterval: -1, Logger: quiet})
-		st := n.serveHTTP(t, srv, func(w http.ResponseWriter, r *http.Request) {
-			h, err := srv.Accept(w, r)
-			if err != nil {
-				t.Error(err)
-				return
-			}
+		st := n.accepting(t, srv, func(h *Handshake, _ http.ResponseWriter, _ *http.Request) {
 			s := h.Socket()
 			s.Send("queued")
 			opened := make(chan bool)
@@ -114,12 +109,7 @@ func TestMethodsOfARefusedSocketReturn(t *testing.T) {
 	run(t, func(t *testing.T, n network) {
 		srv := NewServer(Options{DisablePolling: n.portable, Logger: quiet})
 		refused := make(chan *Socket, 1)
-		st := n.serveHTTP(t, srv, func(w http.ResponseWriter, r *http.Request) {
-			h, err := srv.Accept(w, r)
-			if err != nil {
-				t.Error(err)
-				return
-			}
+		st := n.accepting(t, srv, func(h *Handshake, w http.ResponseWriter, _ *http.Request) {
 			s := h.Socket()
 			s.Join("room")
 			s.Send("queued")

@@ -53,6 +53,13 @@ type Options struct {
 	// 1 s and 60 s, and Retry-After of a refusal says it. 0: 500
 	ReconnectRate int
 
+	// Broker joins the server with others: rooms, and what is sent to them, span all servers
+	// with a broker of the same engine. Shutdown or Close ends it. nil: there is one server.
+	Broker Broker
+	// OnGap is told of messages of other nodes that did not arrive, in a goroutine of its
+	// own; nil: Stats counts them.
+	OnGap func(NodeGap)
+
 	Rooms Rooms // history of rooms; see RoomOptions
 	// RingBytes is how many bytes all rooms of Rooms may take together, with their names,
 	// their users, and what was compressed for replays. Over it, the room that was used least

@@ -19,12 +19,7 @@ var showing = Options{Rooms: Rooms{"room*": {Presence: true}}, PingInterval: -1,
 // attend serves sockets that join "room a" as the user that their URL names.
 func attend(t *testing.T, n network, opts Options) (*site, func(user string, lines ...string) *raw) {
 	srv := NewServer(opts)
-	st := n.serveHTTP(t, srv, func(w http.ResponseWriter, r *http.Request) {
-		h, err := srv.Accept(w, r)
-		if err != nil {
-			t.Error(err)
-			return
-		}
+	st := n.accepting(t, srv, func(h *Handshake, _ http.ResponseWriter, r *http.Request) {
 		if user := r.Header.Get("User"); user != "" {
 			h.Socket().SetUser(user, nil)
 		}
@@ -79,6 +74,26 @@ func TestPresenceTellsUsersOnce(t *testing.T) {
 			t.Errorf("%d rooms are kept, though nobody is there", rooms)
 		}
 		st.settle(ann, back)
+	})
+}
+
+// A user whose socket waits for its client is there until the session ends.
+func TestAParkedSocketIsPresent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		opts := showing
+		opts.Resume = Resume{For: time.Minute}
+		st, come := attend(t, inMemory, opts)
+		ann, bob := come("ann"), come("bob", speaking)
+		bob.conn.Close()
+		time.Sleep(50 * time.Second)
+		if list, err := st.srv.Presence(t.Context(), "room a"); len(list) != 2 || list[1].Sockets != 1 || err != nil {
+			t.Errorf("while it waits, Presence is %v, %v", list, err)
+		}
+		time.Sleep(20 * time.Second)
+		if list, err := st.srv.Presence(t.Context(), "room a"); len(list) != 1 || err != nil {
+			t.Errorf("after that, Presence is %v, %v", list, err)
+		}
+		st.settle(ann)
 	})
 }
 

@@ -70,18 +70,13 @@ func counted(srv *Server) Stats {
 func TestAProbeLeavesNothingBehind(t *testing.T) {
 	srv := NewServer(Options{MaxConnectionsPerIP: 1})
 	closed := make(chan StatusCode, 1)
-	st := overTCP.serveHTTP(t, srv, func(w http.ResponseWriter, r *http.Request) {
-		h, err := srv.Accept(w, r)
-		if err != nil {
-			t.Error(err)
-			return
-		}
+	st := overTCP.accepting(t, srv, func(h *Handshake, w http.ResponseWriter, _ *http.Request) {
 		s := h.Socket()
 		s.Join("room")
 		s.Set("key", 1)
 		s.SendText("hello")
 		s.OnClose(func(code StatusCode, _ string) { closed <- code })
-		err = h.Open(func(*Socket) error { t.Error("the handler of a probe ran"); return nil })
+		err := h.Open(func(*Socket) error { t.Error("the handler of a probe ran"); return nil })
 		refused := refusedBy(t, err)
 		maps.Copy(w.Header(), refused.Header)
 		http.Error(w, refused.Message, refused.Status)

@@ -83,12 +83,7 @@ func TestHelloComesInOneWriteWithThe101(t *testing.T) {
 func TestHelloTellsWhatAClientNeeds(t *testing.T) {
 	expires := time.UnixMilli(1_900_000_000_123)
 	srv := NewServer(Options{MaxMessageSize: 4096})
-	st := overTCP.serveHTTP(t, srv, func(w http.ResponseWriter, r *http.Request) {
-		h, err := srv.Accept(w, r)
-		if err != nil {
-			t.Error(err)
-			return
-		}
+	st := overTCP.accepting(t, srv, func(h *Handshake, _ http.ResponseWriter, _ *http.Request) {
 		h.Socket().SetCredential(Credential{Expires: expires})
 		h.Socket().SendText("early")
 		h.Open(func(s *Socket) error { return s.SendText("late") })

@@ -96,6 +96,18 @@ func (n network) serve(t testing.TB, opts Options, h func(*Socket) error) *site 
 	return n.serveHTTP(t, srv, func(w http.ResponseWriter, r *http.Request) { srv.Upgrade(w, r, h) })
 }
 
+// accepting serves upgrades that f opens or refuses; none is refused before.
+func (n network) accepting(t testing.TB, srv *Server, f func(*Handshake, http.ResponseWriter, *http.Request)) *site {
+	return n.serveHTTP(t, srv, func(w http.ResponseWriter, r *http.Request) {
+		h, err := srv.Accept(w, r)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		f(h, w, r)
+	})
+}
+
 func (n network) serveHTTP(t testing.TB, srv *Server, h http.HandlerFunc) *site {
 	l, conn := n.listen(t)
 	st := &site{srv: srv, conn: conn, http: &http.Server{Handler: h}}

@@ -15,12 +15,14 @@ type reader struct {
 	id   string
 	at   map[string]Position
 	held map[string][]map[string]any // of rooms whose synced is awaited
+	from map[string]Position         // where that begins
+	own  map[string]bool             // replays that the server has begun by itself
 	got  []int                       // first arguments of events
 	gaps []string
 }
 
 func (st *site) reader(t *testing.T, lines ...string) *reader {
-	c := &reader{raw: st.raw(t, append(lines, speaking)...), at: make(map[string]Position), held: make(map[string][]map[string]any)}
+	c := &reader{raw: st.raw(t, append(lines, speaking)...), at: make(map[string]Position), held: make(map[string][]map[string]any), from: make(map[string]Position), own: make(map[string]bool)}
 	c.id = c.hello()["id"].(string)
 	return c
 }
@@ -61,23 +63,33 @@ func (c *reader) take(m map[string]any) {
 	}
 	switch m["type"] {
 	case "joined":
-		if !waits {
+		if c.own[room] = m["replayed"] == true; waits {
+			c.from[room] = told
+		} else {
 			c.at[room] = told
 		}
 	case "event":
-		if waits && m["replayed"] == nil {
+		if waits && (m["replayed"] == nil || c.own[room]) {
 			c.held[room] = append(held, m)
 			return
 		}
 		c.event(room, m)
 	case "synced":
+		if waits && c.own[room] {
+			c.own[room] = false
+			return
+		}
 		if recovered := m["recovered"] == true; !recovered {
 			c.gaps = append(c.gaps, room)
 			c.at[room] = told
+			if from, in := c.from[room]; in && waits {
+				c.at[room] = from
+			}
 		} else if told.Offset > c.at[room].Offset {
 			c.at[room] = told
 		}
 		delete(c.held, room)
+		delete(c.from, room)
 		for _, m := range held {
 			c.event(room, m)
 		}
@@ -109,12 +121,17 @@ func TestWhoFollowsTheProtocolGetsEachEventOnce(t *testing.T) {
 		{name: "sync", told: 3, from: -1, want: []int{4, 5, 6}},
 		{name: "sync before the join", told: 3, from: -1, late: true, want: []int{4, 5, 6}},
 		{name: "JoinFrom, sync of a newer position", told: 3, from: 1, want: []int{4, 5, 6}},
+		{name: "JoinFrom, sync of an older position", told: 2, from: 4, want: []int{3, 4, 5, 6}},
 		{name: "sync of a newer position, JoinFrom", told: 3, from: 1, late: true, want: []int{4, 5, 6}},
 		{name: "sync of an older position, JoinFrom", told: 2, from: 4, late: true, want: []int{3, 4, 5, 6}},
-		{name: "sync of a position that is too old, JoinFrom", told: 0, from: 4, late: true, want: []int{6}, gaps: 1},
+		{name: "JoinFrom, sync of a position that is too old", told: 0, from: 3, want: []int{4, 5, 6}, gaps: 1},
+		{name: "sync of a position that is too old, JoinFrom", told: 0, from: 3, late: true, want: []int{4, 5, 6}, gaps: 1},
+		{name: "JoinFrom and sync of positions that are too old", told: 0, from: 0, want: []int{6}, gaps: 1},
+		{name: "sync and JoinFrom of positions that are too old", told: 0, from: 0, late: true, want: []int{6}, gaps: 1},
 		{name: "JoinFrom in private", told: -1, from: 2, private: true, want: []int{3, 4, 5, 6}},
 		{name: "sync of a newer position, JoinFrom in private", told: 3, from: 1, late: true, private: true, want: []int{4, 5, 6}},
-		{name: "sync of an older position, JoinFrom in private", told: 2, from: 4, late: true, private: true, want: []int{6}, gaps: 1},
+		{name: "sync of an older position, JoinFrom in private", told: 2, from: 4, late: true, private: true, want: []int{5, 6}, gaps: 1},
+		{name: "JoinFrom, sync of an older position in private", told: 2, from: 4, private: true, want: []int{5, 6}, gaps: 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			join := make(chan *Socket, 1)

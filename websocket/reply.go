@@ -16,7 +16,8 @@ import (
 // ctx.Err(), a *CloseError when the socket ends, an *EventError when the peer
 // answers with one, ErrTooManyRequests, and ErrInCallback in a callback of the
 // same socket, where the reply could not be read: call it in a goroutine. A client
-// also needs a consumer for earlier messages, or the reply is never read; see [Dial].
+// also needs a consumer for earlier messages, or the reply is never read, and the error
+// says so; see [Dial].
 func (s *Socket) Request(ctx context.Context, event string, args ...any) (*Event, error) {
 	return s.ask(ctx, func(id string) error { return s.sendEnvelope(envelope.NewEvent(event, []byte(id)), args) })
 }
@@ -42,10 +43,18 @@ func (s *Socket) ask(ctx context.Context, send func(id string) error) (*Event, e
 	s.conn.Consume(func() {}) // what waits may be the reply, or keep us from reading it
 	select {
 	case r := <-wait:
-		return r.Event, r.Err
+		return r.Event, s.unanswered(r.Err)
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return nil, s.unanswered(ctx.Err())
 	}
+}
+
+// unanswered says so if a reply could not be read.
+func (s *Socket) unanswered(err error) error {
+	if _, answered := errors.AsType[*EventError](err); err == nil || answered || !s.conn.Blocked() {
+		return err
+	}
+	return fmt.Errorf("%w; a message waits, and replies behind it are not read: use OnMessage or Receive", err)
 }
 
 // refuse sends an error reply, unless the event has been answered. An error that is not
@@ -96,7 +105,18 @@ type Reply struct {
 // Give it a ctx that ends: a client need not answer. One whose handler has not returned
 // answers only if it calls Receive. In a callback, the socket of the callback comes with
 // ErrInCallback and is not asked, unless the Emitter leaves it out.
+//
+// With a [Broker], the sockets of other nodes are asked as well; bytes reach them as base64.
+// Nodes that have not answered come as one *[PartialError] without an ID.
 func (e Emitter) Request(ctx context.Context, event string, args ...any) iter.Seq[Reply] {
+	if n := e.node(); n != nil {
+		return e.requestAll(ctx, n, event, args)
+	}
+	return e.requestHere(ctx, event, args)
+}
+
+// requestHere is Request for the receivers of this node.
+func (e Emitter) requestHere(ctx context.Context, event string, args []any) iter.Seq[Reply] {
 	return func(yield func(Reply) bool) {
 		g, err := e.ask(event, args)
 		if err != nil {

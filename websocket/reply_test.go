@@ -167,7 +167,7 @@ func TestEmitterRequestInACallback(t *testing.T) {
 // entered makes sockets that are known to the server and connected to nobody.
 func entered(srv *Server, n int) (sockets []*Socket) {
 	for range n {
-		srv.admit("", 0)
+		srv.admit("", nil)
 		s := srv.main.newSocket(context.Background())
 		s.entered()
 		sockets = append(sockets, s)

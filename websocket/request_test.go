@@ -2,7 +2,11 @@ package websocket
 
 import (
 	"context"
+	"errors"
+	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 // The reply to a Request made in a callback of the same socket is behind that
@@ -85,4 +89,38 @@ func TestARequestToManyFromACallbackThatIsGivenUp(t *testing.T) {
 			break
 		}
 	}
+}
+
+// A client whose messages nobody receives reads no reply: it is told why.
+func TestARequestBehindAMessageThatNobodyReceivesSaysSo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const hint = "OnMessage or Receive"
+		st := inMemory.serve(t, Options{}, func(s *Socket) error {
+			s.On("question", func(e *Event) { e.Reply(1) })
+			return s.Send("welcome")
+		})
+		s := st.dial(t, DialOptions{})
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := s.Request(ctx, "question"); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), hint) {
+			t.Errorf("at the deadline: %v", err)
+		}
+		if _, err := s.Request(t.Context(), "question"); !errors.Is(err, ErrClosed) || !strings.Contains(err.Error(), hint) {
+			t.Errorf("when the connection is given up: %v", err)
+		}
+
+		s = st.dial(t, DialOptions{})
+		if _, err := s.Receive(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Request(t.Context(), "question"); err != nil {
+			t.Error(err)
+		}
+		var refused *EventError
+		if _, err := s.Request(t.Context(), "other"); !errors.As(err, &refused) {
+			t.Error(err)
+		}
+		s.Close(StatusNormalClosure, "")
+	})
 }

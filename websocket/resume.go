@@ -2,13 +2,14 @@ package websocket
 
 import (
 	"container/list"
+	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
 	"net"
 	"net/http"
 	"time"
 
-	"github.com/nextrush/nextrush/internal/loop"
+	"github.com/nextrush/nextrush/websocket/internal/cluster"
 	"github.com/nextrush/nextrush/websocket/internal/conn"
 	"github.com/nextrush/nextrush/websocket/internal/protocol"
 	"github.com/nextrush/nextrush/websocket/internal/wire"
@@ -35,10 +36,14 @@ type Resume struct {
 
 // resumption is what a client resumes a session with, guarded by the socket's mu.
 type resumption struct {
-	secret, previous [16]byte      // previous is good until something has come from the client since
-	user             string        // at the 101
-	claim            *claimed      // of a socket that connects; nil: of none
-	place            *list.Element // in Server.parked, guarded by the server's mu; nil: it is not there
+	secret, previous [16]byte // previous is good until something has come from the client since
+	user             string   // at the 101
+	claim            *claimed // of a socket that connects; nil: of none
+
+	// guarded by the server's mu
+	place *list.Element // in Server.parked; nil: it is not there
+	taker *claimed      // of the upgrade that takes the socket's place; nil: there is none
+	waits bool          // parked, with a taker
 }
 
 // claimed is the session that a client asks for.
@@ -46,7 +51,12 @@ type claimed struct {
 	socket *Socket // nil: we do not have it
 	token  protocol.Token
 	got    uint64 // messages of it that the client has
+	ip     string // of the client, if it takes the socket's place
+	out    bool   // the upgrade is not counted any more; guarded by the server's mu
 }
+
+// errMoved ends a session whose client has begun another at another node.
+var errMoved = errors.New("websocket: the session's client has begun anew at another node")
 
 // errOtherUser ends a session whose client has come back as somebody else.
 var errOtherUser = errors.New("websocket: the session's client came back as another user")
@@ -64,25 +74,6 @@ func (ns *Namespace) claimOf(r *http.Request, offer []string) *claimed {
 	return c
 }
 
-// spare is how many sockets the upgrade takes the place of.
-func (c *claimed) spare() int {
-	if c == nil || c.socket == nil {
-		return 0
-	}
-	return 1
-}
-
-// spare is the same for sockets of a user.
-func (v *session) spare(user string) int {
-	if !v.kept() || v.resume.claim.spare() == 0 {
-		return 0
-	}
-	if now, _ := v.resume.claim.socket.User(); now != user {
-		return 0
-	}
-	return 1
-}
-
 // kept reports whether the session outlives its connection.
 func (v *session) kept() bool { return v != nil && v.resume != nil }
 
@@ -94,6 +85,10 @@ func (v *session) keep(claim *claimed) {
 
 // opens reports whether a client with that secret may have the session.
 func (v *session) opens(secret [16]byte) bool {
+	return v.opensTo(func(of [16]byte) bool { return subtle.ConstantTimeCompare(secret[:], of[:]) == 1 })
+}
+
+func (v *session) opensTo(fits func(secret [16]byte) bool) bool {
 	if !v.kept() {
 		return false
 	}
@@ -102,9 +97,8 @@ func (v *session) opens(secret [16]byte) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := v.resume
-	now := subtle.ConstantTimeCompare(secret[:], r.secret[:])
-	before := subtle.ConstantTimeCompare(secret[:], r.previous[:])
-	return now == 1 || before == 1 && !heard && r.previous != [16]byte{}
+	now, before := fits(r.secret), fits(r.previous)
+	return now || before && !heard && r.previous != [16]byte{}
 }
 
 // begin says in the hello what the client resumes a new session with.
@@ -116,7 +110,10 @@ func (v *session) begin(h *protocol.Hello) {
 	user, _ := s.User()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	v.resume.user, v.resume.claim = user, nil
+	v.resume.user = user
+	if c := v.resume.claim; c != nil && (c.socket != nil || s.ns.srv.node == nil) {
+		v.resume.claim = nil
+	}
 	h.Session = protocol.Token{ID: s.id, Secret: v.resume.secret}.String()
 }
 
@@ -165,6 +162,7 @@ func (h *Handshake) sameUser(s *Socket) bool {
 // welcome is the hello of a session that goes on.
 func (h *Handshake) welcome(received uint64) (frame []byte, told uint8) {
 	s, r := h.claim.socket, h.claim.socket.session().resume
+	s.ns.srv.dismiss(h.socket.ip, h.claim) // before the client can come again
 	if c := h.socket.Credential(); c.Renew != nil || c.RenewTicket != nil || !c.Expires.IsZero() {
 		s.SetCredential(c)
 	}
@@ -177,9 +175,38 @@ func (h *Handshake) welcome(received uint64) (frame []byte, told uint8) {
 	return conn.TextFrame(hello.Append(nil)), h.socket.conn.Told()
 }
 
+// moved tells other nodes that the client of a session, which one of them may have, has
+// begun anew here. It has the hello by now, or would still go on with the old one.
+func (v *session) moved() {
+	s := (*Socket)(v.owner)
+	s.mu.Lock()
+	token := v.resume.claim.token
+	v.resume.claim = nil
+	s.mu.Unlock()
+	secret := sha256.Sum256(token.Secret[:])
+	s.ns.srv.node.Publish(&cluster.Parcel{Kind: cluster.Moved, Volatile: true, IDs: [][16]byte{token.ID}, Data: secret[:]})
+}
+
+// letGo ends sessions whose clients have begun anew at another node.
+func (l local) letGo(p *cluster.Parcel) {
+	fits := func(secret [16]byte) bool {
+		sum := sha256.Sum256(secret[:])
+		return subtle.ConstantTimeCompare(sum[:], p.Data) == 1
+	}
+	for _, id := range p.IDs {
+		if s := l.srv.byKey(id); s != nil && s.session().opensTo(fits) {
+			s.conn.Evict()
+			s.conn.Drop(errMoved) // if it is not parked yet
+		}
+	}
+}
+
 // Counts reports whether the client counts a message: pings and counts themselves are
 // not.
 func (v *session) Counts(op wire.Opcode, data []byte) bool {
+	if v.resume.claim != nil {
+		v.moved()
+	}
 	if op != wire.OpText {
 		return true
 	}
@@ -192,36 +219,6 @@ func (v *session) Counts(op wire.Opcode, data []byte) bool {
 
 // countOf is the frame that tells a client how many of its messages have come.
 func countOf(received uint64) []byte { return conn.TextFrame(protocol.Count(received)) }
-
-// Parked has the server know which sessions wait for their clients.
-func (v *session) Parked(is bool) {
-	s := (*Socket)(v.owner)
-	srv := s.ns.srv
-	srv.mu.Lock()
-	defer srv.mu.Unlock()
-	if r := v.resume; is {
-		r.place = srv.parked.PushBack(s)
-	} else if r.place != nil {
-		srv.parked.Remove(r.place)
-		r.place = nil
-	}
-}
-
-// evictLocked ends the session that has waited longest, if there is one.
-func (srv *Server) evictLocked() {
-	first := srv.parked.Front()
-	if first == nil {
-		return
-	}
-	s := srv.parked.Remove(first).(*Socket)
-	s.session().resume.place = nil
-	srv.loop.Go(eviction{s})
-}
-
-// eviction ends a session that waits.
-type eviction struct{ s *Socket }
-
-func (e eviction) Run(*loop.Worker) { e.s.conn.Evict() }
 
 // Parked reports whether the connection is lost and the socket waits for its client to
 // come back; see [Resume]. Its state is StateOpen meanwhile.

@@ -15,7 +15,19 @@ const maxSync = 1024 // rooms that a client may ask for at once, if it may not b
 // Join puts the socket into a room; being there already is not an error. Before
 // the 101 the join is noted and takes effect on it. Errors: ErrRoomName,
 // ErrRoomLimit, ErrClosed.
+//
+// With a [Broker], the first join of a room on a node waits, for at most a second, until
+// what other nodes send there arrives: nothing that is sent after Join is missed.
 func (s *Socket) Join(name string) error {
+	err := s.joinSoon(name)
+	if err == nil {
+		s.ns.await(s.Context, name)
+	}
+	return err
+}
+
+// joinSoon is Join without the wait for other nodes.
+func (s *Socket) joinSoon(name string) error {
 	if err := checkRoom(name); err != nil {
 		return err
 	}
@@ -146,6 +158,7 @@ func (s *Socket) joinTold(name string, since *room.Claim) (recovered bool, err e
 		}
 		by.Told = func() (*room.Claim, [16]byte) { return v.claimed(name) }
 	}
+	defer s.watchKept(name)()
 	defer s.conn.Flush()
 	recovered, err = s.ns.rooms().Join(by, s.ns.key(name), func() (bool, error) { return s.enter(name) })
 	if err == nil {

@@ -128,12 +128,7 @@ func TestManyRoomsThroughCutsJoinsAndLeaves(t *testing.T) {
 		Rooms:        Rooms{"room*": {History: History{Messages: emits}, Presence: true, LeaveDelay: 100 * time.Millisecond}},
 		PingInterval: -1, WriteTimeout: -1, SendQueue: 8 << 20, Logger: quiet,
 	})
-	st := overTCP.serveHTTP(t, srv, func(w http.ResponseWriter, r *http.Request) {
-		h, err := srv.Accept(w, r)
-		if err != nil {
-			t.Error(err)
-			return
-		}
+	st := overTCP.accepting(t, srv, func(h *Handshake, _ http.ResponseWriter, r *http.Request) {
 		h.Socket().SetUser(r.Header.Get("User"), nil)
 		h.Open(func(s *Socket) error {
 			id, _ := s.User()

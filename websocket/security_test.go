@@ -356,12 +356,7 @@ func TestQueueThatOverflowsBeforeTheAnswerCloses(t *testing.T) {
 	run(t, func(t *testing.T, n network) {
 		srv := NewServer(Options{SendQueue: 1000, DisablePolling: n.portable, Logger: quiet})
 		opened := make(chan *Socket, 1)
-		st := n.serveHTTP(t, srv, func(w http.ResponseWriter, r *http.Request) {
-			h, err := srv.Accept(w, r)
-			if err != nil {
-				t.Error(err)
-				return
-			}
+		st := n.accepting(t, srv, func(h *Handshake, _ http.ResponseWriter, _ *http.Request) {
 			s := h.Socket()
 			s.SendText(strings.Repeat("x", 900))
 			if err := s.SendText(strings.Repeat("y", 900)); !errors.Is(err, ErrSlowConsumer) {

@@ -6,15 +6,14 @@ import (
 	"crypto/rand"
 	"fmt"
 	"net"
-	"net/http"
 	"slices"
 	"sync"
 	"time"
 
-	"github.com/nextrush/nextrush/internal/clientip"
 	"github.com/nextrush/nextrush/internal/pace"
 	"github.com/nextrush/nextrush/internal/seldom"
 	"github.com/nextrush/nextrush/internal/transport"
+	"github.com/nextrush/nextrush/websocket/internal/cluster"
 	"github.com/nextrush/nextrush/websocket/internal/conn"
 	"github.com/nextrush/nextrush/websocket/internal/handshake"
 	"github.com/nextrush/nextrush/websocket/internal/protocol"
@@ -44,7 +43,9 @@ type Server struct {
 	idle     chan struct{} // closed when live reaches 0 while draining
 
 	told   *room.Rooms[*Socket] // nil: no room has more than members
-	parked list.List            // of *Socket, guarded by mu; who has waited longest comes first
+	node   *cluster.Node        // nil: there are no others
+	checks solo                 // of rooms with history, by node
+	parked list.List            // of *Socket, guarded by mu: those that nobody comes for; who has waited longest comes first
 }
 
 // NewServer makes a server. It panics on a mistake in the options; the text
@@ -68,6 +69,9 @@ func NewServer(opts Options) *Server {
 	}
 	srv.engine.init(opts, srv)
 	if srv.told, err = srv.newRooms(); err != nil {
+		panic(err)
+	}
+	if err = srv.startNode(); err != nil {
 		panic(err)
 	}
 	return srv
@@ -97,45 +101,6 @@ func (srv *Server) Rooms() []string { return srv.main.Rooms() }
 // SocketsIn lists the sockets in a room of the default namespace.
 func (srv *Server) SocketsIn(room string) []*Socket { return srv.main.SocketsIn(room) }
 
-// admit counts an upgrade in, or says why not. spare is 1 if it takes the place of a
-// socket. Parked sockets keep nobody out of MaxConnections; register makes room.
-func (srv *Server) admit(ip string, spare int) (reason string, refused *HandshakeError) {
-	srv.mu.Lock()
-	defer srv.mu.Unlock()
-	o := &srv.opts
-	switch {
-	case srv.draining:
-		return "shutdown", &HandshakeError{Status: http.StatusServiceUnavailable, Message: "server is shutting down",
-			Header: srv.retryAfterLocked(), Err: ErrServerClosed}
-	case o.MaxConnections > 0 && srv.admitted-spare-srv.parked.Len() >= o.MaxConnections:
-		return "connections", &HandshakeError{Status: http.StatusServiceUnavailable, Message: "too many connections",
-			Header: srv.retryAfterLocked()}
-	case o.MaxConnectionsPerIP > 0 && srv.byIP[clientip.Network(ip)]-spare >= o.MaxConnectionsPerIP:
-		return "connectionsPerIP", &HandshakeError{Status: http.StatusTooManyRequests, Message: "too many connections from this address",
-			Header: srv.retryAfterLocked()}
-	case !srv.users.Arrive(o.MaxAnonymous, spare):
-		return "anonymous", &HandshakeError{Status: http.StatusServiceUnavailable, Message: "too many connections that have not authenticated",
-			Header: srv.retryAfterLocked()}
-	}
-	srv.admitted++
-	if o.MaxConnectionsPerIP > 0 {
-		srv.byIP[clientip.Network(ip)]++
-	}
-	return "", nil
-}
-
-func (srv *Server) dismiss(ip string) {
-	srv.mu.Lock()
-	defer srv.mu.Unlock()
-	srv.admitted--
-	if srv.opts.MaxConnectionsPerIP > 0 {
-		key := clientip.Network(ip)
-		if srv.byIP[key]--; srv.byIP[key] <= 0 {
-			delete(srv.byIP, key)
-		}
-	}
-}
-
 // register makes an open socket known, unless the server is shutting down. If there are
 // more than may be, the one that has been parked longest ends.
 func (srv *Server) register(s *Socket) bool {
@@ -160,9 +125,10 @@ func (srv *Server) register(s *Socket) bool {
 func (srv *Server) unregister(s *Socket) {
 	s.ns.crowd.Remove(s)
 	srv.mu.Lock()
+	defer srv.mu.Unlock()
 	delete(srv.byID, s.id)
-	srv.mu.Unlock()
-	srv.dismiss(s.ip)
+	srv.countLocked(s.ip, -1)
+	srv.bequeathLocked(s)
 }
 
 // gone counts out a socket that has ended and told so.
@@ -188,6 +154,10 @@ func newID() (id [16]byte) {
 // first, the rest is cut and counted, and the error says how many.
 func (srv *Server) Shutdown(ctx context.Context) error {
 	sockets, idle := srv.drain()
+	if srv.node != nil {
+		srv.node.Leave()
+		defer srv.node.Close(ctx) // what sockets say at their end is published
+	}
 	srv.farewell(ctx, sockets, idle)
 	select {
 	case <-idle:
@@ -276,6 +246,9 @@ func (srv *Server) Close() error {
 	sockets, _ := srv.drain()
 	for _, s := range sockets {
 		s.conn.Drop(ErrServerClosed)
+	}
+	if srv.node != nil {
+		return srv.node.Close(context.Background())
 	}
 	return nil
 }

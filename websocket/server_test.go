@@ -36,12 +36,12 @@ func TestMaxConnectionsPerIPCountsNetworksOfIPv6(t *testing.T) {
 		{"192.0.2.1", true}, {"::ffff:192.0.2.1", true}, {"192.0.2.1", false}, {"192.0.2.2", true},
 		{"unknown", true}, {"unknown", true}, {"unknown", false},
 	} {
-		if _, refused := srv.admit(step.ip, 0); (refused == nil) != step.want {
+		if _, refused := srv.admit(step.ip, nil); (refused == nil) != step.want {
 			t.Errorf("%s: %v", step.ip, refused)
 		}
 	}
-	srv.dismiss("2001:db8::2")
-	if _, refused := srv.admit("2001:db8::3", 0); refused != nil {
+	srv.dismiss("2001:db8::2", nil)
+	if _, refused := srv.admit("2001:db8::3", nil); refused != nil {
 		t.Errorf("after another has gone: %v", refused)
 	}
 }

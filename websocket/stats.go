@@ -74,6 +74,8 @@ type Stats struct {
 	// by the path of a request: those of an App, or of http.ServeMux; "other" for other
 	// routers.
 	Routes map[string]RouteStats `json:"routes"`
+
+	Cluster *ClusterStats `json:"cluster,omitempty"` // nil: there is no Broker
 }
 
 // Stats returns a snapshot of the counters.
@@ -113,6 +115,7 @@ func (srv *Server) Stats() Stats {
 		RTT:              newTimes(rtt),
 		Routes:           srv.routeStats(),
 		Forced:           c.Forced.Load(),
+		Cluster:          srv.clusterStats(),
 	}
 }
 

@@ -49,7 +49,7 @@ func (s *Socket) SetUser(id string, info any) error {
 	if s.inform(id, info) {
 		return nil
 	}
-	u := s.ns.users.Enter(id, s.ns.loop.Now(), s.session().spare(id))
+	u := s.ns.users.Enter(id, s.ns.loop.Now(), s.session().takes(id))
 	if u == nil {
 		return s.tooManyOfUser()
 	}

@@ -76,6 +76,14 @@ func (c *Conn) Awaited() bool {
 	return c.inbox.awaited()
 }
 
+// Blocked reports whether nothing more is read, as a message waits for a Receive that
+// nobody has called.
+func (c *Conn) Blocked() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.inbox.full() && !c.inbox.awaited()
+}
+
 // resumeLocked goes on reading if that had paused.
 func (c *Conn) resumeLocked() {
 	if c.inbox.full() || !c.runs.resume() {

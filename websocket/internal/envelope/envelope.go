@@ -5,6 +5,7 @@ package envelope
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"time"
 )
 
@@ -42,7 +43,39 @@ func (env Out) Text(args []any) (data []byte, err error) {
 	if env.Data, err = Args(args); err != nil {
 		return nil, err
 	}
-	return JSON(env)
+	if env.Message != "" || env.Errors != nil {
+		return JSON(env)
+	}
+	return env.appendTo(make([]byte, 0, len(env.Event)+len(env.ID)+len(env.Data)+100)), nil
+}
+
+// appendTo appends the JSON of an event or an ack. Its data has just been encoded, so there
+// is no need to have json.Marshal read it once more: that takes longer than the rest.
+func (env *Out) appendTo(b []byte) []byte {
+	b = append(append(append(b, `{"type":"`...), env.Type...), '"')
+	if env.Event != "" {
+		b = appendString(append(b, `,"event":`...), env.Event)
+	}
+	if len(env.ID) > 0 {
+		b = append(append(b, `,"id":`...), env.ID...)
+	}
+	b = append(append(b, `,"data":`...), env.Data...)
+	if env.Timestamp != 0 {
+		b = strconv.AppendInt(append(b, `,"timestamp":`...), env.Timestamp, 10)
+	}
+	return append(b, '}')
+}
+
+// appendString appends the JSON of a string.
+func appendString(b []byte, s string) []byte {
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c < ' ' || c > '~', c == '"', c == '\\', c == '<', c == '>', c == '&':
+			text, _ := json.Marshal(s) // of a string, never fails
+			return append(b, text...)
+		}
+	}
+	return append(append(append(b, '"'), s...), '"')
 }
 
 // Args encodes arguments.

@@ -27,6 +27,39 @@ func TestABinaryEventIsReadAsItWasWritten(t *testing.T) {
 	}
 }
 
+func TestTextIsWhatMarshalWrites(t *testing.T) {
+	for _, env := range []Out{
+		{Type: Event, Event: "said", Timestamp: 1_700_000_000_000},
+		{Type: Event, Event: "a \"name\" <b> \u2028\xff", ID: json.RawMessage(`"x-1"`), Timestamp: -1},
+		{Type: Event, Event: "", ID: json.RawMessage("7")},
+		{Type: Ack, ID: json.RawMessage("18446744073709551615")},
+		{Type: Error, Event: "said", Message: "no"},
+		{Type: Error, Message: Internal, Errors: []string{"a"}},
+	} {
+		for _, args := range [][]any{nil, {}, {"<text> \u2028\xff", 7, nil, true}, {map[string]any{"b": 1, "a": []int{}}, json.RawMessage(" [ 1 ] ")}} {
+			got, err := env.Text(args)
+			if err != nil {
+				t.Fatal(err)
+			}
+			env.Data, _ = Args(args)
+			if want, _ := json.Marshal(env); !bytes.Equal(got, want) {
+				t.Errorf("%s, want %s", got, want)
+			}
+		}
+	}
+	if _, err := (Out{Type: Event}).Text([]any{func() {}}); err == nil {
+		t.Error("a function was encoded")
+	}
+}
+
+func BenchmarkText(b *testing.B) {
+	args := []any{strings.Repeat("x", 100)}
+	b.ReportAllocs()
+	for b.Loop() {
+		NewEvent("said", nil).Text(args)
+	}
+}
+
 func TestWhatIsNoEnvelopeIsNotRead(t *testing.T) {
 	for _, text := range []string{"", " ", "null", "[]", `"event"`, `{"type":7}`, `{"type":"event"`, `{}{}`} {
 		if in, ok := Parse([]byte(text)); ok {

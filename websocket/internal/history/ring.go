@@ -49,6 +49,12 @@ func NewRing[E Event](limits Limits) Ring[E] {
 // Position is that of the newest event.
 func (r *Ring[E]) Position() Position { return Position{r.epoch, r.top} }
 
+// Adopt goes on from a position of another history.
+func (r *Ring[E]) Adopt(p Position) {
+	r.Clear()
+	r.epoch, r.top = p.Epoch, p.Offset
+}
+
 // Add adds an event that Position tells from then on. One that is larger than the whole
 // ring leaves nothing in it.
 func (r *Ring[E]) Add(e E, now int64) {

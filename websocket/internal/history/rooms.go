@@ -31,6 +31,7 @@ type Room[E Event] struct {
 	Ring[E]
 	Beside any // the caller's; a room that has it is not dropped
 	Weight int // bytes that Beside takes
+	Mirror     // of a history that several nodes share
 
 	key   Key
 	rooms *Rooms[E]
@@ -41,6 +42,12 @@ type Room[E Event] struct {
 
 	element *list.Element // guarded by rooms.mu, as counted is
 	counted int64
+}
+
+// Mirror says how the ring of a room goes with the one that several nodes share.
+type Mirror struct {
+	Common bool   // it has positions of that
+	Watch  uint64 // since which watch of the room nothing is missing; 0: none
 }
 
 // roomCost is about what a room takes besides its events and its name, in bytes.
@@ -177,6 +184,14 @@ func (rs *Rooms[E]) all() []*Room[E] {
 		all = append(all, r)
 	}
 	return all
+}
+
+// Keys lists the rooms.
+func (rs *Rooms[E]) Keys() (keys []Key) {
+	for _, r := range rs.all() {
+		keys = append(keys, r.key)
+	}
+	return keys
 }
 
 func (r *Room[E]) sweep() {

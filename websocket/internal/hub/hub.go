@@ -30,6 +30,10 @@ func (l *Limits) Rooms() int64 { return l.rooms.Load() }
 // other. Its methods are safe from any goroutine, and none of its locks is held after
 // they have returned.
 type Hub[M comparable] struct {
+	// Changed is told when somebody is in a room, and when nobody is any more, in order. It
+	// is called under a lock. nil: nobody wants to know.
+	Changed func(name string, made bool)
+
 	limits *Limits
 	seed   maphash.Seed
 	shards []shard[M]
@@ -194,6 +198,7 @@ func (h *Hub[M]) enter(e *entry[M]) bool {
 			sh.rooms = make(map[string]*room[M])
 		}
 		sh.rooms[name] = r
+		h.changed(name, true)
 	}
 	r.add(e)
 	return true
@@ -211,6 +216,13 @@ func (h *Hub[M]) leave(e *entry[M]) {
 	if len(e.room.entries) == 0 {
 		delete(sh.rooms, e.room.name)
 		h.limits.rooms.Add(-1)
+		h.changed(e.room.name, false)
+	}
+}
+
+func (h *Hub[M]) changed(name string, made bool) {
+	if h.Changed != nil {
+		h.Changed(name, made)
 	}
 }
 

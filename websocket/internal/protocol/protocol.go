@@ -255,28 +255,36 @@ type RoomMessage struct {
 	Recovered *bool  `json:"recovered,omitempty"`
 	Epoch     string `json:"epoch,omitempty"`
 	Offset    *int64 `json:"offset,omitempty"`
+	Replayed  bool   `json:"replayed,omitempty"`
 }
 
 // Joined tells that the client is in a room, and where its history is; nil: it has none.
-func Joined(room string, at *history.Position) []byte { return roomMessage("joined", room, at, nil) }
+// replayed: a replay follows that the client has not asked for.
+func Joined(room string, at *history.Position, replayed bool) []byte {
+	m := roomMessage("joined", room, at, nil)
+	m.Replayed = replayed
+	return appendJSON(nil, m)
+}
 
 // Left tells that the client has been taken out of a room.
-func Left(room string) []byte { return roomMessage("left", room, nil, nil) }
+func Left(room string) []byte { return appendJSON(nil, roomMessage("left", room, nil, nil)) }
 
 // Synced ends a replay, or says that there is none.
 func Synced(room string, recovered bool, at history.Position) []byte {
-	return roomMessage("synced", room, &at, &recovered)
+	return appendJSON(nil, roomMessage("synced", room, &at, &recovered))
 }
 
 // Forgotten is Synced for a room without history.
-func Forgotten(room string) []byte { return roomMessage("synced", room, nil, new(bool)) }
+func Forgotten(room string) []byte {
+	return appendJSON(nil, roomMessage("synced", room, nil, new(bool)))
+}
 
-func roomMessage(kind, room string, at *history.Position, recovered *bool) []byte {
+func roomMessage(kind, room string, at *history.Position, recovered *bool) RoomMessage {
 	m := RoomMessage{Type: kind, Room: room, Recovered: recovered}
 	if at != nil {
 		m.Epoch, m.Offset = at.Epoch, &at.Offset
 	}
-	return appendJSON(nil, m)
+	return m
 }
 
 type presenceMessage struct {

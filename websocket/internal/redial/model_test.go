@@ -21,6 +21,7 @@ type model struct {
 
 	resume  bool
 	history int           // messages that a room keeps
+	newest  int           // of those that the server replays by itself when it lets the client in
 	parked  time.Duration // that a session waits for its client
 	latency time.Duration // at most
 	refuse  float64       // probability
@@ -203,7 +204,7 @@ func (m *model) accept(c *fakeConn) {
 	join := func() {
 		for _, name := range []string{"r1", "r2"} {
 			if !s.over {
-				m.join(s, name)
+				m.join(s, name, m.newest)
 			}
 		}
 	}
@@ -383,7 +384,7 @@ func (m *model) received(k *modelConn, data []byte) {
 			}
 		}
 	case a.Type == "join":
-		m.join(s, a.Room)
+		m.join(s, a.Room, 0)
 		recovered := a.Since == nil || m.replay(s, a.Room, a.Since)
 		m.send(s, msg{"type": "ack", "id": a.ID, "data": []any{msg{"recovered": recovered}}})
 	case a.Type == "leave":
@@ -411,22 +412,43 @@ func (m *model) run(s *modelSession, a *asked) {
 	}
 }
 
-func (m *model) join(s *modelSession, name string) {
+// join has the newest n events replayed, or what comes after the position that the client
+// has told; or, if that cannot be, those behind a gap.
+func (m *model) join(s *modelSession, name string, n int) {
 	if s.rooms[name] {
 		return
 	}
 	s.rooms[name] = true
-	r := m.rooms[name]
-	m.send(s, msg{"type": "joined", "room": name, "epoch": r.epoch, "offset": r.offset})
-	if p := s.claims[name]; p != nil {
-		m.replay(s, name, p)
+	r, p := m.rooms[name], s.claims[name]
+	last := Position{Epoch: r.epoch, Offset: r.offset - int64(min(n, len(r.ring)))}
+	joined := msg{"type": "joined", "room": name, "epoch": r.epoch, "offset": last.Offset}
+	switch {
+	case n > 0 && p == nil:
+		joined["replayed"] = true
+		m.send(s, joined)
+		m.replay(s, name, &last)
+	case n > 0 && !r.reaches(p):
+		m.send(s, joined)
+		m.send(s, msg{"type": "synced", "room": name, "recovered": false, "epoch": r.epoch, "offset": last.Offset})
+		m.replay(s, name, &last)
+	default:
+		joined["offset"] = r.offset
+		m.send(s, joined)
+		if p != nil {
+			m.replay(s, name, p)
+		}
 	}
+}
+
+// reaches reports whether the room keeps all that came after a position.
+func (r *modelRoom) reaches(p *Position) bool {
+	first := r.offset - int64(len(r.ring)) // before the ring's first
+	return p.Epoch == r.epoch && p.Offset >= first && p.Offset <= r.offset
 }
 
 func (m *model) replay(s *modelSession, name string, p *Position) (recovered bool) {
 	r := m.rooms[name]
-	first := r.offset - int64(len(r.ring)) // before the ring's first
-	if recovered = p.Epoch == r.epoch && p.Offset >= first && p.Offset <= r.offset; recovered {
+	if recovered = r.reaches(p); recovered {
 		for _, e := range r.ring {
 			if e.offset > p.Offset && !e.excluded {
 				f := maps.Clone(e.frame)

@@ -86,6 +86,9 @@ func newRun(t *testing.T, seed uint64) *run {
 		r.history = 5
 	}
 	if d.roll() < 0.5 {
+		r.newest = 3
+	}
+	if d.roll() < 0.5 {
 		r.parked = 5 * time.Second
 	}
 	if d.roll() < 0.5 {

@@ -1,6 +1,7 @@
 package redial
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"maps"
@@ -22,14 +23,16 @@ type room struct {
 	joined   bool
 	position *Position // nil: none is known
 	asked    bool      // joined because we asked: after a new session we have to ask again
-	syncing  bool      // a replay is under way
+	syncing  bool      // the answer to a position of ours is awaited
 	held     []*frame  // meanwhile
+	start    *Position // of what is held; nil: the server has not let us in since
+	unasked  bool      // meanwhile the server replays by itself, which is not the answer
 	late     bool      // meanwhile what an old connection says counts
 	crowd    *crowd    // who is there; nil: nobody wants to know
 }
 
 func (r *room) reset(p Position) {
-	r.position, r.syncing, r.held = &p, true, nil
+	r.position, r.syncing, r.held, r.start, r.unasked = &p, true, nil, nil, false
 }
 
 func (r *room) left() {
@@ -185,7 +188,7 @@ func (r *rooms) isNext(f *frame, late bool) bool {
 	if x.position == nil {
 		return true
 	}
-	if x.syncing && !late && !f.Replayed {
+	if x.syncing && !late && (!f.Replayed || x.unasked) {
 		r.hold(x, f)
 		return false
 	}
@@ -222,7 +225,10 @@ func (r *rooms) take(f *frame) {
 	case "joined":
 		x := r.get(f.Room)
 		x.joined = true
-		if p := f.position(); p != nil && !x.syncing {
+		switch p := f.position(); {
+		case p != nil && x.syncing:
+			x.start, x.unasked = p, f.Replayed
+		case p != nil:
 			x.position = p
 		}
 	case "left":
@@ -239,12 +245,18 @@ func (r *rooms) take(f *frame) {
 func (r *rooms) synced(x *room, f *frame) {
 	held, to := x.held, f.position()
 	switch {
+	case x.syncing && x.unasked:
+		x.unasked = false
+		return
 	case x.position == nil:
 		return
 	case !f.Recovered:
 		why := "epoch"
 		if f.Epoch == x.position.Epoch {
 			why = "expired"
+		}
+		if x.syncing {
+			to = cmp.Or(x.start, to)
 		}
 		r.jump(x, to, why)
 	case to != nil && to.Offset > x.position.Offset:

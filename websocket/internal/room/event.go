@@ -19,15 +19,23 @@ type event struct {
 	plain    *conn.Frame // as others got it
 	from     [16]byte    // who did not get it; zero: nobody
 	except   [][16]byte  // in order
+	source   any         // of Arrival
 }
 
 // Size is what the event takes in a ring.
 func (e *event) Size() int {
-	return e.frame.Size() + e.plain.Size() + len(e.except)*len(e.from) + eventCost
+	n := e.frame.Size() + e.plain.Size() + len(e.except)*len(e.from) + eventCost
+	if e.source != nil {
+		n += sourceCost
+	}
+	return n
 }
 
 // eventCost is about what an event takes in a ring besides its frames.
-const eventCost = 200
+const (
+	eventCost  = 200
+	sourceCost = 160 // besides the bytes, which are those of a frame
+)
 
 // leftOut reports whether somebody was not to get the event.
 func (e *event) leftOut(id [16]byte) bool {
@@ -80,10 +88,11 @@ func (rs *Rooms[S]) Keep(rooms []string) bool {
 // emitting is an event on its way to rooms of which some keep it.
 type emitting[S comparable] struct {
 	*Emit[S]
-	rs    *Rooms[S]
-	mid   string         // that the frames of several rooms have in common; empty: one room
-	seen  map[S]struct{} // who has got it; nil: nobody gets it from elsewhere
-	flush []loop.Flusher
+	rs     *Rooms[S]
+	mid    string         // that the frames of several rooms have in common; empty: one room
+	source any            // of Arrival; nil: it is this node's
+	seen   map[S]struct{} // who has got it; nil: nobody gets it from elsewhere
+	flush  []loop.Flusher
 }
 
 // Emit sends an event to each of the rooms: those that keep it add their position. It
@@ -93,7 +102,7 @@ func (rs *Rooms[S]) Emit(e *Emit[S]) (flush []loop.Flusher) {
 	k := &emitting[S]{Emit: e, rs: rs}
 	rooms := slices.Compact(slices.Sorted(slices.Values(e.Rooms)))
 	if len(rooms) > 1 {
-		k.mid = rs.nextMid()
+		k.mid = rs.NextMid()
 	}
 	if len(rooms)+len(e.Also) > 1 {
 		k.seen = make(map[S]struct{})
@@ -121,11 +130,16 @@ func (k *emitting[S]) key(room string) history.Key {
 func (k *emitting[S]) toKept(key history.Key, opts *Options[S]) {
 	r := k.rs.lock(key, opts)
 	defer r.Unlock()
+	k.keep(r, key, k.rs.sockets.Members(key))
+}
+
+// keep adds the event to a room that is locked, and queues it for members.
+func (k *emitting[S]) keep(r *locked, key history.Key, members []S) {
 	frame := k.located(key.Room, r.Position().Offset+1)
-	e := &event{frame: frame.Twin(), plain: k.Text.Twin(), from: k.From, except: k.Except}
+	e := &event{frame: frame.Twin(), plain: k.Text.Twin(), from: k.From, except: k.Except, source: k.source}
 	r.Add(e, k.rs.cfg.Clock())
 	var others []S
-	for _, s := range k.rs.sockets.Members(key) {
+	for _, s := range members {
 		switch {
 		case !k.rs.sockets.Speaks(s):
 			others = append(others, s)

@@ -42,10 +42,10 @@ func (rs *Rooms[S]) Join(by Reader[S], key history.Key, enter func() (fresh bool
 	}
 	m := rs.missed(r, opts, by)
 	if rs.sockets.Speaks(by.Socket) && (fresh || m.recovered && !m.since.Asked) {
-		rs.tell(by.Socket, protocol.Joined(key.Room, m.start(r, opts.Keeps())))
+		rs.tell(by.Socket, protocol.Joined(key.Room, m.start(r, opts.Keeps()), m.unasked))
 	}
 	rs.catchUp(r, key.Room, by.Socket, m)
-	return m.recovered, nil
+	return m.recovered && !m.gap, nil
 }
 
 // Sync replays for somebody who is in a room, unless he has just been taken out. The
@@ -72,30 +72,52 @@ func (rs *Rooms[S]) Leave(s S, key history.Key, exit func() (was bool)) {
 // missed is what came to a room after a position.
 type missed struct {
 	since     *Claim // nil: nobody asks
+	unasked   bool   // by the client
+	gap       bool   // the client's position cannot be served, and since is the program's
 	recovered bool   // it may be read, all of it is there, and it is not too much
 	events    []*event
 	was       [16]byte // who the client says that it was
 }
 
-// missed finds what came after the position that the client has told, or else the program.
+// missed finds what came after the position that the client has told, or else the program,
+// which also counts if the client's cannot be served.
 func (rs *Rooms[S]) missed(r *locked, opts *Options[S], by Reader[S]) (m missed) {
-	m.since = by.Since
+	var told *Claim
+	m.since, m.unasked = by.Since, by.Since != nil && !by.Since.Asked
 	if by.Told != nil {
-		var told *Claim
 		told, m.was = by.Told()
-		m.since = told.instead(by.Since)
+		m.since, m.unasked = told.instead(by.Since), m.unasked && told == nil
 	}
 	if m.since == nil || !opts.Keeps() {
 		return missed{}
 	}
-	events, ok := r.Since(m.since.At, rs.cfg.Clock())
-	if m.since.Asked && opts.Private {
-		ok = ok && len(events) == 0
-	}
-	if ok && len(events) <= maxReplay && bytesOf(events) <= rs.cfg.Replay-rs.sockets.Conn(by.Socket).Queued() {
-		m.events, m.recovered = events, true
+	m.events, m.recovered = rs.after(m.since, r, opts, by.Socket)
+	if told != nil && by.Since != nil && !m.recovered {
+		m.since, m.gap = by.Since, true
+		m.events, m.recovered = rs.after(m.since, r, opts, by.Socket)
 	}
 	return m
+}
+
+// after is what can be replayed of a room after a position; ok is false if that is not all.
+func (rs *Rooms[S]) after(c *Claim, r *locked, opts *Options[S], s S) (events []*event, ok bool) {
+	if rs.ahead(c, r) {
+		return nil, true
+	}
+	events, ok = r.Since(c.At, rs.cfg.Clock())
+	if c.Asked && opts.Private {
+		ok = ok && len(events) == 0
+	}
+	if !ok || len(events) > maxReplay || bytesOf(events) > rs.cfg.Replay-rs.sockets.Conn(s).Queued() {
+		return nil, false
+	}
+	return events, true
+}
+
+// ahead reports whether somebody has got from another node what this one has not got yet.
+func (rs *Rooms[S]) ahead(c *Claim, r *locked) bool {
+	at := r.Position()
+	return rs.shared != nil && r.Common && c.At.Epoch == at.Epoch && c.At.Offset > at.Offset
 }
 
 // bytesOf is about how many bytes a replay of events takes in a queue.
@@ -136,14 +158,21 @@ func (rs *Rooms[S]) catchUp(r *locked, room string, s S, m missed) {
 		return
 	}
 	c, id, speaks := rs.sockets.Conn(s), rs.sockets.ID(s), rs.sockets.Speaks(s)
+	if m.gap && m.recovered {
+		rs.tell(s, protocol.Synced(room, false, m.since.At))
+	}
 	for _, e := range m.events {
 		if !e.leftOut(id) && !e.leftOut(m.was) {
 			e.replayTo(c, speaks)
 		}
 	}
 	r.Grow(len(m.events))
+	at := r.Position()
+	if m.recovered && rs.ahead(m.since, r) {
+		at = m.since.At
+	}
 	if speaks {
-		rs.tell(s, protocol.Synced(room, m.recovered, r.Position()))
+		rs.tell(s, protocol.Synced(room, m.recovered, at))
 	}
 }
 

@@ -98,6 +98,13 @@ func (rs *Rooms[S]) present(r *locked, key history.Key, opts *Options[S]) *prese
 	p, ok := r.Beside.(*present[S])
 	if !ok {
 		p = &present[S]{Room: roster.New[S](opts.LeaveDelay, rs.cfg.Presence)}
+		if rs.shared != nil {
+			p.Spread(rs.cfg.Clock())
+			if rs.shared.Watched(key) != 0 { // else it is compared when it is
+				p.Compare(rs.cfg.Clock())
+				rs.shared.Meet(key)
+			}
+		}
 		p.ring = func() { rs.update(p, key, opts) }
 		r.Beside = p
 	}
@@ -132,8 +139,11 @@ func (rs *Rooms[S]) queueUpdate(p *present[S], key history.Key, opts *Options[S]
 	if r.Beside != any(p) || !p.alarm.rung(now) {
 		return nil
 	}
-	update, fresh := p.Update(now)
-	flush = rs.spread(key, &update, fresh)
+	if p.Telling(now) {
+		update, fresh := p.Update(now)
+		flush = rs.spread(key, &update, fresh)
+	}
+	rs.share(p, key, now)
 	rs.plan(r, p)
 	return flush
 }

@@ -4,6 +4,7 @@
 package room
 
 import (
+	"context"
 	"crypto/rand"
 	"slices"
 	"strconv"
@@ -34,6 +35,7 @@ type Config struct {
 	Replay   int          // bytes that may wait in the queue of a socket after a replay
 	Presence int          // bytes of the users of a room of whom more than the count is told
 	Clock    func() int64 // nanoseconds
+	Shared   Shared       // the history that several nodes have; nil: this one has it alone
 }
 
 // Rooms are those of a server. A nil one has none. Its methods are safe from any
@@ -43,6 +45,9 @@ type Rooms[S comparable] struct {
 	kinds   kinds[S]
 	sockets Sockets[S]
 	kept    *history.Rooms[*event] // nil: nobody is told anything
+
+	shared  Shared // nil: this node has the history alone
+	repairs repairs
 
 	midPrefix string
 	mids      atomic.Uint64
@@ -59,7 +64,7 @@ func New[S comparable](patterns map[string]Options[S], sockets Sockets[S], cfg C
 	if len(patterns) == 0 {
 		return nil, nil
 	}
-	rs := &Rooms[S]{cfg: cfg, sockets: sockets, midPrefix: rand.Text()[:8] + "-"}
+	rs := &Rooms[S]{cfg: cfg, sockets: sockets, shared: cfg.Shared, midPrefix: rand.Text()[:8] + "-"}
 	if err := rs.kinds.parse(patterns); err != nil {
 		return nil, err
 	}
@@ -99,30 +104,24 @@ func (rs *Rooms[S]) occupied(key history.Key) bool {
 	return slices.ContainsFunc(rs.sockets.Members(key), rs.sockets.Speaks)
 }
 
-// Position is where the history of a room is; ok is false if it has none.
-func (rs *Rooms[S]) Position(key history.Key) (at history.Position, ok bool) {
-	opts := rs.Of(key.Room)
-	if !opts.Keeps() {
-		return at, false
-	}
-	r := rs.lock(key, opts)
-	defer r.Unlock()
-	return r.Position(), true
-}
-
 // Last is the text of the newest n events of a room, the oldest first, and the position of
-// the newest; ok is false if the room has no history.
-func (rs *Rooms[S]) Last(key history.Key, n int) (texts [][]byte, at history.Position, ok bool) {
+// the newest; ok is false if the room has no history. The error is that of a history that
+// nodes share.
+func (rs *Rooms[S]) Last(ctx context.Context, key history.Key, n int) (texts [][]byte, at history.Position, ok bool, err error) {
 	opts := rs.Of(key.Room)
 	if !opts.Keeps() {
-		return nil, at, false
+		return nil, at, false, nil
+	}
+	if !rs.Live(key) {
+		texts, at, err = rs.lastShared(ctx, key, opts, n)
+		return texts, at, true, err
 	}
 	r := rs.lock(key, opts)
 	defer r.Unlock()
 	for _, e := range r.Last(n, rs.cfg.Clock()) {
 		texts = append(texts, e.plain.Payload())
 	}
-	return texts, r.Position(), true
+	return texts, r.Position(), true, nil
 }
 
 // lock returns a room, to be unlocked.
@@ -155,7 +154,7 @@ func textFrame(text []byte) *conn.Frame {
 	return f
 }
 
-// nextMid names an event to several rooms, also beyond a restart.
-func (rs *Rooms[S]) nextMid() string {
+// NextMid names an event to several rooms, also beyond a restart.
+func (rs *Rooms[S]) NextMid() string {
 	return rs.midPrefix + strconv.FormatUint(rs.mids.Add(1), 36)
 }

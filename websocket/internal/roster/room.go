@@ -45,14 +45,19 @@ type Room[S comparable] struct {
 	crowd   bool                // only the count is told
 	due     int64               // of the next update; 0: none
 	last    int64               // when there was one
+	nodes   *nodes              // what other nodes are told; nil: there are none
 }
 
 type user struct {
-	sockets int
-	name    int // bytes of its JSON form
+	sockets int          // of all nodes
+	here    int          // of this node
+	away    map[Node]int // of others
+	name    int          // bytes of its JSON form
 	data    json.RawMessage
-	until   int64 // it stays without sockets
-	told    bool  // others know of it
+	version uint64 // of data
+	until   int64  // it stays without sockets
+	told    bool   // others know of it
+	out     bool   // other nodes know that it has sockets here
 }
 
 // New makes an empty room. delay is how long users stay without sockets; if they take more
@@ -64,8 +69,13 @@ func New[S comparable](delay time.Duration, most int) *Room[S] {
 	}
 }
 
-// Empty reports whether nobody is there.
-func (r *Room[S]) Empty() bool { return len(r.users) == 0 }
+// Empty reports whether nobody is there who is to be told, or to be told of.
+func (r *Room[S]) Empty() bool {
+	if r.nodes != nil {
+		return len(r.sockets) == 0 && r.nodes.due == 0
+	}
+	return len(r.users) == 0
+}
 
 // Enter puts a socket of a user into the room; if it is there as another user, it is
 // that no longer.
@@ -77,18 +87,32 @@ func (r *Room[S]) Enter(s S, id string, now int64) {
 		r.leave(was, now)
 	}
 	r.sockets[s] = id
+	u := r.count(id, 1, now)
+	if u.here++; u.here == 1 {
+		r.share(id, now)
+	}
+	r.Ask(s, now)
+}
+
+// count counts sockets that a user has, or has no longer.
+func (r *Room[S]) count(id string, more int, now int64) *user {
 	u := r.users[id]
-	switch {
-	case u == nil:
+	if u == nil {
 		u = &user{name: nameSize(id)}
 		r.users[id] = u
 		r.bytes += u.size()
 		r.change(id, now)
-	case u.sockets == 0:
+		r.leaving++
+	}
+	if u.sockets == 0 {
 		r.leaving--
 	}
-	u.sockets++
-	r.Ask(s, now)
+	if u.sockets += more; u.sockets == 0 {
+		r.leaving++
+		u.until = now + r.delay
+		r.planAt(u.until)
+	}
+	return u
 }
 
 // Ask has a socket told of all, and reports whether it is there.
@@ -117,11 +141,9 @@ func (r *Room[S]) Exit(s S, now int64) {
 }
 
 func (r *Room[S]) leave(id string, now int64) {
-	u := r.users[id]
-	if u.sockets--; u.sockets == 0 {
-		r.leaving++
-		u.until = now + r.delay
-		r.planAt(u.until)
+	u := r.count(id, -1, now)
+	if u.here--; u.here == 0 {
+		r.share(id, now)
 	}
 }
 
@@ -131,11 +153,16 @@ func (r *Room[S]) Set(s S, data json.RawMessage, now int64) bool {
 	id, in := r.sockets[s]
 	if in {
 		u := r.users[id]
-		r.bytes += len(data) - len(u.data)
-		u.data = data
-		r.change(id, now)
+		r.setData(id, u, data, u.version+1, now)
+		r.share(id, now)
 	}
 	return in
+}
+
+func (r *Room[S]) setData(id string, u *user, data json.RawMessage, version uint64, now int64) {
+	r.bytes += len(data) - len(u.data)
+	u.data, u.version = data, version
+	r.change(id, now)
 }
 
 func (r *Room[S]) change(id string, now int64) {
@@ -153,7 +180,7 @@ func (r *Room[S]) plan(now int64) {
 }
 
 func (r *Room[S]) planAt(at int64) {
-	if r.due == 0 || at < r.due {
+	if at = max(at, r.met()); r.due == 0 || at < r.due {
 		r.due = at
 	}
 }
@@ -166,12 +193,23 @@ const (
 	socketCost = 100
 )
 
-// Due is when Update is to be called; 0: there is nothing to tell.
-func (r *Room[S]) Due() int64 { return r.due }
+// Due is when Update or Shares is to be called; 0: there is nothing to tell.
+func (r *Room[S]) Due() int64 {
+	if n := r.nodes; n != nil && n.due != 0 && (r.due == 0 || n.due < r.due) {
+		return n.due
+	}
+	return r.due
+}
+
+// Telling reports whether Update is to be called now.
+func (r *Room[S]) Telling(now int64) bool { return r.due != 0 && r.due <= now }
 
 // Update returns what is to be told now, and to whom Whole is.
 func (r *Room[S]) Update(now int64) (u Update, fresh map[S]struct{}) {
 	r.due, r.last = 0, now
+	if r.nodes != nil {
+		r.nodes.meet = nil
+	}
 	u.Leave = r.gone(now)
 	fresh, r.fresh = r.fresh, make(map[S]struct{})
 	was := r.crowd

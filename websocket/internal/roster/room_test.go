@@ -179,3 +179,77 @@ func TestClientsKnowWhoIsThere(t *testing.T) {
 		}
 	}
 }
+
+// Who comes to a node that knew nothing of the room is told of all who are at others, or
+// were there and may come back.
+func TestNobodyIsToldBeforeOthersHaveTold(t *testing.T) {
+	const at = 100 * second
+	here, other, third := New[int](5*time.Second, 1<<20), Node{1}, Node{3}
+	here.Spread(0)
+	here.Enter(1, "ann", 0)
+	here.Compare(0)
+	here.Shares(0, false, 0)
+	here.Update(second)
+	here.Hear(third, &Share{In: map[string]Entry{"bob": {Sockets: 1, Data: []byte(`"b"`)}}}, second)
+	here.Forget(third, 15*time.Second, at)
+	here.Enter(2, "cid", at)
+	here.Shares(at, false, 0) // another may leave after a Batch
+	fresh := New[int](5*time.Second, 1<<20)
+	fresh.Spread(at)
+	fresh.Enter(9, "eye", at)
+	if fresh.Telling(at + second) {
+		t.Error("told before the others can be asked")
+	}
+	fresh.Compare(at + second)
+	for _, s := range fresh.Shares(at+second, false, 0) {
+		here.Hear(other, &s, at+second)
+	}
+	answer := here.Shares(at+second, false, 0)
+	fresh.Meet([]Node{other}, at+second)
+	if len(answer) != 1 || fresh.Telling(at+2*second) {
+		t.Fatalf("the answer is %+v, told before it has come: %v", answer, fresh.Telling(at+2*second))
+	}
+	fresh.Hear(other, &answer[0], at+2*second)
+	u, _ := fresh.Update(fresh.Due())
+	if fresh.last != at+2*second+int64(Batch) || len(u.Whole) != 4 || string(u.Whole["bob"].Data) != `"b"` || len(u.Leave) > 0 {
+		t.Errorf("at %v told %+v", time.Duration(fresh.last-at), u)
+	}
+	if u, _ = fresh.Update(at + 12*second); len(u.Leave) > 0 {
+		t.Errorf("%v have left", u.Leave)
+	}
+	if u, _ = fresh.Update(at + 16*second); !slices.Equal(u.Leave, []string{"bob"}) {
+		t.Errorf("%v have left, want bob", u.Leave)
+	}
+	again := New[int](5*time.Second, 1<<20) // another node that is new
+	again.Spread(at + 14*second)
+	again.Enter(8, "eye", at+14*second)
+	fresh.Hear(other, &Share{Ask: true, New: true}, at+13*second)
+	again.Keep(fresh.Shares(at+13*second, false, 0)[0].Stay, at+13*second)
+	if u, _ = again.Update(at + 16*second); u.Whole["bob"].Sockets != 0 || len(u.Whole) != 1 || len(u.Leave) > 0 {
+		t.Errorf("a third node tells %+v", u)
+	}
+	alone := New[int](0, 1<<20)
+	alone.Spread(0)
+	if alone.Enter(1, "ann", 0); alone.Telling(int64(longMeet)-1) || !alone.Telling(int64(longMeet)) {
+		t.Errorf("while others cannot be asked it is told after %v", time.Duration(alone.due))
+	}
+}
+
+// A node that is going tells of its users as of those who come elsewhere, also of those of whom
+// it did not have the time to say that they have left.
+func TestTheUsersOfANodeThatIsGoingStay(t *testing.T) {
+	r := New[int](5*time.Second, 1<<20)
+	r.Spread(0)
+	r.Enter(1, "ann", 0)
+	r.Enter(2, "bob", 0)
+	r.Compare(0)
+	if list := r.Shares(second, false, 0); len(list) != 1 || len(list[0].In) != 2 {
+		t.Fatalf("it tells %+v", list)
+	}
+	r.Exit(2, 2*second)
+	r.Hear(Node{1}, &Share{Ask: true, New: true}, 2*second)
+	list := r.Shares(2*second, true, 14*time.Second)
+	if len(list) != 1 || len(list[0].In)+len(list[0].Out) > 0 || list[0].Whole || list[0].Stay["ann"].For != 14_000 || list[0].Stay["bob"].For != 14_000 {
+		t.Errorf("it tells %+v", list)
+	}
+}

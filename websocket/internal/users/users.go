@@ -39,11 +39,10 @@ type departure struct {
 }
 
 // Arrive counts a socket that belongs to nobody yet, unless there are max; 0: no limit.
-// spare is how many it takes the place of.
-func (us *Users) Arrive(max, spare int) bool {
+func (us *Users) Arrive(max int) bool {
 	us.mu.Lock()
 	defer us.mu.Unlock()
-	if max > 0 && us.anonymous-spare >= max {
+	if max > 0 && us.anonymous >= max {
 		return false
 	}
 	us.anonymous++
@@ -57,9 +56,9 @@ func (us *Users) Named() {
 	us.anonymous--
 }
 
-// Enter counts a socket of a user in; nil: there are as many as may be. spare is how many
-// of the user's it takes the place of.
-func (us *Users) Enter(id string, now int64, spare int) *User {
+// Enter counts a socket of a user in; nil: there are as many as may be, and it does not take
+// the place of another.
+func (us *Users) Enter(id string, now int64, takes bool) *User {
 	us.mu.Lock()
 	defer us.mu.Unlock()
 	us.forgetLocked(now)
@@ -74,7 +73,7 @@ func (us *Users) Enter(id string, now int64, spare int) *User {
 		}
 		us.byID[id] = u
 	}
-	if us.Most > 0 && u.sockets-spare >= us.Most {
+	if us.Most > 0 && u.sockets >= us.Most && !takes {
 		return nil
 	}
 	u.sockets++

@@ -17,12 +17,12 @@ func count(t *testing.T, us *Users, known, left, anonymous int) {
 
 func TestUsersHaveAsManySocketsAsAllowed(t *testing.T) {
 	us := &Users{Most: 2}
-	one, two := us.Enter("ann", 0, 0), us.Enter("ann", 0, 0)
-	if one == nil || one != two || us.Enter("ann", 0, 0) != nil || us.Enter("bob", 0, 0) == nil {
+	one, two := us.Enter("ann", 0, false), us.Enter("ann", 0, false)
+	if one == nil || one != two || us.Enter("ann", 0, false) != nil || us.Enter("bob", 0, false) == nil {
 		t.Error("not two of each")
 	}
 	us.Leave(one, 0)
-	if us.Enter("ann", 0, 0) != one {
+	if us.Enter("ann", 0, false) != one {
 		t.Error("no place after one has left")
 	}
 	us.Leave(one, 0)
@@ -32,7 +32,7 @@ func TestUsersHaveAsManySocketsAsAllowed(t *testing.T) {
 
 func TestNobodysSocketsAreLimited(t *testing.T) {
 	us := new(Users)
-	if !us.Arrive(1, 0) || us.Arrive(1, 0) || !us.Arrive(0, 0) {
+	if !us.Arrive(1) || us.Arrive(1) || !us.Arrive(0) {
 		t.Error("not one")
 	}
 	us.Named()
@@ -42,19 +42,19 @@ func TestNobodysSocketsAreLimited(t *testing.T) {
 
 func TestALimitIsRememberedUntilItIsFull(t *testing.T) {
 	us := &Users{Rate: limit.Rate{Messages: 1, Burst: 2}}
-	ann := us.Enter("ann", 1, 0)
+	ann := us.Enter("ann", 1, false)
 	var x limit.Limiter
 	x.Shared = ann.Limit
 	x.Take(new(limit.Rate), 1, 1)
 	us.Leave(ann, 1)
 	count(t, us, 1, 1, 0)
-	if us.Enter("ann", int64(time.Second)/2, 0) != ann {
+	if us.Enter("ann", int64(time.Second)/2, false) != ann {
 		t.Error("who came back has a new limit")
 	}
-	us.Enter("bob", 1+int64(time.Second), 0) // looks who may be forgotten: not ann, who is here
+	us.Enter("bob", 1+int64(time.Second), false) // looks who may be forgotten: not ann, who is here
 	count(t, us, 2, 0, 0)
 	us.Leave(ann, int64(time.Second))
-	us.Enter("bob", int64(time.Hour), 0)
+	us.Enter("bob", int64(time.Hour), false)
 	count(t, us, 1, 0, 0)
 }
 
@@ -64,7 +64,7 @@ func TestUsersAreForgottenBesideOneThatComesAndGoes(t *testing.T) {
 	now := int64(1)
 	for i := range 10_000 {
 		for _, id := range []string{"restless", fmt.Sprint("user ", i)} {
-			us.Leave(us.Enter(id, now, 0), now)
+			us.Leave(us.Enter(id, now, false), now)
 		}
 		now += int64(time.Second)
 	}

@@ -1,0 +1,124 @@
+package websocket
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/nextrush/nextrush/websocket/broker"
+	"github.com/nextrush/nextrush/websocket/brokertest"
+	"github.com/nextrush/nextrush/websocket/internal/history"
+)
+
+// unreadable is a broker whose history cannot be read some times.
+type unreadable struct {
+	broker.Broker
+	times *atomic.Int64
+}
+
+func (b unreadable) Since(ctx context.Context, room string, after broker.Position, limit int) (broker.Page, error) {
+	if b.times.Add(-1) >= 0 {
+		return broker.Page{}, errors.New("unreadable")
+	}
+	return b.Broker.(broker.History).Since(ctx, room, after, limit)
+}
+
+// What cannot be read when it is missing is read soon after, whether more is said or not.
+func TestWhatCouldNotBeReadIsReadAgain(t *testing.T) {
+	for _, more := range []int{0, 5} {
+		t.Run(fmt.Sprint(more, " more"), func(t *testing.T) {
+			network, times := brokertest.NewNetwork(), new(atomic.Int64)
+			opts := keeping(History{Messages: 1000})
+			opts.Broker = unreadable{network.Broker(), times}
+			st := overTCP.serve(t, opts, joiner)
+			c := st.raw(t, speaking)
+			c.told("joined")
+			emit := func(n int) {
+				for range n {
+					st.srv.To("room a").Emit("e", "text")
+				}
+			}
+			emit(1)
+			c.sequence(0, 1)
+			times.Store(3)
+			network.Lose(1)
+			emit(2) // one is lost, the other tells of it
+			eventually(t, "it could not be read", func() bool { return times.Load() < 3 })
+			emit(more)
+			c.sequence(1, 2+more)
+		})
+	}
+}
+
+// Who has got from one node what another has not got yet misses nothing there.
+func TestWhoIsAheadOfANodeMissesNothing(t *testing.T) {
+	network, times := brokertest.NewNetwork(), new(atomic.Int64)
+	sites := inRooms(t, network, 1)
+	opts := keeping(History{Messages: 1000})
+	opts.Broker = unreadable{network.Broker(), times}
+	sites = append(sites, overTCP.serve(t, opts, joiner))
+	a, b := sites[0].raw(t, speaking), sites[1].raw(t, speaking)
+	epoch := a.told("joined").Epoch
+	b.told("joined")
+	emit := func(n int) {
+		for range n {
+			sites[0].srv.To("room a").Emit("e", "text")
+		}
+	}
+	emit(5)
+	a.sequence(0, 5)
+	b.sequence(0, 5)
+	times.Store(1 << 40)
+	network.Lose(1)
+	emit(3)
+	a.sequence(5, 3)
+	b.say(fmt.Sprintf(`{"type":"sync","rooms":{"room a":[%q,8]}}`, epoch))
+	if m := b.told("synced"); !*m.Recovered || m.Offset != 8 {
+		t.Errorf("%+v", m)
+	}
+	times.Store(0)
+	emit(1)
+	b.sequence(5, 4)
+}
+
+// counting counts how often histories are read.
+type counting struct {
+	broker.Broker
+	reads *atomic.Int64
+}
+
+func (b counting) Since(ctx context.Context, room string, after broker.Position, limit int) (broker.Page, error) {
+	b.reads.Add(1)
+	return b.Broker.(broker.History).Since(ctx, room, after, limit)
+}
+
+// However many come at once, the history of a room is read once.
+func TestAHistoryIsReadOnceForAllWhoCome(t *testing.T) {
+	const rooms, each = 1000, 20
+	var reads atomic.Int64
+	opts := keeping(History{Messages: 10})
+	opts.Broker = counting{brokertest.NewNetwork().Broker(), &reads}
+	srv := NewServer(opts)
+	defer srv.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	var all sync.WaitGroup
+	for i := range rooms {
+		key := history.Key{Room: fmt.Sprint("room ", i)}
+		srv.node.Enter("", key.Room)
+		for range each {
+			all.Go(func() {
+				if srv.node.Await(ctx, "", key.Room) != nil || srv.told.Ready(ctx, key) != nil {
+					t.Error(key.Room, "is not ready")
+				}
+			})
+		}
+	}
+	all.Wait()
+	if n := reads.Load(); n != rooms {
+		t.Errorf("the histories of %d rooms were read %d times", rooms, n)
+	}
+}
