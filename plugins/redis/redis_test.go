@@ -1,64 +1,29 @@
 package redis_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/http/httptest"
-	"os/exec"
+	"os"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
 	"time"
 
-	goredis "github.com/redis/go-redis/v9"
-
 	"github.com/nextrush/nextrush"
-	"github.com/nextrush/nextrush/internal/storetest"
+	"github.com/nextrush/nextrush/internal/redistest"
 	"github.com/nextrush/nextrush/middleware"
+	"github.com/nextrush/nextrush/middleware/storetest"
 	"github.com/nextrush/nextrush/plugins/redis"
 )
 
-var _ middleware.Store = (*redis.Store)(nil)
-
-// server starts a Redis, and returns its URL and a function that stops it.
-func server(t *testing.T) (url string, stop func()) {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	l.Close()
-	cmd := exec.CommandContext(t.Context(), "redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "", "--dir", t.TempDir())
-	if err := cmd.Start(); err != nil {
-		t.Fatalf("%v: install redis-server", err)
-	}
-	stop = func() {
-		cmd.Process.Kill()
-		cmd.Wait()
-	}
-	t.Cleanup(stop)
-	url = "redis://127.0.0.1:" + port
-	client := connect(t, url)
-	for client.Ping(t.Context()).Err() != nil {
-		if cmd.ProcessState != nil || t.Context().Err() != nil {
-			t.Fatal("Redis does not answer")
-		}
-		<-time.After(10 * time.Millisecond)
-	}
-	return url, stop
-}
-
-func connect(t *testing.T, url string) *goredis.Client {
-	t.Helper()
-	o, err := goredis.ParseURL(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	client := goredis.NewClient(o)
-	t.Cleanup(func() { client.Close() })
-	return client
-}
+var (
+	_ middleware.Store          = (*redis.Store)(nil)
+	_ middleware.RateLimitStore = (*redis.Store)(nil)
+)
 
 func open(t *testing.T, url string) *redis.Store {
 	t.Helper()
@@ -70,13 +35,131 @@ func open(t *testing.T, url string) *redis.Store {
 	return store
 }
 
+// tick is what Redis, which looks at its clock now and then, may be late by.
+const tick = 100 * time.Millisecond
+
+func wait(d time.Duration) { <-time.After(d + tick) }
+
 func TestRedisIsAStore(t *testing.T) {
-	url, _ := server(t)
-	storetest.Run(t, open(t, url), func(d time.Duration) { <-time.After(d + 100*time.Millisecond) }) // Redis counts in ticks
-	client := connect(t, url)
-	for _, key := range client.Keys(t.Context(), "*").Val() {
-		if ttl := client.TTL(t.Context(), key).Val(); ttl <= 0 || !strings.HasPrefix(key, redis.Prefix) {
-			t.Errorf("%s stays for %v", key, ttl)
+	for name, start := range map[string]func(*testing.T) (string, string){"one": one, "Sentinel": underSentinel, "Cluster": cluster} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			url, server := start(t)
+			store := open(t, url)
+			storetest.Run(t, store, wait)
+			storetest.RunRateLimit(t, store, wait)
+			client := connect(t, server)
+			keys := client.Keys(t.Context(), "*").Val()
+			for _, key := range keys {
+				if ttl := client.TTL(t.Context(), key).Val(); ttl == -1 || !strings.HasPrefix(key, redis.Prefix) {
+					t.Errorf("%s stays for ever", key)
+				}
+			}
+			if len(keys) == 0 {
+				t.Error("there are no keys")
+			}
+		})
+	}
+}
+
+func TestTheUserOfThePageMayDoAllThatIsNeeded(t *testing.T) {
+	port := redistest.FreePort(t)
+	s := redistest.Start(t, append(append(redistest.Trusted(t).Args(t, port), "--user", "app"), redistest.Rules(t, "../../docs/caching.md")[0]...)...)
+	store := open(t, "rediss://app:password@127.0.0.1:"+port)
+	storetest.Run(t, store, wait)
+	storetest.RunRateLimit(t, store, wait)
+	s.Denied()
+}
+
+func TestProgramsWithOtherPrefixesShareNothing(t *testing.T) {
+	url := redistest.Start(t).URL()
+	var stores []*redis.Store
+	for _, prefix := range []string{"a:", "b:"} {
+		s, err := redis.New(redis.Options{URL: url, Prefix: prefix})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { s.Close() })
+		stores = append(stores, s)
+	}
+	b := middleware.TokenBucket{Burst: 1, Interval: time.Hour}
+	for i, s := range stores {
+		if existing, err := s.Add(t.Context(), "key", []byte("x"), time.Hour); existing != nil || err != nil {
+			t.Errorf("%d: %q, %v", i, existing, err)
+		}
+		if state, err := s.Take(t.Context(), "secret", b); !state.Allowed || err != nil {
+			t.Errorf("%d: %+v, %v", i, state, err)
+		}
+	}
+	for _, key := range connect(t, url).Keys(t.Context(), "*").Val() {
+		if !strings.HasPrefix(key, "a:") && !strings.HasPrefix(key, "b:") || strings.Contains(key, "secret") {
+			t.Error(key)
+		}
+	}
+}
+
+// A bucket that is full again is not kept, whatever its limits.
+func TestABucketIsKeptUntilItIsFull(t *testing.T) {
+	url := redistest.Start(t).URL()
+	store, client := open(t, url), connect(t, url)
+	for _, b := range []middleware.TokenBucket{{Burst: 2, Interval: time.Minute}, {Burst: 1, Interval: time.Microsecond}} {
+		if _, err := store.Take(t.Context(), b.Interval.String(), b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wait(0)
+	keys := client.Keys(t.Context(), "*").Val()
+	if len(keys) != 1 {
+		t.Fatalf("%d are kept", len(keys))
+	}
+	if ttl := client.PTTL(t.Context(), keys[0]).Val(); ttl > time.Minute || ttl < 30*time.Second {
+		t.Errorf("it is kept for %v", ttl)
+	}
+	// The clock was an hour ahead when this was kept.
+	at := time.Now().Add(time.Hour).UnixMicro()
+	b := middleware.TokenBucket{Burst: 2, Interval: time.Minute}
+	client.Set(t.Context(), keys[0], fmt.Sprintf("%d %d", 2*time.Minute, at), time.Minute)
+	for range 2 {
+		if state, err := store.Take(t.Context(), "1m0s", b); err != nil || state.Allowed || state.RetryAfter > time.Minute {
+			t.Errorf("after the clock was set back: %+v, %v", state, err)
+		}
+	}
+	if kept := client.Get(t.Context(), keys[0]).Val(); strings.HasSuffix(kept, fmt.Sprint(at)) {
+		t.Error("the bucket waits for the clock")
+	}
+}
+
+// More wait than there are connections, and each no longer than the others.
+func TestAServerThatHangsHoldsNobodyForLong(t *testing.T) {
+	server := redistest.Start(t)
+	store := open(t, server.URL())
+	b := middleware.TokenBucket{Burst: 1000, Interval: time.Hour}
+	if _, err := store.Take(t.Context(), "key", b); err != nil {
+		t.Fatal(err)
+	}
+	server.Signal(syscall.SIGSTOP)
+	defer server.Signal(syscall.SIGCONT)
+	var wg sync.WaitGroup
+	began := time.Now()
+	for range 200 {
+		wg.Go(func() {
+			if _, err := store.Take(t.Context(), "key", b); !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if after := time.Since(began); after > 30*time.Second {
+		t.Errorf("it took %v", after)
+	}
+	server.Signal(syscall.SIGCONT)
+	for {
+		state, err := store.Take(t.Context(), "key", b)
+		if err == nil {
+			if state.Remaining < b.Burst-202 { // what was sent may have been done, but not twice
+				t.Errorf("%d are left", state.Remaining)
+			}
+			return
 		}
 	}
 }
@@ -103,8 +186,8 @@ func ask(app http.Handler, method string) *httptest.ResponseRecorder {
 }
 
 func TestProcessesShareAnswers(t *testing.T) {
-	url, stop := server(t)
-	runs := 0
+	server := redistest.Start(t)
+	url, runs := server.URL(), 0
 	one, two := newApp(t, url, &runs), newApp(t, url, &runs)
 	for _, step := range []struct {
 		app    *nextrush.App
@@ -124,18 +207,12 @@ func TestProcessesShareAnswers(t *testing.T) {
 			t.Errorf("the key %s tells", key)
 		}
 	}
-	stop()
+	server.Kill()
 	if w := ask(one, "GET"); w.Code != 200 {
 		t.Errorf("GET without Redis: %d", w.Code)
 	}
 	if w := ask(one, "POST"); w.Code != 503 {
 		t.Errorf("POST without Redis: %d", w.Code)
-	}
-}
-
-func TestAMalformedURLIsAnError(t *testing.T) {
-	if _, err := redis.Open("localhost"); err == nil {
-		t.Error("taken")
 	}
 }
 
