@@ -9,5 +9,6 @@
 //
 // A token comes in the Authorization header or in a cookie; for a socket also in
 // Sec-WebSocket-Protocol ("bearer, <token>") or in the first message, or a ticket in
-// the query stands for it. A socket is closed with 4401 when its token expires.
+// the query stands for it. A socket is closed with 4401 when its token expires. Its holder
+// is its user too, as with [websocket.Socket.SetUser], unless the app has named another.
 package auth

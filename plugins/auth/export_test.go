@@ -14,3 +14,6 @@ func (p *Passwords) Free() {
 		p.leave()
 	}
 }
+
+// NewMemoryTickets makes the store that a Plugin has if it is given none.
+func NewMemoryTickets() TicketStore { return new(memoryTickets) }

@@ -62,19 +62,29 @@ func (p *Plugin) admit(s *websocket.Socket, c *nextrush.Context, next func() err
 		return errors.New(`auth: browsers close a socket if their offer of "bearer" is not answered: add auth.Subprotocol to websocket.Options.Protocols`)
 	}
 	if user := User(c); user != nil {
-		p.hold(s, user)
+		if err := p.hold(s, user); err != nil {
+			return err
+		}
 	}
 	return next()
 }
 
-// hold makes user the holder of the socket until the token expires.
-func (p *Plugin) hold(s *websocket.Socket, user *Principal) {
+// hold makes user the holder of the socket until the token expires. To the engine it is the
+// socket of that user, unless the app has said another, so that the limits for users, and
+// those for sockets of nobody, are right without more.
+func (p *Plugin) hold(s *websocket.Socket, user *Principal) error {
+	if id, _ := s.User(); id == "" && user.ID != "" {
+		if err := s.SetUser(user.ID, nil); err != nil {
+			return err
+		}
+	}
 	held := &session{user: user}
 	held.mu.Lock()
 	defer held.mu.Unlock()
 	p.armLocked(s, held)
 	s.Set(stateKey, held)
 	s.SetCredential(websocket.Credential{Expires: user.ExpiresAt, Renew: p.renew, RenewTicket: p.renewTicket})
+	return nil
 }
 
 // renew is Refresh for clients of nextrush.v1, which send the newer token by themselves.
@@ -176,7 +186,8 @@ func (p *Plugin) extend(s *websocket.Socket, user *Principal) error {
 // FirstMessage returns the holder of the socket. If there is none, it waits for a
 // message {"token": "…"} and makes the user of that token the holder. Call it at the
 // beginning of a handler, and return its error: if no message comes in time, or the
-// token is refused, the error closes the socket with 4401.
+// token is refused, the error closes the socket with 4401; with 4429 if the user has as
+// many sockets as websocket.Options.MaxConnectionsPerUser allows.
 func (p *Plugin) FirstMessage(s *websocket.Socket, timeout time.Duration) (*Principal, error) {
 	if user := SocketUser(s); user != nil {
 		return user, nil
@@ -197,7 +208,9 @@ func (p *Plugin) FirstMessage(s *websocket.Socket, timeout time.Duration) (*Prin
 	if err != nil {
 		return nil, err
 	}
-	p.hold(s, user)
+	if err := p.hold(s, user); err != nil {
+		return nil, err
+	}
 	return user, nil
 }
 

@@ -21,7 +21,8 @@ const (
 )
 
 // TicketStore keeps tickets until they are redeemed. Its methods are safe from
-// any goroutine.
+// any goroutine. [Tickets] makes one of a store that processes share; package authtest
+// tests others. An error that is not a nextrush.HTTPError is answered with 503.
 type TicketStore interface {
 	// Put keeps p under key for ttl.
 	Put(ctx context.Context, key string, p *Principal, ttl time.Duration) error
@@ -33,8 +34,8 @@ type TicketStore interface {
 // Ticket makes a ticket for the sender of the request, who must be known: 128 random
 // bits that open one socket, as ?ticket=, within Options.TicketTTL. It exists because
 // a browser cannot send a header with an upgrade, and URLs are logged, where a token
-// would be valid for longer and for more. The store in memory gives one user 1,000
-// tickets within that time; further ones are answered with 429.
+// would be valid for longer and for more. The store in memory, and those of [Tickets],
+// give one user 1,000 tickets within that time; further ones are answered with 429.
 func (p *Plugin) Ticket(c *nextrush.Context) (string, error) {
 	user := User(c)
 	if user == nil {
@@ -42,7 +43,7 @@ func (p *Plugin) Ticket(c *nextrush.Context) (string, error) {
 	}
 	ticket := rand.Text()
 	if err := p.opts.Tickets.Put(c.Context(), hashed(ticket), user, p.opts.TicketTTL); err != nil {
-		return "", fmt.Errorf("auth: Ticket: %w", err)
+		return "", fmt.Errorf("auth: Ticket: %w", unavailable(err))
 	}
 	return ticket, nil
 }
@@ -51,13 +52,25 @@ func (p *Plugin) redeem(ctx context.Context, ticket string) (*Principal, error) 
 	user, err := p.opts.Tickets.Take(ctx, hashed(ticket))
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("auth: redeem a ticket: %w", err)
+		return nil, fmt.Errorf("auth: redeem a ticket: %w", unavailable(err))
 	case user == nil:
 		return nil, refused("unknown ticket")
 	case !user.ExpiresAt.IsZero() && p.left(user) <= 0:
 		return nil, refused("the token of the ticket's owner has expired")
 	}
 	return p.known(user), nil
+}
+
+func tooMany() error {
+	return nextrush.NewError(http.StatusTooManyRequests).WithCause(errors.New("too many tickets have been issued to one user"))
+}
+
+// unavailable has a client come back when the store works again.
+func unavailable(err error) error {
+	if _, ok := errors.AsType[*nextrush.HTTPError](err); ok {
+		return err
+	}
+	return nextrush.NewError(http.StatusServiceUnavailable).WithCause(err)
 }
 
 // hashed returns the key of a ticket in the store. Nobody who reads the store can open
@@ -70,14 +83,15 @@ func hashed(ticket string) string {
 // memoryTickets is the store of one process.
 type memoryTickets struct {
 	mu     sync.Mutex // guards what follows
-	users  map[string]*Principal
+	byKey  map[string]*ticket
 	issued map[string]int // by the user's ID, with the redeemed ones
-	ends   []end          // in order of time, as all have the same ttl
+	order  []*ticket      // in which they were issued, and in which they end if all have the same ttl
 }
 
-type end struct {
-	at        time.Time
-	key, user string
+type ticket struct {
+	key  string
+	user *Principal
+	end  time.Time
 }
 
 func (m *memoryTickets) Put(_ context.Context, key string, p *Principal, ttl time.Duration) error {
@@ -87,37 +101,43 @@ func (m *memoryTickets) Put(_ context.Context, key string, p *Principal, ttl tim
 	m.expireLocked(now)
 	switch {
 	case m.issued[p.ID] >= maxUserTickets:
-		return nextrush.NewError(http.StatusTooManyRequests).WithCause(errors.New("too many tickets have been issued to one user"))
-	case len(m.ends) >= maxTickets:
+		return tooMany()
+	case len(m.order) >= maxTickets:
 		return nextrush.NewError(http.StatusServiceUnavailable).WithCause(errors.New("too many tickets have been issued"))
-	case m.users == nil:
-		m.users, m.issued = make(map[string]*Principal), make(map[string]int)
+	case m.byKey == nil:
+		m.byKey, m.issued = make(map[string]*ticket), make(map[string]int)
 	}
-	m.users[key] = p
+	t := &ticket{key, p, now.Add(ttl)}
+	m.byKey[key] = t
 	m.issued[p.ID]++
-	m.ends = append(m.ends, end{now.Add(ttl), key, p.ID})
+	m.order = append(m.order, t)
 	return nil
 }
 
 func (m *memoryTickets) Take(_ context.Context, key string) (*Principal, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.expireLocked(time.Now())
-	user := m.users[key]
-	delete(m.users, key)
-	return user, nil
+	now := time.Now()
+	m.expireLocked(now)
+	t := m.byKey[key]
+	delete(m.byKey, key)
+	if t == nil || !now.Before(t.end) {
+		return nil, nil
+	}
+	return t.user, nil
 }
 
 // expireLocked drops the tickets whose time is up.
 func (m *memoryTickets) expireLocked(now time.Time) {
 	n := 0
-	for n < len(m.ends) && !now.Before(m.ends[n].at) {
-		e := m.ends[n]
-		delete(m.users, e.key)
-		if m.issued[e.user]--; m.issued[e.user] == 0 {
-			delete(m.issued, e.user)
+	for n < len(m.order) && !now.Before(m.order[n].end) {
+		t := m.order[n]
+		delete(m.byKey, t.key)
+		if m.issued[t.user.ID]--; m.issued[t.user.ID] == 0 {
+			delete(m.issued, t.user.ID)
 		}
 		n++
 	}
-	m.ends = m.ends[n:]
+	clear(m.order[:n])
+	m.order = m.order[n:]
 }
