@@ -3,7 +3,9 @@
 //
 //	certs := autotls.New(autotls.Options{Domains: []string{"a.example"}, CacheDir: "/var/lib/a/certs"})
 //	app.Register(certs)
-//	log.Fatal(app.ListenTLSConfig(":443", certs.TLSConfig()))
+//	if err := app.ListenTLSConfig(":443", certs.TLSConfig()); err != nil {
+//		log.Fatal(err)
+//	}
 //
 // The plugin asks for a certificate when the first client connects to its name. The
 // authority checks that the name is ours on port 443 (TLS-ALPN-01, RFC 8737) or on

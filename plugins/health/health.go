@@ -124,14 +124,24 @@ func (p *Plugin) Check(name string, f func(ctx context.Context) error) *Plugin {
 // Name is "health".
 func (p *Plugin) Name() string { return "health" }
 
-// Install registers the routes.
+// Install registers the routes, and middleware.
 func (p *Plugin) Install(app *nextrush.App) error {
 	p.app = app
 	g := app.With(p.opts.Guard...)
 	g.Get(p.opts.LivePath, func(c *nextrush.Context) error { return answer(c, Report{Status: OK}) })
 	g.Get(p.opts.ReadyPath, func(c *nextrush.Context) error { return answer(c, p.told()) })
+	app.Use(p.sendAway)
 	app.BeforeShutdown(p.drain)
 	return nil
+}
+
+// sendAway has clients of a draining App close their connections, since nobody else moves
+// those that a balancer has made before: the next request goes to another process.
+func (p *Plugin) sendAway(c *nextrush.Context) error {
+	if p.draining.Load() && c.Request().Header.Get("Upgrade") == "" {
+		c.SetHeader("Connection", "close")
+	}
+	return c.Next()
 }
 
 // told returns the report without what strangers must not know.

@@ -202,7 +202,9 @@ func TestReadinessIsFalseWhileTheAppStillServes(t *testing.T) {
 		if body := c.Get("/readyz").WantStatus(503).Text(); !strings.Contains(body, `"draining"`) {
 			t.Errorf("answer %s", body)
 		}
-		c.Get("/livez").WantStatus(200)
+		if !c.Get("/livez").WantStatus(200).Close || !c.Get("/nowhere").WantStatus(404).Close {
+			t.Error("the client may keep its connection to an App that leaves")
+		}
 		if took := <-ended; took < 5*time.Second || took > 6*time.Second {
 			t.Errorf("shutdown took %v", took)
 		}

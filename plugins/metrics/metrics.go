@@ -28,6 +28,12 @@ type Options struct {
 	Namespace string             // prefix of the names, "shop" for shop_http_requests_total; empty: none
 	Buckets   []float64          // upper bounds of durations in seconds, rising; nil: 5 ms to 10 s
 
+	// Exemplar returns labels that lead from the histograms to a request, such as the id of
+	// its trace, in 128 characters with the names; nil: none for this one. It is called
+	// after each request, and Prometheus has to ask for OpenMetrics, as it does by default,
+	// and to store exemplars (--enable-feature=exemplar-storage). nil: no exemplars.
+	Exemplar func(*nextrush.Context) prometheus.Labels
+
 	// Registry is where the metrics are registered, and what the route serves. nil: the
 	// Plugin's own, which also has the collectors of the Go runtime and of the process.
 	Registry *prometheus.Registry
@@ -84,8 +90,9 @@ func (p *Plugin) Install(app *nextrush.App) error {
 	}
 	app.Use(p.measure)
 	app.With(p.opts.Guard...).Get(p.opts.Path, nextrush.WrapHandler(promhttp.HandlerFor(p.registry, promhttp.HandlerOpts{
-		Registry: p.registry,
-		ErrorLog: slog.NewLogLogger(app.Log().Handler(), slog.LevelError),
+		Registry:          p.registry,
+		EnableOpenMetrics: p.opts.Exemplar != nil, // the other format has none
+		ErrorLog:          slog.NewLogLogger(app.Log().Handler(), slog.LevelError),
 	})))
 	return nil
 }
@@ -140,8 +147,16 @@ func (p *Plugin) record(c *nextrush.Context, status int, took time.Duration) {
 	if status == http.StatusSwitchingProtocols || isEventStream(c) {
 		return
 	}
-	p.duration.WithLabelValues(labels...).Observe(took.Seconds())
-	p.size.WithLabelValues(labels...).Observe(float64(c.BytesWritten()))
+	var exemplar prometheus.Labels
+	if p.opts.Exemplar != nil {
+		exemplar = p.opts.Exemplar(c)
+	}
+	observe(p.duration.WithLabelValues(labels...), took.Seconds(), exemplar)
+	observe(p.size.WithLabelValues(labels...), float64(c.BytesWritten()), exemplar)
+}
+
+func observe(o prometheus.Observer, value float64, exemplar prometheus.Labels) {
+	o.(prometheus.ExemplarObserver).ObserveWithExemplar(value, exemplar)
 }
 
 // methodLabel keeps clients from making a time series with each method they invent.

@@ -16,6 +16,7 @@ import (
 	"github.com/nextrush/nextrush/nextrushtest"
 	"github.com/nextrush/nextrush/plugins/metrics"
 	"github.com/nextrush/nextrush/websocket"
+	"github.com/nextrush/nextrush/websocket/brokertest"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -136,7 +137,7 @@ func TestEveryCounterOfTheEngineIsShown(t *testing.T) {
 	)
 	const ofRoutes = 5 // families for one field, of which one has nothing here: no event is timed
 	types := strings.Count(c.Get("/metrics").Text(), "# TYPE websocket_")
-	if fields := reflect.TypeFor[websocket.Stats]().NumField(); types != fields-1+ofRoutes-1 {
+	if fields := reflect.TypeFor[websocket.Stats]().NumField(); types != fields-2+ofRoutes-1 {
 		t.Errorf("%d metrics, but websocket.Stats has %d fields", types, fields)
 	}
 }
@@ -210,6 +211,24 @@ func TestTheRouteHasTheOptionsPathAndGuard(t *testing.T) {
 	}
 }
 
+func TestHistogramsLeadToRequestsByExemplars(t *testing.T) {
+	app := appWith(t, metrics.New(metrics.Options{Exemplar: func(c *nextrush.Context) prometheus.Labels {
+		if id := c.Query("trace"); id != "" {
+			return prometheus.Labels{"trace_id": id}
+		}
+		return nil
+	}}))
+	app.Get("/users", func(c *nextrush.Context) error { return c.Text("hello") })
+	c := nextrushtest.New(t, app)
+	c.Get("/users?trace=4bf92f35").WantStatus(200)
+	c.Get("/users").WantStatus(200)
+	text := c.With("Accept", "application/openmetrics-text; version=1.0.0").Get("/metrics").WantStatus(200).Text()
+	if n := strings.Count(text, `# {trace_id="4bf92f35"} `); n != 2 {
+		t.Errorf("%d exemplars, want one of the duration and one of the size, in\n%s", n, text)
+	}
+	wantNone(t, nextrushtest.New(t, app), "# {")
+}
+
 func TestMistakesAreErrorsOfInstall(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	appWith(t, metrics.New(metrics.Options{Registry: registry}))
@@ -241,4 +260,19 @@ func Example() {
 		}
 	}
 	// Output: shop_orders_total 1
+}
+
+func TestAServerWithABrokerHasTheMetricsOfItsCluster(t *testing.T) {
+	network := brokertest.NewNetwork()
+	app := appWith(t, metrics.New())
+	app.EnableWebSocket(websocket.Options{Broker: network.Broker()})
+	other := websocket.NewServer(websocket.Options{Broker: network.Broker()})
+	t.Cleanup(func() { other.Close() })
+	c := nextrushtest.New(t, app)
+	for app.WebSockets().Cluster().Health(t.Context()) != nil || len(app.WebSockets().Cluster().Nodes()) < 2 {
+		runtime.Gosched()
+	}
+	app.WSAll().Send("to nobody here")
+	wantLines(t, c, `websocket_cluster_up 1`, `websocket_cluster_nodes 2`, `websocket_cluster_rooms 0`, `websocket_cluster_lost_total 0`)
+	wantNone(t, nextrushtest.New(t, appWith(t, metrics.New())), "cluster")
 }

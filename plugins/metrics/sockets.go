@@ -32,6 +32,27 @@ var families = []family{
 	{"drops_total", "Messages not sent or not taken, by what has decided so.", prometheus.CounterValue, "by", func(s websocket.Stats) map[string]int64 { return s.Drops }},
 	{"rejected_total", "Upgrades refused.", prometheus.CounterValue, "reason", func(s websocket.Stats) map[string]int64 { return s.Rejected }},
 	{"closes_total", "Sockets closed, by the code of the close frame.", prometheus.CounterValue, "code", closesByCode},
+
+	cluster("up", prometheus.GaugeValue, "Whether the broker can be reached.", func(c *websocket.ClusterStats) int64 { return int64(map[bool]int{true: 1}[c.Up]) }),
+	cluster("nodes", prometheus.GaugeValue, "Nodes that are there.", func(c *websocket.ClusterStats) int64 { return int64(c.Nodes) }),
+	cluster("rooms", prometheus.GaugeValue, "Rooms that this node receives.", func(c *websocket.ClusterStats) int64 { return int64(c.Rooms) }),
+	cluster("queued_bytes", prometheus.GaugeValue, "Bytes that wait to be published.", func(c *websocket.ClusterStats) int64 { return c.Queued }),
+	cluster("published_total", prometheus.CounterValue, "Messages of this node for others.", func(c *websocket.ClusterStats) int64 { return c.Published }),
+	cluster("received_total", prometheus.CounterValue, "Messages of other nodes.", func(c *websocket.ClusterStats) int64 { return c.Received }),
+	cluster("dropped_total", prometheus.CounterValue, "Messages of this node that others never got.", func(c *websocket.ClusterStats) int64 { return c.Dropped }),
+	cluster("lost_total", prometheus.CounterValue, "Messages of other nodes that did not arrive.", func(c *websocket.ClusterStats) int64 { return c.Lost }),
+	cluster("duplicates_total", prometheus.CounterValue, "Messages of other nodes that arrived again.", func(c *websocket.ClusterStats) int64 { return c.Duplicates }),
+	cluster("invalid_total", prometheus.CounterValue, "Messages that no node has written.", func(c *websocket.ClusterStats) int64 { return c.Invalid }),
+}
+
+// cluster is a family that there is for a server with a Broker.
+func cluster(name string, kind prometheus.ValueType, help string, value func(*websocket.ClusterStats) int64) family {
+	return family{"cluster_" + name, help, kind, "", func(s websocket.Stats) map[string]int64 {
+		if s.Cluster == nil {
+			return nil
+		}
+		return map[string]int64{"": value(s.Cluster)}
+	}}
 }
 
 // family is a metric with one value, or one for each value of its label.
