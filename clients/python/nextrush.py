@@ -10,7 +10,7 @@ import websockets  # Debian: python3-websockets
 class Client:
     def __init__(self, url):
         self.url, self.handlers, self.replies, self.ids = url, {}, {}, itertools.count(1)
-        self.at, self.held, self.mids = {}, {}, {}  # of rooms: positions, and live events before synced
+        self.at, self.held, self.unasked, self.mids = {}, {}, {}, {}  # of rooms: positions, live events before synced
         self.id, self.retry, self.spread = None, None, 1000
 
     def on(self, event, f): self.handlers[event] = f  # f(*data); also "open", and "gap" with the room
@@ -36,8 +36,7 @@ class Client:
                 async with websockets.connect(self.url, subprotocols=["nextrush.v1"], ping_interval=None) as self.ws:
                     await self.serve()
                 failed = -1  # it was good
-            except (OSError, asyncio.TimeoutError, websockets.InvalidHandshake, websockets.ConnectionClosed):
-                pass
+            except (OSError, asyncio.TimeoutError, websockets.InvalidHandshake, websockets.ConnectionClosed): pass
             for reply in self.replies.values():
                 reply.done() or reply.set_exception(ConnectionError("lost: it may have been carried out"))
             least, most = self.retry or (50, min(30_000, 1000 * 2**failed) if failed >= 0 else self.spread)
@@ -64,8 +63,7 @@ class Client:
                 self.retry = after and (int(after[1]), int(after[2]))
                 return
             asked = False
-            if isinstance(frame, str):
-                await self.take(json.loads(frame))
+            if isinstance(frame, str): await self.take(json.loads(frame))
 
     async def take(self, m):
         kind, room, reply = m["type"], m.get("room"), self.replies.get(m.get("id"))
@@ -75,19 +73,21 @@ class Client:
             reply.set_result(m["data"]) if kind == "ack" else reply.set_exception(RuntimeError(m["message"]))
         elif kind == "ping" and "t" in m:
             await self.send(type="pong", t=m["t"])
-        elif kind == "ping":
-            self.spread = m.get("spread", self.spread)
-        elif "epoch" in m and (kind == "synced" or kind == "joined" and room not in self.held):
+        elif kind == "ping": self.spread = m.get("spread", self.spread)
+        elif kind == "joined" and room in self.held:
+            self.unasked[room] = "replayed" in m  # what follows up to synced is not the answer to our position
+        elif kind == "synced" and room in self.held and self.unasked.pop(room, False): return
+        elif "epoch" in m and kind in ("joined", "synced"):
             self.at[room] = [m["epoch"], m["offset"]]
         if kind == "synced":
             m["recovered"] or self.tell("gap", room)
-            for event in self.held.pop(room, []):
-                self.event(event)
+            for event in self.held.pop(room, []): self.event(event)
 
     def event(self, m):
         room = m.get("room")
         if room in self.held and not m.get("replayed"):
             return self.held[room].append(m)
+        if room in self.held and self.unasked.get(room): return
         if room in self.at:
             if m["offset"] <= self.at[room][1]:
                 return

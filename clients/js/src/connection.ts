@@ -111,9 +111,9 @@ export function newConnection(o: Settings, owner: Owner, view: View): Connection
     const all: any = { ...(typeof query === "function" ? await query() : query), ...(ticket && { ticket }) };
     for (const name in all) url.searchParams.set(name, all[name]);
     const ask = () => (plain ? undefined : probe(env, url.href, probeTimeout, bearer));
-    let found = failed > 0 && (await ask());
+    let found: any = failed > 0 && (await ask());
     if (mine !== trying) return;
-    if (found && found !== true) return fail(found);
+    if (found?.code) return fail(found);
 
     const offers = plain ? [] : [protocol, ...owner._offer()];
     if (bearer) offers.push("bearer", bearer);
@@ -137,7 +137,7 @@ export function newConnection(o: Settings, owner: Owner, view: View): Connection
       // Why a WebSocket did not open, a browser does not say.
       if (up) found = false;
       else found ||= await ask();
-      const end = found && found !== true ? found : ended(e);
+      const end = found?.code ? found : ended(e);
       if (found === true && ++blocked >= blockedAfter) end.reason = "blocked on this network";
       fail(end);
     };
@@ -312,7 +312,7 @@ export function newConnection(o: Settings, owner: Owner, view: View): Connection
     } catch (e) {
       owner._report(e);
     }
-    if (verdict === false) return finish({ ...end, final: true });
+    if (verdict === false) return finish(end);
     let wait = backoff(env.random(), o.backoff, end, failed, good, spread, !!hidden() && o.hidden !== "same");
     if (next !== null) wait = Math.max(0, next - env.now());
     next = null;
@@ -334,7 +334,7 @@ export function newConnection(o: Settings, owner: Owner, view: View): Connection
     next = null;
     farewell = "";
     each("removeEventListener");
-    set({ name: "closed", why });
+    set({ name: "closed", why: { ...why, final: true } });
     owner._closed();
   };
 
@@ -344,7 +344,7 @@ export function newConnection(o: Settings, owner: Owner, view: View): Connection
   // lost. Unload is never listened to: that keeps pages out of the browser's cache.
   const listen = within((e: any) => {
     const { type } = e;
-    if (type === "freeze" || type === "pagehide") away(type === "freeze" || e.persisted);
+    if (/freeze|pagehide/.test(type)) away(type === "freeze" || e.persisted);
     else if (type !== "visibilitychange" || !hidden()) wake(type);
   });
 
@@ -390,7 +390,7 @@ export function newConnection(o: Settings, owner: Owner, view: View): Connection
     _close(code = 1000, reason = "") {
       const was = ws;
       ws = null;
-      if (view.state.name !== "closed") owner._change(() => finish(ending(code, reason, "us", true)));
+      if (view.state.name !== "closed") owner._change(() => finish(ending(code, reason)));
       return new Promise((resolve) => {
         const timer = newTimer(env);
         const done = () => {

@@ -18,11 +18,17 @@ export interface RoomState extends Room<any> {
   joined: boolean;
   position: Position | null;
   _asked?: boolean; // joined because we asked: after a new session we have to ask again
-  _held?: any[] | null; // null: no replay is under way that we have asked for
+  _held?: Held | null; // null: no replay is under way that we have asked for
   _late?: boolean; // meanwhile what an old connection says counts
   _left(): void;
   _server: Server; // for presence
 }
+
+// Held is what waits for the answer to a position of ours, and says where it begins.
+type Held = any[] & {
+  position?: Position; // undefined: the server has not let us in since
+  _unasked?: boolean; // the server replays by itself: that is not the answer
+};
 
 function newRoom(name: string, server: Server): RoomState {
   const reset = (p: Position) => {
@@ -105,14 +111,14 @@ export function newRooms(server: Server): Rooms {
     if (r && r.position) {
       const [epoch, last] = r.position;
       const to = [epoch, offset] as const;
-      if (r._held && !late && !replayed) {
+      if (r._held && !late && (!replayed || r._held._unasked)) {
         if (r._held.push(m) > mostHeld) jump(r, to, "overflow");
         return;
       }
       if (offset <= last) return;
       r.position = to;
     }
-    if (mid !== undefined && repeated(mid)) return;
+    if (mid && repeated(mid)) return;
     const args = argsOf(m);
     const meta = { at, room: name, offset, replayed: !!replayed, args, bytes };
     server._tell("e" + event, args[0], meta);
@@ -142,19 +148,19 @@ export function newRooms(server: Server): Rooms {
     _event: event,
     _frames: {
       __proto__: null as any, // the types are what the server says
-      joined({ room: name, epoch, offset }) {
+      joined({ room: name, epoch, offset, replayed }) {
         const r = room(name);
         r.joined = true;
-        if (epoch && !r._held) r.position = [epoch, offset];
+        if (epoch) Object.assign(r._held || r, { position: [epoch, offset], _unasked: replayed });
       },
       left: (m) => room(m.room)._left(),
       // A replay has ended, or there is none.
       synced({ room: name, epoch, offset, recovered }) {
         const r = room(name);
-        const held = r._held || [];
+        const held: Held = r._held || [];
         const from = r.position;
-        if (!from) return;
-        if (!recovered) jump(r, epoch ? [epoch, offset] : null, epoch === from[0] ? "expired" : "epoch");
+        if (!from || held._unasked) return (held._unasked = false);
+        if (!recovered) jump(r, held.position || (epoch ? [epoch, offset] : null), epoch === from[0] ? "expired" : "epoch");
         else if (offset > from[1]) r.position = [epoch, offset];
         r._held = null;
         for (const m of held) event(m);
@@ -162,7 +168,9 @@ export function newRooms(server: Server): Rooms {
       presence: (m) => server._tell("p" + m.room, m),
     },
     _syncing: () => rooms.some((r) => r._held),
-    _leave: () => rooms.forEach((r) => (r.joined = false)),
+    _leave() {
+      for (const r of rooms) r.joined = false;
+    },
     _positions: () => positions((r) => r.position),
     _restore(all) {
       for (const name in all) Object.assign(room(name), { joined: true, position: all[name] });

@@ -24,8 +24,11 @@ export function settings(path: string, o: Options): Settings {
 }
 
 function address(path: string, base?: string): string {
-  if (!base) throw Error("set the option url");
-  return new URL(base.replace(/^http/, "ws").replace(/\/$/, "") + path).href;
+  if (!/^\w/.test(path)) {
+    if (!base) throw Error("set the option url");
+    path = base.replace(/\/$/, "") + path;
+  }
+  return new URL(path.replace(/^http/, "ws")).href;
 }
 
 // fill puts parameters into a path: "/chat/{room}" with { room: "a b" } is "/chat/a%20b".

@@ -201,8 +201,7 @@ export function newSocket(o: Settings): Socket<any> {
 
   const replied = (m: any) => {
     const e = sent.find((e) => e._id === m.id);
-    const error = m.type === "error" ? new RequestError(m.message, { event: e?._event!, errors: m.errors }) : undefined;
-    e?._settle?.(error, argsOf(m)[0]);
+    e?._settle?.(m.type === "error" ? new RequestError(m.message, { event: e._event, errors: m.errors }) : undefined, argsOf(m)[0]);
   };
 
   const report = () => {
@@ -231,7 +230,7 @@ export function newSocket(o: Settings): Socket<any> {
     const type = m?.type;
     const take = rooms._frames[type];
     if (type === "got") got(s, m.n);
-    else if (!/^(hello|ping|pong|goaway)$/.test(type)) {
+    else if (!/^(hello|p[io]ng|goaway)$/.test(type)) {
       count(s, size(data));
       if (type === "event") {
         if (m.id !== undefined) answer(s, m);
@@ -261,7 +260,7 @@ export function newSocket(o: Settings): Socket<any> {
     const s = (session = newSession(ws, hello.id ?? null, able("resume") ? hello.session : null));
     if (before) replace(before);
     const positions = rooms._lost(able("history"));
-    if (rooms._syncing()) send(s, frame({ type: "sync", was: before?._id || undefined, rooms: positions }));
+    if (rooms._syncing()) send(s, frame({ type: "sync", was: before?._id, rooms: positions }));
     prepare(s);
     retire();
   };

@@ -7,6 +7,7 @@ import type { FakeEnv, FakeSocket } from "./fake";
 export interface Config {
   resume: boolean;
   history: number; // messages that a room keeps
+  newest?: number; // of those that the server replays by itself when it lets the client in
   parked: number; // ms that a session waits for its client
   latency: number; // ms, at most
   refuse: number; // probability
@@ -23,6 +24,9 @@ class Room {
   offset = 0;
   constructor(readonly name: string, public epoch: string) {}
 }
+
+// reaches reports whether a room keeps all that came after a position.
+const reaches = ({ epoch, offset, ring }: Room, [of, from]: [string, number]) => of === epoch && from >= offset - ring.length && from <= offset;
 
 class Session {
   conn: Conn | null = null;
@@ -114,7 +118,7 @@ export class Model {
     if (known) for (const frame of s.outbox) this.raw(conn, frame);
     else {
       const join = () => {
-        for (const name of ["r1", "r2"]) if (!s.over) this.join(s, name);
+        for (const name of ["r1", "r2"]) if (!s.over) this.join(s, name, this.config.newest);
       };
       if (this.random() < 0.5) join();
       else this.env.later(this.random() * 300, join);
@@ -239,18 +243,30 @@ export class Model {
     else this.env.later(this.random() * 2_000, answer);
   }
 
-  private join(s: Session, name: string) {
+  // join has the newest n events replayed, or what comes after the position that the client
+  // has told; or, if that cannot be, those behind a gap.
+  private join(s: Session, name: string, n = 0) {
     const r = this.rooms.get(name)!;
     if (s.rooms.has(name)) return;
     s.rooms.add(name);
-    this.send(s, { type: "joined", room: name, epoch: r.epoch, offset: r.offset });
-    if (s.claims[name]) this.replay(s, name, s.claims[name]);
+    const { epoch } = r;
+    const claim = s.claims[name];
+    const offset = r.offset - Math.min(n, r.ring.length);
+    if (n && !claim) this.send(s, { type: "joined", room: name, epoch, offset, replayed: true });
+    else if (n && !reaches(r, claim)) {
+      this.send(s, { type: "joined", room: name, epoch, offset });
+      this.send(s, { type: "synced", room: name, recovered: false, epoch, offset });
+    } else {
+      this.send(s, { type: "joined", room: name, epoch, offset: r.offset });
+      if (claim) this.replay(s, name, claim);
+      return;
+    }
+    this.replay(s, name, [epoch, offset]);
   }
 
   private replay(s: Session, name: string, [epoch, from]: [string, number]): boolean {
     const r = this.rooms.get(name)!;
-    const first = r.offset - r.ring.length; // before the ring's first
-    const recovered = epoch === r.epoch && from >= first && from <= r.offset;
+    const recovered = reaches(r, [epoch, from]);
     if (recovered) {
       for (const e of r.ring) {
         if (e.offset > from && !e.excluded) this.send(s, { ...e.frame, replayed: true });

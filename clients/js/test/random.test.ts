@@ -45,6 +45,7 @@ class Run {
     this.model = new Model(this.env, random, {
       resume: this.resume,
       history: random() < 0.5 ? 5 : 200,
+      newest: random() < 0.5 ? 3 : 0,
       parked: random() < 0.5 ? 5_000 : 120_000,
       latency: random() < 0.5 ? 50 : 1_500,
       refuse: random() < 0.5 ? 0 : 0.3,

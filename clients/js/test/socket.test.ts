@@ -19,6 +19,9 @@ test("paths, parameters and addresses", async () => {
     ["/{a}/{b}", { a: 1, b: "ü" }, {}, "wss://a.example/1/%C3%BC"],
     ["/chat", undefined, { url: "http://b.example/base/" }, "ws://b.example/base/chat"],
     ["/chat", undefined, { url: "wss://b.example:8443" }, "wss://b.example:8443/chat"],
+    ["", undefined, { url: "wss://b.example/chat" }, "wss://b.example/chat"],
+    ["wss://b.example/chat", undefined, {}, "wss://b.example/chat"],
+    ["http://b.example:80/{room}?x=1", { room: "a b" }, { url: "https://c.example" }, "ws://b.example/a%20b?x=1"],
     ["/chat", undefined, { query: { a: "1&2" } }, "wss://a.example/chat?a=1%262"],
     ["/chat?x=1", undefined, { query: async () => ({ y: "2" }) }, "wss://a.example/chat?x=1&y=2"],
   ];
@@ -35,6 +38,7 @@ test("paths, parameters and addresses", async () => {
     assert.throws(() => connect("/chat/{room}", params, env.options()), /parameter room/);
   }
   assert.throws(() => connect("/chat", env.options({ url: undefined, env: { window: {} } })), /set the option url/);
+  assert.throws(() => connect("chat", env.options())); // not of the host a.examplechat
 });
 
 test("it opens in the next microtask, unless lazy or closed before", async () => {

@@ -25,7 +25,7 @@ export type Rest<P, O> = {} extends Params<P> ? [options?: O] : [params: Params<
 
 /** Makes a client whose channels all have these options. Channels is that of events.d.ts. */
 export function client<Channels = Record<string, Any>>(options?: Options): Client<Channels>;
-/** Connects to a path whose events are not declared, with the parameters of the path as in Client. */
+/** Connects to a path whose events are not declared, or to a URL, with the parameters of the path as in Client. */
 export function connect<P extends string>(path: P, ...rest: Rest<P, Options> | [params: Params<P>, options: Options]): Socket<Any>;
 
 export interface Client<Channels = Record<string, Any>> {
@@ -108,7 +108,10 @@ export interface Socket<C extends Channel = Any> extends Disposable {
   ready(o?: { signal?: AbortSignal }): Promise<this>;
   /** Returns a function that removes the handler. */
   on<E extends Events<C["serverToClient"]>>(event: E, f: (data: In<C["serverToClient"][E]>, meta: Meta) => void, o?: Listen): () => void;
-  /** False: the message was not taken, and "dropped" says why. */
+  /**
+   * False: the message was not taken, and "dropped" says why. True: it waits, or was handed to a connection that looks
+   * open. With that it may be lost, unless the session resumes: for what must arrive, request with retry.
+   */
   emit<E extends Events<C["clientToServer"]>>(event: E, data: In<C["clientToServer"][E]>, o?: Send): boolean;
   /** Rejects with a RequestError, TimeoutError, LostError or ClosedError, or with the reason of signal. */
   request<E extends Calls<C["clientToServer"]>>(event: E, data: In<C["clientToServer"][E]>, o?: Ask): Promise<Out<C["clientToServer"][E]>>;
