@@ -31,6 +31,7 @@ type Options struct {
 	// X-Forwarded-For, -Proto and -Host are believed; empty: nobody's. "loopback",
 	// "private" and "linklocal" are those networks, "cloudflare" is the list that
 	// Cloudflare had published in September 2026; see [App.TrustProxies] for a newer one.
+	// Those are not believed in X-Forwarded-Host, which they pass on as visitors send it.
 	TrustedProxies []string
 	// TrustedHops is the number of proxies in front of the app, whatever their addresses,
 	// instead of TrustedProxies; 0: those count. Nobody may be able to reach the app
@@ -69,6 +70,9 @@ type Options struct {
 	// last of the two counts.
 	StrictJSON bool
 
+	// Server is what serves HTTP/1.1 without TLS; 0: ServerAuto.
+	Server ServerKind
+
 	H2C               bool          // HTTP/2 without TLS as well, with prior knowledge
 	ReadHeaderTimeout time.Duration // 0: 5 s; negative: none
 	// BodyTimeout is how long, in all, a client may keep a request waiting for its
@@ -90,6 +94,16 @@ type Options struct {
 	// the path with or without a slash at its end, if only that has a route.
 	DisableTrailingSlashRedirect bool
 }
+
+// ServerKind is what serves HTTP/1.1 without TLS. HTTPS, HTTP/2, listeners that are not of
+// package net and systems other than Linux have net/http in any case.
+type ServerKind uint8
+
+const (
+	ServerAuto    ServerKind = iota // net/http
+	ServerNetHTTP                   // net/http
+	ServerLoop                      // the event loop, whose connections cost no goroutine while they wait
+)
 
 // Renderer turns a template and its data into text.
 type Renderer interface {
@@ -141,6 +155,7 @@ type App struct {
 	life     *lifecycle.Life
 	server   *server.Server
 	unrouted atomic.Int64 // requests without a route that run
+	pace     lazyPace     // of those, and of all if there is middleware given to Pre
 }
 
 // New makes an app. It panics on a mistake in the options; the text says which.

@@ -47,6 +47,7 @@ type Context struct {
 	failed   bool           // an error has been answered
 	logged   bool           // the error that comes next has been logged
 	extras   *extras        // nil until asked for
+	ends     ends           // with the request
 
 	contentType [1]string // the header, if the handler has set none
 }

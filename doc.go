@@ -5,7 +5,9 @@
 //	app.Get("/users/:id", func(c *nextrush.Context) error {
 //		return c.JSON(map[string]string{"id": c.Param("id")})
 //	})
-//	log.Fatal(app.Listen(":3000"))
+//	if err := app.Listen(":3000"); err != nil {
+//		log.Fatal(err)
+//	}
 //
 // # Handlers and the order of the chain
 //

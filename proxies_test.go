@@ -68,6 +68,25 @@ func TestProxiesHaveNames(t *testing.T) {
 	}
 }
 
+// Cloudflare passes on an X-Forwarded-Host that the visitor has sent, and sets none.
+func TestCloudflareDoesNotSayForWhichHostARequestIs(t *testing.T) {
+	for peer, want := range map[string]string{
+		"104.16.0.1:1":     "https://a.example",
+		"[2606:4700::1]:1": "https://a.example",
+		"127.0.0.1:1":      "https://b.example", // a proxy of our own, behind Cloudflare
+		"192.0.2.1:1":      "http://a.example",
+	} {
+		r := httptest.NewRequest("GET", "http://a.example/", nil)
+		r.RemoteAddr = peer
+		r.Header.Set("X-Forwarded-Proto", "https")
+		r.Header.Set("X-Forwarded-Host", "b.example")
+		c := newContext(New(Options{TrustedProxies: []string{"cloudflare", "loopback"}}), nil, r)
+		if got := c.Scheme() + "://" + c.Host(); got != want {
+			t.Errorf("peer %s: %s, want %s", peer, got, want)
+		}
+	}
+}
+
 func TestTheListOfProxiesCanBeRefreshed(t *testing.T) {
 	app := New(Options{TrustedProxies: []string{"cloudflare"}})
 	ip := func() string {

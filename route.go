@@ -59,6 +59,7 @@ type Route struct {
 	name     string
 	socket   bool         // a WebSocket route
 	running  atomic.Int64 // requests, for Shutdown to name
+	pace     lazyPace     // of its handlers
 	pattern  *route.Pattern
 	host     *route.Pattern // nil: any
 }
@@ -77,17 +78,19 @@ func (r *Route) Method() string { return r.method }
 
 func (r *Route) info() RouteInfo {
 	o := r.original()
+	always := route.Always(r.pattern, r.chain(""))
 	info := RouteInfo{
 		Method: o.method, Path: r.pattern.Path, Name: o.name, WebSocket: o.socket,
-		Operation: r.operation(), Source: o.source,
+		Middleware: len(always) - 1, Operation: operation(always), Source: o.source,
+	}
+	if o.socket {
+		info.Namespace, _ = r.namespace()
 	}
 	if r.host != nil {
 		info.Host = r.host.Path
 	}
 	return info
 }
-
-func (r *Route) operation() *Operation { return operation(route.Always(r.pattern, r.chain(""))) }
 
 // original is the route of the mounted app, if this one stands for one.
 func (r *Route) original() *Route {
@@ -99,13 +102,15 @@ func (r *Route) original() *Route {
 
 // RouteInfo describes a route.
 type RouteInfo struct {
-	Method    string     `json:"method"` // empty: any
-	Path      string     `json:"path"`
-	Host      string     `json:"host,omitempty"` // as given to Host; empty: any
-	Name      string     `json:"name,omitempty"`
-	WebSocket bool       `json:"websocket,omitempty"` // registered with WS
-	Operation *Operation `json:"-"`                   // nil: no handler says what it does
-	Source    string     `json:"-"`                   // file:line of the registration
+	Method     string     `json:"method"` // empty: any
+	Path       string     `json:"path"`
+	Host       string     `json:"host,omitempty"` // as given to Host; empty: any
+	Name       string     `json:"name,omitempty"`
+	WebSocket  bool       `json:"websocket,omitempty"` // registered with WS
+	Namespace  string     `json:"namespace,omitempty"` // of a socket: the prefix that names it, after the host; empty: the default one
+	Middleware int        `json:"-"`                   // handlers that run before the route's last, for every request
+	Operation  *Operation `json:"-"`                   // nil: no handler says what it does
+	Source     string     `json:"-"`                   // file:line of the registration
 }
 
 // Routes lists the routes in the order of their registration.

@@ -173,7 +173,7 @@ func (g *routes) add(method, path string, handlers []Handler) *Route {
 	}
 	rt := &Route{group: g, method: method, handlers: slices.Clone(handlers), source: caller.Outside()}
 	rt.place(g.host, g.join(path))
-	rt.operation().mustSuit(rt.describe(), rt.pattern.Names, g.app.opts.Validator)
+	operation(route.Always(rt.pattern, rt.chain(""))).mustSuit(rt.describe(), rt.pattern.Names, g.app.opts.Validator)
 	g.app.insert(rt)
 	return rt
 }

@@ -70,7 +70,7 @@ func servers(t *testing.T, run func(t *testing.T, start func(*App) (url string, 
 			if config != nil {
 				scheme = "https://"
 			}
-			go func() { result <- app.serve(context.Background(), ln, config) }()
+			go func() { result <- app.serve(context.Background(), ln, false, config) }()
 			t.Cleanup(func() {
 				ctx, cancel := context.WithCancel(context.Background())
 				cancel()

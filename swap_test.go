@@ -212,3 +212,28 @@ func TestARestartBehindASocketLosesNoRequest(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// systemd hands on a socket that blocks, unless NonBlocking is set, for all who share it:
+// who then asks for the next connection is held until there is one.
+func TestASharedSocketThatBlocksHoldsNobodyBack(t *testing.T) {
+	var config net.ListenConfig
+	config.SetMultipathTCP(false) // systemd has none
+	ln, err := config.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	s := newSwap(t, ln.(*net.TCPListener))
+	running := s.start("0", "systemd:")
+	if err := syscall.SetNonblock(int(s.socket.Fd()), false); err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.Get("http://" + ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	late := time.AfterFunc(20*time.Second, func() { running.Process.Kill() })
+	defer late.Stop()
+	s.stop(running)
+}

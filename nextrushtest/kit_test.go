@@ -1,13 +1,16 @@
 package nextrushtest_test
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/nextrush/nextrush"
 	"github.com/nextrush/nextrush/nextrushtest"
@@ -222,4 +225,49 @@ func TestAHeldSocketDoesNotAnswerPings(t *testing.T) {
 		s.Hold()
 		<-gone // after the pings that nobody answers
 	})
+}
+
+// What came before a reply does not keep it from being read, and is still there.
+func TestARequestReadsPastWhatHasNotBeenRead(t *testing.T) {
+	nextrushtest.EachDriver(t, func() *nextrush.App {
+		app := nextrush.New()
+		app.EnableWebSocket(websocket.Options{})
+		app.WS("/", func(s *websocket.Socket, c *nextrush.Context) error {
+			websocket.Handle(s, "double", func(_ context.Context, s *websocket.Socket, n int) (int, error) {
+				s.Send("working")
+				return 2 * n, nil
+			})
+			return errors.Join(s.Send("welcome"), s.Emit("news", 1))
+		})
+		return app
+	}, func(t *testing.T, c *nextrushtest.Client) {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		s := c.Dial("/")
+		for n := range 3 {
+			if got, err := websocket.Ask[int, int](ctx, s, "double", n); got != 2*n || err != nil {
+				t.Fatalf("got %d, %v", got, err)
+			}
+		}
+		s.Expect("welcome")
+		s.ExpectEvent("news", nil)
+		for range 3 {
+			s.Expect("working")
+		}
+		s.Send("bye")
+		if _, err := s.Request(ctx, "nobody"); err == nil {
+			t.Error("an event that nobody handles has a reply")
+		}
+		s.Disconnect()
+		if _, err := s.Request(ctx, "double", 1); !errors.Is(err, websocket.ErrClosed) {
+			t.Errorf("after the end: %v", err)
+		}
+	})
+}
+
+// A test may end before its App is served.
+func TestATestThatAsksNothingPasses(t *testing.T) {
+	for range 200 {
+		t.Run("", func(t *testing.T) { nextrushtest.New(t, app(websocket.Options{})) })
+	}
 }

@@ -96,7 +96,11 @@ func serve(t testing.TB, app *nextrush.App, listener net.Listener, dial func(con
 		transport.CloseIdleConnections()
 		ctx, cancel := context.WithTimeout(context.Background(), timeout)
 		defer cancel()
-		if err := errors.Join(app.Shutdown(ctx), <-served); err != nil {
+		err := app.Shutdown(ctx)
+		if late := <-served; !errors.Is(late, http.ErrServerClosed) { // of a test that ends before it is served
+			err = errors.Join(err, late)
+		}
+		if err != nil {
 			t.Errorf("nextrushtest: shutdown: %v", err)
 		}
 	})

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"sync"
 	"testing"
 
 	"github.com/nextrush/nextrush/websocket"
@@ -18,6 +19,9 @@ type Socket struct {
 	*websocket.Socket
 	t    testing.TB
 	conn *heldConn
+
+	mu     sync.Mutex          // guards unread
+	unread []websocket.Message // that came before a reply
 }
 
 // Dial opens a socket, with the header and cookies of the Client. It fails the test if the handshake is refused; use DialError to
@@ -87,6 +91,47 @@ func (c *Client) handshakeHeader(path string, own http.Header) http.Header {
 		r.AddCookie(cookie)
 	}
 	return h
+}
+
+// Receive is that of websocket.Socket.
+func (s *Socket) Receive(ctx context.Context) (websocket.Message, error) {
+	if m, ok := s.takeUnread(); ok {
+		return m, nil
+	}
+	return s.Socket.Receive(ctx)
+}
+
+func (s *Socket) takeUnread() (m websocket.Message, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.unread) == 0 {
+		return m, false
+	}
+	m, s.unread = s.unread[0], s.unread[1:]
+	return m, true
+}
+
+// Request is that of websocket.Socket. Messages that come before the reply are read as
+// well, and kept for Next, Receive and what expects.
+func (s *Socket) Request(ctx context.Context, event string, args ...any) (*websocket.Event, error) {
+	reading, stop := context.WithCancel(context.Background())
+	var done sync.WaitGroup
+	done.Go(func() { s.keepUnread(reading) })
+	defer done.Wait()
+	defer stop()
+	return s.Socket.Request(ctx, event, args...)
+}
+
+func (s *Socket) keepUnread(ctx context.Context) {
+	for {
+		m, err := s.Socket.Receive(ctx)
+		if err != nil {
+			return
+		}
+		s.mu.Lock()
+		s.unread = append(s.unread, m)
+		s.mu.Unlock()
+	}
 }
 
 // Next returns the next message. It fails the test if none arrives within 10 seconds.
