@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"flag"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -19,14 +18,16 @@ import (
 
 func TestMain(m *testing.M) { leak.Main(m) }
 
-func command(t *testing.T, in string, args ...string) (out, problems string, err error) {
+func invoke(t *testing.T, in string, args ...string) (out, problems string, err error) {
 	t.Helper()
 	var o, e bytes.Buffer
 	err = run(t.Context(), args, terminal{strings.NewReader(in), &o, &e})
 	return o.String(), e.String(), err
 }
 
-func TestANewProjectPassesItsTestAndListsItsRoutes(t *testing.T) {
+// Each kind passes its tests, which fail if a page does not work under its policy, and
+// lists its routes.
+func TestNewProjectsPassTheirTestsAndListTheirRoutes(t *testing.T) {
 	checkout, err := filepath.Abs("../..")
 	if err != nil {
 		t.Fatal(err)
@@ -34,37 +35,115 @@ func TestANewProjectPassesItsTestAndListsItsRoutes(t *testing.T) {
 	t.Chdir(t.TempDir())
 	t.Setenv("GOWORK", "off")
 	t.Setenv("GOFLAGS", "-mod=mod")
-	if out, problems, err := command(t, "", "new", "-replace", checkout, "example.com/shop"); err != nil || !strings.Contains(out, "cd shop") {
-		t.Fatalf("%v\n%s%s", err, out, problems)
-	}
-	test := exec.Command("go", "test", "./...")
-	test.Dir = "shop"
-	if out, err := test.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	for _, broken := range [][3]string{
-		{"index.html", "</body>", "<script>go()</script></body>"},
-		{"index.html", "<h1>", `<h1 style="color: red">`},
-		{"index.html", "app.js", "main.js"},
-		{"main.go", "static.FS(", "static.FS(\"/files\"+"},
-		{"app.js", `$("log")`, `$("list")`},
+	for _, x := range []struct {
+		kind   string
+		routes []string
+		broken [][3]string // file, text, what takes its place
+	}{
+		{"chat", []string{"WS      /chat"}, [][3]string{
+			{"index.html", "</body>", "<script>go()</script></body>"},
+			{"index.html", "<h1>", `<h1 style="color: red">`},
+			{"index.html", `<form id="form">`, `<form id="form" onsubmit="go()">`},
+			{"index.html", "app.js", "main.js"},
+			{"index.html", "style.css", "https://styles.example/style.css"},
+			{"main.go", `static.FS("/"`, `static.FS("/files"`},
+			{"main.go", "client.New(), ", ""},
+			{"main.go", "app.Use(middleware.Production())", "_ = middleware.Production"},
+			{"app.js", `$("log")`, `$("list")`},
+			{"app.js", `connect("/chat")`, `connect("/talk")`},
+		}},
+		{"pages", []string{"GET     /", "POST    /entries"}, [][3]string{
+			{"views/home.html", "<form", "<style>form { color: red }</style><form"},
+			{"views/layouts/main.html", "/public/", "/files/"},
+			{"main.go", "app.Use(middleware.CSRF())", "_ = middleware.CSRF"},
+		}},
+		{"api", []string{"DELETE  /notes/:id"}, [][3]string{{"main.go", "required,", ""}}},
 	} {
-		if testBroken(t, filepath.Join("shop", broken[0]), broken[1], broken[2]) == nil {
-			t.Errorf("the test passes with %q in %s", broken[2], broken[0])
+		t.Run(x.kind, func(t *testing.T) {
+			out, problems, err := invoke(t, "", "new", "-replace", checkout, "-kind", x.kind, "example.com/"+x.kind)
+			if err != nil || !strings.Contains(out, "cd "+x.kind) {
+				t.Fatalf("%v\n%s%s", err, out, problems)
+			}
+			for _, args := range [][]string{{"vet", "./..."}, {"test", "./..."}} {
+				cmd := exec.Command("go", args...)
+				cmd.Dir = x.kind
+				if out, err := cmd.CombinedOutput(); err != nil {
+					t.Fatalf("%v\n%s", err, out)
+				}
+			}
+			for _, b := range x.broken {
+				if testBroken(t, x.kind, b[0], b[1], b[2]) == nil {
+					t.Errorf("the test passes with %q in %s", b[2], b[0])
+				}
+			}
+			out, problems, err = invoke(t, "", "routes", x.kind)
+			for _, route := range x.routes {
+				if !strings.Contains(out, route) {
+					t.Errorf("no %s: %v\n%s%s", route, err, out, problems)
+				}
+			}
+			for _, file := range []string{".gitignore", ".dockerignore", "Dockerfile", "README.md"} {
+				if text, err := os.ReadFile(filepath.Join(x.kind, file)); err != nil || len(text) == 0 || bytes.Contains(text, []byte("<<")) {
+					t.Errorf("%s: %v\n%s", file, err, text)
+				}
+			}
+			if _, _, err := invoke(t, "", "new", "example.com/"+x.kind); err == nil {
+				t.Error("it wrote over a folder")
+			}
+		})
+	}
+}
+
+// A program that is made with a clone may use each of its plugins later.
+func TestAProjectOfACloneHasAllItsPlugins(t *testing.T) {
+	checkout, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var plugins []string
+	for _, pattern := range []string{"plugins/*/go.mod", "plugins/*/*/go.mod", "plugins/*/*/*/go.mod"} {
+		found, err := filepath.Glob(filepath.Join(checkout, pattern))
+		if plugins = append(plugins, found...); err != nil {
+			t.Fatal(err)
 		}
 	}
-	out, problems, err := command(t, "", "routes", "shop")
-	if err != nil || !strings.Contains(out, "GET") || !strings.Contains(out, "/hello/:name") || !strings.Contains(out, "main.go:") {
-		t.Errorf("%v\n%s%s", err, out, problems)
+	if len(plugins) < 10 {
+		t.Fatal(plugins)
 	}
-	if _, _, err := command(t, "", "new", "example.com/shop"); err == nil {
-		t.Error("it wrote over a folder")
+	t.Chdir(t.TempDir())
+	t.Setenv("GOWORK", "off")
+	if _, problems, err := invoke(t, "", "new", "-replace", checkout, "example.com/shop"); err != nil {
+		t.Fatalf("%v\n%s", err, problems)
+	}
+	text := "package main\n\nimport (\n"
+	for _, p := range plugins {
+		text += "\t_ \"" + framework + filepath.ToSlash(filepath.Dir(strings.TrimPrefix(p, checkout))) + "\"\n"
+	}
+	save(t, "shop/plugins.go", text+")\n")
+	for _, args := range [][]string{{"mod", "tidy"}, {"build", "."}} {
+		cmd := exec.Command("go", args...)
+		cmd.Dir = "shop"
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("go %s: %v\n%s", args, err, out)
+		}
+	}
+	mod, err := os.ReadFile("shop/go.mod")
+	if n := strings.Count(string(mod), " => "); n != len(plugins)+1 {
+		t.Errorf("go.mod has %d modules of the clone, %v:\n%s", n, err, mod)
+	}
+}
+
+func TestAKindThatIsNoneIsRefused(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if _, _, err := invoke(t, "", "new", "-kind", "blog", "example.com/shop"); err == nil || !strings.Contains(err.Error(), "chat, pages or api") {
+		t.Error(err)
 	}
 }
 
 // testBroken changes a file, runs the project's test, and undoes the change.
-func testBroken(t *testing.T, path, from, to string) error {
+func testBroken(t *testing.T, dir, file, from, to string) error {
 	t.Helper()
+	path := filepath.Join(dir, filepath.FromSlash(file))
 	sound, err := os.ReadFile(path)
 	if err != nil || !bytes.Contains(sound, []byte(from)) {
 		t.Fatalf("%s: no %q, %v", path, from, err)
@@ -74,14 +153,14 @@ func testBroken(t *testing.T, path, from, to string) error {
 		t.Fatal(err)
 	}
 	test := exec.Command("go", "test", "./...")
-	test.Dir = filepath.Dir(path)
+	test.Dir = dir
 	return test.Run()
 }
 
 func TestAProjectThatCannotBeMadeLeavesNothing(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for _, replace := range []string{"nowhere", "."} {
-		if _, problems, err := command(t, "", "new", "-replace", replace, "example.com/shop"); err == nil {
+		if _, problems, err := invoke(t, "", "new", "-replace", replace, "example.com/shop"); err == nil {
 			t.Fatalf("made with %s: %s", replace, problems)
 		}
 		if _, err := os.Stat("shop"); !os.IsNotExist(err) {
@@ -100,7 +179,7 @@ func TestANewProjectInAWorkspaceSaysHowToJoinIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("GOWORK", "")
-	out, problems, err := command(t, "", "new", "-replace", checkout, "example.com/shop")
+	out, problems, err := invoke(t, "", "new", "-replace", checkout, "example.com/shop")
 	if err != nil || !strings.Contains(out, "go work use .") {
 		t.Fatalf("%v\n%s%s", err, out, problems)
 	}
@@ -116,7 +195,7 @@ func TestANewProjectInAWorkspaceSaysHowToJoinIt(t *testing.T) {
 func TestNewRefusesNames(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for _, name := range []string{"", "../x", "a b", "-x", "/abs", "\"x\""} {
-		if _, _, err := command(t, "", "new", "--", name); err == nil {
+		if _, _, err := invoke(t, "", "new", "--", name); err == nil {
 			t.Errorf("%q is taken", name)
 		}
 	}
@@ -140,7 +219,7 @@ func server(t *testing.T) string {
 
 func TestTalkingToAServer(t *testing.T) {
 	url := "ws" + server(t) + "/ws"
-	out, problems, err := command(t, "hello\n/binary 00ff\n/emit nobody 1\n/binary x\n/emit a {\n", "ws", url)
+	out, problems, err := invoke(t, "hello\n/binary 00ff\n/emit nobody 1\n/binary x\n/emit a {\n", "ws", url)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,7 +236,7 @@ func TestTalkingToAServer(t *testing.T) {
 }
 
 func TestARefusalIsShownWithItsReason(t *testing.T) {
-	_, _, err := command(t, "", "ws", "-H", "Origin: http://b.example", "ws"+server(t)+"/ws")
+	_, _, err := invoke(t, "", "ws", "-H", "Origin: http://b.example", "ws"+server(t)+"/ws")
 	if err == nil || !strings.Contains(err.Error(), "403") || !strings.Contains(err.Error(), "AllowOrigins") {
 		t.Errorf("error is %v", err)
 	}
@@ -175,30 +254,13 @@ func TestTheEndOfInputIsTheEnd(t *testing.T) {
 func TestBench(t *testing.T) {
 	address := server(t)
 	for _, url := range []string{"http" + address, "ws" + address + "/ws"} {
-		out, problems, err := command(t, "", "bench", "-conns", "3", "-duration", "2s", url)
+		out, problems, err := invoke(t, "", "bench", "-conns", "3", "-duration", "2s", url)
 		if err != nil || !strings.Contains(out, "a second") || !strings.Contains(out, "99.0 % within") {
 			t.Errorf("%s: %v\n%s%s", url, err, out, problems)
 		}
 	}
-	out, _, err := command(t, "", "bench", "-conns", "1", "-duration", "100ms", "http"+address+"/none")
+	out, _, err := invoke(t, "", "bench", "-conns", "1", "-duration", "100ms", "http"+address+"/none")
 	if err == nil || !strings.Contains(err.Error(), "404") || !strings.Contains(out, "1 connections failed") {
 		t.Errorf("%v\n%s", err, out)
-	}
-}
-
-func TestUsage(t *testing.T) {
-	if _, problems, err := command(t, ""); err == nil || !strings.Contains(problems, "usage:") {
-		t.Errorf("%v %q", err, problems)
-	}
-	for _, help := range []string{"help", "-h", "--help"} {
-		if _, problems, err := command(t, "", help); err != flag.ErrHelp || !strings.Contains(problems, "usage:") {
-			t.Errorf("%s: %v %q", help, err, problems)
-		}
-	}
-	if _, problems, err := command(t, "", "serve"); err == nil || !strings.Contains(err.Error(), `"serve"`) || !strings.Contains(problems, "usage:") {
-		t.Errorf("%v %q", err, problems)
-	}
-	if _, _, err := command(t, "", "ws"); err == nil {
-		t.Error("ws without a URL is taken")
 	}
 }

@@ -49,7 +49,7 @@ func TestTypesAreFoundByTheServersAddress(t *testing.T) {
 		{"http://" + below + "/api"}, {"http://" + below + "/api/events.d.ts"},
 		{"-H", "Key: open", "http://" + locked + "/locked"}, {locked + "/locked", "-H", "Key: open"},
 	} {
-		out, problems, err := command(t, "", append([]string{"types"}, args...)...)
+		out, problems, err := invoke(t, "", append([]string{"types"}, args...)...)
 		if err != nil || problems != "" || !strings.Contains(out, `"/chat/{room}": {`) {
 			t.Errorf("%q: %v %s\n%s", args, err, problems, out)
 		}
@@ -68,7 +68,7 @@ func TestTypesThatAreNotThereAreExplained(t *testing.T) {
 		"http://a b":                     "invalid",
 		"http://" + address + " surplus": "invalid",
 	} {
-		_, _, err := command(t, "", "types", "-o", file, url)
+		_, _, err := invoke(t, "", "types", "-o", file, url)
 		if err == nil || !strings.HasPrefix(err.Error(), "types: ") || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", url, err, want)
 		}
@@ -77,7 +77,7 @@ func TestTypesThatAreNotThereAreExplained(t *testing.T) {
 		t.Errorf("a file has been written: %v", err)
 	}
 	for _, args := range [][]string{{"types"}, {"types", address, "more"}, {"types", "-o", file, "-check", file, address}} {
-		if _, _, err := command(t, "", args...); err == nil {
+		if _, _, err := invoke(t, "", args...); err == nil {
 			t.Errorf("%q is taken", args)
 		}
 	}
@@ -86,10 +86,10 @@ func TestTypesThatAreNotThereAreExplained(t *testing.T) {
 func TestTypesAreWrittenAndChecked(t *testing.T) {
 	address := declaring(t, "")
 	file := filepath.Join(t.TempDir(), "events.d.ts")
-	if _, _, err := command(t, "", "types", "-check", file, address); !os.IsNotExist(err) && !strings.Contains(err.Error(), "no such file") {
+	if _, _, err := invoke(t, "", "types", "-check", file, address); !os.IsNotExist(err) && !strings.Contains(err.Error(), "no such file") {
 		t.Errorf("a missing file: %v", err)
 	}
-	if out, _, err := command(t, "", "types", address, "-o", file); err != nil || out != "" {
+	if out, _, err := invoke(t, "", "types", address, "-o", file); err != nil || out != "" {
 		t.Fatalf("%v %s", err, out)
 	}
 	sound, err := os.ReadFile(file)
@@ -99,13 +99,13 @@ func TestTypesAreWrittenAndChecked(t *testing.T) {
 	windows := strings.ReplaceAll(string(sound), "\n", "\r\n")
 	for _, same := range []string{string(sound), windows} {
 		save(t, file, same)
-		if out, _, err := command(t, "", "types", "-check", file, address); err != nil || out != "" {
+		if out, _, err := invoke(t, "", "types", "-check", file, address); err != nil || out != "" {
 			t.Errorf("%v %s", err, out)
 		}
 	}
 	old := strings.Replace(string(sound), `"text": string`, `"txt"?: number`, 1)
 	save(t, file, old)
-	out, _, err := command(t, "", "types", "-check", file, address)
+	out, _, err := invoke(t, "", "types", "-check", file, address)
 	if err == nil || !strings.Contains(err.Error(), "nextrush types -o "+file) {
 		t.Errorf("another file: %v", err)
 	}
