@@ -1,150 +1,284 @@
 import { connect } from "/nextrush.js";
-import { chart, short } from "./chart.js";
+import { bars, canvas, mirror, spark } from "./chart.js";
+import { table } from "./table.js";
 
-const size = 120; // seconds shown
-const minute = 60;
+const span = 60; // seconds shown
+const second = 10; // frames
 const byId = (id) => document.getElementById(id);
-const state = byId("state");
 
-const charts = Object.fromEntries(["connections", "messages", "drops", "runs"].map((id) => [id, chart(byId(id), size)]));
-let history = []; // {at, stats}, the newest last
+// ---- numbers
 
-const meanings = {
-  1000: "normal", 1001: "going away", 1002: "protocol error", 1003: "unsupported data", 1005: "no code", 1006: "lost",
-  1007: "invalid payload", 1008: "policy", 1009: "too big", 1011: "internal error", 1013: "slow consumer", 4401: "not authenticated", 4429: "too many",
+const number = new Intl.NumberFormat("en", { maximumSignificantDigits: 3, notation: "compact" });
+const short = (n) => number.format(n < 10 ? Math.round(n * 10) / 10 : Math.round(n));
+const whole = (n) => n.toLocaleString("en");
+
+// scaled returns n and the largest of some units in which it is at least one.
+function scaled(n, step, units) {
+  let i = 0;
+  for (; n >= step && i < units.length - 1; i++) n /= step;
+  return [n < 10 && n % 1 ? n.toFixed(1) : n.toFixed(0), units[i]];
+}
+const bytes = (n) => scaled(n, 1024, ["B", "KiB", "MiB", "GiB"]);
+const time = (s) => (s ? scaled(s * 1e6, 1000, ["µs", "ms", "s"]) : ["–", ""]);
+const text = (parts) => parts.join(" ").trim();
+const age = (s) => text(s < 60 ? [Math.floor(s), "s"] : s < 3600 ? [Math.floor(s / 60), "min"] : [(s / 3600).toFixed(1), "h"]);
+
+// ---- what is shown
+
+let frames = []; // of the last minute
+let seen = []; // those that are shown
+let tables = null; // the newest
+let shown = null; // those that are shown
+let paused = false;
+
+// keep adds frames, and drops those that are too old.
+function keep(...more) {
+  const all = frames.concat(more);
+  frames = all.filter((f) => f.t >= all.at(-1).t - span);
+  schedule();
+}
+
+// values has those of a field at each frame but the first.
+const values = (field) => seen.slice(1).map((f) => f[field]);
+
+// rate is how much a count has grown a second, over the last second.
+const rate = (field, by = 1) => seen.slice(1).map((f, i) => {
+  const before = seen[Math.max(0, i + 1 - second)];
+  return (by * (f[field] - before[field])) / (f.t - before.t);
+});
+
+const highest = (list, show) => "highest " + text(show(Math.max(...list)));
+const count = (n) => [whole(Math.round(n)), ""];
+const tiles = {
+  engine: [
+    { name: "Sockets", values: () => values("sockets"), show: count, colour: "sent" },
+    { name: "Dropped", values: () => rate("dropped"), show: (n) => [short(n), "/ s"], colour: "warm" },
+    { name: "Waiting to be sent", values: () => values("waiting"), show: bytes, colour: "warm" },
+    { name: "Round trip", values: () => values("p50"), show: time, note: () => "p99 " + text(time(seen.at(-1).p99)), colour: "sent" },
+  ],
+  process: [
+    { name: "CPU", values: () => rate("cpu", 100), show: (n) => [n.toFixed(n < 10 ? 1 : 0), "% of a core"], colour: "own" },
+    { name: "Heap", values: () => values("heap"), show: bytes, colour: "own" },
+    { name: "Goroutines", values: () => values("go"), show: count, colour: "own" },
+    { name: "Longest GC pause", values: () => values("pause"), show: time, value: (list) => Math.max(...list), note: () => "last minute", colour: "own" },
+  ],
 };
 
-function time(seconds) {
-  if (!seconds) return "–";
-  if (seconds < 1e-3) return (seconds * 1e6).toFixed(0) + " µs";
-  if (seconds < 1) return (seconds * 1e3).toFixed(seconds < 0.1 ? 1 : 0) + " ms";
-  return seconds.toFixed(1) + " s";
+function make(tag, parent, properties) {
+  return Object.assign(parent.appendChild(document.createElement(tag)), properties);
 }
 
-function bytes(n) {
-  const units = ["B", "KiB", "MiB", "GiB"];
-  let i = 0;
-  for (; n >= 1024 && i < 3; i++) n /= 1024;
-  return n.toFixed(i && n < 10 ? 1 : 0) + " " + units[i];
-}
-
-// recent is what times have counted since before.
-function recent(now, before) {
-  const had = new Map((before?.buckets ?? []).map((b) => [b.le, b.count]));
-  const buckets = (now?.buckets ?? []).map((b) => ({ le: b.le, count: b.count - (had.get(b.le) ?? 0) }));
-  return { count: (now?.count ?? 0) - (before?.count ?? 0), buckets };
-}
-
-// width is how wide the bucket is that ends at le: there are four to each power of two.
-function width(le) {
-  return 2 ** Math.max(0, Math.ceil(Math.log2(le * 4e6) - 1e-6) - 3) / 4e6;
-}
-
-function quantile(times, q) {
-  let rank = q * times.count;
-  for (const b of times.buckets) {
-    if (b.count && rank <= b.count) return b.le - width(b.le) * (1 - rank / b.count);
-    rank -= b.count;
+for (const [id, list] of Object.entries(tiles)) {
+  for (const tile of list) {
+    const div = make("div", byId(id));
+    make("dt", div, { textContent: tile.name });
+    const dd = make("dd", div);
+    tile.number = make("b", dd);
+    tile.unit = make("span", dd);
+    tile.remark = make("dd", div, { className: "note" });
+    tile.paint = canvas(make("canvas", make("dd", div, { className: "spark", ariaHidden: true })), schedule);
   }
-  return 0;
 }
 
-const total = (s) => Object.values(s.routes ?? {});
-const sum = (list) => list.reduce((a, b) => a + b, 0);
+function drawTile(tile, times, tell) {
+  const list = tile.values();
+  spark(tile.paint, times, list, span, tile.colour);
+  if (!tell) return;
+  const [n, unit] = tile.show(tile.value ? tile.value(list) : list.at(-1));
+  tile.number.textContent = n;
+  tile.unit.textContent = unit;
+  tile.remark.textContent = tile.note ? tile.note() : highest(list, tile.show);
+}
 
-// series has the values of each name over the window; f gives {name: count}.
-function series(f, perSecond) {
-  const lines = {}, values = history.map((h) => f(h.stats));
-  for (const name of [...new Set(values.flatMap(Object.keys))].sort()) {
-    lines[name] = perSecond
-      ? values.slice(1).map((v, i) => Math.max(0, ((v[name] ?? 0) - (values[i][name] ?? 0)) / (history[i + 1].at - history[i].at) * 1000))
-      : values.map((v) => v[name] ?? 0);
+const messages = canvas(byId("messages"), schedule);
+let pointed = null; // where, on the chart
+function drawMessages(times, tell) {
+  const sent = rate("out"), received = rate("in"), marked = mirror(messages, times, sent, received, span, short, pointed);
+  if (!tell) return;
+  byId("sent").textContent = whole(Math.round(sent.at(marked)));
+  byId("received").textContent = whole(Math.round(received.at(marked)));
+  byId("then").textContent = marked < 0 ? "" : Math.round(times.at(-1) - times[marked]) + " s ago";
+}
+for (const type of ["pointermove", "pointerleave"]) {
+  byId("messages").addEventListener(type, (e) => {
+    pointed = type === "pointerleave" ? null : e.offsetX;
+    told = 0;
+    schedule(true);
+  });
+}
+
+// ---- tables
+
+const handlers = canvas(byId("handlers"), () => {
+  shown = null;
+  schedule();
+});
+const powers = [[0, "1 µs"], [10, "1 ms"], [20, "1 s"]]; // 2^10 µs is a millisecond, nearly
+function drawHandlers(counts) {
+  const all = counts.reduce((a, b) => a + b, 0);
+  bars(handlers, counts.slice(0, 23), "sent", powers, short);
+  let rank = all / 2;
+  const half = counts.findIndex((n) => (rank -= n) <= 0);
+  byId("handlers-note").textContent = `${whole(all)} in the last minute`;
+  byId("handlers").ariaLabel = all ? `Times of ${all} callbacks in the last minute: half of them took up to ${text(time(2 ** half / 1e6))}` : "No callbacks in the last minute";
+}
+
+const meanings = {
+  1000: "normal", 1001: "going away", 1002: "protocol error", 1005: "no code", 1006: "lost", 1007: "invalid payload", 1008: "policy",
+  1009: "too big", 1011: "internal error", 1013: "slow consumer", 4403: "disconnected here",
+};
+
+const update = {
+  sockets: table(byId("sockets"), {
+    key: (s) => s.id, sort: 4, columns: [
+      { name: "Socket", value: (s) => s.id, text: (s) => s.id.slice(0, 8) + (s.id === live.id ? " (you)" : ""), className: "id" },
+      { name: "Path", value: (s) => s.path, className: "path" },
+      { name: "Open for", value: (s) => s.age, text: (s) => age(s.age), className: "n" },
+      { name: "Round trip", value: (s) => s.rtt, text: (s) => text(time(s.rtt)), className: "n" },
+      { name: "Waiting", value: (s) => s.waiting, text: (s) => text(bytes(s.waiting)), className: "n" },
+      { name: "", make: disconnector, className: "act" },
+    ],
+  }),
+  rooms: table(byId("rooms"), {
+    key: (r) => r.name, sort: 1, columns: [
+      { name: "Room", value: (r) => r.name, className: "path" },
+      { name: "Sockets", value: (r) => r.sockets, text: (r) => whole(r.sockets), className: "n" },
+    ],
+  }),
+  events: table(byId("events"), {
+    key: (e) => e.route + " " + e.event, sort: 4, columns: [
+      { name: "Event", value: (e) => e.event, className: "path" },
+      { name: "Route", value: (e) => e.route, className: "path" },
+      { name: "A second", value: (e) => e.rate, text: (e) => short(e.rate), className: "n" },
+      { name: "p50", value: (e) => e.p50, text: (e) => text(time(e.p50)), className: "n" },
+      { name: "p99", value: (e) => e.p99, text: (e) => text(time(e.p99)), className: "n" },
+    ],
+  }),
+  closes: table(byId("closes"), {
+    key: (c) => c.by + c.code, sort: 2, columns: [
+      { name: "By", value: (c) => c.by },
+      { name: "Code", value: (c) => c.code, text: (c) => c.code + " " + (meanings[c.code] ?? (c.code >= 3000 ? "the program's own" : "")) },
+      { name: "Sockets", value: (c) => c.n, text: (c) => whole(c.n), className: "n" },
+    ],
+  }),
+  drops: table(byId("drops"), {
+    key: (d) => d[0], sort: 1, columns: [
+      { name: "Because", value: (d) => d[0] },
+      { name: "Messages", value: (d) => d[1], text: (d) => whole(d[1]), className: "n" },
+    ],
+  }),
+};
+
+function drawTables() {
+  shown = tables;
+  drawHandlers(tables.handlers);
+  for (const name of ["sockets", "rooms", "events", "closes"]) update[name](tables[name]);
+  update.drops(Object.entries(tables.drops).filter(([, n]) => n > 0));
+  const all = seen.at(-1).sockets, some = tables.sockets.length;
+  byId("sockets-note").textContent = some < all ? `${some} of ${whole(all)}: the slowest, then the newest` : "";
+  byId("messages").ariaLabel = `Messages a second in the last minute: ${byId("sent").textContent} sent, ${byId("received").textContent} received`;
+}
+
+// ---- drawing: never while the page is hidden, and once a second for who wants no motion
+
+const still = matchMedia("(prefers-reduced-motion: reduce)");
+let asked = false, drawn = 0, told = 0;
+
+function schedule(now) {
+  if (asked || document.hidden || (now !== true && (paused || (still.matches && performance.now() - drawn < 1000)))) return;
+  asked = true;
+  requestAnimationFrame((now) => {
+    asked = false;
+    drawn = now;
+    draw(now);
+  });
+}
+document.addEventListener("visibilitychange", schedule);
+
+function draw(now) {
+  if (!paused) seen = frames;
+  if (seen.length < 2) return;
+  const tell = now - told > 450, times = values("t"); // numbers that change faster are not read
+  if (tell) {
+    told = now;
+    byId("up").textContent = "up " + age(times.at(-1));
   }
-  return lines;
+  for (const tile of [...tiles.engine, ...tiles.process]) drawTile(tile, times, tell);
+  drawMessages(times, tell);
+  if (tables && tables !== shown && !paused) drawTables();
 }
 
-function row(cells) {
-  const tr = document.createElement("tr");
-  tr.append(...cells.map(([text, kind]) => {
-    const td = document.createElement("td");
-    if (kind) td.className = kind;
-    td.append(text);
-    return td;
-  }));
-  return tr;
-}
+byId("pause").addEventListener("click", ({ target }) => {
+  paused = !paused;
+  target.ariaPressed = paused;
+  showState();
+  schedule();
+});
 
-function meter(value, max) {
-  const m = document.createElement("meter");
-  m.max = max || 1;
-  m.value = value;
-  m.setAttribute("aria-label", time(value));
-  return m;
-}
-
-function drawEvents(now, before, seconds) {
-  const list = [];
-  for (const [route, r] of Object.entries(now.routes)) {
-    for (const [event, t] of Object.entries(r.events)) {
-      const times = recent(t, before.routes[route]?.events[event]);
-      list.push({ route, event, rate: times.count / seconds, p50: quantile(times, 0.5), p99: quantile(times, 0.99) });
-    }
-  }
-  list.sort((a, b) => b.p99 - a.p99 || a.event.localeCompare(b.event));
-  const most = Math.max(0, ...list.map((e) => e.p99));
-  byId("events").tBodies[0].replaceChildren(...list.map((e) => row([
-    [e.route], [e.event], [short(e.rate), "n"], [time(e.p50), "n"], [time(e.p99), "n"], [meter(e.p99, most), "more"],
-  ])));
-}
-
-function drawCloses(now) {
-  const list = Object.entries(now.closedBy).flatMap(([by, codes]) => Object.entries(codes).map(([code, n]) => ({ by, code, n })));
-  list.sort((a, b) => b.n - a.n);
-  byId("closes").tBodies[0].replaceChildren(...list.slice(0, 12).map((c) => row([
-    [c.by], [c.code], [meanings[c.code] ?? (c.code >= 3000 ? "the program's own" : ""), "more"], [short(c.n), "n"],
-  ])));
-}
-
-function drawTiles(now, before, seconds) {
-  const rate = (f) => short(Math.max(0, f(now) - f(before)) / seconds);
-  const rtt = recent(now.rtt, before.rtt), handed = sum(total(now).map((r) => r.handedOver));
-  const tiles = {
-    "open now": short(now.connections), "since the start": short(now.totalConnections), "received / s": rate((s) => s.messagesReceived),
-    "sent / s": rate((s) => s.messagesSent), "dropped / s": rate((s) => s.dropped), "waiting": bytes(now.queuedBytes),
-    "round trip p50": time(quantile(rtt, 0.5)), "round trip p99": time(quantile(rtt, 0.99)), "handed over": short(handed), "uptime": now.uptime,
-  };
-  byId("tiles").replaceChildren(...Object.entries(tiles).map(([name, value]) => {
-    const div = document.createElement("div"), dt = document.createElement("dt"), dd = document.createElement("dd");
-    dt.textContent = name;
-    dd.textContent = value;
-    div.append(dt, dd);
-    return div;
-  }));
-}
-
-function draw() {
-  const last = history.at(-1), from = history[Math.max(0, history.length - 1 - minute)];
-  const previous = history.at(-2) ?? last, seconds = Math.max(1, (last.at - from.at) / 1000);
-  drawTiles(last.stats, from === last ? previous.stats : from.stats, seconds);
-  charts.connections(series((s) => Object.fromEntries(Object.entries(s.routes).map(([route, r]) => [route, r.connections]))));
-  charts.messages(series((s) => ({ received: s.messagesReceived, sent: s.messagesSent }), true));
-  charts.drops(series((s) => s.drops, true));
-  charts.runs(series((s) => ({
-    inline: sum(total(s).map((r) => r.inline.count)), "in workers": sum(total(s).map((r) => r.workers.count)), "handed over": sum(total(s).map((r) => r.handedOver)),
-  }), true));
-  drawEvents(last.stats, from.stats, seconds);
-  drawCloses(last.stats);
-}
+// ---- the connection
 
 const live = connect("/live");
-live.on("stats", (stats, { at }) => {
-  history.push({ at, stats });
-  history = history.slice(-size - 1);
-  draw();
+live.on("picture", (now) => {
+  const later = frames.filter((f) => f.t > now.frames.at(-1).t);
+  frames = now.frames;
+  tables = now.tables;
+  keep(...later);
 });
-const words = { open: "live", waiting: "connection lost, trying again", closed: "closed" };
+live.on("frame", (f) => keep(f));
+live.on("tables", (t) => {
+  tables = t;
+  schedule();
+});
 live.watch("state", ({ name }) => {
-  if (name === "open") history = []; // the server may be another one
-  state.textContent = words[name] ?? "connecting";
-  state.dataset.state = name;
+  if (name === "open") frames = []; // the server may be another one
+  showState();
 });
+
+const words = { open: "live", waiting: "connection lost, trying again" };
+function showState() {
+  const { name, why } = live.state, said = name === "closed" ? why.reason : words[name] ?? "connecting";
+  byId("state").textContent = name === "open" && paused ? "paused" : said;
+  byId("state").dataset.state = paused ? "paused" : name;
+  byId("again").hidden = name !== "closed";
+  byId("pause").hidden = name === "closed";
+}
+byId("again").addEventListener("click", () => live.open());
+
+// ---- disconnecting, with the token, which this page forgets when it is left
+
+const unlock = byId("unlock");
+let token = "";
+
+async function ask(method, path) {
+  const answer = await fetch("/admin" + path, { method, headers: { Authorization: "Bearer " + token } });
+  if (!answer.ok) throw Error(answer.status === 401 ? "That is not the token." : (await answer.json()).error);
+}
+
+async function attempt(f) {
+  unlock.querySelector("p").textContent = "";
+  try {
+    await f();
+  } catch (e) {
+    unlock.querySelector("p").textContent = e.message;
+  }
+}
+
+unlock.addEventListener("submit", (e) => {
+  e.preventDefault();
+  const field = unlock.elements.token;
+  attempt(async () => {
+    token = field.value;
+    await ask("GET", "");
+    field.value = "";
+    document.body.classList.add("admin");
+    byId("sockets").parentElement.focus();
+  });
+});
+
+function disconnector(s) {
+  const button = document.createElement("button");
+  button.textContent = "Disconnect";
+  button.ariaLabel = "Disconnect " + s.id.slice(0, 8);
+  button.addEventListener("click", () => attempt(() => ask("DELETE", "/sockets/" + encodeURIComponent(s.id))));
+  return button;
+}

@@ -7,15 +7,49 @@ import (
 	"net"
 	"time"
 
+	"github.com/nextrush/nextrush"
 	"github.com/nextrush/nextrush/websocket"
 )
+
+type position struct {
+	X float64 `json:"x" validate:"min=0,max=1"`
+	Y float64 `json:"y" validate:"min=0,max=1"`
+}
+
+type line struct {
+	Text string `json:"text" validate:"required,max=280"`
+}
+
+// play is something to be measured: cursors, a chat, pictures, and work that takes its
+// time.
+func play(s *websocket.Socket, c *nextrush.Context) error {
+	room := c.Param("room")
+	websocket.On(s, "move", func(s *websocket.Socket, to position) error {
+		return s.To("play/"+room).Coalesce(s.ID()).Emit("moved", s.ID(), to)
+	})
+	websocket.On(s, "chat", func(s *websocket.Socket, in line) error {
+		return s.To("play/"+room).Emit("chat", in)
+	})
+	websocket.On(s, "picture", func(s *websocket.Socket, picture []byte) error {
+		return s.To("play/"+room).Emit("picture", picture)
+	})
+	websocket.Handle(s, "report", func(ctx context.Context, _ *websocket.Socket, _ any) (string, error) {
+		select {
+		case <-time.After(30 * time.Millisecond): // a query, say
+			return "done", nil
+		case <-ctx.Done():
+			return "", ctx.Err()
+		}
+	})
+	return s.Join("play/" + room)
+}
 
 var rooms = []string{"red", "green", "blue"}
 
 // visit keeps n visitors busy, each of whom leaves after a while and comes again.
 func visit(url string, n int) {
 	for i := range n {
-		time.Sleep(10 * time.Millisecond)
+		time.Sleep(200 * time.Millisecond) // or the limit of requests would keep others out
 		go func() {
 			for {
 				visitor(url+"/play/"+rooms[i%len(rooms)], i%10 == 0)
