@@ -116,13 +116,10 @@ function hear({ name, text }, { at, offset }) {
   if (typing.delete(name)) showTyping();
 }
 
-// missed tells of a gap, and asks for the last messages after it. If they are gone too, it
-// leaves it at that.
-function missed({ room, from, to, why }) {
-  if (!room || !to) return;
+// missed tells of a gap. The last messages follow.
+function missed({ room, why }) {
+  if (!room) return;
   if (why === "epoch") heard.clear();
-  const last = [to[0], Math.max(0, to[1] - 50)];
-  if (String(last) !== String(from)) chat.room(room).since(last);
   note("You may have missed messages: " + (why === "epoch" ? "the server has restarted" : "they are not kept any more"));
 }
 

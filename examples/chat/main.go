@@ -90,13 +90,7 @@ func join(s *websocket.Socket, c *nextrush.Context) error {
 		return typing.Emit(s.To(room).Volatile(), name)
 	})
 	// Who has just come sees the last fifty messages, who comes back what it has missed.
-	last, err := s.Namespace().History(s.Context(), room, 50)
-	if err != nil {
-		return err
-	}
-	at := last.Position
-	at.Offset -= int64(len(last.Events)) // those that are still kept
-	_, err = s.JoinFrom(s.Context(), room, at)
+	err = s.JoinLast(s.Context(), room, 50)
 	if errors.Is(err, websocket.ErrRoomName) {
 		return &websocket.CloseError{Code: websocket.StatusPolicyViolation, Reason: err.Error()}
 	}

@@ -97,7 +97,7 @@ func TestWhoComesAfterAQuietDayHasMissedNothing(t *testing.T) {
 				Replayed  bool
 			}
 			s.Next().JSON(&m)
-			if m.Replayed {
+			if m.Type == "event" && m.Replayed {
 				replayed++
 			}
 			if m.Type == "synced" {
