@@ -1,0 +1,5 @@
+import { connect } from "/nextrush.js";
+
+connect("/ws").on("visitor", (text) => {
+  document.getElementById("visitor").textContent = text;
+});

@@ -1,0 +1,8 @@
+export default {
+  server: {
+    proxy: {
+      "/api": { target: "http://localhost:3000" },
+      "/ws": { target: "ws://localhost:3000", ws: true },
+    },
+  },
+};
