@@ -48,11 +48,36 @@ var (
 	packed     = []string{"gws-z", "gorilla-z", "coder-z", "bun-z", "nextrush-z"}
 	frameworks = []string{"httprouter", "net/http", "gin", "echo", "chi", "fiber", "express", "fastify", "nextrush"}
 	stacked    = []string{"chi", "gin", "echo", "nextrush"}
+	fewHTTP    = []string{"net/http", "fiber", "nextrush"}
 	drivers    = []string{"nextrush-portable", "nextrush"}
 	driversTLS = []string{"nextrush-portable-tls", "nextrush-tls"}
 )
 
-var cases = slices.Concat(compared, fairness)
+var cases = slices.Concat(compared, connections, fairness)
+
+// connections are about what a server of HTTP does with connections, whatever the framework.
+var connections = []benchCase{
+	overHTTP("request of a browser, plain", "fiber", append(request("GET", "/plain", ""), "-browser")...),
+	overHTTP("pipelined, 16 in flight, plain", "fiber", append(request("GET", "/plain", ""), "-inflight", "16")...),
+	overHTTP("handler that waits 1 ms, 1,000 connections", "net/http", waiting...),
+	{name: "http latency of a handler that waits 1 ms at half the saturating rate, 1,000 connections", kind: latency, unit: slowest,
+		base: "net/http", libs: fewHTTP, load: waiting},
+	{name: "http latency of plain at half the saturating rate, one request in 100 waits 5 ms, 640 connections", kind: latency, unit: slowest,
+		note: "Only the requests that do not wait count.",
+		base: "net/http", libs: fewHTTP, load: []string{"-mode", "http", "-conns", "640", "-path", "/plain", "-slow", "/wait5"}},
+	{name: "http idle 10k, made one request", kind: memory, unit: perIdle, base: "net/http", libs: fewHTTP,
+		load: []string{"-mode", "kept", "-conns", "10000", "-path", "/plain"}},
+	overHTTP("upload of 1 MiB, 8 connections", "net/http", "-mode", "upload", "-conns", "8", "-path", "/upload", "-size", "1048576"),
+	overHTTP("file of 1 MiB, 8 connections", "net/http", "-mode", "download", "-conns", "8", "-path", "/file", "-size", "1048576"),
+	{name: "http events to 1,000 clients, 128 B", unit: perDelivery, base: "net/http", libs: fewHTTP,
+		load: []string{"-mode", "events", "-conns", "1000", "-path", "/events", "-size", "128"}},
+}
+
+var waiting = []string{"-mode", "http", "-conns", "1000", "-path", "/wait1"}
+
+func overHTTP(name, base string, load ...string) benchCase {
+	return benchCase{name: "http " + name, load: load, base: base, libs: fewHTTP, unit: perRequest}
+}
 
 // fairness compares our own two drivers: a goroutine for each socket is as fair
 // as Go's scheduler.

@@ -29,6 +29,7 @@ func main() {
 	libs := flag.String("libs", "", "run these servers only, comma-separated")
 	rounds := flag.Int("rounds", 3, "rounds per case, 1 to 20")
 	out := flag.String("out", "", "folder to write performance.md and performance.svg to")
+	before := flag.String("before", "", "worktree of an earlier commit: only it and this one are compared")
 	duration := flag.Duration("duration", 3*time.Second, "of one measurement, at most 10s")
 	flag.Parse()
 	if *rounds < 1 || *rounds > 20 || *duration > 10*time.Second {
@@ -43,8 +44,12 @@ func main() {
 	if err != nil {
 		log.Fatal("bench: ", err)
 	}
-	b := bench{dir: dir, out: *out, rounds: *rounds, duration: *duration}
-	err = b.run(choose(cases, split(*only), split(*libs)))
+	b := bench{dir: dir, out: *out, rounds: *rounds, duration: *duration, before: *before}
+	chosen := choose(cases, split(*only), split(*libs))
+	if b.before != "" {
+		chosen = withItself(chosen)
+	}
+	err = b.run(chosen)
 	os.RemoveAll(dir)
 	if err != nil {
 		log.Fatal("bench: ", err)
@@ -76,6 +81,20 @@ func choose(all []benchCase, prefixes, libs []string) []benchCase {
 	return chosen
 }
 
+// earlier is nextrush as it was at the commit of -before.
+const earlier = "before"
+
+// withItself compares nextrush with an earlier commit, and with no other server.
+func withItself(chosen []benchCase) (left []benchCase) {
+	for _, c := range chosen {
+		if slices.Contains(c.libs, "nextrush") {
+			c.base, c.libs = earlier, []string{earlier, "nextrush"}
+			left = append(left, c)
+		}
+	}
+	return left
+}
+
 func withoutScripts(chosen []benchCase) (left []benchCase) {
 	for _, c := range chosen {
 		c.libs = slices.DeleteFunc(slices.Clone(c.libs), isScript)
@@ -92,9 +111,11 @@ type bench struct {
 	out      string // of the report; "": printed
 	rounds   int
 	duration time.Duration
+	before   string // worktree of an earlier commit; "": none
 }
 
 func (b bench) serve() string { return filepath.Join(b.dir, "serve") }
+func (b bench) was() string   { return filepath.Join(b.dir, "was") }
 func (b bench) load() string  { return filepath.Join(b.dir, "load") }
 
 // run goes on after a case that fails; the report says so, and run returns the errors.
@@ -188,7 +209,7 @@ func (b bench) measure(c benchCase) (benchCase, map[string][]sample, error) {
 
 // halfRate returns half of what the slowest Go server reaches, in messages per second.
 func (b bench) halfRate(c benchCase) (int, error) {
-	peers := slices.DeleteFunc(slices.Clone(c.libs), func(lib string) bool { return isScript(lib) || lib == "nextrush" })
+	peers := slices.DeleteFunc(slices.Clone(c.libs), func(lib string) bool { return isScript(lib) || strings.HasPrefix(lib, "nextrush") })
 	if len(peers) == 0 {
 		peers = c.libs
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -58,7 +59,13 @@ func findNPM() (string, error) { return exec.LookPath("npm") }
 func isScript(lib string) bool { return scripts[lib] != nil }
 
 func (b bench) build() error {
-	if npm, err := findNPM(); err == nil {
+	if b.before != "" {
+		build := exec.Command("go", "build", "-o", b.was(), "./cmd/serve")
+		build.Dir = filepath.Join(b.before, "benchmarks")
+		if text, err := build.CombinedOutput(); err != nil {
+			return fmt.Errorf("build %s: %w\n%s", build.Dir, err, text)
+		}
+	} else if npm, err := findNPM(); err == nil {
 		install := exec.Command(npm, "install", "--silent", "--no-audit", "--no-fund")
 		install.Dir = "js"
 		if text, err := install.CombinedOutput(); err != nil {
@@ -105,8 +112,11 @@ func (b bench) once(c benchCase, lib string, more ...string) (s sample, err erro
 // start returns when the server listens.
 func (b bench) start(ctx context.Context, c benchCase, lib string) (*exec.Cmd, string, error) {
 	command := append([]string{b.serve(), "-lib", lib}, c.serve...)
-	if isScript(lib) {
+	switch {
+	case isScript(lib):
 		command = scripts[lib]
+	case lib == earlier:
+		command = append([]string{b.was()}, c.serve...)
 	}
 	server := pinned(ctx, cmp.Or(c.cores, serverCore), command[0], command[1:]...)
 	server.Env = append(os.Environ(), "NODE_ENV=production")

@@ -80,7 +80,7 @@ func versions() string {
 	}
 	var all []string
 	for _, r := range mod.Require {
-		if !r.Indirect && r.Path != "github.com/nextrush/nextrush" {
+		if !r.Indirect && !strings.HasPrefix(r.Path, "github.com/nextrush/nextrush") {
 			all = append(all, r.Path+" "+r.Version)
 		}
 	}

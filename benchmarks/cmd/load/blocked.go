@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -249,16 +248,16 @@ func (w *crowd) until(at time.Time) bool {
 // watch records the most memory and descriptors that the server has meanwhile.
 func (w *crowd) watch(r *result) error {
 	for at := w.start.Add(echoEvery); w.until(at); at = at.Add(sampling) {
-		memory, err := rss(w.pid)
+		memory, err := rss(w.pids...)
 		if err != nil {
 			return err
 		}
 		r.Peak = max(r.Peak, memory)
-		files, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", w.pid))
-		if w.pid != 0 && err != nil {
+		files, err := openFiles(w.pids...)
+		if err != nil {
 			return err
 		}
-		r.Files = max(r.Files, len(files))
+		r.Files = max(r.Files, files)
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -32,12 +33,12 @@ type peer struct {
 // dial connects from one of several loopback addresses, so that many thousand
 // connections do not use up the ports of one.
 func dial(c config, i int) (net.Conn, error) {
-	from := &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(1+i/20000))}
+	from, to := &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(1+i/20000))}, c.addrs[i%len(c.addrs)]
 	d := net.Dialer{Timeout: patience, LocalAddr: from}
 	if c.tls {
-		return tls.DialWithDialer(&d, "tcp4", c.addr, &tls.Config{InsecureSkipVerify: true})
+		return tls.DialWithDialer(&d, "tcp4", to, &tls.Config{InsecureSkipVerify: true})
 	}
-	return d.Dial("tcp4", c.addr)
+	return d.Dial("tcp4", to)
 }
 
 // upgrade makes a WebSocket (RFC 6455 §4.1).
@@ -60,11 +61,14 @@ func (p *peer) handshake(c config) error {
 	if c.deflate {
 		extension = "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; client_no_context_takeover\r\n"
 	}
-	if c.socketIO {
+	switch {
+	case c.socketIO:
 		path = socketIOPath
+	case c.centrifugo:
+		path = centrifugoPath
 	}
 	_, err := fmt.Fprintf(p, "GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n%s\r\n", path, c.addr, nonce, extension)
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n%s\r\n", path, c.addrs[0], nonce, extension)
 	if err != nil {
 		return err
 	}
@@ -79,9 +83,12 @@ func (p *peer) handshake(c config) error {
 	if c.deflate && !strings.Contains(res.Header.Get("Sec-WebSocket-Extensions"), "server_no_context_takeover") {
 		return fmt.Errorf("server answers with other extensions: %q", res.Header.Get("Sec-WebSocket-Extensions"))
 	}
-	if c.socketIO {
-		early, _ := br.Peek(br.Buffered())
+	early, _ := br.Peek(br.Buffered())
+	switch {
+	case c.socketIO:
 		return p.joinSocketIO(early)
+	case c.centrifugo:
+		return p.joinCentrifugo(cmp.Or(strings.TrimPrefix(c.path, "/"), "all"))
 	}
 	if br.Buffered() > 0 {
 		return errors.New("server sends before the load")
@@ -136,10 +143,11 @@ func (p *peer) take(m message) (int, error) {
 			p.Write(clientFrame(fin|opPong, f.payload)) // an error shows in the next read
 			continue
 		}
-		if !m.same(f) {
+		n, ok := m.in(f)
+		if !ok {
 			return count, fmt.Errorf("%w: first byte %#x, %d bytes", errFrame, f.first, len(f.payload))
 		}
-		count++
+		count += n
 	}
 	p.have = copy(p.buf, p.buf[used:p.have])
 	return count, nil
@@ -147,7 +155,7 @@ func (p *peer) take(m message) (int, error) {
 
 // room makes the buffer large enough for n messages.
 func (p *peer) room(n int, m message) {
-	p.buf = make([]byte, max(4096, n*(len(m.text)+14)))
+	p.buf = make([]byte, max(4096, n*(len(m.text)+m.wrapped+14)))
 }
 
 // alive reports whether the server has kept the connection.

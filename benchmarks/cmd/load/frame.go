@@ -85,7 +85,9 @@ type message struct {
 	op   byte
 	text []byte
 
-	packed bool // the text is sent compressed
+	packed  bool // the text is sent compressed
+	lines   bool // a frame has several lines, some of which are messages
+	wrapped int  // bytes that a message may have besides text
 }
 
 // newMessage makes JSON text that compresses like that of an application: the same keys
@@ -99,6 +101,9 @@ func newMessage(c config) (message, error) {
 		m.op = opBinary
 	}
 	m.sent = clientFrame(fin|m.op, m.text)
+	if c.centrifugo {
+		m.asCentrifugo(strings.TrimPrefix(c.path, "/"))
+	}
 	if !c.deflate {
 		return m, nil
 	}
@@ -130,6 +135,14 @@ func pack(text []byte) ([]byte, error) {
 		return nil, err
 	}
 	return bytes.TrimSuffix(b.Bytes(), []byte{0, 0, 0xff, 0xff}), nil
+}
+
+// in counts the messages in a frame; false: it has something else.
+func (m message) in(f frame) (n int, ok bool) {
+	if m.lines {
+		return m.inLines(f)
+	}
+	return 1, m.same(f)
 }
 
 // same reports whether f is the echo. If it is compressed, only its kind is checked:

@@ -13,8 +13,8 @@ import (
 // answerRoom is the largest answer, in bytes.
 const answerRoom = 8 << 10
 
-// requests keeps one HTTP request in flight on every connection. All answers
-// must have the status and the body of the first one.
+// requests keeps HTTP requests in flight on every connection, as many as one read has
+// answered in one write. All answers must have the status and the body of the first one.
 func requests(c config) (result, error) {
 	l, peers, first, err := openHTTP(c)
 	if err != nil {
@@ -22,8 +22,9 @@ func requests(c config) (result, error) {
 	}
 	defer l.close()
 	request := rawRequest(c)
+	batch := bytes.Repeat(request, c.inflight)
 	for i := range peers {
-		if err := l.write(i, request); err != nil {
+		if err := l.write(i, batch); err != nil {
 			return result{}, err
 		}
 	}
@@ -37,8 +38,8 @@ func requests(c config) (result, error) {
 			if n == 0 || err != nil {
 				return err
 			}
-			total.count.Add(1)
-			return l.write(i, request)
+			total.count.Add(int64(n))
+			return l.write(i, batch[:n*len(request)])
 		})
 	}, func() {})
 	r.Body = string(first)
@@ -67,14 +68,34 @@ func dialAll(c config) ([]*peer, error) {
 			closeAll(peers)
 			return nil, err
 		}
-		peers[i] = &peer{Conn: conn, buf: make([]byte, answerRoom)}
+		peers[i] = &peer{Conn: conn, buf: make([]byte, max(answerRoom, 512*c.inflight))}
 	}
 	return peers, nil
 }
 
+// browserFields are what a browser sends besides Host.
+const browserFields = "Connection: keep-alive\r\n" +
+	"sec-ch-ua: \"Chromium\";v=\"142\", \"Google Chrome\";v=\"142\", \"Not_A Brand\";v=\"99\"\r\n" +
+	"sec-ch-ua-mobile: ?0\r\n" +
+	"sec-ch-ua-platform: \"Linux\"\r\n" +
+	"Upgrade-Insecure-Requests: 1\r\n" +
+	"User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36\r\n" +
+	"Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8\r\n" +
+	"Sec-Fetch-Site: none\r\n" +
+	"Sec-Fetch-Mode: navigate\r\n" +
+	"Sec-Fetch-User: ?1\r\n" +
+	"Sec-Fetch-Dest: document\r\n" +
+	"Accept-Encoding: gzip, deflate, br, zstd\r\n" +
+	"Accept-Language: en-GB,en;q=0.9\r\n"
+
 func rawRequest(c config) []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: load\r\nAccept: */*\r\n", c.method, c.path, c.addr)
+	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: %s\r\n", c.method, c.path, c.addrs[0])
+	if c.browser {
+		b.WriteString(browserFields)
+	} else {
+		b.WriteString("User-Agent: load\r\nAccept: */*\r\n")
+	}
 	if c.origin != "" {
 		fmt.Fprintf(&b, "Origin: %s\r\n", c.origin)
 	}
@@ -90,26 +111,30 @@ var (
 	headerEnd = []byte("\r\n\r\n")
 )
 
-// answered removes an answer with that body from the buffer and returns 1, or 0 if it is
-// not complete. Headers may have any length, as some servers count requests in them.
-func (p *peer) answered(body []byte) (int, error) {
-	got := p.buf[:p.have]
-	head := bytes.Index(got, headerEnd)
-	if head < 0 && p.have < len(p.buf) {
-		return 0, nil
+// answered removes the complete answers from the buffer and counts them. All must have
+// that body. Headers may have any length, as some servers count requests in them.
+func (p *peer) answered(body []byte) (n int, err error) {
+	rest := p.buf[:p.have]
+	for {
+		_, after, ok := bytes.Cut(rest, headerEnd)
+		begin := rest[:min(len(rest), len(statusOK))]
+		if !bytes.HasPrefix(statusOK, begin) || !ok && len(rest) == len(p.buf) {
+			return 0, fmt.Errorf("request answered with %.40q", rest)
+		}
+		if !ok {
+			break
+		}
+		if len(after) < len(body) && bytes.HasPrefix(body, after) {
+			break
+		}
+		if !bytes.HasPrefix(after, body) {
+			return 0, fmt.Errorf("request answered with body %.40q", after)
+		}
+		rest = after[len(body):]
+		n++
 	}
-	if !bytes.HasPrefix(got, statusOK) || head < 0 {
-		return 0, fmt.Errorf("request answered with %.40q", got)
-	}
-	rest := got[head+len(headerEnd):]
-	if len(rest) < len(body) && bytes.HasPrefix(body, rest) {
-		return 0, nil
-	}
-	if !bytes.Equal(rest, body) {
-		return 0, fmt.Errorf("request answered with body %.40q", rest)
-	}
-	p.have = 0
-	return 1, nil
+	p.have = copy(p.buf, rest)
+	return n, nil
 }
 
 // probe sends one request and returns the body of the answer, which must have the wanted

@@ -10,7 +10,9 @@
 // Modes: echo (-deflate to compress), fanout (every connection is in one room
 // and the first one speaks), idle (every connection talks once and stays),
 // handshake (connect, upgrade, leave), http (one request in flight each), blocked
-// (the callbacks of all connections block at once, and others are measured).
+// (the callbacks of all connections block at once, and others are measured), kept (every
+// connection makes one HTTP request and stays), upload, download (a body of -size bytes at
+// a time), events (every connection gets server-sent events).
 package main
 
 import (
@@ -19,28 +21,35 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"strconv"
+	"strings"
 	"time"
 )
 
 // config is the command line.
 type config struct {
-	mode, addr, path string
-	pid              int // server whose CPU and memory are read; 0: none
-	conns            int
-	inflight         int // messages in flight per connection, or in the room
-	size             int // bytes of a message
-	binary, deflate  bool
-	warm, duration   time.Duration
-	settle           time.Duration // idle: from the last message until memory is read
-	method, body     string        // http
-	origin, want     string        // http
-	rate             int           // messages per second, whatever comes back; 0: as many as are answered
-	stalled          bool          // fanout with a rate: one more connection that never reads
-	tls              bool          // idle, blocked
-	goroutines       bool          // idle: the server answers at /goroutines
-	socketIO         bool
-	idle             int  // blocked: connections that say nothing
-	fill             bool // blocked: connect until the server accepts no more
+	mode, path      string
+	addrs           []string // of one server, or of the nodes of one: connection i goes to number i
+	pids            []int    // processes of the server, whose CPU and memory are added
+	conns           int
+	inflight        int // messages in flight per connection, or in the room
+	size            int // bytes of a message
+	binary, deflate bool
+	warm, duration  time.Duration
+	settle          time.Duration // idle: from the last message until memory is read
+	method, body    string        // http
+	origin, want    string        // http
+	browser         bool          // http: with the header of a browser
+	slow            string        // http with a rate: the target of some requests, whose time does not count
+	rate            int           // messages per second, whatever comes back; 0: as many as are answered
+	stalled         bool          // fanout with a rate: one more connection that never reads
+	tls             bool          // idle, blocked
+	goroutines      bool          // idle: the server answers at /goroutines
+	socketIO        bool
+	centrifugo      bool
+	far             bool // fanout with a rate: only deliveries of other nodes than the sender's have their time taken
+	idle            int  // blocked: connections that say nothing
+	fill            bool // blocked: connect until the server accepts no more
 }
 
 // result is what is printed. Count counts messages echoed or delivered, handshakes,
@@ -70,10 +79,10 @@ type result struct {
 
 func main() {
 	var c config
-	flag.StringVar(&c.mode, "mode", "echo", "echo, fanout, idle, handshake, http or blocked")
-	flag.StringVar(&c.addr, "addr", "127.0.0.1:8080", "server's host:port")
+	flag.StringVar(&c.mode, "mode", "echo", "echo, fanout, idle, handshake, http, blocked, kept, upload, download or events")
+	addrs := flag.String("addr", "127.0.0.1:8080", "server's host:port, or those of its nodes, comma-separated: connections go to them in turn")
 	flag.StringVar(&c.path, "path", "/echo", "request target")
-	flag.IntVar(&c.pid, "pid", 0, "server's process, to read what it uses")
+	pids := flag.String("pid", "", "server's process, to read what it uses, or those of its nodes, comma-separated")
 	flag.IntVar(&c.conns, "conns", 100, "connections")
 	flag.IntVar(&c.inflight, "inflight", 1, "messages in flight")
 	flag.IntVar(&c.size, "size", 128, "bytes per message")
@@ -86,21 +95,41 @@ func main() {
 	flag.StringVar(&c.body, "body", "", "http: JSON body")
 	flag.StringVar(&c.origin, "origin", "", "http: Origin header")
 	flag.StringVar(&c.want, "want", "", "http: headers that the answer must have, comma-separated")
+	flag.BoolVar(&c.browser, "browser", false, "http: send the 14 header fields of a browser")
+	flag.StringVar(&c.slow, "slow", "", "http with -rate: target of one request in 100, whose time does not count")
 	flag.IntVar(&c.rate, "rate", 0, "echo, fanout, http: messages per second by timetable; 0: as many as are answered")
 	flag.BoolVar(&c.stalled, "stalled", false, "fanout with -rate: one more connection in the room, which never reads")
 	flag.BoolVar(&c.tls, "tls", false, "idle, blocked: over TLS")
 	flag.BoolVar(&c.goroutines, "goroutines", false, "idle: ask the server at /goroutines")
 	flag.BoolVar(&c.socketIO, "socketio", false, "echo, fanout: as events of Socket.IO, named as the path")
+	flag.BoolVar(&c.centrifugo, "centrifugo", false, "fanout: in the protocol of Centrifugo")
+	flag.BoolVar(&c.far, "far", false, "fanout with -rate: take the time of deliveries by other nodes only")
 	flag.IntVar(&c.idle, "idle", 0, "blocked: further connections, which send nothing")
 	flag.BoolVar(&c.fill, "fill", false, "blocked: connect until the server accepts no more")
 	flag.Parse()
 
-	r, err := run(c)
+	c.addrs = strings.Split(*addrs, ",")
+	r, err := result{}, c.setPIDs(*pids)
+	if err == nil {
+		r, err = run(c)
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "load:", err)
 		os.Exit(1)
 	}
 	json.NewEncoder(os.Stdout).Encode(r)
+}
+
+// setPIDs takes numbers that are separated by commas; "": none.
+func (c *config) setPIDs(list string) error {
+	for _, text := range strings.FieldsFunc(list, func(r rune) bool { return r == ',' }) {
+		pid, err := strconv.Atoi(text)
+		if err != nil {
+			return fmt.Errorf("-pid: %w", err)
+		}
+		c.pids = append(c.pids, pid)
+	}
+	return nil
 }
 
 func run(c config) (result, error) {
@@ -112,7 +141,7 @@ func run(c config) (result, error) {
 	}
 	modes := map[string]func(config) (result, error){
 		"echo": echo, "fanout": fanout, "idle": idle, "handshake": handshakes, "http": requests,
-		"blocked": blockedCallbacks,
+		"blocked": blockedCallbacks, "kept": kept, "upload": uploads, "download": downloads, "events": events,
 	}
 	if c.rate > 0 {
 		modes = map[string]func(config) (result, error){"echo": pacedEcho, "fanout": pacedFanout, "http": pacedRequests}

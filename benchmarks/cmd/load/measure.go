@@ -53,13 +53,13 @@ func measure(c config, n int, m *meter, work func(i int) error, stop func()) (re
 
 func window(c config, m *meter) (result, error) {
 	time.Sleep(c.warm)
-	used, err := cpu(c.pid)
+	used, err := cpu(c.pids...)
 	if err != nil {
 		return result{}, err
 	}
 	start, count := time.Now(), m.count.Load()
 	time.Sleep(c.duration)
-	after, err := cpu(c.pid)
+	after, err := cpu(c.pids...)
 	took := time.Since(start)
 	count = m.count.Load() - count
 	if err != nil {
@@ -171,29 +171,36 @@ func fanout(c config) (result, error) {
 // a server needs only once does not count.
 const firstConns = 100
 
-// idle reads the server's memory before it opens c.conns connections, and some time after
-// the last of them has sent its message.
+// idle has WebSockets that have talked once.
 func idle(c config) (result, error) {
 	m, err := newMessage(c)
 	if err != nil {
 		return result{}, err
 	}
+	return staying(c, func(i int) (*peer, error) {
+		p, err := upgrade(c, i)
+		if err != nil {
+			return nil, err
+		}
+		return p, talk(p, m)
+	})
+}
+
+// staying reads the server's memory before it opens c.conns connections, and some time
+// after the last of them has been used.
+func staying(c config, use func(i int) (*peer, error)) (result, error) {
 	peers := make([]*peer, firstConns+c.conns)
 	defer func() { closeAll(peers) }()
 	open := func(peers []*peer) error {
-		return spread(len(peers), 8, func(i int) error {
-			p, err := upgrade(c, i)
-			if err != nil {
-				return err
-			}
-			peers[i] = p
-			return talk(p, m)
+		return spread(len(peers), 8, func(i int) (err error) {
+			peers[i], err = use(i)
+			return err
 		})
 	}
 	if err := open(peers[:firstConns]); err != nil {
 		return result{}, err
 	}
-	before, err := rss(c.pid)
+	before, err := rss(c.pids...)
 	if err != nil {
 		return result{}, err
 	}
@@ -206,7 +213,7 @@ func idle(c config) (result, error) {
 		return result{}, err
 	}
 	time.Sleep(c.settle)
-	after, err := rss(c.pid)
+	after, err := rss(c.pids...)
 	if err != nil {
 		return result{}, err
 	}

@@ -18,6 +18,8 @@ type paced struct {
 	take  func(p *peer) (int, error) // removes complete answers
 	one   bool                       // the first connection sends all, and every connection gets an answer
 	turns bool                       // HTTP: no request before the answer to the previous one
+	slow  []byte                     // HTTP: sent instead in one of slowEvery turns, whose time does not count; nil: never
+	nodes int                        // that have a connection each in turn, of which that of the sender does not count; 0: all count
 
 	rate  float64 // messages per second
 	warm  int     // messages that do not count
@@ -56,14 +58,14 @@ func (p *paced) run(c config) (result, error) {
 	if err := p.until(p.warm); err != nil {
 		return result{}, err
 	}
-	used, err := cpu(c.pid)
+	used, err := cpu(c.pids...)
 	if err != nil {
 		return result{}, err
 	}
 	if err := p.until(p.total); err != nil {
 		return result{}, err
 	}
-	after, err := cpu(c.pid)
+	after, err := cpu(c.pids...)
 	if err != nil {
 		return result{}, err
 	}
@@ -109,7 +111,20 @@ func (p *paced) send() error {
 	if p.turns && p.asked[i]-p.got[i] > 1 {
 		return nil
 	}
-	return p.loop.write(i, p.bytes)
+	return p.loop.write(i, p.next(i))
+}
+
+const slowEvery = 100
+
+// isSlow reports whether message k of connection i is a slow one.
+func (p *paced) isSlow(i, k int) bool { return p.slow != nil && (i+k)%slowEvery == 0 }
+
+// next is what connection i sends when all before it is answered.
+func (p *paced) next(i int) []byte {
+	if p.isSlow(i, p.got[i]) {
+		return p.slow
+	}
+	return p.bytes
 }
 
 func (p *paced) drain() error {
@@ -148,17 +163,20 @@ func (p *paced) ready(i int) error {
 	n, err := p.take(p.peers[i])
 	now := time.Since(p.start)
 	for range n {
-		if number := p.number(i, p.got[i]); number >= p.warm {
+		if number := p.number(i, p.got[i]); number >= p.warm && p.counts(i) && !p.isSlow(i, p.got[i]) {
 			p.took.add(now - p.due(number))
 		}
 		p.got[i]++
 		p.done++
 	}
 	if err == nil && n > 0 && p.turns && p.asked[i] > p.got[i] {
-		err = p.loop.write(i, p.bytes)
+		err = p.loop.write(i, p.next(i))
 	}
 	return err
 }
+
+// counts reports whether the time of what comes by a connection is taken.
+func (p *paced) counts(i int) bool { return p.nodes == 0 || i%p.nodes != 0 }
 
 func pacedEcho(c config) (result, error)   { return pacedSockets(c, false) }
 func pacedFanout(c config) (result, error) { return pacedSockets(c, true) }
@@ -179,6 +197,9 @@ func pacedSockets(c config, one bool) (r result, err error) {
 	}
 	p := paced{loop: l, peers: peers, bytes: m.sent, one: one,
 		take: func(p *peer) (int, error) { return p.take(m) }}
+	if c.far {
+		p.nodes = len(c.addrs)
+	}
 	return p.run(c)
 }
 
@@ -190,6 +211,10 @@ func pacedRequests(c config) (result, error) {
 	defer l.close()
 	p := paced{loop: l, peers: peers, bytes: rawRequest(c), turns: true,
 		take: func(p *peer) (int, error) { return p.answered(first) }}
+	if c.slow != "" {
+		c.path = c.slow
+		p.slow = rawRequest(c)
+	}
 	r, err := p.run(c)
 	r.Body = string(first)
 	return r, err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"testing"
 	"time"
 )
@@ -44,6 +45,7 @@ func TestAnswered(t *testing.T) {
 		{"waits for the headers", "HTTP/1.1 200 OK\r\nX-", 0, false},
 		{"waits for the body", head + "hel", 0, false},
 		{"takes a whole answer", head + "hello", 1, false},
+		{"takes pipelined answers, and waits for the rest", head + "hello" + head + "hello" + head + "he", 2, false},
 		{"refuses another body", head + "hullo", 0, true},
 		{"refuses more than the body", head + "hello!", 0, true},
 		{"refuses another status", "HTTP/1.1 429 Too Many\r\n\r\nhello", 0, true},
@@ -56,5 +58,22 @@ func TestAnswered(t *testing.T) {
 				t.Errorf("got %d, %v", n, err)
 			}
 		})
+	}
+}
+
+func TestOneTurnInAHundredIsSlow(t *testing.T) {
+	p := paced{bytes: []byte("fast"), slow: []byte("slow"), got: []int{0, 99, 100, 101}}
+	for i, want := range []string{"slow", "slow", "fast", "fast"} {
+		if got := string(p.next(i)); got != want {
+			t.Errorf("connection %d sends %s in turn %d", i, got, p.got[i])
+		}
+	}
+}
+
+func TestEventsAreCountedInChunks(t *testing.T) {
+	p := &peer{buf: []byte("9\r\ndata: x\n\n\r\n12\r\ndata: x\n\ndata: x\n\n\r\n9\r\ndat")}
+	p.have = len(p.buf)
+	if n := p.events([]byte("data: x\n\n")); n != 3 || !bytes.HasSuffix(p.buf[:p.have], []byte("dat")) {
+		t.Errorf("%d events, and %q left", n, p.buf[:p.have])
 	}
 }

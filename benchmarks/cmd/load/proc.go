@@ -13,16 +13,20 @@ import (
 // that Go runs on, see proc(5).
 const tick = 10 * time.Millisecond
 
-// cpu returns the user and system time that a process has used; 0 for no process.
-func cpu(pid int) (time.Duration, error) {
-	if pid == 0 {
-		return 0, nil
+// cpu returns the user and system time that processes have used.
+func cpu(pids ...int) (total time.Duration, err error) {
+	for _, pid := range pids {
+		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		if err != nil {
+			return 0, err
+		}
+		used, err := parseStat(b)
+		if err != nil {
+			return 0, err
+		}
+		total += used
 	}
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0, err
-	}
-	return parseStat(b)
+	return total, nil
 }
 
 // parseStat adds fields 14 and 15. The name, field 2, may contain spaces and brackets, so
@@ -40,22 +44,33 @@ func parseStat(b []byte) (time.Duration, error) {
 	return time.Duration(user+system) * tick, err
 }
 
-// rss returns the resident memory of a process in bytes; 0 for no process.
-func rss(pid int) (int64, error) {
-	if pid == 0 {
-		return 0, nil
+// rss returns the resident memory of processes in bytes.
+func rss(pids ...int) (total int64, err error) {
+	for _, pid := range pids {
+		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+		if err != nil {
+			return 0, err
+		}
+		_, after, _ := bytes.Cut(b, []byte("\nVmRSS:"))
+		var kilobytes int64
+		if _, err := fmt.Sscan(string(after), &kilobytes); err != nil {
+			return 0, fmt.Errorf("process %d has no VmRSS: %w", pid, err)
+		}
+		total += kilobytes << 10
 	}
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return 0, err
+	return total, nil
+}
+
+// openFiles counts the descriptors of processes.
+func openFiles(pids ...int) (total int, err error) {
+	for _, pid := range pids {
+		files, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+		if err != nil {
+			return 0, err
+		}
+		total += len(files)
 	}
-	_, after, _ := bytes.Cut(b, []byte("\nVmRSS:"))
-	fields := bytes.Fields(after)
-	if len(fields) == 0 {
-		return 0, fmt.Errorf("process %d has no VmRSS", pid)
-	}
-	kilobytes, err := strconv.ParseInt(string(fields[0]), 10, 64)
-	return kilobytes << 10, err
+	return total, nil
 }
 
 // countGoroutines asks the server for its goroutines, if it can answer that.

@@ -28,7 +28,7 @@ func stall(c config) (*stalled, error) {
 		})
 		return errors.Join(err, errs[0], errs[1])
 	}}
-	conn, err := d.Dial("tcp4", c.addr)
+	conn, err := d.Dial("tcp4", c.addrs[0])
 	if err != nil {
 		return nil, err
 	}

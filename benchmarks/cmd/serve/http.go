@@ -9,7 +9,7 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/go-chi/chi/v5"
 	"github.com/go-playground/validator/v10"
-	"github.com/gofiber/fiber/v2"
+	"github.com/gofiber/fiber/v3"
 	"github.com/julienschmidt/httprouter"
 	"github.com/labstack/echo/v4"
 )
@@ -76,6 +76,7 @@ func serveNetHTTP(l net.Listener) error {
 	m.HandleFunc("GET /json", object)
 	m.HandleFunc("GET /users/{id}", func(w http.ResponseWriter, r *http.Request) { writeText(w, r.PathValue("id")) })
 	m.HandleFunc("POST /users", create)
+	addTransfers(m)
 	return http.Serve(l, m)
 }
 
@@ -135,13 +136,13 @@ func serveEcho(l net.Listener) error {
 }
 
 func serveFiber(l net.Listener) error {
-	app := fiber.New(fiber.Config{DisableStartupMessage: true})
-	app.Get("/plain", func(c *fiber.Ctx) error { return c.SendString(hello) })
-	app.Get("/json", func(c *fiber.Ctx) error { return c.JSON(message{hello}) })
-	app.Get("/users/:id", func(c *fiber.Ctx) error { return c.SendString(c.Params("id")) })
-	app.Post("/users", func(c *fiber.Ctx) error {
+	app := fiber.New()
+	app.Get("/plain", func(c fiber.Ctx) error { return c.SendString(hello) })
+	app.Get("/json", func(c fiber.Ctx) error { return c.JSON(message{hello}) })
+	app.Get("/users/:id", func(c fiber.Ctx) error { return c.SendString(c.Params("id")) })
+	app.Post("/users", func(c fiber.Ctx) error {
 		var u user
-		if err := c.BodyParser(&u); err != nil {
+		if err := c.Bind().Body(&u); err != nil {
 			return err
 		}
 		if err := check.Struct(u); err != nil {
@@ -149,5 +150,6 @@ func serveFiber(l net.Listener) error {
 		}
 		return c.JSON(u)
 	})
-	return app.Listener(l)
+	addFiberTransfers(app)
+	return app.Listener(l, fiber.ListenConfig{DisableStartupMessage: true})
 }

@@ -22,14 +22,16 @@ import (
 	"syscall"
 
 	coder "github.com/coder/websocket"
+	"github.com/nextrush/nextrush"
 )
 
 // servers serve a listener until it fails. WebSocket libraries answer at /echo. Some also
 // answer at /room, where everybody gets every message, and at /joined, an echo whose
 // connections are in one room and have a heartbeat. Ours also has /block, whose callbacks
-// block before they echo. HTTP servers have the four routes of http.go.
+// block before they echo. HTTP servers have the four routes of http.go, and three have those of
+// transfer.go.
 var servers = map[string]func(net.Listener) error{
-	"nextrush": serveNextrush,
+	"nextrush": serveNextrush(nextrush.Options{}),
 
 	"gws":      gwsServer,
 	"gws-z":    sockets(routes{"/echo": gwsEcho(true)}), // -z: with permessage-deflate

@@ -8,16 +8,17 @@ import (
 	"github.com/nextrush/nextrush/websocket"
 )
 
-func serveNextrush(l net.Listener) error {
-	return newNextrush(websocket.Options{}).Serve(l)
+// serveNextrush has the app's options, so that each way to serve HTTP has a name of its own.
+func serveNextrush(opts nextrush.Options) func(net.Listener) error {
+	return func(l net.Listener) error { return newNextrush(opts, websocket.Options{}).Serve(l) }
 }
 
 func serveNextrushCompressed(l net.Listener) error {
-	return newNextrush(websocket.Options{Compression: websocket.Compression{Enabled: true, Threshold: 1}}).Serve(l)
+	return newNextrush(nextrush.Options{}, websocket.Options{Compression: websocket.Compression{Enabled: true, Threshold: 1}}).Serve(l)
 }
 
 func serveNextrushPortable(l net.Listener) error {
-	return newNextrush(websocket.Options{DisablePolling: true}).Serve(l)
+	return newNextrush(nextrush.Options{}, websocket.Options{DisablePolling: true}).Serve(l)
 }
 
 func serveNextrushTLS(l net.Listener) error {
@@ -33,12 +34,12 @@ func nextrushTLS(l net.Listener, portable bool) error {
 	if err != nil {
 		return err
 	}
-	return newNextrush(websocket.Options{DisablePolling: portable}).ServeTLS(l, config)
+	return newNextrush(nextrush.Options{}, websocket.Options{DisablePolling: portable}).ServeTLS(l, config)
 }
 
-func newNextrush(opts websocket.Options) *nextrush.App {
-	app := nextrush.New()
-	app.EnableWebSocket(opts)
+func newNextrush(opts nextrush.Options, sockets websocket.Options) *nextrush.App {
+	app := nextrush.New(opts)
+	app.EnableWebSocket(sockets)
 	app.WS("/echo", func(s *websocket.Socket, c *nextrush.Context) error {
 		s.OnMessage(func(m websocket.Message) { s.SendMessage(m) })
 		return nil
@@ -63,6 +64,7 @@ func newNextrush(opts websocket.Options) *nextrush.App {
 		return s.Join("all")
 	})
 	app.Get("/goroutines", func(c *nextrush.Context) error { return c.Text(countGoroutines()) })
+	addNextrushTransfers(app)
 	app.Get("/plain", func(c *nextrush.Context) error { return c.Text(hello) })
 	app.Get("/json", func(c *nextrush.Context) error { return c.JSON(message{hello}) })
 	app.Get("/users/:id", func(c *nextrush.Context) error { return c.Text(c.Param("id")) })
