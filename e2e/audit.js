@@ -1,5 +1,6 @@
 // audit lists the faults of the page that is shown: contrast (WCAG 2.2 §1.4.3, §1.4.11),
-// names of controls (§4.1.2), width, and elements that each page must have.
+// names of controls (§4.1.2) and their size (§2.5.8), width (§1.4.10), and elements that
+// each page must have.
 (() => {
   const faults = [];
   const fault = (e, text) => faults.push((e.id ? "#" + e.id : e.tagName.toLowerCase() + "." + e.className) + ": " + text);
@@ -34,12 +35,15 @@
     if (ratio < (large ? 3 : 4.5)) fault(e, `contrast ${ratio.toFixed(2)} of ${what}`);
   }
 
+  // inText reports a link in a line of text, whose height is that of the line.
+  const inText = (e) => e.localName === "a" && getComputedStyle(e).display === "inline" && e.textContent.trim() !== e.parentElement.textContent.trim();
+
   const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (texts.nextNode()) {
     const e = texts.currentNode.parentElement, text = texts.currentNode.data.trim();
     if (text && shown(e) && !e.closest(":disabled, script, style, noscript")) readable(e, getComputedStyle(e), text.slice(0, 30));
   }
-  for (const e of document.querySelectorAll("input:not([type=file]), textarea, select")) {
+  for (const e of document.querySelectorAll("input:not([type=file], [type=hidden]), textarea, select")) {
     if (!shown(e)) continue;
     readable(e, getComputedStyle(e), "what is typed");
     if (e.placeholder) readable(e, getComputedStyle(e, "::placeholder"), "the placeholder");
@@ -47,12 +51,18 @@
     const best = Math.max(contrast(ground(e), around), contrast(over(parse(edge.borderTopColor), around), around));
     if (best < 3) fault(e, `its edge has contrast ${best.toFixed(2)}`);
   }
-  for (const e of document.querySelectorAll("input, textarea, select")) {
+  for (const e of document.querySelectorAll("input:not([type=hidden]), textarea, select")) {
     if (!e.labels.length && !e.ariaLabel) fault(e, "no label");
   }
   for (const e of document.querySelectorAll("button, a[href]")) {
     if (!e.textContent.trim() && !e.ariaLabel && !e.querySelector("img[alt]:not([alt=''])")) fault(e, "no name");
   }
+  for (const e of document.querySelectorAll("button, summary, input, textarea, select, a[href]")) {
+    if (!shown(e) || inText(e)) continue;
+    const { width, height } = (e.closest("label") || e).getBoundingClientRect();
+    if (width < 24 || height < 24) fault(e, `only ${width.toFixed(1)} × ${height.toFixed(1)} px to touch`);
+  }
+  if (document.documentElement.scrollWidth > document.documentElement.clientWidth) faults.push("the page scrolls sideways");
   for (const e of document.querySelectorAll("body *")) {
     if (shown(e) && e.getBoundingClientRect().right > document.documentElement.clientWidth + 1) fault(e, "beyond the right edge");
   }

@@ -44,6 +44,11 @@ var pages = []struct {
 		chromedp.SendKeys("#door input[name=name]", "Ann\r"), sees("#count", "1 person here"),
 		chromedp.SendKeys("#say input", "Hello\r"), sees("#said .text", "Hello"), chromedp.Blur("#say input"),
 	}, []string{"#leave", "#log", "input text", "button Send"}},
+	{"board", "/b/tea", []chromedp.Action{
+		sees("#status", "1 person"), chromedp.Click("#tools [data-name=note]"), chromedp.MouseClickXY(500, 300),
+		chromedp.SendKeys(".note textarea", "Hello"), chromedp.Click("#tools [data-name=pen]"), draws([2]float64{400, 200}, [2]float64{500, 250}, [2]float64{600, 200}),
+		chromedp.Click("#clear"), chromedp.Click("#undo"), sees("#toasts", "Undo"), sees(".note", "Hello"),
+	}, []string{"#name", "#share", "button ", "button ", "button ", "button ", "#undo", "#redo", "#clear", "#save"}},
 	{"demo", "/", []chromedp.Action{
 		sees("#log", "welcome"), chromedp.Click("#unknown"), sees("#log", "unknown message type"),
 		chromedp.Click("#form button"), sees("#log", `← {"type":"echo"`), sees("#stats", "connections"),
@@ -51,7 +56,12 @@ var pages = []struct {
 	{"sse", "/", []chromedp.Action{
 		sees("#state", "connected"), chromedp.SendKeys("#text", "It rains\r"), sees("#news", "It rains"),
 	}, []string{"#text", "button Post"}},
-	{"dashboard", "/", []chromedp.Action{sees("#state", "live"), sees("#connections", "/live"), sees("#tiles", "open now")}, nil},
+	{"dashboard", "/", []chromedp.Action{sees("#state", "live"), sees("#engine", "Round trip"), sees("#sockets", "(you)"), sees("#rooms", "live")},
+		[]string{"#pause", "input token", "button Unlock", "div SocketPathOpen forRo", "button Socket", "button Path"}},
+	{"game", "/", nil, []string{"input name", "#quick", "#private", "#look"}},
+	{"game", "/#tea", []chromedp.Action{
+		chromedp.SendKeys("input[name=name]", "Ann\r"), sees("#scores", "Ann"), sees("#title", "Match tea"),
+	}, []string{"#share", "#turn", "#leave", "#field"}},
 	{"upload", "/", nil, []string{"#files"}},
 	{"spa", "/new", []chromedp.Action{chromedp.SendKeys("form input", "Milk"), chromedp.Click("form button"), sees("h1", "Milk")}, []string{"a Notes", "a New"}},
 	{"spa", "/new", []chromedp.Action{chromedp.Click("nav a"), chromedp.Click("main a"), sees("h1", "Milk")}, nil},
@@ -68,6 +78,26 @@ var pages = []struct {
 		sees("main", "Votes; who votes again"), chromedp.Evaluate(`document.querySelectorAll("details").forEach((d) => d.open = true)`, nil),
 		chromedp.Click("form button"), sees("form", "connected"), chromedp.Click("form button[type=submit]"), sees(".log", "ack"),
 	}, nil},
+	{"cluster", "/", []chromedp.Action{
+		sees("#status", "on node-"), sees("#nodes", "node-3: "), chromedp.SendKeys("#say input", "Hello\r"), sees("#log", "Hello by way of node-"),
+	}, []string{"#kill", "#log", "input text", "button Send"}},
+	{"cookbook/chat", "/?failed", []chromedp.Action{chromedp.WaitVisible("#failed")}, []string{"input name", "input password", "button Log in"}},
+	{"cookbook/chat", "/", []chromedp.Action{
+		chromedp.SendKeys("[name=name]", "ann"), chromedp.SendKeys("[name=password]", "correct-horse\r"), chromedp.WaitVisible("#chat"), sees("#people", "ann"),
+		chromedp.SendKeys("#text", "Hello\r"), sees("#log", "Hello"),
+	}, []string{"#log", "#text", "button Send"}},
+	{"cookbook/form", "/", []chromedp.Action{
+		chromedp.SendKeys("#name", "Ann"), chromedp.SendKeys("#email", "ann@a.example"), chromedp.SendKeys("#seats", "2\r"), chromedp.WaitVisible(".done"),
+	}, []string{"#name", "#email", "#seats", "button Sign up"}},
+	{"cookbook/jwt", "/", nil, []string{"#name", "#password", "button Log in"}},
+	{"cookbook/jwt", "/", []chromedp.Action{
+		chromedp.SendKeys("#name", "ann"), chromedp.SendKeys("#password", "correct-horse\r"), sees("#state", "connected"), chromedp.SendKeys("#text", "Hello\r"), sees("#log", "Hello"),
+	}, []string{"#text", "button Send", "#leave"}},
+	{"cookbook/history", "/", []chromedp.Action{chromedp.SendKeys("#text", "Land in sight\r"), sees("#entries", "Land in sight")}, []string{"#text", "button Write"}},
+	{"cookbook/presence", "/", nil, []string{"#name", "button Enter"}},
+	{"cookbook/presence", "/", []chromedp.Action{chromedp.SendKeys("#name", "Ann\r"), sees("#people", "Ann")}, nil},
+	{"cookbook/upload", "/", nil, []string{"#file", "#send"}},
+	{"cookbook/job", "/", []chromedp.Action{sees("#state", "connected"), chromedp.Click("#start"), sees("#jobs", " 5 %")}, []string{"#start"}},
 }
 
 // complaints collects the messages of the browser's console.
@@ -121,16 +151,21 @@ func TestPagesAreReadableAndUsedByKeyboard(t *testing.T) {
 	}
 }
 
+// resized waits until the page has drawn itself in its new size.
+const resized = `new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 100))))`
+
+func awaits(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }
+
 // inspect audits the page on a phone and on a desk, by day and by night.
 func inspect(t *testing.T, ctx context.Context, page string) {
 	t.Helper()
-	for _, width := range []int64{390, 1000} {
+	for _, width := range []int64{390, 1280} {
 		for _, scheme := range []string{"light", "dark"} {
 			name := fmt.Sprint(page, " at ", width, " in ", scheme)
 			var faults []string
 			run(t, ctx, name, emulation.SetDeviceMetricsOverride(width, 800, 1, width < 600),
 				emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}),
-				chromedp.Evaluate(audit, &faults))
+				chromedp.Evaluate(resized, nil, awaits), chromedp.Evaluate(audit, &faults))
 			for _, f := range faults {
 				t.Errorf("%s: %s", name, f)
 			}

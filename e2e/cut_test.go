@@ -16,19 +16,20 @@ import (
 type cable struct {
 	net.Listener
 	server string
+	carry  func(out, in *net.TCPConn) // until in ends
 
 	mu    sync.Mutex // guards what follows
 	cut   bool
 	conns []*net.TCPConn
 }
 
-func layCable(t *testing.T, server string) *cable {
+func layCable(t *testing.T, server string, carry func(out, in *net.TCPConn)) *cable {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &cable{Listener: l, server: server}
+	c := &cable{Listener: l, server: server, carry: carry}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -65,11 +66,14 @@ func (c *cable) join(in, out *net.TCPConn) {
 		return
 	}
 	for _, way := range [][2]*net.TCPConn{{in, out}, {out, in}} {
-		go func() {
-			io.Copy(way[0], way[1])
-			way[0].CloseWrite()
-		}()
+		go c.carry(way[0], way[1])
 	}
+}
+
+// swift carries what comes at once.
+func swift(out, in *net.TCPConn) {
+	io.Copy(out, in)
+	out.CloseWrite()
 }
 
 // set cuts the cable, or mends it.
@@ -93,7 +97,7 @@ func (c *cable) resetLocked() {
 // is cut again and again: each sees all messages once, and in one order.
 func TestAChatOverACutCable(t *testing.T) {
 	server := serve(t, "chat")
-	way := layCable(t, server.addr)
+	way := layCable(t, server.addr, swift)
 	ann := browser(t)
 	enter(t, ann, way.Addr().String(), "Ann")
 	bob, cancel := chromedp.NewContext(ann)

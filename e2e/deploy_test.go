@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"os"
@@ -16,10 +17,11 @@ import (
 
 	"github.com/nextrush/nextrush"
 	"github.com/nextrush/nextrush/plugins/health"
+	"github.com/nextrush/nextrush/websocket"
 )
 
-// newChat makes a project with the command nextrush that listens on addr.
-func newChat(t *testing.T, addr string) (dir string) {
+// newApp makes a project with the command nextrush.
+func newApp(t *testing.T) (dir string) {
 	t.Helper()
 	parent := t.TempDir()
 	root, err := filepath.Abs("..")
@@ -27,31 +29,49 @@ func newChat(t *testing.T, addr string) (dir string) {
 		t.Fatal(err)
 	}
 	shell(t, "..", "go build -o "+parent+"/nextrush ./cmd/nextrush")
-	shell(t, parent, "./nextrush new -replace "+root+" example.com/chat")
-	dir = filepath.Join(parent, "chat")
-	main := filepath.Join(dir, "main.go")
-	text, err := os.ReadFile(main)
+	shell(t, parent, "./nextrush new -replace "+root+" example.com/app")
+	return filepath.Join(parent, "app")
+}
+
+// cookbook returns a file of the cookbook.
+func cookbook(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "examples", "cookbook", file))
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, main, adapt(t, string(text), ":3000", addr))
-	return dir
+	return string(text)
 }
 
-// serves starts the command, gets its page, and fails the test if it does not end well.
+// serves starts the command, which is a new project, uses its page and its socket, and
+// fails the test if it does not end well.
 func serves(t *testing.T, addr string, cmd *exec.Cmd) {
 	t.Helper()
 	stop := launch(t, addr, cmd)
-	res, err := http.Get("http://" + addr + "/hello/ann")
+	for path, want := range map[string]string{"/": "<h1>app</h1>", "/nextrush.js": "connect"} {
+		res, err := http.Get("http://" + addr + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		if text, _ := io.ReadAll(res.Body); !strings.Contains(string(text), want) {
+			t.Errorf("%s: %d %q", path, res.StatusCode, text)
+		}
+	}
+	s, err := websocket.Dial(t.Context(), "ws://"+addr+"/chat", &websocket.DialOptions{Header: http.Header{"Origin": {"http://" + addr}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer res.Body.Close()
-	if text, _ := io.ReadAll(res.Body); !strings.Contains(string(text), `"ann"`) {
-		t.Errorf("%d %q", res.StatusCode, text)
+	s.Emit("say", map[string]string{"name": "Ann", "text": "hello"})
+	if m, err := s.Receive(t.Context()); err != nil || !strings.Contains(m.Text(), `"hello"`) {
+		t.Errorf("the socket: %q, %v", m.Text(), err)
 	}
 	if err := stop(); err != nil {
 		t.Errorf("SIGTERM: %v", err)
+	}
+	var closed *websocket.CloseError
+	if _, err := s.Receive(t.Context()); !errors.As(err, &closed) || closed.Code != websocket.StatusGoingAway {
+		t.Errorf("the socket ends with %v", err)
 	}
 }
 
@@ -65,55 +85,70 @@ func find(t *testing.T, pattern, text string) string {
 	return m[1]
 }
 
-// TestDeploymentOfTheGuide starts a project of the command in the ways of the guide.
-func TestDeploymentOfTheGuide(t *testing.T) {
-	addr := freeAddress(t)
-	dir := newChat(t, addr)
-	t.Run("dockerfile", func(t *testing.T) { runDockerfile(t, dir, addr) })
-	t.Run("unit", func(t *testing.T) { runUnit(t, dir, addr) })
+// TestANewProjectIsDeployedByTheCookbook runs a project of the command as the recipes say.
+func TestANewProjectIsDeployedByTheCookbook(t *testing.T) {
+	dir := newApp(t)
+	t.Run("systemd", func(t *testing.T) { runUnits(t, dir) })
+	t.Run("docker", func(t *testing.T) { runDockerfile(t, dir) })
 }
 
-// runUnit has systemd verify the unit, with the line for low ports and beside its socket,
-// and runs the command that it starts.
-func runUnit(t *testing.T, dir, addr string) {
-	shell(t, dir, "go build -o chat .")
+// runUnits has systemd verify the units, and hand the program its socket.
+func runUnits(t *testing.T, dir string) {
+	addr := freeAddress(t)
+	shell(t, dir, "go build -o app .")
+	write(t, filepath.Join(dir, "app.socket"), cookbook(t, "systemd/app.socket"))
 	page, err := os.ReadFile("../docs/autotls.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	units := blocks(t, "deployment.md", "ini") // the service, its socket, what the service needs then
-	if len(units) != 3 {
-		t.Fatalf("deployment.md has %d units", len(units))
-	}
-	unit := adapt(t, units[0], "/usr/local/bin/chat", dir+"/chat",
-		"\n[Install]", find(t, "`(AmbientCapabilities=.*)`", string(page))+"\n\n[Install]")
-	file := filepath.Join(dir, "chat.service")
-	write(t, file, unit+units[2])
-	write(t, filepath.Join(dir, "chat.socket"), units[1])
+	unit := adapt(t, cookbook(t, "systemd/app.service"), "/usr/local/bin/app", dir+"/app",
+		"[Install]", find(t, "`(AmbientCapabilities=.*)`", string(page))+"\n\n[Install]")
+	file := filepath.Join(dir, "app.service")
+	write(t, file, unit)
 	// It only warns about settings that it does not know.
 	if out, err := exec.Command("systemd-analyze", "verify", "--man=no", file).CombinedOutput(); err != nil || len(out) > 0 {
 		t.Errorf("%v\n%s", err, out)
 	}
-	serves(t, addr, exec.Command(find(t, `(?m)^ExecStart=(.*)$`, unit)))
+	start := strings.Fields(find(t, `(?m)^ExecStart=(.*)$`, unit))
+	serves(t, addr, exec.Command("systemd-socket-activate", append([]string{"-l", addr}, start...)...))
 }
 
 // runDockerfile follows the instructions without Docker, with a folder for each stage, and
 // runs the result in a folder that has only the last stage.
-func runDockerfile(t *testing.T, dir, addr string) {
+func runDockerfile(t *testing.T, dir string) {
+	addr := freeAddress(t)
+	shell(t, dir, "mkdir -p .git web/node_modules && touch .env .git/HEAD web/node_modules/x")
+	ignore(t, dir)
 	b := &builder{t: t, project: dir, stages: make(map[string]*stage)}
-	for line := range strings.SplitSeq(block(t, "deployment.md", "dockerfile"), "\n") {
+	for line := range strings.SplitSeq(cookbook(t, "docker/Dockerfile"), "\n") {
 		if instruction, rest, ok := strings.Cut(line, " "); ok {
 			b.do(instruction, rest)
 		}
 	}
-	cmd := exec.Command(b.now.root + b.entry)
+	cmd := exec.Command(b.now.root+b.entry, "-addr", addr)
 	if os.Getuid() == 0 && strings.HasSuffix(b.now.base, ":nonroot") {
-		shell(t, "/", "chmod 755 "+b.now.root+" "+path.Dir(b.now.root))
-		cmd = &exec.Cmd{Path: b.entry, Args: []string{b.entry}, Dir: "/", SysProcAttr: &syscall.SysProcAttr{
+		shell(t, "/", "chmod 755 "+b.now.root+" "+path.Dir(b.now.root)) // which nobody but root can write to
+		cmd = &exec.Cmd{Path: b.entry, Args: []string{b.entry, "-addr", addr}, Dir: "/", SysProcAttr: &syscall.SysProcAttr{
 			Chroot: b.now.root, Credential: &syscall.Credential{Uid: 65532, Gid: 65532},
 		}}
 	}
 	serves(t, addr, cmd)
+}
+
+// ignore removes what .dockerignore keeps from the build.
+func ignore(t *testing.T, dir string) {
+	t.Helper()
+	for pattern := range strings.FieldsSeq(cookbook(t, "docker/.dockerignore")) {
+		name, anywhere := strings.CutPrefix(pattern, "**/")
+		where := " -maxdepth 1"
+		if anywhere {
+			where = ""
+		}
+		shell(t, dir, "find ."+where+" -name '"+name+"' -prune -exec rm -r {} +")
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, ".[eg]*")); len(left) > 0 {
+		t.Errorf("the image would contain %q", left)
+	}
 }
 
 // builder is the state after some instructions of a Dockerfile.

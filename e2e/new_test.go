@@ -11,8 +11,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// generate has the command make a project, and builds it.
-func generate(t *testing.T) string {
+// generate has the command make a project of a kind, and builds it.
+func generate(t *testing.T, kind string) string {
 	t.Helper()
 	checkout, err := filepath.Abs("..")
 	if err != nil {
@@ -23,7 +23,7 @@ func generate(t *testing.T) string {
 	t.Setenv("GOWORK", "off")
 	t.Setenv("GOFLAGS", "-mod=mod")
 	for _, step := range []*exec.Cmd{
-		{Path: command, Args: []string{command, "new", "-replace", checkout, "example.com/shop"}, Dir: dir},
+		{Path: command, Args: []string{command, "new", "-replace", checkout, "-kind", kind, "example.com/shop"}, Dir: dir},
 		exec.Command("go", "build", "-C", filepath.Join(dir, "shop"), "-o", "../program", "."),
 	} {
 		if out, err := step.CombinedOutput(); err != nil {
@@ -36,15 +36,15 @@ func generate(t *testing.T) string {
 // TestANewProjectsPageWorks uses the page as it is made, under middleware.Production and
 // over plain HTTP.
 func TestANewProjectsPageWorks(t *testing.T) {
-	server := &program{t: t, bin: generate(t)}
+	server := &program{t: t, bin: generate(t, "chat")}
 	server.start()
 	ctx := browser(t)
 	run(t, ctx, "start", log.Enable(), network.Enable())
 	said := complaints(ctx)
-	run(t, ctx, "the page", chromedp.Navigate("http://"+server.addr), sees("h1", "example.com/shop"), sees("#state", "connected"),
-		chromedp.SendKeys("#text", "<b>hello</b>\r"), sees("#log", "<b>hello</b>"))
+	run(t, ctx, "the page", chromedp.Navigate("http://"+server.addr), sees("h1", "shop"), sees("#state", "connected"),
+		chromedp.SendKeys("#name", "Ann"), chromedp.SendKeys("#text", "<b>hello</b>\r"), sees("#log", "<b>hello</b>"))
 	inspect(t, ctx, "new")
-	want := []string{"#text", "#send"}
+	want := []string{"#name", "#text", "#send"}
 	if reached := tab(t, ctx, len(want)); !slices.Equal(reached, want) {
 		t.Errorf("Tab reaches %q, want %q", reached, want)
 	}
@@ -55,4 +55,20 @@ func TestANewProjectsPageWorks(t *testing.T) {
 	run(t, ctx, "no server", sees("#state", "no connection"), chromedp.SendKeys("#text", "later\r"))
 	server.start()
 	run(t, ctx, "it comes back", sees("#state", "connected"), sees("#log", "later"))
+}
+
+// TestANewProjectsFormWorks writes into the guest book.
+func TestANewProjectsFormWorks(t *testing.T) {
+	server := &program{t: t, bin: generate(t, "pages")}
+	server.start()
+	ctx := browser(t)
+	run(t, ctx, "start", log.Enable(), network.Enable())
+	said := complaints(ctx)
+	run(t, ctx, "the form", chromedp.Navigate("http://"+server.addr), sees("h1", "Guest book"),
+		chromedp.SendKeys("[name=name]", "Ann"), chromedp.SendKeys("[name=text]", "<b>hello</b>\r"), chromedp.WaitVisible("[role=status]"))
+	run(t, ctx, "thanks", sees("[role=status]", "Thank you, Ann!"), sees("li", "<b>hello</b>"))
+	inspect(t, ctx, "new-pages")
+	for _, s := range said() {
+		t.Errorf("the browser says %s", s)
+	}
 }

@@ -145,9 +145,9 @@ func (v *visitor) do(t *testing.T, method, path, body string) *http.Response {
 	return res
 }
 
-// TestProxiesOfTheGuide runs each proxy with its documented configuration in front of an
+// TestProxiesOfTheCookbook runs each proxy with its configuration in front of an
 // app, on a port other than the default one.
-func TestProxiesOfTheGuide(t *testing.T) {
+func TestProxiesOfTheCookbook(t *testing.T) {
 	for name, start := range map[string]func(t *testing.T, app string) (*visitor, string){
 		"nginx": startNginx, "caddy": startCaddy,
 	} {
@@ -204,9 +204,9 @@ func (v *visitor) talks(t *testing.T) {
 func startNginx(t *testing.T, app string) (v *visitor, proto string) {
 	dir, addr, plain := t.TempDir(), freeAddress(t), freeAddress(t)
 	cert, key, roots := certificate(t, dir)
-	site := adapt(t, block(t, "deployment.md", "nginx"),
-		"listen 443 ssl", "listen "+addr+" ssl", "listen 80;", "listen "+plain+";", "127.0.0.1:3000", app,
-		"/etc/letsencrypt/live/app.example/fullchain.pem", cert, "/etc/letsencrypt/live/app.example/privkey.pem", key)
+	site := adapt(t, cookbook(t, "nginx/app.conf")+cookbook(t, "nginx/redirect.conf"),
+		"listen 8443 ssl", "listen "+addr+" ssl", "listen 80;", "listen "+plain+";", "127.0.0.1:3000", app,
+		"/etc/nginx/app.pem", cert, "/etc/nginx/app.key", key)
 	write(t, filepath.Join(dir, "app.conf"), site)
 	main := "daemon off;\npid " + dir + "/pid;\nerror_log stderr;\nevents {}\nhttp {\n\taccess_log off;\n"
 	for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
@@ -235,7 +235,7 @@ func startCaddy(t *testing.T, app string) (v *visitor, proto string) {
 	dir, addr := t.TempDir(), freeAddress(t)
 	cert, key, roots := certificate(t, dir)
 	_, port, _ := net.SplitHostPort(addr)
-	site := adapt(t, block(t, "deployment.md", "caddy"),
+	site := adapt(t, cookbook(t, "caddy/Caddyfile"),
 		"app.example {", "app.example {\n\tbind 127.0.0.1\n\ttls "+cert+" "+key, "127.0.0.1:3000", app)
 	file := filepath.Join(dir, "Caddyfile")
 	write(t, file, "{\n\tadmin off\n\tauto_https disable_redirects\n\thttps_port "+port+"\n}\n"+site)
