@@ -3,10 +3,10 @@
 GO ?= go
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
-MODULES = . $(patsubst %/,%,$(dir $(wildcard */go.mod */*/go.mod */*/*/go.mod)))
+MODULES = . $(patsubst %/,%,$(dir $(wildcard */go.mod */*/go.mod */*/*/go.mod */*/*/*/go.mod)))
 TARGETS = darwin/arm64 windows/amd64 linux/arm64 linux/386
 
-.PHONY: test lint core websockets unit cross e2e fuzz vuln tidy
+.PHONY: test lint core websockets unit cross e2e chaos fuzz vuln tidy
 
 test: lint unit cross e2e
 
@@ -20,16 +20,16 @@ lint:
 
 # The seeds of the fuzz targets run with the tests.
 core:
-	$(GO) test -race -shuffle=on ./...
+	$(GO) test -race -shuffle=on -timeout 20m ./...
 
 # A test of core that needs it is left out without it.
 websockets:
 	@/usr/bin/python3 -c 'import websockets' 2>/dev/null || python3 -c 'import websockets' 2>/dev/null || scripts/need.sh python3:python3 python3-websockets:python3-websockets
 
 unit: websockets core
-	@scripts/need.sh redis-server:redis-server node:nodejs npm:npm
+	@PATH="$$PATH:$$(echo /usr/lib/postgresql/*/bin | tr ' ' :)" scripts/need.sh redis-server:redis-server initdb:postgresql node:nodejs npm:npm
 	@for m in $(filter-out . benchmarks e2e,$(MODULES)); do \
-		(cd $$m && echo "test $$m" && $(GO) test -race -shuffle=on ./...) || exit 1; \
+		(cd $$m && echo "test $$m" && $(GO) test -race -shuffle=on -timeout 20m ./...) || exit 1; \
 	done
 	cd benchmarks && $(GO) test ./...
 
@@ -37,8 +37,13 @@ cross:
 	@for t in $(TARGETS); do echo "vet $$t"; GOOS=$${t%/*} GOARCH=$${t#*/} $(GO) vet ./... || exit 1; done
 
 e2e:
-	@scripts/need.sh chromium:chromium firefox-esr:firefox-esr nginx:nginx-light caddy:caddy npm:npm systemd-analyze:systemd
+	@scripts/need.sh chromium:chromium firefox-esr:firefox-esr nginx:nginx-light caddy:caddy npm:npm systemd-analyze:systemd redis-server:redis-server redis-sentinel:redis-sentinel
 	cd e2e && $(GO) test -race -count=1 -timeout 20m ./...
+
+# What make e2e has of it is shorter.
+chaos:
+	@scripts/need.sh redis-server:redis-server redis-sentinel:redis-sentinel
+	cd e2e && CHAOS=full $(GO) test -v -count=1 -timeout 30m ./cluster
 
 # make fuzz FUZZTIME=10m runs every fuzz target that long.
 FUZZTIME ?= 10s

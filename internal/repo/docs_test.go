@@ -84,6 +84,9 @@ func goBlocks(t *testing.T, page string) (blocks []string) {
 			t.Errorf("%s: a block does not begin with package: %.60q", page, block)
 			continue
 		}
+		if strings.Contains(block, "log.Fatal(app.") {
+			t.Errorf("%s: a program ends with 1 after a clean shutdown: if err := app.Listen(…); err != nil { log.Fatal(err) }", page)
+		}
 		if route := braces.FindString(block); route != "" {
 			t.Errorf("%s: a route with braces panics: %s", page, route)
 		}

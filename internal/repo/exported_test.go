@@ -102,16 +102,5 @@ func undocumented(decl ast.Decl) (names []string) {
 }
 
 func receiverExported(f *ast.FuncDecl) bool {
-	if f.Recv == nil {
-		return true
-	}
-	t := f.Recv.List[0].Type
-	if star, ok := t.(*ast.StarExpr); ok {
-		t = star.X
-	}
-	if generic, ok := t.(*ast.IndexExpr); ok {
-		t = generic.X
-	}
-	name, ok := t.(*ast.Ident)
-	return ok && name.IsExported()
+	return f.Recv == nil || ast.IsExported(receiver(f))
 }

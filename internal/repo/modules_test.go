@@ -43,7 +43,7 @@ func TestModulesFindEachOtherByTheWorkspaceAlone(t *testing.T) {
 		}
 	}
 	files := 1
-	for _, pattern := range []string{"*/go.mod", "*/*/go.mod", "*/*/*/go.mod"} {
+	for _, pattern := range []string{"*/go.mod", "*/*/go.mod", "*/*/*/go.mod", "*/*/*/*/go.mod"} {
 		found, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)

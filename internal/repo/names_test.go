@@ -14,6 +14,7 @@ import (
 
 	"github.com/nextrush/nextrush"
 	"github.com/nextrush/nextrush/nextrushtest"
+	"github.com/nextrush/nextrush/websocket"
 )
 
 // A guide that names what is not there sends its reader looking for it.
@@ -21,7 +22,7 @@ func TestNamesInTheGuidesExist(t *testing.T) {
 	middleware := exported(t, "middleware")
 	context := reflect.TypeFor[*nextrush.Context]()
 	app := reflect.TypeFor[*nextrush.App]()
-	client := reflect.TypeFor[*nextrushtest.Client]()
+	clients := []reflect.Type{reflect.TypeFor[*nextrushtest.Client](), reflect.TypeFor[*websocket.Client]()}
 	method := func(of ...reflect.Type) func(string) bool {
 		return func(name string) bool {
 			return slices.ContainsFunc(of, func(t reflect.Type) bool { _, ok := t.MethodByName(name); return ok })
@@ -33,8 +34,9 @@ func TestNamesInTheGuidesExist(t *testing.T) {
 			_, err := os.Stat(filepath.Join("plugins", name))
 			return err == nil
 		},
-		"`c\\.([A-Z]\\w+)":   method(context, client),
+		"`c\\.([A-Z]\\w+)":   method(append(clients, context)...),
 		"`app\\.([A-Z]\\w+)": method(app),
+		"`s\\.([A-Z]\\w+)":   method(reflect.TypeFor[*websocket.Socket](), reflect.TypeFor[*nextrush.SSE]()),
 	}
 	for _, page := range pages(t) {
 		text, err := os.ReadFile(page)
@@ -51,11 +53,16 @@ func TestNamesInTheGuidesExist(t *testing.T) {
 	}
 }
 
-var firstCell = regexp.MustCompile(`(?m)^\|[^|]*\|`)
+var (
+	firstCell  = regexp.MustCompile(`(?m)^\|[^|]*\|`)
+	secondCell = regexp.MustCompile(`(?m)^(\|[^|]*)\|[^|]*\|`)
+)
 
-// ours leaves out the first cells of tables that compare us with others, whose names stand
-// there.
+// ours leaves out the cells of tables where the names of others stand.
 func ours(page, text string) string {
+	if page == "docs/README.md" {
+		return secondCell.ReplaceAllString(text, "$1|")
+	}
 	if strings.Contains(page, "coming-from") || strings.Contains(page, "testing") {
 		return firstCell.ReplaceAllString(text, "|")
 	}
@@ -63,7 +70,7 @@ func ours(page, text string) string {
 }
 
 var (
-	link    = regexp.MustCompile(`\]\(([\w./-]*)(#[^)]*)?\)`)
+	link    = regexp.MustCompile(`\]\(([\w./@-]*)(#[^)]*)?\)`)
 	heading = regexp.MustCompile(`(?m)^#+ (.*)$`)
 	silent  = regexp.MustCompile(`[^a-z0-9 -]`) // what an anchor leaves out
 )
@@ -87,6 +94,20 @@ func TestLinksInTheGuidesLeadSomewhere(t *testing.T) {
 	}
 }
 
+// Who searches the index finds every page of the docs.
+func TestTheIndexLeadsToEveryPage(t *testing.T) {
+	index := read(t, "docs/README.md")
+	for _, page := range pages(t) {
+		name := filepath.Base(page)
+		if name != "README.md" && filepath.Dir(page) == "docs" && !strings.Contains(index, "("+name) {
+			t.Errorf("docs/README.md does not lead to %s: add a row with what its readers want", name)
+		}
+	}
+	if rows := len(tableRows(index)); rows < 60 {
+		t.Errorf("docs/README.md has only %d rows", rows)
+	}
+}
+
 func hasAnchor(text, anchor string) bool {
 	for _, h := range heading.FindAllStringSubmatch(text, -1) {
 		name := silent.ReplaceAllString(strings.ToLower(h[1]), "")
@@ -99,11 +120,11 @@ func hasAnchor(text, anchor string) bool {
 
 func pages(t *testing.T) []string {
 	t.Helper()
-	list, err := filepath.Glob("docs/*.md")
-	if err != nil || len(list) == 0 {
+	guides, err := filepath.Glob("docs/*.md")
+	if err != nil || len(guides) == 0 {
 		t.Fatal("no guides", err)
 	}
-	return append(list, "README.md")
+	return slices.Concat(guides, recipes(t), []string{"README.md"})
 }
 
 // exported lists what a package declares.

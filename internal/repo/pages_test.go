@@ -24,6 +24,9 @@ func TestPagesPassTheProductionPolicy(t *testing.T) {
 		if err == nil && d.Name() == "node_modules" {
 			return filepath.SkipDir
 		}
+		if d != nil && d.IsDir() && file == filepath.FromSlash("cmd/nextrush/page") { // of the command itself, which has no policy
+			return filepath.SkipDir
+		}
 		name := strings.TrimSuffix(file, ".tmpl")
 		if err != nil || d.IsDir() || filepath.Ext(name) != ".html" || strings.Contains(file, "testdata") {
 			return err
@@ -38,7 +41,7 @@ func TestPagesPassTheProductionPolicy(t *testing.T) {
 				t.Errorf("%s has %s: %q; put it into a file of its own", file, what, found)
 			}
 		}
-		if !strings.Contains(string(page), `rel="icon"`) {
+		if head := strings.Contains(string(page), "<head>"); head && !strings.Contains(string(page), `rel="icon"`) {
 			t.Errorf("%s names no icon, so that browsers ask for /favicon.ico", file)
 		}
 		return nil
