@@ -171,27 +171,40 @@ func (p *party) forget() {
 }
 
 // once fails the test unless each of the watchers was told once of those who have come and
-// of those who have left, and of nobody else.
+// of those who have left, and of nobody else. What a client sees its functions are told of a
+// moment later, so that there is something to wait for.
 func (p *party) once(what string, watchers []*guest, came, left []string) {
 	p.t.Helper()
-	count := func(users []string) map[string]int {
-		all := make(map[string]int)
-		for _, user := range users {
-			all[user] = 1
-		}
-		return all
-	}
-	told := 0
+	told, over := 0, time.Now().Add(patience)
 	for _, g := range watchers {
-		joined, gone, _ := g.told()
-		delete(joined, g.user)
-		told += len(joined) + len(gone)
-		want := count(came)
-		if delete(want, g.user); !maps.Equal(joined, want) || !maps.Equal(gone, count(left)) {
-			p.t.Errorf("%s: a socket of %s was told that %v have come, want %v, and %v have left, want %v", what, g.user, joined, came, gone, left)
+		wrong, n := g.wrong(came, left)
+		for ; wrong != "" && time.Now().Before(over); wrong, n = g.wrong(came, left) {
+			pause(p.t, 20*time.Millisecond)
+		}
+		if told += n; wrong != "" {
+			p.t.Errorf("%s: %s", what, wrong)
 		}
 	}
 	p.t.Logf("%s: %d sockets were told of %d who have come and %d who have left, %d times", what, len(watchers), len(came), len(left), told)
+}
+
+// wrong is empty if the guest was told once of each; n counts what it was told.
+func (g *guest) wrong(came, left []string) (wrong string, n int) {
+	joined, gone, _ := g.told()
+	delete(joined, g.user)
+	want, wantGone := onceEach(came), onceEach(left)
+	if delete(want, g.user); !maps.Equal(joined, want) || !maps.Equal(gone, wantGone) {
+		wrong = fmt.Sprintf("a socket of %s was told that %v have come, want %v, and %v have left, want %v", g.user, joined, want, gone, wantGone)
+	}
+	return wrong, len(joined) + len(gone)
+}
+
+func onceEach(users []string) map[string]int {
+	all := make(map[string]int)
+	for _, user := range users {
+		all[user] = 1
+	}
+	return all
 }
 
 // Users are told of once, whichever nodes are killed and restarted.
