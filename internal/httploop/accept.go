@@ -42,7 +42,7 @@ func (s *Server) Serve(ln net.Listener, own bool) error {
 	defer s.unlisten(l)
 	if own && l.poll() == nil {
 		defer s.loop.Remove()
-		defer l.desc.Close()
+		defer l.close()
 		return <-l.ended
 	}
 	return l.acceptAll()
@@ -54,6 +54,8 @@ type listener struct {
 	ln    net.Listener
 	desc  poll.Conn  // of a listener of our own
 	ended chan error // why it accepts no more
+
+	taking sync.Mutex // held while a connection is taken
 
 	mu      sync.Mutex // guards what follows
 	busy    bool       // a goroutine accepts
@@ -75,12 +77,14 @@ func (s *Server) unlisten(l *listener) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.listeners, l)
+	s.checkNoneLocked()
 }
 
-// stopListening has Serve return.
-func (s *Server) stopListening() {
+// stopListening has Serve return. Connections that have been accepted by then are taken.
+func (s *Server) stopListening(first time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.first = int64(first)
 	s.closing.Store(true)
 	for l := range s.listeners {
 		l.end(http.ErrServerClosed)
@@ -173,13 +177,30 @@ func (l *listener) rest() bool {
 	return !l.busy
 }
 
+// close returns when the last connection has been taken.
+func (l *listener) close() {
+	l.desc.Close()
+	l.taking.Lock()
+	defer l.taking.Unlock()
+}
+
+// take takes a connection.
+func (l *listener) take() error {
+	l.taking.Lock()
+	defer l.taking.Unlock()
+	fd, remote, err := l.desc.Accept()
+	if err == nil {
+		l.srv.accepted(fd, remote)
+	}
+	return err
+}
+
 // accept takes what there is, or some of it.
 func (l *listener) accept() {
 	for range acceptTurn {
-		fd, remote, err := l.desc.Accept()
+		err := l.take()
 		switch {
 		case err == nil:
-			l.srv.accepted(fd, remote)
 		case err == poll.ErrAgain:
 			if l.rest() {
 				return

@@ -81,7 +81,7 @@ func (s *Server) take(nc net.Conn) {
 func (s *Server) begin(c *conn, register func() error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	added := s.add(c)
+	added := s.addLocked(c)
 	if err := register(); err != nil {
 		s.logf("http: %v", err)
 		if added {
@@ -128,7 +128,7 @@ func (c *conn) note(e poll.Event) bool {
 		c.ready = true
 	}
 	if e&poll.Writable != 0 && c.out.waits {
-		c.flushLocked()
+		c.writableLocked()
 	}
 	if c.busy {
 		c.tellLocked()

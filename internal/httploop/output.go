@@ -107,7 +107,6 @@ func (c *conn) pushLocked(more []byte) (n int) {
 	case o.err != nil:
 		return 0
 	case o.pending() == 0 && len(more) == 0:
-		c.takenLocked()
 		return 0
 	}
 	o.room()
@@ -132,8 +131,17 @@ func (c *conn) pushLocked(more []byte) (n int) {
 	return n
 }
 
-// takenLocked notes that nothing is left that the client would have to take. A piece of a
-// file that waits is tried again by its handler.
+// writableLocked is for the moment when the client can take more. What its handler could
+// not write and has kept, as a piece of a file, it tries again.
+func (c *conn) writableLocked() {
+	if c.out.pending() == 0 {
+		c.takenLocked()
+	} else {
+		c.flushLocked()
+	}
+}
+
+// takenLocked notes that nothing is left that the client would have to take.
 func (c *conn) takenLocked() {
 	if !c.out.waits {
 		return

@@ -50,7 +50,9 @@ type Server struct {
 	conns     *conn // the first of a list
 	open      int
 	closing   atomic.Bool   // connections end with the answer that is under way
-	none      chan struct{} // closed when the last connection goes after Shutdown has begun
+	first     int64         // how long one may then wait with its first request, in nanoseconds
+	closed    bool          // there are to be no more
+	none      chan struct{} // closed after Shutdown has begun, when the last of both has gone
 }
 
 // New returns a server without listeners.
@@ -72,12 +74,16 @@ func New(c Config) *Server {
 	return s
 }
 
-// add counts a connection in, unless the server has closed.
-func (s *Server) add(c *conn) bool {
+// addLocked counts a connection in, unless the server has closed. The connection's mu is
+// held.
+func (s *Server) addLocked(c *conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closing.Load() {
+	switch {
+	case s.closed:
 		return false
+	case s.closing.Load():
+		c.until = s.after(s.first)
 	}
 	c.after = s.conns
 	if c.after != nil {
@@ -107,7 +113,7 @@ func (s *Server) remove(c *conn) {
 }
 
 func (s *Server) checkNoneLocked() {
-	if s.closing.Load() && s.open == 0 {
+	if s.closing.Load() && s.open == 0 && len(s.listeners) == 0 {
 		select {
 		case <-s.none:
 		default:
@@ -131,7 +137,7 @@ func (s *Server) list() (all []*conn) {
 // they are idle, after the answer under way if there is one, and after first if they have
 // sent no request yet.
 func (s *Server) Shutdown(ctx context.Context, first time.Duration) error {
-	s.stopListening()
+	s.stopListening(first)
 	now := s.loop.Now()
 	for _, c := range s.list() {
 		c.finish(now, first)
@@ -146,7 +152,10 @@ func (s *Server) Shutdown(ctx context.Context, first time.Duration) error {
 
 // Close closes the listeners and all connections.
 func (s *Server) Close() {
-	s.stopListening()
+	s.stopListening(0)
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
 	for _, c := range s.list() {
 		c.close(net.ErrClosed)
 	}

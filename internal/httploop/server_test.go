@@ -3,6 +3,7 @@ package httploop
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -37,25 +38,35 @@ func (j *plainJob) Serve()                                         { j.h.ServeHT
 
 func TestMain(m *testing.M) { leak.Main(m) }
 
-func start(t *testing.T, h http.Handler) net.Addr {
+func start(t *testing.T, h http.Handler) net.Addr { return startWith(t, h, 30*time.Second) }
+
+func startWith(t *testing.T, h http.Handler, stall time.Duration) net.Addr {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := New(Config{
+	t.Cleanup(serve(newServer(h, stall), ln, true))
+	return ln.Addr()
+}
+
+func newServer(h http.Handler, stall time.Duration) *Server {
+	return New(Config{
 		Handler: plain{h, pace.New("test")},
 		HTTP:    &http.Server{ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute},
-		Base:    context.Background(), Stall: 30 * time.Second,
+		Base:    context.Background(), Stall: stall,
 		Eject: func(c net.Conn) { c.Close() },
 	})
+}
+
+// serve serves a listener until stop is called.
+func serve(s *Server, ln net.Listener, own bool) (stop func()) {
 	done := make(chan error)
-	go func() { done <- s.Serve(ln, true) }()
-	t.Cleanup(func() {
-		s.Shutdown(context.Background(), time.Millisecond)
+	go func() { done <- s.Serve(ln, own) }()
+	return func() {
+		s.Shutdown(context.Background(), time.Second)
 		<-done
-	})
-	return ln.Addr()
+	}
 }
 
 // They arrive in pieces, with bodies, and many at once.
@@ -265,4 +276,87 @@ func TestAFileIsReadLate(t *testing.T) {
 			t.Fatal(len(got), err)
 		}
 	}
+}
+
+// What does not fit into the client's buffers is tried again when there is room, and the
+// client is cut when there has been none for too long.
+func TestAClientThatReadsNothingIsCut(t *testing.T) {
+	failed := make(chan error)
+	addr := startWith(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Length", fmt.Sprint(32<<20))
+		_, err := w.Write(make([]byte, 32<<20))
+		failed <- err
+	}), 300*time.Millisecond)
+	conn, _ := dial(t, addr)
+	fmt.Fprintf(conn, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	select {
+	case err := <-failed:
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Error(err)
+		}
+	case <-time.After(30 * time.Second):
+		t.Fatal("the handler waits for a client that reads nothing")
+	}
+}
+
+// Processes that share a listener, as with systemd, follow each other without a connection
+// lost: what one has accepted while it shuts down it answers.
+func TestWhatHasBeenAcceptedIsAnswered(t *testing.T) {
+	for _, own := range []bool{true, false} {
+		t.Run(fmt.Sprint("own ", own), func(t *testing.T) {
+			ln, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer ln.Close()
+			file, err := ln.(*net.TCPListener).File()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer file.Close()
+			var clients sync.WaitGroup
+			over := make(chan bool)
+			for range 4 {
+				clients.Go(func() {
+					for {
+						select {
+						case <-over:
+							return
+						default:
+						}
+						if err := askOnce(ln.Addr()); err != nil {
+							t.Error(err)
+							return
+						}
+					}
+				})
+			}
+			for range 200 {
+				shared, err := net.FileListener(file)
+				if err != nil {
+					t.Fatal(err)
+				}
+				stop := serve(newServer(http.NotFoundHandler(), time.Minute), shared, own)
+				time.Sleep(time.Millisecond)
+				stop()
+			}
+			stop := serve(newServer(http.NotFoundHandler(), time.Minute), ln, own)
+			defer stop()
+			close(over)
+			clients.Wait()
+		})
+	}
+}
+
+// askOnce has a request answered by a connection of its own.
+func askOnce(addr net.Addr) error {
+	conn, err := net.Dial("tcp", addr.String())
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(30 * time.Second))
+	fmt.Fprintf(conn, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+	_, err = io.ReadAll(conn)
+	return err
 }
