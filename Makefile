@@ -21,6 +21,7 @@ lint:
 # The seeds of the fuzz targets run with the tests.
 core:
 	$(GO) test -race -shuffle=on -timeout 20m ./...
+	NEXTRUSH_SERVER=loop $(GO) test -race -shuffle=on -timeout 20m . ./middleware ./nextrushtest
 
 # A test of core that needs it is left out without it.
 websockets:

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nextrush/nextrush/internal/apptest"
 	"github.com/nextrush/nextrush/websocket"
 )
 
@@ -121,7 +122,7 @@ func TestFilesOfAFormAreRemoved(t *testing.T) {
 			t.Setenv("TMPDIR", t.TempDir())
 			app := New()
 			prepare(app)
-			ts := httptest.NewServer(app)
+			ts := apptest.Serve(app)
 			var form bytes.Buffer
 			m := multipart.NewWriter(&form)
 			w, _ := m.CreateFormFile("f", "f.bin")

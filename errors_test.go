@@ -14,6 +14,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"github.com/nextrush/nextrush/internal/apptest"
 )
 
 func TestErrorsAreProblemsOfRFC9457(t *testing.T) {
@@ -248,9 +250,9 @@ func TestACutOffAnswerIsNotAskedForTwice(t *testing.T) {
 func TestACutOffAnswerIsNoneInHTTP10(t *testing.T) {
 	app := New(Options{Logger: slog.New(slog.DiscardHandler)})
 	app.Get("/", func(c *Context) error { c.Text("partial"); return errors.New("database gone") })
-	ts := httptest.NewServer(app)
+	ts := apptest.Serve(app)
 	defer ts.Close()
-	conn, err := net.Dial("tcp", ts.Listener.Addr().String())
+	conn, err := net.Dial("tcp", ts.Addr)
 	if err != nil {
 		t.Fatal(err)
 	}

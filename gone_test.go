@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/nextrush/nextrush/internal/apptest"
 )
 
 // A client may leave in the middle of an answer, which is no failure of the server's.
@@ -77,7 +79,7 @@ func TestAnErrorOfTheSourceIsLoggedThoughTheClientIsThere(t *testing.T) {
 	app.Get("/", func(c *Context) error {
 		return c.Stream("text/plain", io.MultiReader(strings.NewReader("begin"), broken{}))
 	})
-	server := httptest.NewServer(app)
+	server := apptest.Serve(app)
 	if r, err := http.Get(server.URL); err == nil {
 		io.Copy(io.Discard, r.Body)
 		r.Body.Close()

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/nextrush/nextrush/internal/apptest"
 )
 
 // endless never runs out.
@@ -82,9 +84,9 @@ func TestHEADEndsWhereGETDoesNot(t *testing.T) {
 	for _, path := range headRoutes {
 		t.Run(path[1:], func(t *testing.T) {
 			var running sync.WaitGroup
-			ts := httptest.NewServer(headApp(&running))
+			ts := apptest.Serve(headApp(&running))
 			defer ts.Close()
-			conn, err := net.Dial("tcp", ts.Listener.Addr().String())
+			conn, err := net.Dial("tcp", ts.Addr)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -124,7 +126,7 @@ func TestHEADEndsOverHTTP2(t *testing.T) {
 
 func TestHEADHasTheHeaderOfGET(t *testing.T) {
 	var running sync.WaitGroup
-	ts := httptest.NewServer(headApp(&running))
+	ts := apptest.Serve(headApp(&running))
 	defer ts.Close()
 	res, err := http.Head(ts.URL)
 	if err != nil || res.ContentLength != 5 || res.Header.Get("Content-Type") != "text/plain; charset=utf-8" {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nextrush/nextrush/internal/apptest"
 	"github.com/nextrush/nextrush/websocket"
 )
 
@@ -120,7 +121,7 @@ func TestAnAppOnAHostStartsAndStopsWithTheOther(t *testing.T) {
 	app := New()
 	app.Host("other.test").Mount("/", other)
 	app.Get("/", text("own"))
-	ts := httptest.NewServer(app)
+	ts := apptest.Serve(app)
 	defer ts.Close()
 	if err := app.Start(t.Context()); err != nil {
 		t.Fatal(err)

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/nextrush/nextrush/internal/apptest"
 )
 
 type page struct{}
@@ -80,7 +82,7 @@ func TestAnswersWithoutALength(t *testing.T) {
 	} {
 		app := New()
 		app.Get("/", h)
-		ts := httptest.NewServer(app)
+		ts := apptest.Serve(app)
 		res, err := http.Get(ts.URL)
 		if err != nil {
 			t.Fatal(err)

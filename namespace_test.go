@@ -52,7 +52,7 @@ func TestNamespaceIsNamedByThePathOfTheRequest(t *testing.T) {
 		"/t/acme%00/chat":         "/t/acme\x00",
 		"/t/acme%00%01red/chat":   "/t/acme\x00\x01red",
 	} {
-		s, err := dial(t, srv, path)
+		s, err := dial(t, srv.URL, path)
 		if err != nil {
 			t.Errorf("%s: %v", path, err)
 			continue
@@ -129,11 +129,11 @@ func TestNamespaceOfEachTenant(t *testing.T) {
 	app.WS("/open/:room", func(s *websocket.Socket, c *Context) error { return s.Join(c.Param("room")) })
 	srv := served(t, app)
 
-	if _, err := dial(t, srv, "/t/acme/chat?key=evil"); err == nil {
+	if _, err := dial(t, srv.URL, "/t/acme/chat?key=evil"); err == nil {
 		t.Error("a stranger got in")
 	}
 	join := func(tenant string) *websocket.Socket {
-		s, err := dial(t, srv, "/t/"+tenant+"/chat?key="+tenant)
+		s, err := dial(t, srv.URL, "/t/"+tenant+"/chat?key="+tenant)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -141,7 +141,7 @@ func TestNamespaceOfEachTenant(t *testing.T) {
 		return s
 	}
 	a1, a2, b := join("acme"), join("acme"), join("beta")
-	if _, err := dial(t, srv, "/open/lobby"); err != nil { // who is in a room of that name elsewhere
+	if _, err := dial(t, srv.URL, "/open/lobby"); err != nil { // who is in a room of that name elsewhere
 		t.Fatal(err)
 	}
 	a1.Send("secret")
@@ -197,7 +197,7 @@ func TestNamespaceOfAMountedApp(t *testing.T) {
 		"/public/ada/plain":               "",
 		"/public/a%2Fda/rooms/t%2Fa/chat": "/public/a%2Fda/rooms/t%2Fa",
 	} {
-		s, err := dial(t, srv, path)
+		s, err := dial(t, srv.URL, path)
 		if err != nil {
 			t.Fatal(path, err)
 		}
@@ -266,7 +266,7 @@ func TestGroupWSUseRunsFromTheOutsideIn(t *testing.T) {
 		"/outer/inner/chat": {"app", "outer", "inner", "inner too", "/outer"},
 		"/open/sub/chat":    {"app", "sub", ""},
 	} {
-		s, err := dial(t, srv, path)
+		s, err := dial(t, srv.URL, path)
 		if err != nil {
 			t.Fatal(path, err)
 		}
@@ -277,7 +277,7 @@ func TestGroupWSUseRunsFromTheOutsideIn(t *testing.T) {
 		}
 	}
 	for _, path := range []string{"/barred/chat", "/barred/sub/chat"} {
-		if _, err := dial(t, srv, path); err == nil || !strings.Contains(err.Error(), "403") {
+		if _, err := dial(t, srv.URL, path); err == nil || !strings.Contains(err.Error(), "403") {
 			t.Errorf("%s: %v", path, err)
 		}
 	}

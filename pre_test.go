@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/internal/apptest"
 )
 
 // under makes a middleware that puts a prefix before all paths.
@@ -93,7 +94,7 @@ func TestPreWithMiddlewareThatHoldsBackAnswersAnErrorOnce(t *testing.T) {
 				io.WriteString(c.Writer(), "partial")
 				return errors.New("boom")
 			})
-			server := httptest.NewServer(app)
+			server := apptest.Serve(app)
 			defer server.Close()
 			get := func(path string) (status int, body string, err error) {
 				r, err := server.Client().Get(server.URL + path)

@@ -21,7 +21,7 @@ func (a *App) newServer() *server.Server {
 	return server.New(server.Config{
 		Handler:           a.serveHTTP,
 		Prepare:           a.prepare,
-		Loop:              a.opts.Server == ServerLoop,
+		Loop:              a.opts.Server == ServerLoop || a.opts.Server == ServerAuto && server.Auto,
 		Log:               a.Log,
 		Running:           a.running,
 		ReadHeaderTimeout: a.opts.ReadHeaderTimeout,

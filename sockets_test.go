@@ -6,32 +6,28 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
+	"github.com/nextrush/nextrush/internal/apptest"
 	"github.com/nextrush/nextrush/websocket"
 )
 
 // served is an app on a port of its own until the test ends.
-func served(t *testing.T, app *App) *httptest.Server {
+func served(t *testing.T, app *App) *apptest.Server {
 	t.Helper()
-	srv := httptest.NewServer(app)
+	srv := apptest.Serve(app)
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		defer cancel()
-		if err := app.Shutdown(ctx); err != nil {
+		if err := srv.Stop(); err != nil {
 			t.Error(err)
 		}
-		srv.Close()
 	})
 	return srv
 }
 
-func dial(t *testing.T, srv *httptest.Server, path string) (*websocket.Socket, error) {
+func dial(t *testing.T, url, path string) (*websocket.Socket, error) {
 	t.Helper()
-	s, err := websocket.Dial(t.Context(), "ws"+strings.TrimPrefix(srv.URL, "http")+path, nil)
+	s, err := websocket.Dial(t.Context(), "ws"+strings.TrimPrefix(url, "http")+path, nil)
 	if err == nil {
 		t.Cleanup(func() { s.Close(websocket.StatusNormalClosure, "") })
 	}
@@ -67,7 +63,7 @@ func TestAWebSocketRouteHasParamsValuesAndMiddleware(t *testing.T) {
 		s.OnMessage(func(m websocket.Message) { s.Send("Echo: " + m.Text()) })
 		return c.Context().Err()
 	})
-	s, err := dial(t, served(t, app), "/chat/go")
+	s, err := dial(t, served(t, app).URL, "/chat/go")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +98,7 @@ func TestAJoinBeforeThe101IsInForceWhenTheClientSeesIt(t *testing.T) {
 	app.WS("/", func(*websocket.Socket, *Context) error { return nil })
 	srv := served(t, app)
 	for range 20 {
-		s, err := dial(t, srv, "/")
+		s, err := dial(t, srv.URL, "/")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -136,7 +132,7 @@ func TestRefusedUpgradesHaveAStatus(t *testing.T) {
 				t.Error("the handler ran")
 				return nil
 			})
-			_, err := dial(t, served(t, app), "/")
+			_, err := dial(t, served(t, app).URL, "/")
 			var refused *websocket.HandshakeError
 			if !errors.As(err, &refused) || refused.Status != tt.status {
 				t.Fatalf("got %v", err)
@@ -147,12 +143,12 @@ func TestRefusedUpgradesHaveAStatus(t *testing.T) {
 
 func TestASocketMiddlewareMayAnswerByItself(t *testing.T) {
 	var log logBuffer
-	app := New(Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	app := New(Options{Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))})
 	app.EnableWebSocket(websocket.Options{})
 	app.WSUse(func(_ *websocket.Socket, c *Context, _ func() error) error { return c.Redirect("/login") })
 	app.WS("/", func(*websocket.Socket, *Context) error { return nil })
 	var refused *websocket.HandshakeError
-	if _, err := dial(t, served(t, app), "/"); !errors.As(err, &refused) || refused.Status != 302 || log.String() != "" {
+	if _, err := dial(t, served(t, app).URL, "/"); !errors.As(err, &refused) || refused.Status != 302 || log.String() != "" {
 		t.Errorf("got %v, logged %q", err, &log)
 	}
 }
@@ -161,7 +157,7 @@ func TestAMiddlewareRefusesBeforeTheHandshake(t *testing.T) {
 	app := New()
 	app.EnableWebSocket(websocket.Options{})
 	app.With(func(*Context) error { return NewError(401) }).WS("/", func(*websocket.Socket, *Context) error { return nil })
-	_, err := dial(t, served(t, app), "/")
+	_, err := dial(t, served(t, app).URL, "/")
 	var refused *websocket.HandshakeError
 	if !errors.As(err, &refused) || refused.Status != 401 {
 		t.Fatalf("got %v", err)
@@ -188,7 +184,7 @@ func TestLoggersSee101(t *testing.T) {
 		return err
 	})
 	app.WS("/", func(*websocket.Socket, *Context) error { return nil })
-	if _, err := dial(t, served(t, app), "/"); err != nil {
+	if _, err := dial(t, served(t, app).URL, "/"); err != nil {
 		t.Fatal(err)
 	}
 	if got := <-status; got != 101 {
@@ -211,7 +207,7 @@ func TestEventsAreValidatedByTheAppsValidator(t *testing.T) {
 		})
 		return nil
 	})
-	s, err := dial(t, served(t, app), "/")
+	s, err := dial(t, served(t, app).URL, "/")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -239,7 +235,7 @@ func TestARuleThatPanicsForAnEventIsAnsweredAndNamed(t *testing.T) {
 		websocket.Handle(s, "e", func(context.Context, *websocket.Socket, in) (string, error) { return "fine", nil })
 		return nil
 	})
-	s, err := dial(t, served(t, app), "/")
+	s, err := dial(t, served(t, app).URL, "/")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -269,7 +265,7 @@ func TestAMountedAppKeepsItsSockets(t *testing.T) {
 	sub.WS("/echo", func(s *websocket.Socket, _ *Context) error { return s.Send("sub") })
 	app := New()
 	app.Mount("/sub", sub)
-	s, err := dial(t, served(t, app), "/sub/echo")
+	s, err := dial(t, served(t, app).URL, "/sub/echo")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -286,9 +282,9 @@ func TestSocketsThatAreCutAreAnErrorOfShutdown(t *testing.T) {
 		<-release
 		return nil
 	})
-	srv := httptest.NewServer(app)
+	srv := apptest.Serve(app)
 	defer srv.Close()
-	if _, err := dial(t, srv, "/"); err != nil {
+	if _, err := dial(t, srv.URL, "/"); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -319,7 +315,7 @@ func TestAnHTTPErrorOfASocketHandlerIsItsCloseCode(t *testing.T) {
 			app := New(Options{Logger: slog.New(slog.DiscardHandler)})
 			app.EnableWebSocket(websocket.Options{})
 			app.WS("/", func(*websocket.Socket, *Context) error { return tt.err })
-			s, err := dial(t, served(t, app), "/")
+			s, err := dial(t, served(t, app).URL, "/")
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nextrush/nextrush/internal/apptest"
 	"github.com/nextrush/nextrush/websocket"
 )
 
@@ -77,7 +78,7 @@ func storm(t *testing.T, portable bool) {
 		return next()
 	})
 	app.WS("/storm", stormy)
-	srv := httptest.NewServer(app)
+	srv := apptest.Serve(app)
 	defer srv.Close()
 	over := make(chan bool)
 	var calling, talking sync.WaitGroup
@@ -155,7 +156,7 @@ func stormy(s *websocket.Socket, c *Context) error {
 }
 
 // stormyPeer talks for a while, asks for a page, and ends as it likes.
-func stormyPeer(t *testing.T, srv *httptest.Server) {
+func stormyPeer(t *testing.T, srv *apptest.Server) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(100+rand.IntN(400))*time.Millisecond)
 	defer cancel()
 	if res, err := srv.Client().Get(srv.URL + "/page"); err == nil {

@@ -3,8 +3,9 @@ package nextrush
 import (
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"testing"
+
+	"github.com/nextrush/nextrush/internal/apptest"
 )
 
 // A client that finds one refuses the trailer, and with it the answer.
@@ -18,7 +19,7 @@ func TestControlCharactersInATrailerAreSentAsSpaces(t *testing.T) {
 		c.SetHeader("X-Sum", "a\x00b")
 		return nil
 	})
-	server := httptest.NewServer(app)
+	server := apptest.Serve(app)
 	defer server.Close()
 	r, err := http.Get(server.URL)
 	if err != nil {

@@ -103,7 +103,7 @@ func TestASocketIsAnAnswer(t *testing.T) {
 		app.ServeHTTP(w, r)
 	}))
 	t.Cleanup(func() { app.Shutdown(context.Background()); srv.Close() })
-	if _, err := dial(t, srv, "/ws"); err != nil {
+	if _, err := dial(t, srv.URL, "/ws"); err != nil {
 		t.Fatal(err)
 	}
 	if <-done; log.String() != "" {

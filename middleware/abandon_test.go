@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/internal/apptest"
 	"github.com/nextrush/nextrush/middleware"
 	"github.com/nextrush/nextrush/nextrushtest"
 	"github.com/nextrush/nextrush/websocket"
@@ -90,7 +91,7 @@ func TestAbandonLeavesHandlersWhoseClientHasGone(t *testing.T) {
 func TestAbandonedHandlersHarmNobody(t *testing.T) {
 	for name, serve := range map[string]func(t *testing.T, app *nextrush.App) (url string, client *http.Client){
 		"net/http": func(t *testing.T, app *nextrush.App) (string, *http.Client) {
-			server := httptest.NewServer(app)
+			server := apptest.Serve(app)
 			t.Cleanup(server.Close)
 			return server.URL, server.Client()
 		},
@@ -206,7 +207,7 @@ func TestAbandonDecidesOnce(t *testing.T) {
 		}
 		return c.Text("whole")
 	})
-	server := httptest.NewServer(app)
+	server := apptest.Serve(app)
 	defer server.Close()
 	for i := range 300 {
 		target := server.URL
@@ -272,7 +273,7 @@ func TestAbandonKeepsTrailersAndEarlyHints(t *testing.T) {
 		c.SetHeader("X-Sum", "42")
 		return nil
 	})
-	server := httptest.NewServer(app)
+	server := apptest.Serve(app)
 	defer server.Close()
 	resp, err := http.Get(server.URL)
 	if err != nil {

@@ -5,13 +5,13 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/internal/apptest"
 	"github.com/nextrush/nextrush/middleware"
 )
 
@@ -26,7 +26,7 @@ func TestCacheUnderLoad(t *testing.T) {
 		return c.Vary("X-Kind").CacheFor(time.Hour).Text(c.Param("n") + " " + c.Header("X-Kind"))
 	})
 	app.Put("/:n", func(c *nextrush.Context) error { return c.NoContent() })
-	server := httptest.NewServer(app)
+	server := apptest.Serve(app)
 	defer server.Close()
 	var wg sync.WaitGroup
 	for worker := range 16 {

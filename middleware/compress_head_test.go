@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"time"
 
 	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/internal/apptest"
 	"github.com/nextrush/nextrush/middleware"
 	"github.com/nextrush/nextrush/plugins/static"
 )
@@ -77,7 +77,7 @@ func TestHEADPromisesWhatGETSends(t *testing.T) {
 		"ETag, Compress":   {middleware.ETag(), middleware.Compress()},
 		"ETag with limits": {middleware.ETag(middleware.ETagOptions{Limit: 64}), middleware.Compress()},
 	} {
-		srv := httptest.NewServer(answersOfAllKinds(t, use...))
+		srv := apptest.Serve(answersOfAllKinds(t, use...))
 		for path := range strings.FieldsSeq("/text /small /longer /json /file /stream /short /sized /flushed /error /nothing /image " +
 			"/tagged/text /tagged/small /tagged/longer /tagged/json /tagged/file /tagged/stream /tagged/short /tagged/sized /tagged/nothing " +
 			"/static/a.js /static/small.js /static/b.js /static/image.png") {
@@ -93,7 +93,7 @@ func TestHEADPromisesWhatGETSends(t *testing.T) {
 	}
 }
 
-func fetch(t *testing.T, srv *httptest.Server, method, path, accept string) (*http.Response, int) {
+func fetch(t *testing.T, srv *apptest.Server, method, path, accept string) (*http.Response, int) {
 	t.Helper()
 	r, _ := http.NewRequest(method, srv.URL+path, nil)
 	r.Header.Set("Accept-Encoding", accept)
@@ -139,7 +139,7 @@ func TestHEADIsCompressedAsGET(t *testing.T) {
 		"Compress": {middleware.Compress()}, "Compress, ETag": {middleware.Compress(), middleware.ETag()},
 		"ETag, Compress": {middleware.ETag(), middleware.Compress()},
 	} {
-		srv := httptest.NewServer(answersOfAllKinds(t, use...))
+		srv := apptest.Serve(answersOfAllKinds(t, use...))
 		for _, path := range []string{"/text", "/json", "/tagged/text"} {
 			get, size := fetch(t, srv, "GET", path, "gzip")
 			head, _ := fetch(t, srv, "HEAD", path, "gzip")
@@ -186,7 +186,7 @@ func TestHEADEndsBehindWhatHoldsBack(t *testing.T) {
 				return h(c)
 			})
 		}
-		srv := httptest.NewServer(app)
+		srv := apptest.Serve(app)
 		for _, path := range []string{"/stream", "/copy", "/events"} {
 			for _, accept := range []string{"identity", "gzip", "zstd"} {
 				if head, _ := fetch(t, srv, "HEAD", path, accept); head.StatusCode != 200 || head.ContentLength >= 0 {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/internal/apptest"
 	"github.com/nextrush/nextrush/middleware"
 	"github.com/nextrush/nextrush/nextrushtest"
 	"github.com/nextrush/nextrush/websocket"
@@ -149,7 +150,7 @@ func TestETagHoldsEventsNotBack(t *testing.T) {
 			return nil
 		})
 	})
-	srv := httptest.NewServer(app)
+	srv := apptest.Serve(app)
 	defer srv.Close()
 	res, err := http.Get(srv.URL)
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/internal/apptest"
 	"github.com/nextrush/nextrush/middleware"
 	"github.com/nextrush/nextrush/nextrushtest"
 	"github.com/nextrush/nextrush/websocket"
@@ -231,7 +232,7 @@ func TestReverseProxyStreams(t *testing.T) {
 		<-more
 		io.WriteString(w, "data: 2\n\n")
 	})
-	server := httptest.NewServer(front(target))
+	server := apptest.Serve(front(target))
 	defer server.Close()
 	resp, err := http.Get(server.URL)
 	if err != nil {

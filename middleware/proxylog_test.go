@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/internal/apptest"
 	"github.com/nextrush/nextrush/middleware"
 )
 
@@ -22,7 +23,7 @@ func TestReverseProxyLogsATargetThatBreaksOffWithTheAppsLogger(t *testing.T) {
 	var log bytes.Buffer
 	app := nextrush.New(nextrush.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	app.Get("/", middleware.ReverseProxy(target.URL))
-	server := httptest.NewServer(app)
+	server := apptest.Serve(app)
 	r, err := http.Get(server.URL)
 	if err != nil {
 		t.Fatal(err)

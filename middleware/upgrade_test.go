@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/internal/apptest"
 	"github.com/nextrush/nextrush/middleware"
 	"github.com/nextrush/nextrush/nextrushtest"
 	"github.com/nextrush/nextrush/websocket"
@@ -28,9 +29,9 @@ func rawFront(t *testing.T, target string, o middleware.ReverseProxyOptions, bef
 	app := nextrush.New(nextrush.Options{Logger: slog.New(slog.DiscardHandler)})
 	app.Use(before)
 	app.Any("/*path", middleware.ReverseProxy(target, o))
-	server := httptest.NewServer(app)
+	server := apptest.Serve(app)
 	t.Cleanup(server.Close)
-	return server.Listener.Addr().String()
+	return server.Addr
 }
 
 // exchange writes a request on a connection of its own, and reads the answer.
@@ -373,9 +374,9 @@ func TestShutdownEndsProxiedSockets(t *testing.T) {
 func TestShutdownCutsProxiedSocketsThatStay(t *testing.T) {
 	target, closed := rawTarget(t, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n\x82")
 	app := front(target)
-	server := httptest.NewServer(app)
+	server := apptest.Serve(app)
 	defer server.Close()
-	_, _, r := exchange(t, server.Listener.Addr().String(), "GET / HTTP/1.1\r\nHost: a.example\r\n"+handshake+"\r\n\x82")
+	_, _, r := exchange(t, server.Addr, "GET / HTTP/1.1\r\nHost: a.example\r\n"+handshake+"\r\n\x82")
 	if b, err := r.ReadByte(); b != 0x82 || err != nil {
 		t.Errorf("%x %v", b, err)
 	}

@@ -50,11 +50,11 @@ func New(t testing.TB, app *nextrush.App) *Client {
 // does not work in a synctest bubble.
 func Listen(t testing.TB, app *nextrush.App) *Client {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := listen()
 	if err != nil {
 		t.Fatalf("nextrushtest: %v", err)
 	}
-	return serve(t, app, smallBuffers{listener}, func(ctx context.Context, _, _ string) (net.Conn, error) {
+	return serve(t, app, listener, func(ctx context.Context, _, _ string) (net.Conn, error) {
 		var d net.Dialer
 		conn, err := d.DialContext(ctx, "tcp", listener.Addr().String())
 		if err == nil {
@@ -73,16 +73,6 @@ func EachDriver(t *testing.T, app func() *nextrush.App, test func(t *testing.T, 
 
 // bufferSize is what is asked of the kernel for one direction of a connection, in bytes.
 const bufferSize = 4 << 10
-
-type smallBuffers struct{ net.Listener }
-
-func (l smallBuffers) Accept() (net.Conn, error) {
-	conn, err := l.Listener.Accept()
-	if err == nil {
-		err = conn.(*net.TCPConn).SetWriteBuffer(bufferSize)
-	}
-	return conn, err
-}
 
 func serve(t testing.TB, app *nextrush.App, listener net.Listener, dial func(context.Context, string, string) (net.Conn, error)) *Client {
 	transport := &http.Transport{DialContext: dial}

@@ -10,6 +10,10 @@ import (
 	"github.com/nextrush/nextrush/internal/stall"
 )
 
+// Auto is whether the event loop serves what it can for Apps that do not say. Package
+// apptest changes it.
+var Auto = false
+
 // serveLoop has the event loop serve a listener. net/http gets the connections whose
 // requests it is to answer.
 func (s *Server) serveLoop(ln net.Listener, own bool) error {
