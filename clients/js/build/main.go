@@ -8,7 +8,6 @@
 package main
 
 import (
-	"bytes"
 	"flag"
 	"fmt"
 	"os"
@@ -47,10 +46,16 @@ func run(root string, check bool) error {
 	return put(filepath.Join(root, "../../plugins/client/dist"), served(files), check)
 }
 
-// put makes a folder have these files and no others, or compares it with them.
+// put makes a folder have these files and no others, or compares it with them. A packed
+// file that is right stays as it is.
 func put(dir string, files []file, check bool) error {
 	if check {
 		return compare(dir, files)
+	}
+	for i, f := range files {
+		if was, err := os.ReadFile(filepath.Join(dir, f.name)); err == nil && isSame(f.name, was, f.data) {
+			files[i].data = was
+		}
 	}
 	if err := os.RemoveAll(dir); err != nil {
 		return err
@@ -82,7 +87,7 @@ func compare(dir string, files []file) error {
 		if err != nil {
 			return err
 		}
-		if !bytes.Equal(committed, f.data) {
+		if !isSame(f.name, committed, f.data) {
 			return fmt.Errorf("%s is not what the sources make: run go run . in clients/js/build", filepath.Join(dir, f.name))
 		}
 	}

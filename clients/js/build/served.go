@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"io"
+	"path/filepath"
 
 	"github.com/andybalholm/brotli"
 	"github.com/klauspost/compress/gzip"
@@ -23,7 +25,31 @@ func served(dist []file) (files []file) {
 	return files
 }
 
-// zipped does not use compress/gzip, whose bytes depend on the version of Go.
+// isSame reports whether two contents of a file are the same once they are unpacked: what
+// packs them makes other bytes with each version.
+func isSame(name string, a, b []byte) bool {
+	if bytes.Equal(a, b) {
+		return true
+	}
+	plainA, errA := unpacked(name, a)
+	plainB, errB := unpacked(name, b)
+	return errA == nil && errB == nil && bytes.Equal(plainA, plainB)
+}
+
+func unpacked(name string, data []byte) ([]byte, error) {
+	switch filepath.Ext(name) {
+	case ".gz":
+		r, err := gzip.NewReader(bytes.NewReader(data))
+		if err != nil {
+			return nil, err
+		}
+		return io.ReadAll(r)
+	case ".br":
+		return io.ReadAll(brotli.NewReader(bytes.NewReader(data)))
+	}
+	return data, nil
+}
+
 func zipped(data []byte) []byte {
 	var b bytes.Buffer
 	w, _ := gzip.NewWriterLevel(&b, gzip.BestCompression) // which is a level
