@@ -84,11 +84,13 @@ func choose(all []benchCase, prefixes, libs []string) []benchCase {
 // earlier is nextrush as it was at the commit of -before.
 const earlier = "before"
 
-// withItself compares nextrush with an earlier commit, and with no other server.
+// withItself compares one of our servers with itself at an earlier commit, and with no
+// other: nextrush, or the one that -libs has left.
 func withItself(chosen []benchCase) (left []benchCase) {
 	for _, c := range chosen {
-		if slices.Contains(c.libs, "nextrush") {
-			c.base, c.libs = earlier, []string{earlier, "nextrush"}
+		i := slices.IndexFunc(c.libs, func(lib string) bool { return strings.HasPrefix(lib, "nextrush") })
+		if i >= 0 {
+			c.base, c.libs = earlier, []string{earlier, c.libs[i]}
 			left = append(left, c)
 		}
 	}

@@ -116,7 +116,7 @@ func (b bench) start(ctx context.Context, c benchCase, lib string) (*exec.Cmd, s
 	case isScript(lib):
 		command = scripts[lib]
 	case lib == earlier:
-		command = append([]string{b.was()}, c.serve...)
+		command = append([]string{b.was(), "-lib", c.libs[1]}, c.serve...)
 	}
 	server := pinned(ctx, cmp.Or(c.cores, serverCore), command[0], command[1:]...)
 	server.Env = append(os.Environ(), "NODE_ENV=production")

@@ -8,9 +8,14 @@ import (
 	"github.com/nextrush/nextrush/websocket"
 )
 
-// serveNextrush has the app's options, so that each way to serve HTTP has a name of its own.
+// serveNextrush has the app's options, so that each way to serve HTTP has a name of its
+// own. The App listens by itself, as programs do, in the place of the listener.
 func serveNextrush(opts nextrush.Options) func(net.Listener) error {
-	return func(l net.Listener) error { return newNextrush(opts, websocket.Options{}).Serve(l) }
+	return func(l net.Listener) error {
+		app := newNextrush(opts, websocket.Options{})
+		l.Close()
+		return app.Listen(l.Addr().String())
+	}
 }
 
 func serveNextrushCompressed(l net.Listener) error {

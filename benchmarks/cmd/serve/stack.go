@@ -15,6 +15,13 @@ import (
 	chimiddleware "github.com/go-chi/chi/v5/middleware"
 	chicors "github.com/go-chi/cors"
 	"github.com/go-chi/httprate"
+	"github.com/gofiber/fiber/v3"
+	fibercors "github.com/gofiber/fiber/v3/middleware/cors"
+	"github.com/gofiber/fiber/v3/middleware/helmet"
+	fiberlimiter "github.com/gofiber/fiber/v3/middleware/limiter"
+	fiberlogger "github.com/gofiber/fiber/v3/middleware/logger"
+	fiberrecover "github.com/gofiber/fiber/v3/middleware/recover"
+	fiberid "github.com/gofiber/fiber/v3/middleware/requestid"
 	"github.com/labstack/echo/v4"
 	echomiddleware "github.com/labstack/echo/v4/middleware"
 	"github.com/nextrush/nextrush"
@@ -46,10 +53,12 @@ func logToSink() { slog.SetDefault(slog.New(slog.NewTextHandler(sink{}, nil))) }
 // with limit a rate limit in memory. All send the same id, CORS and security headers; the
 // headers of the rate limit differ.
 var stacks = map[string]func(l net.Listener, limit bool) error{
-	"chi":      stackChi,
-	"gin":      stackGin,
-	"echo":     stackEcho,
-	"nextrush": stackNextrush,
+	"chi":           stackChi,
+	"gin":           stackGin,
+	"echo":          stackEcho,
+	"fiber":         stackFiber, // whose helmet cannot leave out six more headers
+	"nextrush":      stackNextrush(nextrush.ServerNetHTTP),
+	"nextrush-loop": stackNextrush(nextrush.ServerLoop),
 }
 
 func stackChi(l net.Listener, limit bool) error {
@@ -119,18 +128,32 @@ func stackEcho(l net.Listener, limit bool) error {
 	return http.Serve(l, e)
 }
 
-func stackNextrush(l net.Listener, limit bool) error {
-	logToSink()
-	app := nextrush.New()
-	app.Use(middleware.RequestID(), middleware.Logger(), middleware.Recover(),
-		middleware.CORS(middleware.CORSOptions{AllowOrigins: []string{allowed}}),
-		middleware.SecureHeaders(middleware.SecureHeadersOptions{
-			ContentSecurityPolicy: policy, ReferrerPolicy: noReferrer,
-			PermissionsPolicy: "-", CrossOriginOpenerPolicy: "-", CrossOriginResourcePolicy: "-",
-		}))
+func stackFiber(l net.Listener, limit bool) error {
+	app := fiber.New()
+	app.Use(fiberid.New(), fiberlogger.New(fiberlogger.Config{Stream: sink{}}), fiberrecover.New(),
+		fibercors.New(fibercors.Config{AllowOrigins: []string{allowed}}),
+		helmet.New(helmet.Config{XFrameOptions: framing, ContentSecurityPolicy: policy, ReferrerPolicy: noReferrer}))
 	if limit {
-		app.Use(middleware.RateLimit(middleware.RateLimitOptions{Requests: perSecond, Window: time.Second}))
+		app.Use(fiberlimiter.New(fiberlimiter.Config{Max: perSecond, Expiration: time.Second}))
 	}
-	app.Get("/json", func(c *nextrush.Context) error { return c.JSON(message{hello}) })
-	return app.Serve(l)
+	app.Get("/json", func(c fiber.Ctx) error { return c.JSON(message{hello}) })
+	return app.Listener(l, fiber.ListenConfig{DisableStartupMessage: true})
+}
+
+func stackNextrush(kind nextrush.ServerKind) func(l net.Listener, limit bool) error {
+	return func(l net.Listener, limit bool) error {
+		logToSink()
+		app := nextrush.New(nextrush.Options{Server: kind})
+		app.Use(middleware.RequestID(), middleware.Logger(), middleware.Recover(),
+			middleware.CORS(middleware.CORSOptions{AllowOrigins: []string{allowed}}),
+			middleware.SecureHeaders(middleware.SecureHeadersOptions{
+				ContentSecurityPolicy: policy, ReferrerPolicy: noReferrer,
+				PermissionsPolicy: "-", CrossOriginOpenerPolicy: "-", CrossOriginResourcePolicy: "-",
+			}))
+		if limit {
+			app.Use(middleware.RateLimit(middleware.RateLimitOptions{Requests: perSecond, Window: time.Second}))
+		}
+		app.Get("/json", func(c *nextrush.Context) error { return c.JSON(message{hello}) })
+		return app.Serve(l)
+	}
 }
