@@ -73,12 +73,15 @@ const autoLength = 2048
 // begin sends the status, with contentType unless the handler set another, and the
 // length of a body of size bytes, unless net/http does so; negative: unknown.
 func (c *Context) begin(contentType string, size int) {
+	code := cmp.Or(int(c.code), http.StatusOK)
+	if size <= autoLength && c.w.BeginWith(code, contentType) {
+		return
+	}
 	h := c.w.Header()
 	if _, set := h["Content-Type"]; !set && contentType != "" {
 		c.contentType[0] = contentType
 		h["Content-Type"] = c.contentType[:]
 	}
-	code := cmp.Or(int(c.code), http.StatusOK)
 	if size > autoLength && record.HasLength(code, h) {
 		h["Content-Length"] = []string{strconv.Itoa(size)}
 	}

@@ -14,9 +14,9 @@ const ContinueHead = "HTTP/1.1 100 Continue\r\n\r\n"
 // the handler has returned.
 type Answer struct {
 	Asked  Asked
-	Status int         // 200 to 999, or 101
-	Header http.Header // as it was at WriteHeader; it is not changed
-	Length int64       // what DeclaredLength said of it
+	Status int       // 200 to 999, or 101
+	Header *Snapshot // as it was at WriteHeader; nil: it was empty
+	Length int64     // what DeclaredLength said of it
 
 	Size int  // bytes of content that have been held back, and follow the head
 	Done bool // whether that is all of it
@@ -27,8 +27,8 @@ type Answer struct {
 }
 
 // DeclaredLength returns the Content-Length that a handler has set, or -1. If ok is false
-// it is invalid, and is to be logged and deleted from the handler's header, though not from
-// Answer.Header.
+// it is invalid, and is to be logged and deleted from the handler's header, though not from the
+// Snapshot.
 func DeclaredLength(header http.Header) (n int64, ok bool) {
 	v := first(header["Content-Length"])
 	if v == "" {
@@ -59,62 +59,39 @@ type Framing struct {
 }
 
 const (
-	withoutConnection = 1 << iota
-	withoutLength
-	withoutCoding
-	withoutType
+	withoutConnection = 1 << optConnection
+	withoutLength     = 1 << optLength
+	withoutType       = 1 << optType
+	withoutCoding     = 1 << optCoding
 )
+
+// nothing is the header of a handler that has set no field.
+var nothing Snapshot
 
 // Framing decides how the answer is sent, as net/http does. It can be asked again after
 // Close or TooLarge has been set because of what it said.
 func (a *Answer) Framing() Framing {
 	allowed := bodyAllowed(a.Status)
 	f := Framing{Length: a.Length, HasBody: allowed && !a.Asked.Head}
-	said := sayingsOf(a.Header)
-	if said.trailer {
-		f.announce(a.Header)
-	}
+	said := &a.header().said
+	f.Trailers = said.trailers
 	if a.Done && allowed && !said.length && said.coding == "" && !said.trailer && (!a.Asked.Head || a.Size > 0) {
 		f.Length, f.counted = int64(a.Size), true
 	}
 	f.dated = said.date
 	f.Sniff = a.Size > 0 && allowed && !said.ctype && said.coding == "" && said.encoding == ""
-	f.keep(a, &said)
+	f.keep(a, said)
 	f.suppress(a.Status)
 	f.code(a, said.coding)
-	f.end(a, &said)
+	f.end(a, said)
 	return f
 }
 
-// sayings are what of the handler's header decides something: whether a field is there, or
-// its first value.
-type sayings struct {
-	length, ctype, date, connected, trailer bool
-	connection, coding, encoding            string
-}
-
-func sayingsOf(header http.Header) (s sayings) {
-	for name, v := range header {
-		switch name {
-		case "Connection":
-			s.connected, s.connection = true, first(v)
-		case "Content-Length":
-			s.length = true
-		case "Content-Type":
-			s.ctype = true
-		case "Date":
-			s.date = true
-		case "Transfer-Encoding":
-			s.coding = first(v)
-		case "Content-Encoding":
-			s.encoding = first(v)
-		case "Trailer":
-			s.trailer = s.trailer || len(v) > 0
-		default:
-			s.trailer = s.trailer || strings.HasPrefix(name, http.TrailerPrefix)
-		}
+func (a *Answer) header() *Snapshot {
+	if a.Header == nil {
+		return &nothing
 	}
-	return s
+	return a.Header
 }
 
 func first(values []string) string {
@@ -127,17 +104,6 @@ func first(values []string) string {
 // bodyAllowed reports whether an answer with this status has content (RFC 9110 §6.4.1).
 func bodyAllowed(status int) bool {
 	return status >= 200 && status != http.StatusNoContent && status != http.StatusNotModified
-}
-
-// announce notes the names in Trailer.
-func (f *Framing) announce(header http.Header) {
-	for _, v := range header["Trailer"] {
-		elements(v, func(name string) {
-			if name = http.CanonicalHeaderKey(name); !badTrailer(name) {
-				f.Trailers = append(f.Trailers, name)
-			}
-		})
-	}
 }
 
 // badTrailer reports whether a field must not come after the content (RFC 9110 §6.5.1).
@@ -210,7 +176,7 @@ func (f *Framing) end(a *Answer, said *sayings) {
 	switch {
 	case !f.Close:
 	case !a.NoKeepAlive && f.without&withoutConnection == 0 && hasWord(said.connection, "close"):
-	case a.Status == http.StatusSwitchingProtocols && f.switches(a.Header):
+	case a.Status == http.StatusSwitchingProtocols && f.switches(said):
 	default:
 		f.without |= withoutConnection
 		if a.Asked.Minor > 0 {
@@ -219,15 +185,7 @@ func (f *Framing) end(a *Answer, said *sayings) {
 	}
 }
 
-// switches reports whether header says to which protocol (RFC 9110 §7.8).
-func (f *Framing) switches(header http.Header) bool {
-	if first(header["Upgrade"]) == "" || f.without&withoutConnection != 0 {
-		return false
-	}
-	for _, v := range header["Connection"] {
-		if listed(v, "upgrade") {
-			return true
-		}
-	}
-	return false
+// switches reports whether the answer says to which protocol (RFC 9110 §7.8).
+func (f *Framing) switches(said *sayings) bool {
+	return said.upgrade && said.upgrades && f.without&withoutConnection == 0
 }

@@ -63,7 +63,8 @@ func (s *script) answer(t *testing.T, set func(*Answer)) (out []byte, goesOn boo
 	if _, whole, err := h.Parse(s.request(), 0, maxHeaderBytes); !whole {
 		t.Fatal(err)
 	}
-	a := Answer{Asked: h.Asked(), Status: s.status, Header: s.header.Clone()}
+	a := Answer{Asked: h.Asked(), Status: s.status, Header: new(Snapshot)}
+	a.Header.Take(s.header)
 	a.Length, _ = DeclaredLength(s.header)
 	if n := int64(s.size); bodyAllowed(s.status) && (a.Length < 0 || n <= a.Length) {
 		a.Size = s.size

@@ -63,7 +63,8 @@ func (r *Refusal) Error() string { return "h1: " + r.Reason }
 // of the refused Head, and date is the value of Date; both matter for 417 only.
 func (r *Refusal) Append(dst []byte, asked Asked, date string) []byte {
 	if r.Status == http.StatusExpectationFailed {
-		a := Answer{Asked: asked, Status: r.Status, Length: -1, Done: true, Header: http.Header{"Connection": {"close"}}}
+		a := Answer{Asked: asked, Status: r.Status, Length: -1, Done: true, Header: new(Snapshot)}
+		a.Header.Take(http.Header{"Connection": {"close"}})
 		f := a.Framing()
 		return a.Append(dst, &f, "", date)
 	}

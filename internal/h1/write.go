@@ -2,7 +2,6 @@ package h1
 
 import (
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -13,7 +12,7 @@ func (a *Answer) Append(dst []byte, f *Framing, ctype, date string) []byte {
 	dst = appendProto(dst, a.Asked)
 	dst = appendStatus(dst, a.Status)
 	dst = append(dst, "\r\n"...)
-	dst = appendFields(dst, a.Header, f.without)
+	dst = a.header().append(dst, f.without)
 	if !f.dated {
 		dst = appendField(dst, "Date", date)
 	}
@@ -88,54 +87,6 @@ func appendStatus(dst []byte, status int) []byte {
 	}
 	dst = append(dst, " status code "...)
 	return strconv.AppendInt(dst, int64(status), 10)
-}
-
-// appendFields appends the fields of header in the order of their names.
-func appendFields(dst []byte, header http.Header, without uint8) []byte {
-	var room [24]string
-	sorted := room[:0]
-	for name := range header {
-		sorted = append(sorted, name)
-	}
-	slices.Sort(sorted)
-	for _, name := range sorted {
-		if left(name, without) {
-			continue
-		}
-		for _, v := range header[name] {
-			dst = appendField(dst, name, v)
-		}
-	}
-	return dst
-}
-
-// left reports whether a field is left out.
-func left(name string, without uint8) bool {
-	switch name {
-	case "Connection":
-		return without&withoutConnection != 0
-	case "Content-Length":
-		return without&withoutLength != 0
-	case "Transfer-Encoding":
-		return without&withoutCoding != 0
-	case "Content-Type":
-		return without&withoutType != 0
-	}
-	return !isToken(name)
-}
-
-// appendField appends a field whose value cannot end it: a CR or LF in it becomes a space.
-func appendField(dst []byte, name, value string) []byte {
-	dst = append(dst, name...)
-	dst = append(dst, ": "...)
-	from := len(dst)
-	dst = append(dst, strings.Trim(value, " \t\r\n")...)
-	for i, c := range dst[from:] {
-		if c == '\r' || c == '\n' {
-			dst[from+i] = ' '
-		}
-	}
-	return append(dst, "\r\n"...)
 }
 
 // AppendDate appends t as Date has it (RFC 9110 §5.6.7). It is the same for a second.

@@ -5,7 +5,7 @@ import "slices"
 // Clean replaces the control characters of a header that is about to be sent by spaces
 // (RFC 9110 §5.5). Clients refuse such answers, and Go's own is one.
 func Clean(h map[string][]string) {
-	if t := h["Content-Type"]; len(h) == 1 && len(t) == 1 && !hasControl(t[0]) {
+	if t := h["Content-Type"]; len(h) == 1 && len(t) == 1 && IsClean(t[0]) {
 		return // the usual case, for which a range over a map takes long
 	}
 	for name, values := range h {
@@ -14,6 +14,9 @@ func Clean(h map[string][]string) {
 		}
 	}
 }
+
+// IsClean reports whether Clean leaves a value as it is.
+func IsClean(value string) bool { return !hasControl(value) }
 
 // hasControl passes over what is harmless eight bytes at a time, for the header of
 // each answer comes here.

@@ -17,11 +17,11 @@ const (
 	mostDiscard = 256 << 10 // bytes of a body that are read for nobody, so that another request may follow
 )
 
-// requestBody is the body of a request, as http.Request.Body. Its methods are safe from
-// any goroutine.
+// requestBody is the body of a request, as http.Request.Body; nil: there is none. Its methods
+// are safe from any goroutine.
 type requestBody struct {
-	x    *exchange
-	none bool // there is none
+	x       *exchange
+	expects bool // the client may wait to be told to send it
 
 	continued atomic.Bool // the client is not to be told any more to send it
 	ended     atomic.Bool // it has been read to its end
@@ -38,23 +38,24 @@ type requestBody struct {
 }
 
 // newBody returns what http.Request.Body is to be.
-func (x *exchange) newBody() io.ReadCloser {
-	b := &x.body
-	b.x = x
-	if x.head.Length == 0 {
-		b.none, b.sawEOF = true, true
+func (x *exchange) newBody(head *h1.Head) io.ReadCloser {
+	if head.Length == 0 {
 		return http.NoBody
 	}
-	b.dec = x.head.Body()
-	return b
+	x.body = &requestBody{x: x, expects: head.Continue, dec: head.Body()}
+	return x.body
 }
 
 // waits reports whether the client waits to be told to send the body.
-func (b *requestBody) waits() bool { return b.x.head.Continue && !b.continued.Load() }
+func (b *requestBody) waits() bool { return b.expects && !b.continued.Load() }
 
 // isHere reports whether the whole body has been read from the connection.
 func (b *requestBody) isHere() bool {
-	return b.none || !b.x.head.Continue && b.x.head.Length > 0 && int64(len(b.x.conn.in)) >= b.x.head.Length
+	if b == nil {
+		return true
+	}
+	n := b.x.req.ContentLength
+	return !b.expects && n > 0 && int64(len(b.x.conn.in)) >= n
 }
 
 func (b *requestBody) Read(p []byte) (int, error) {
@@ -73,9 +74,11 @@ func (b *requestBody) Read(p []byte) (int, error) {
 // LimitBody tells how many bytes of the body a handler reads at most. The connection ends
 // with the answer if it has read more.
 func (x *exchange) LimitBody(n int64) {
-	x.body.mu.Lock()
-	defer x.body.mu.Unlock()
-	x.body.tooMany = n + 1
+	if b := x.body; b != nil {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.tooMany = n + 1
+	}
 }
 
 func (b *requestBody) readLocked(p []byte) (n int, err error) {
@@ -197,7 +200,7 @@ func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 // answer before they have sent the whole request. tooBig: more is left than is worth
 // reading; broken: no other request may follow.
 func (b *requestBody) discard() (tooBig, broken bool) {
-	if b.none {
+	if b == nil {
 		return false, false
 	}
 	b.mu.Lock()
@@ -216,11 +219,11 @@ func (b *requestBody) discard() (tooBig, broken bool) {
 	return err == nil, err != nil && err != io.EOF
 }
 
-// end closes the body when the handler has returned. A goroutine that still reads it
-// is told so.
-func (b *requestBody) end(closes bool) {
-	if b.none {
-		return
+// end closes the body when the handler has returned, and reports whether the connection has
+// to end for it. A goroutine that still reads it is told so.
+func (b *requestBody) end(closes bool) (early bool) {
+	if b == nil {
+		return false
 	}
 	if !b.mu.TryLock() {
 		b.abort()
@@ -231,6 +234,7 @@ func (b *requestBody) end(closes bool) {
 		b.discardLocked()
 	}
 	b.closed = true
+	return b.early
 }
 
 // abort ends the wait of whoever reads.
@@ -313,14 +317,13 @@ func (x *exchange) awaitRead() error {
 
 // noContinue has the client not told to send the body any more.
 func (b *requestBody) noContinue() {
-	if b.none || !b.x.head.Continue {
-		return
+	if b != nil && b.expects {
+		b.continued.Store(true)
 	}
-	b.continued.Store(true)
 }
 
 // unexpected reports a body that the client was to be told to send, and that has not been
 // read to its end.
 func (b *requestBody) unexpected() bool {
-	return !b.none && b.x.head.Continue && !b.ended.Load()
+	return b != nil && b.expects && !b.ended.Load()
 }

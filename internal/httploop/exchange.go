@@ -18,11 +18,10 @@ import (
 // handlers may keep what they have got.
 type exchange struct {
 	conn *conn
-	head h1.Head
 	url  url.URL
 	req  http.Request
 	ctx  requestContext
-	body requestBody
+	body *requestBody
 	job  Job
 	pace *pace.Pace
 
@@ -42,14 +41,14 @@ type exchange struct {
 
 // begin makes the request that the head is, and finds out who answers it. It reports false
 // if the connection has been closed.
-func (x *exchange) begin(c *conn) bool {
+func (x *exchange) begin(c *conn, head *h1.Head) bool {
 	x.conn = c
 	x.ctx.init(c)
 	x.req = *(&http.Request{}).WithContext(&x.ctx)
-	x.head.Request(&x.req, &x.url)
+	head.Request(&x.req, &x.url)
 	x.req.RemoteAddr = c.remote
-	x.req.Body = x.newBody()
-	x.asked = x.head.Asked()
+	x.req.Body = x.newBody(head)
+	x.asked = head.Asked()
 	x.length = -1
 	c.posted = x.req.Method == http.MethodPost
 	x.job = c.srv.config.Handler.Prepare(x, &x.req)
@@ -65,7 +64,7 @@ func (x *exchange) startOn(c *conn) bool {
 		return false
 	}
 	c.phase, c.due, c.until, c.served, c.x = answering, 0, 0, true, x
-	if x.body.none {
+	if x.body == nil {
 		x.watchLocked()
 	}
 	return true
@@ -138,7 +137,7 @@ func (x *exchange) panicked(v any) {
 	}
 	x.mu.Lock()
 	x.over = true
-	x.releaseBuffer()
+	x.releaseBuffers()
 	hijacked := x.hijacked
 	x.mu.Unlock()
 	x.body.end(true)
@@ -167,17 +166,17 @@ func (x *exchange) finish() (goes bool) {
 		x.complete()
 	}
 	x.over = true
-	x.releaseBuffer()
+	x.releaseBuffers()
 	closes := x.closes()
 	x.mu.Unlock()
 	if hijacked {
 		return false
 	}
-	x.body.end(closes)
+	early := x.body.end(closes)
 	if x.req.MultipartForm != nil {
 		x.req.MultipartForm.RemoveAll()
 	}
-	return x.conn.answered(x, closes || x.body.early)
+	return x.conn.answered(x, closes || early)
 }
 
 // answered is for the end of an answer. It reports whether the connection goes on, if

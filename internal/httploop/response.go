@@ -20,16 +20,20 @@ const answerBuffer = 2048
 
 var errOver = errors.New("http: the handler has returned")
 
-var answerBuffers = sync.Pool{New: func() any { return new([answerBuffer]byte) }}
+var (
+	answerBuffers = sync.Pool{New: func() any { return new([answerBuffer]byte) }}
+	snapshots     = sync.Pool{New: func() any { return new(h1.Snapshot) }}
+)
 
 // response is the answer of an exchange. It is guarded by the exchange's mu.
 type response struct {
 	asked    h1.Asked
-	header   http.Header // the handler's
-	snapshot http.Header // as it was at WriteHeader, once the handler could change it
-	status   int         // 0: none yet
-	length   int64       // the Content-Length that the handler has set; -1: none
-	written  int64       // bytes of content
+	header   http.Header  // the handler's; nil: it has not asked for it
+	ctype    string       // what is in it besides, once BeginWith has been called
+	snapshot *h1.Snapshot // of it at WriteHeader, until the head is sent; nil: it was empty
+	status   int          // 0: none yet
+	length   int64        // the Content-Length that the handler has set; -1: none
+	written  int64        // bytes of content
 
 	framing h1.Framing // once sent
 	sent    bool       // the head is
@@ -49,11 +53,28 @@ func (x *exchange) Header() http.Header {
 	defer x.mu.Unlock()
 	if x.header == nil {
 		x.header = make(http.Header)
-	}
-	if x.status != 0 && !x.sent && x.snapshot == nil {
-		x.snapshot = x.header.Clone()
+		if x.ctype != "" {
+			x.header["Content-Type"] = []string{x.ctype}
+		}
 	}
 	return x.header
+}
+
+// BeginWith is WriteHeader for a header that has nothing but a Content-Type, which no map
+// is made for. It does nothing, and returns false, if the handler may have set a field.
+func (x *exchange) BeginWith(code int, contentType string) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.header != nil || x.status != 0 || x.hijacked || x.over || code < 200 || code > 999 {
+		return false
+	}
+	x.body.noContinue()
+	x.status, x.ctype = code, contentType
+	if contentType != "" {
+		x.snapshot = snapshots.Get().(*h1.Snapshot)
+		x.snapshot.TakeType(contentType)
+	}
+	return true
 }
 
 // WriteHeader sets the status. One of 100 to 199 but for 101 is sent at once, before the
@@ -103,8 +124,9 @@ func (x *exchange) writeHeader(code int) {
 		return
 	}
 	x.status = code
-	if x.header != nil {
-		x.snapshot = x.header.Clone()
+	if len(x.header) > 0 {
+		x.snapshot = snapshots.Get().(*h1.Snapshot)
+		x.snapshot.Take(x.header)
 	}
 	n, ok := h1.DeclaredLength(x.header)
 	if x.length = n; !ok {
@@ -213,11 +235,20 @@ func (x *exchange) flushBuffer() error {
 	return x.sendContent(x.buffer[:n])
 }
 
-func (x *exchange) releaseBuffer() {
+// releaseBuffers lets go of what is used again for other answers.
+func (x *exchange) releaseBuffers() {
 	if x.buffer != nil {
 		answerBuffers.Put(x.buffer)
 		x.buffer, x.n = nil, 0
 	}
+	x.releaseSnapshot()
+}
+
+func (x *exchange) releaseSnapshot() {
+	if x.snapshot != nil && x.snapshot.Size() <= keptBuffer {
+		snapshots.Put(x.snapshot)
+	}
+	x.snapshot = nil
 }
 
 // Flush is FlushError for those who look for an http.Flusher.

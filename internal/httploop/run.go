@@ -27,8 +27,8 @@ var readBuffers = sync.Pool{New: func() any {
 type run struct {
 	c     *conn
 	w     *loop.Worker
+	head  h1.Head   // of the request that is read
 	x     *exchange // the request to answer next, if it has been read
-	spare *exchange // for the next request
 	lent  *[]byte   // what is read into; c.in may be a part of it
 	fresh bool      // c.in has bytes that have not been parsed
 	began int64     // when the handler that runs began, on the loop's clock
@@ -247,25 +247,21 @@ func (r *run) parse() (x *exchange, over bool) {
 		}
 		c.in, c.posted = c.in[n:], false
 	}
-	if r.spare == nil {
-		r.spare = new(exchange)
-	}
-	x = r.spare
-	n, whole, err := x.head.Parse(c.in, c.from, c.srv.maxHead)
+	n, whole, err := r.head.Parse(c.in, c.from, c.srv.maxHead)
 	switch {
 	case err == h1.ErrElsewhere:
 		c.eject()
 		return nil, true
 	case err != nil:
-		c.endWith(err.(*h1.Refusal).Append(nil, x.head.Asked(), c.srv.date.now()))
+		c.endWith(err.(*h1.Refusal).Append(nil, r.head.Asked(), c.srv.date.now()))
 		return nil, false
 	case !whole:
 		c.from = n
 		return nil, false
 	}
 	c.in, c.from = c.in[n:], 0
-	r.spare = nil
-	if !x.begin(c) {
+	x = new(exchange)
+	if !x.begin(c, &r.head) {
 		return nil, true
 	}
 	return x, false

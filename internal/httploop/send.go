@@ -32,7 +32,7 @@ func (x *exchange) sendHead(content []byte, done bool) error {
 		}
 	}
 	if f.Conflict {
-		x.conn.srv.logf("http: WriteHeader called with both Transfer-Encoding of %q and a Content-Length of %d", x.snapshot.Get("Transfer-Encoding"), x.length)
+		x.conn.srv.logf("http: WriteHeader called with both Transfer-Encoding of %q and a Content-Length of %d", x.snapshot.Coding(), x.length)
 	}
 	ctype := ""
 	if f.Sniff {
@@ -47,6 +47,7 @@ func (x *exchange) sendHead(content []byte, done bool) error {
 		return c.out.err
 	}
 	c.out.set(a.Append(c.out.room(), &f, ctype, date))
+	x.releaseSnapshot()
 	return nil
 }
 

@@ -23,6 +23,7 @@ type Writer struct {
 	Hijacked bool  // the connection is no longer the server's
 	Last     bool  // no other Writer is below: what is written goes out
 	Broke    bool  // a write has failed
+	bare     bool  // it has begun with BeginWith
 }
 
 // Unwrap lets http.ResponseController find the writer's optional methods.
@@ -37,10 +38,22 @@ func (w *Writer) WriteHeader(code int) {
 	w.ResponseWriter.WriteHeader(code)
 }
 
+// BeginWith is WriteHeader for an answer of whose header nothing is known yet but the
+// Content-Type, if the server's writer makes no header for it. Otherwise it does nothing,
+// and returns false.
+func (w *Writer) BeginWith(code int, contentType string) bool {
+	server, ok := w.ResponseWriter.(interface{ BeginWith(int, string) bool })
+	if !ok || !w.Last || w.Status != 0 || !header.IsClean(contentType) || !server.BeginWith(code, contentType) {
+		return false
+	}
+	w.Status, w.bare = int32(code), true
+	return true
+}
+
 // CleanHeader is for the moment before the header is sent, and for that before the
 // trailer is, which net/http takes from the header (RFC 9110 §6.5).
 func (w *Writer) CleanHeader() {
-	if w.Last && (w.Status == 0 || w.Header()["Trailer"] != nil) {
+	if w.Last && !w.bare && (w.Status == 0 || w.Header()["Trailer"] != nil) {
 		header.Clean(w.Header())
 	}
 }
