@@ -254,7 +254,8 @@ func (x *exchange) read(p []byte) (int, error) {
 			return 0, err
 		}
 		n, err := c.desc.Read(p)
-		c.dry = err == poll.ErrAgain || err == nil && n < len(p) && !c.hasEnded()
+		ended, _ := c.state()
+		c.dry = err == poll.ErrAgain || err == nil && n < len(p) && !ended
 		switch {
 		case err == nil:
 			return n, nil

@@ -109,12 +109,13 @@ func (s *Server) after(d int64) int64 {
 // Ready is called by the goroutine that polls.
 func (c *conn) Ready(t *poll.Turn, e poll.Event) {
 	if c.note(e) {
-		r := run{c: c}
+		r := run{c: c, readable: true}
 		r.Run(t.Local.(*loop.Worker))
 	}
 }
 
-// note notes what has happened, and reports whether the caller is to run.
+// note notes what has happened, and reports whether the caller is to run, and to read
+// first. What is answered then waits for the end of the batch.
 func (c *conn) note(e poll.Event) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -134,8 +135,11 @@ func (c *conn) note(e poll.Event) bool {
 		c.tellLocked()
 		return false
 	}
-	c.busy = c.ready && !c.out.waits && c.phase != closed
-	return c.busy
+	if !c.ready || c.out.waits || c.phase == closed {
+		return false
+	}
+	c.busy, c.ready, c.out.held = true, false, true
+	return true
 }
 
 // tellLocked tells the handler what has happened.

@@ -12,17 +12,18 @@ import (
 type date struct{ last atomic.Pointer[dateOf] }
 
 type dateOf struct {
-	second int64
-	text   string
+	until int64 // on the loop's clock, which is quicker to ask than the wall's
+	text  string
 }
 
-func (d *date) now() string {
-	now := time.Now()
-	last := d.last.Load()
-	if last == nil || last.second != now.Unix() {
-		last = &dateOf{now.Unix(), string(h1.AppendDate(nil, now))}
-		d.last.Store(last)
+func (s *Server) dateNow() string {
+	if last := s.date.last.Load(); last != nil && s.loop.Now() < last.until {
+		return last.text
 	}
+	now := time.Now()
+	rest := time.Second - time.Duration(now.Nanosecond())
+	last := &dateOf{s.loop.Now() + int64(rest), string(h1.AppendDate(nil, now))}
+	s.date.last.Store(last)
 	return last.text
 }
 

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"runtime"
 	"sync"
+	"sync/atomic"
 
 	"github.com/nextrush/nextrush/internal/h1"
 	"github.com/nextrush/nextrush/internal/loop"
@@ -25,8 +26,7 @@ type exchange struct {
 	job  Job
 	pace *pace.Pace
 
-	workerMu sync.Mutex
-	worker   *loop.Worker // that runs the handler; nil: it has returned
+	worker atomic.Pointer[loop.Worker] // that runs the handler; nil: it has returned
 
 	mu sync.Mutex // guards what follows
 	response
@@ -96,7 +96,7 @@ func (x *exchange) mayRunInline() bool { return x.pace.Inline() && x.body.isHere
 
 // serve runs the handler and ends the answer. It reports whether the connection goes on.
 func (x *exchange) serve(w *loop.Worker) (goes bool) {
-	x.worker = w
+	x.worker.Store(w)
 	returned := false
 	defer func() {
 		if !returned {
@@ -112,24 +112,15 @@ func (x *exchange) serve(w *loop.Worker) (goes bool) {
 
 // leave has another goroutine poll, for the handler is going to wait.
 func (x *exchange) leave() {
-	x.workerMu.Lock()
-	w := x.worker
-	x.workerMu.Unlock()
-	if w != nil {
+	if w := x.worker.Load(); w != nil {
 		w.Leave()
 	}
 	x.conn.release()
 }
 
-func (x *exchange) handlerEnded() {
-	x.workerMu.Lock()
-	x.worker = nil
-	x.workerMu.Unlock()
-}
-
 // panicked ends the connection of a handler that has panicked, or has ended its goroutine.
 func (x *exchange) panicked(v any) {
-	x.handlerEnded()
+	x.worker.Store(nil)
 	if v != nil && v != http.ErrAbortHandler {
 		buf := make([]byte, 64<<10)
 		buf = buf[:runtime.Stack(buf, false)]
@@ -158,7 +149,7 @@ func (c *conn) abort() {
 
 // finish ends the answer when the handler has returned.
 func (x *exchange) finish() (goes bool) {
-	x.handlerEnded()
+	x.worker.Store(nil)
 	x.ctx.end(context.Canceled)
 	x.mu.Lock()
 	hijacked := x.hijacked

@@ -52,6 +52,9 @@ func (c *conn) waiting() <-chan struct{} {
 }
 
 func (c *conn) writeError() error {
+	if !c.out.broken.Load() {
+		return nil
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.out.err

@@ -3,6 +3,7 @@ package httploop
 import (
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nextrush/nextrush/internal/poll"
@@ -25,6 +26,8 @@ type output struct {
 	left  time.Duration // how long it may
 	by    int64         // the handler's deadline instead, on the loop's clock; 0: none
 	err   error         // nothing can be written any more
+
+	broken atomic.Bool // whether there is an err; not guarded
 }
 
 // pile is bytes to be written, and what writing them takes.
@@ -78,6 +81,7 @@ func (o *output) release() {
 func (o *output) drop(err error) {
 	if o.err == nil {
 		o.err = err
+		o.broken.Store(true)
 	}
 	o.waits = false
 	o.release()

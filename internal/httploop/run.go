@@ -32,6 +32,8 @@ type run struct {
 	lent  *[]byte   // what is read into; c.in may be a part of it
 	fresh bool      // c.in has bytes that have not been parsed
 	began int64     // when the handler that runs began, on the loop's clock
+
+	readable bool // there is something to read, and what is answered is held back
 }
 
 // Run reads and answers until nothing is there. It is called by the loop.
@@ -50,7 +52,9 @@ func (r *run) Run(w *loop.Worker) {
 		r.end()
 		w.EndTurn() // a handler may have ended the goroutine (runtime.Goexit)
 	}()
-	r.c.hold()
+	if !r.readable {
+		r.c.hold()
+	}
 	r.answerAll()
 	over = true
 	r.end()
@@ -113,7 +117,11 @@ func (r *run) next() *exchange {
 				return x
 			}
 		}
-		if !r.mayRead() || !r.read() {
+		if !r.readable && !r.mayRead() {
+			return nil
+		}
+		r.readable = false
+		if !r.read() {
 			return nil
 		}
 	}
@@ -179,9 +187,10 @@ func (r *run) read() bool {
 	r.giveBack()
 	r.lent = readBuffers.Get().(*[]byte)
 	n, err := c.desc.Read(*r.lent)
-	c.dry = err == poll.ErrAgain || err == nil && n < readSize && !c.hasEnded()
+	ended, lingers := c.state()
+	c.dry = err == poll.ErrAgain || err == nil && n < readSize && !ended
 	switch {
-	case n > 0 && c.isLingering():
+	case n > 0 && lingers:
 	case n > 0 && len(c.in) == 0:
 		c.in, r.fresh = (*r.lent)[:n], true
 		return true
@@ -195,16 +204,10 @@ func (r *run) read() bool {
 	return n > 0 || err == poll.ErrAgain
 }
 
-func (c *conn) hasEnded() bool {
+func (c *conn) state() (ended, lingers bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.ended
-}
-
-func (c *conn) isLingering() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.phase == lingering
+	return c.ended, c.phase == lingering
 }
 
 // cut is net/http's answer to a request that has ended in its head.
@@ -253,7 +256,7 @@ func (r *run) parse() (x *exchange, over bool) {
 		c.eject()
 		return nil, true
 	case err != nil:
-		c.endWith(err.(*h1.Refusal).Append(nil, r.head.Asked(), c.srv.date.now()))
+		c.endWith(err.(*h1.Refusal).Append(nil, r.head.Asked(), c.srv.dateNow()))
 		return nil, false
 	case !whole:
 		c.from = n

@@ -16,7 +16,8 @@ import (
 // takes them where they are.
 const mostCopied = 16 << 10
 
-// sendHead sends the head. content is what follows it, and all of it if done.
+// sendHead sends the head. content is what follows it, and all of it if done: it is then
+// sent as well, unless it has to be in chunks.
 func (x *exchange) sendHead(content []byte, done bool) error {
 	a := h1.Answer{
 		Asked: x.asked, Status: x.status, Header: x.snapshot, Length: x.length,
@@ -40,14 +41,21 @@ func (x *exchange) sendHead(content []byte, done bool) error {
 	}
 	x.sent, x.framing = true, f
 	c := x.conn
-	date := c.srv.date.now()
+	date := c.srv.dateNow()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.out.err != nil {
 		return c.out.err
 	}
-	c.out.set(a.Append(c.out.room(), &f, ctype, date))
+	b := a.Append(c.out.room(), &f, ctype, date)
+	if done && f.HasBody && !f.Chunked {
+		b = append(b, content...)
+	}
+	c.out.set(b)
 	x.releaseSnapshot()
+	if done && (!c.out.held || len(b) > mostHeld) && !c.out.waits {
+		c.flushLocked()
+	}
 	return nil
 }
 
@@ -115,7 +123,7 @@ func (x *exchange) complete() {
 		p = x.buffer[:x.n]
 		x.n = 0
 	}
-	if !x.sent && x.sendHead(p, true) != nil {
+	if !x.sent && (x.sendHead(p, true) != nil || !x.framing.Chunked) {
 		return
 	}
 	if len(p) > 0 && x.framing.HasBody {
