@@ -175,7 +175,7 @@ func (c *Context) formValues() (url.Values, error) {
 	if bind.Format(c.mediaType()) != bind.Form {
 		return nil, unsupported(bind.Form)
 	}
-	values, err := c.needExtras().body.Values(c.req)
+	values, err := c.needExtras().body.Values(c.Request())
 	return values, bodyError(err)
 }
 
@@ -195,7 +195,7 @@ func (c *Context) bindTexts(t bind.Target, from bind.Source) error {
 	case bind.Path:
 		return refused(t.Texts(from, c.pathValues))
 	}
-	return refused(t.Texts(from, c.req.Header.Values))
+	return refused(t.Texts(from, c.Request().Header.Values))
 }
 
 func (c *Context) checkQuery() error {

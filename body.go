@@ -59,13 +59,13 @@ func (c *Context) limitBody() {
 	if own, ok := c.req.Body.(*timedBody); ok {
 		c.extras = &own.extras
 	}
-	c.needExtras().body.Limit(c.out.ResponseWriter, c.req, c.app.opts.BodyLimit)
+	c.needExtras().body.Limit(c.out.ResponseWriter, c.Request(), c.app.opts.BodyLimit)
 }
 
 // Body reads the whole body, once; asked again it returns the same. A body over
 // Options.BodyLimit is an *HTTPError with status 413.
 func (c *Context) Body() ([]byte, error) {
-	b, err := c.needExtras().body.Bytes(c.req)
+	b, err := c.needExtras().body.Bytes(c.Request())
 	return b, bodyError(err)
 }
 
@@ -81,7 +81,7 @@ func (c *Context) LimitBody(limit int64) error {
 	if c.req.ContentLength > limit {
 		return NewError(http.StatusRequestEntityTooLarge)
 	}
-	c.needExtras().body.Limit(c.out.ResponseWriter, c.req, limit)
+	c.needExtras().body.Limit(c.out.ResponseWriter, c.Request(), limit)
 	return nil
 }
 
@@ -102,6 +102,6 @@ func (c *Context) multipartForm() (*multipart.Form, error) {
 	if c.req.MultipartForm == nil && !c.Is("multipart/form-data") {
 		return nil, NewError(http.StatusUnsupportedMediaType, "the Content-Type must be multipart/form-data")
 	}
-	form, err := c.needExtras().body.Form(c.req)
+	form, err := c.needExtras().body.Form(c.Request())
 	return form, bodyError(err)
 }

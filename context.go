@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/nextrush/nextrush/internal/body"
+	"github.com/nextrush/nextrush/internal/h1"
 	"github.com/nextrush/nextrush/internal/record"
 	"github.com/nextrush/nextrush/internal/route"
 	"github.com/nextrush/nextrush/internal/urlpath"
@@ -36,7 +37,8 @@ type WSMiddleware func(s *websocket.Socket, c *Context, next func() error) error
 // time, that of the request.
 type Context struct {
 	app      *App
-	req      *http.Request
+	req      *http.Request  // without its header as long as there are fields
+	fields   *h1.Fields     // what the header is made of when it is asked for; nil: it has been
 	w        *record.Writer // out, or one of a writer that middleware has put around it
 	out      record.Writer  // of the server's writer
 	params   route.Params   // by position; the names are the route's
@@ -132,10 +134,15 @@ func (c *Context) Run(handlers ...Handler) error {
 func (c *Context) App() *App { return c.app }
 
 // Request returns the request as net/http made it, or as middleware replaced it.
-func (c *Context) Request() *http.Request { return c.req }
+func (c *Context) Request() *http.Request {
+	if c.fields != nil {
+		c.req.Header, c.fields = c.fields.Header(), nil
+	}
+	return c.req
+}
 
 // SetRequest replaces the request for the handlers that follow.
-func (c *Context) SetRequest(r *http.Request) { c.req, c.replaced = r, true }
+func (c *Context) SetRequest(r *http.Request) { c.req, c.fields, c.replaced = r, nil, true }
 
 // Writer returns the response writer. http.NewResponseController finds Flush,
 // Hijack and deadlines through it.
@@ -157,7 +164,7 @@ func (c *Context) SetWriter(w http.ResponseWriter) {
 func (c *Context) Context() context.Context { return c.req.Context() }
 
 // SetContext replaces the request's context for the handlers that follow.
-func (c *Context) SetContext(ctx context.Context) { c.SetRequest(c.req.WithContext(ctx)) }
+func (c *Context) SetContext(ctx context.Context) { c.SetRequest(c.Request().WithContext(ctx)) }
 
 // Route returns the pattern of the route that matched, as "/users/:id", or ""
 // if none did. It suits the labels of metrics, unlike the path of a request.

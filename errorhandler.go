@@ -105,7 +105,7 @@ func (c *Context) problem(he *HTTPError) error {
 	problem.KeepHeader(c.w.Header(), he.Header)
 	c.code = int32(he.Status)
 	c.Vary("Accept")
-	contentType, body, err := p.For(c.req.Header["Accept"])
+	contentType, body, err := p.For(c.Request().Header["Accept"])
 	if err != nil {
 		return err
 	}

@@ -43,7 +43,7 @@ func (t *table) match(c *Context) {
 	at := t.At(host)
 	var ok bool
 	if c.endpoint, c.params, ok = at.Find(c.req.Method, path); !ok {
-		c.endpoint, c.params = t.unrouted(at, c.req, path)
+		c.endpoint, c.params = t.unrouted(at, c.Request(), path)
 	}
 	if c.endpoint.Guards != nil {
 		c.endpoint = c.endpoint.on(path)

@@ -56,7 +56,7 @@ func stripped(h http.Handler) Handler {
 		if clean := sent.Clean(); clean != sent {
 			return c.redirectTo(clean)
 		}
-		r, u := *c.req, *c.req.URL
+		r, u := *c.Request(), *c.req.URL
 		u.Path = "/" + c.Param(mountParam)
 		if u.RawPath != "" {
 			u.RawPath = urlpath.After(c.req.URL.EscapedPath(), c.matched().pattern.Segments()-1)

@@ -13,7 +13,7 @@ import (
 func WrapHandler(h http.Handler) Handler {
 	return func(c *Context) error {
 		c.setPathValues()
-		h.ServeHTTP(c.w, c.req)
+		h.ServeHTTP(c.w, c.Request())
 		return nil
 	}
 }
@@ -38,9 +38,9 @@ func (c *Context) setPathValues() {
 func WrapMiddleware(mw func(http.Handler) http.Handler) Handler {
 	return func(c *Context) (err error) {
 		c.needExtras().id = c.ID() // of the header, which the middleware may keep to itself
-		t := &tail{from: c.fork(c.w, c.req)}
+		t := &tail{from: c.fork(c.w, c.Request())}
 		defer func() { err = t.leave(c, recover()) }()
-		mw(t).ServeHTTP(c.w, c.req)
+		mw(t).ServeHTTP(c.w, c.Request())
 		return nil
 	}
 }

@@ -54,12 +54,17 @@ func (c *Context) Queries() url.Values {
 }
 
 // Header returns a header of the request, or "".
-func (c *Context) Header(name string) string { return c.req.Header.Get(name) }
+func (c *Context) Header(name string) string {
+	if c.fields != nil {
+		return c.fields.Get(http.CanonicalHeaderKey(name))
+	}
+	return c.req.Header.Get(name)
+}
 
 // Cookie returns the value of a cookie, the first one of that name, or "". To check a
 // value, check all of Cookies.
 func (c *Context) Cookie(name string) string {
-	cookie, err := c.req.Cookie(name)
+	cookie, err := c.Request().Cookie(name)
 	if err != nil {
 		return ""
 	}
@@ -71,7 +76,7 @@ func (c *Context) Cookie(name string) string {
 // tell which one counts (RFC 6265 §4.2.2). It keeps 50 for a whole domain (§6.1).
 func (c *Context) Cookies(name string) []string {
 	var values []string
-	for _, cookie := range c.req.CookiesNamed(name) {
+	for _, cookie := range c.Request().CookiesNamed(name) {
 		values = append(values, cookie.Value)
 	}
 	return values[:min(len(values), maxCookies)]
@@ -116,7 +121,7 @@ func (s *SignedCookies) Get(c *Context, name string) (value string, ok bool) {
 // Host is the host that the client asked for, with its port: from a trusted proxy
 // the first of X-Forwarded-Host.
 func (c *Context) Host() string {
-	_, host := c.app.proxies.Origin(c.req)
+	_, host := c.app.proxies.Origin(c.Request())
 	return host
 }
 
@@ -125,7 +130,7 @@ func (c *Context) Hostname() string { return (&url.URL{Host: c.Host()}).Hostname
 
 // Scheme is "https" or "http": from a trusted proxy as X-Forwarded-Proto says.
 func (c *Context) Scheme() string {
-	scheme, _ := c.app.proxies.Origin(c.req)
+	scheme, _ := c.app.proxies.Origin(c.Request())
 	return scheme
 }
 
@@ -134,7 +139,7 @@ func (c *Context) Secure() bool { return c.Scheme() == "https" }
 
 // IP is the client's address without port: the peer's, or, if that is a
 // trusted proxy, the last one in X-Forwarded-For that is not.
-func (c *Context) IP() string { return c.app.proxies.Client(c.req) }
+func (c *Context) IP() string { return c.app.proxies.Client(c.Request()) }
 
 // Path is the path of the request, decoded.
 func (c *Context) Path() string { return c.req.URL.Path }
@@ -143,20 +148,20 @@ func (c *Context) Path() string { return c.req.URL.Path }
 func (c *Context) Method() string { return c.req.Method }
 
 // UserAgent is the header of that name.
-func (c *Context) UserAgent() string { return c.req.UserAgent() }
+func (c *Context) UserAgent() string { return c.Header("User-Agent") }
 
 // Is reports whether the body has that media type: "application/json", "text/*",
 // or short "json", which "application/problem+json" is too.
 func (c *Context) Is(mediaType string) bool { return header.IsType(c.mediaType(), mediaType) }
 
 // mediaType is the Content-Type in lower case without its parameters, or "".
-func (c *Context) mediaType() string { return header.MediaType(c.req.Header.Get("Content-Type")) }
+func (c *Context) mediaType() string { return header.MediaType(c.Header("Content-Type")) }
 
 // Accepts returns the one of the types that the client prefers, by the Accept
 // header (RFC 9110 §12.5.1), or "" when it takes none. Among equals the first
 // given wins. A type is a media type or a file extension: "json".
 func (c *Context) Accepts(types ...string) string {
-	return header.Accept(c.req.Header["Accept"], types)
+	return header.Accept(c.Request().Header["Accept"], types)
 }
 
 // AcceptsEncoding returns the one of the content codings, "zstd" or "gzip" say,
@@ -164,7 +169,7 @@ func (c *Context) Accepts(types ...string) string {
 // them among equals. It is empty if the client takes none of them, or prefers the
 // content without a coding.
 func (c *Context) AcceptsEncoding(codings ...string) string {
-	return header.AcceptEncoding(c.req.Header["Accept-Encoding"], codings)
+	return header.AcceptEncoding(c.Request().Header["Accept-Encoding"], codings)
 }
 
 // AcceptsLanguage returns the one of the languages, "en" or "pt-BR" say, that the
@@ -172,5 +177,5 @@ func (c *Context) AcceptsEncoding(codings ...string) string {
 // equals and if the client has no preference. A client that wants "de-AT" takes
 // "de". It is empty if the client takes none of them.
 func (c *Context) AcceptsLanguage(languages ...string) string {
-	return header.AcceptLanguage(c.req.Header["Accept-Language"], languages)
+	return header.AcceptLanguage(c.Request().Header["Accept-Language"], languages)
 }

@@ -277,7 +277,7 @@ func (c *Context) Download(path string, name ...string) error {
 // before. A range that is not satisfied and a precondition that fails are
 // *HTTPErrors with status 416 and 412 (RFC 9110 §13.1, §14.4).
 func (c *Context) ServeContent(name string, modified time.Time, data io.ReadSeeker) error {
-	status, kept := content.Try(c.w, c.req, name, modified, data)
+	status, kept := content.Try(c.w, c.Request(), name, modified, data)
 	if status == 0 {
 		return nil
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/nextrush/nextrush/internal/body"
 	"github.com/nextrush/nextrush/internal/content"
+	"github.com/nextrush/nextrush/internal/h1"
 	"github.com/nextrush/nextrush/internal/head"
 	"github.com/nextrush/nextrush/internal/httploop"
 	"github.com/nextrush/nextrush/internal/lifecycle"
@@ -59,10 +60,14 @@ func (a *App) newLife() *lifecycle.Life {
 // sends the header, and would first read all of a body that is not its own.
 func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.server.ServeHTTP(w, r) }
 
-func (a *App) serveHTTP(w http.ResponseWriter, r *http.Request) { a.prepare(w, r).Serve() }
+func (a *App) serveHTTP(w http.ResponseWriter, r *http.Request) { a.prepare(w, r, nil).Serve() }
 
-// prepare finds out what answers a request. It runs no code of the program.
-func (a *App) prepare(w http.ResponseWriter, r *http.Request) httploop.Job {
+// prepare finds out what answers a request. It runs no code of the program. fields are
+// what the header of the request is made of; nil: it has one.
+func (a *App) prepare(w http.ResponseWriter, r *http.Request, fields *h1.Fields) httploop.Job {
+	if fields != nil && (a.front != nil || r.Method == http.MethodHead || !body.IsEmpty(r) || fields.Has("Range")) {
+		r.Header, fields = fields.Header(), nil
+	}
 	var ends ends
 	if !body.IsEmpty(r) {
 		own := a.ownRequest(w, r)
@@ -75,7 +80,7 @@ func (a *App) prepare(w http.ResponseWriter, r *http.Request) httploop.Job {
 	if a.front != nil {
 		return &fronted{a, w, r, ends}
 	}
-	c := a.begin(w, r)
+	c := a.begin(w, r, fields)
 	c.ends = ends
 	return (*prepared)(c)
 }
@@ -155,15 +160,19 @@ func (a *App) Pre(middleware ...func(http.Handler) http.Handler) {
 }
 
 // route answers a request that all of Pre has let through.
-func (a *App) route(w http.ResponseWriter, r *http.Request) { a.begin(w, r).answer() }
+func (a *App) route(w http.ResponseWriter, r *http.Request) { a.begin(w, r, nil).answer() }
 
 // begin finds out which handlers are to run.
-func (a *App) begin(w http.ResponseWriter, r *http.Request) *Context {
+func (a *App) begin(w http.ResponseWriter, r *http.Request, fields *h1.Fields) *Context {
 	t := a.table.Load()
 	if t == nil {
 		t = a.buildTable()
 	}
-	c := newContext(a, w, content.DropRanges(r))
+	if fields == nil {
+		r = content.DropRanges(r)
+	}
+	c := newContext(a, w, r)
+	c.fields = fields
 	c.limitBody()
 	t.match(c)
 	return c

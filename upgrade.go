@@ -97,7 +97,7 @@ func (c *Context) openFailed(err error) error {
 // still holds c. The copy's writer writes nothing: the connection is no longer
 // net/http's, and keeping its writer would keep its buffers.
 func (c *Context) detach(ctx context.Context) *Context {
-	d := &Context{app: c.app, req: c.req.WithContext(ctx), endpoint: c.endpoint, params: c.params}
+	d := &Context{app: c.app, req: c.Request().WithContext(ctx), endpoint: c.endpoint, params: c.params}
 	d.out = record.Gone()
 	d.w = &d.out
 	d.extras = &extras{id: c.ID(), query: c.needExtras().query, values: maps.Clone(c.needExtras().values)}
@@ -128,14 +128,14 @@ func (r *socketRoute) request(c *Context, owner *App) *http.Request {
 	}
 	server := c.app.server.Context()
 	if c.replaced || server == nil || server.Value(http.ServerContextKey) != ctx.Value(http.ServerContextKey) {
-		return c.req.WithContext(with(ctx))
+		return c.Request().WithContext(with(ctx))
 	}
 	b := r.base.Load()
 	if b == nil || b.server != server {
 		b = &socketBase{server, with(server)}
 		r.base.Store(b)
 	}
-	return c.req.WithContext(b.paced)
+	return c.Request().WithContext(b.paced)
 }
 
 // wsChain is the WebSocket middleware from the app's down to this group's.

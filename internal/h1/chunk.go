@@ -221,6 +221,7 @@ func (b *Body) readTrailer() error {
 		return errTrailerName
 	}
 	f.copy(b.block)
-	b.trailer, b.block = f.header(0), nil
+	trailer := f.kept(0)
+	b.trailer, b.block = trailer.Header(), nil
 	return io.EOF
 }

@@ -2,7 +2,6 @@ package h1
 
 import (
 	"bytes"
-	"net/http"
 	"strings"
 )
 
@@ -117,8 +116,10 @@ func (f *fields) copy(b []byte) {
 }
 
 // own returns s, which is a part of the text, as a string that may be kept.
-func (f *fields) own(s string) string {
-	if len(f.text) > maxShared {
+func (f *fields) own(s string) string { return own(s, f.text) }
+
+func own(s, text string) string {
+	if len(text) > maxShared {
 		return strings.Clone(s)
 	}
 	return s
@@ -174,34 +175,4 @@ func (f *fields) unite(id uint8) bool {
 		}
 	}
 	return true
-}
-
-// header returns the fields but for those whose ids have a bit in hidden.
-func (f *fields) header(hidden uint64) http.Header {
-	n := 0
-	for i := range f.count {
-		n += int(^hidden >> f.at(i).id & 1)
-	}
-	header := make(http.Header, n)
-	values := make([]string, n)
-	for i := range f.count {
-		field := f.at(i)
-		if hidden>>field.id&1 != 0 {
-			continue
-		}
-		name := names[field.id]
-		if field.id == unknown {
-			name = f.own(f.text[field.name:field.colon])
-		}
-		value := values[:1:1] // no room behind it, or append would write into the next one's
-		values = values[1:]
-		value[0] = f.own(f.text[field.value:field.end])
-		if field.id == unknown || f.repeats(field.id) {
-			if had := header[name]; had != nil {
-				value = append(had, value[0])
-			}
-		}
-		header[name] = value
-	}
-	return header
 }

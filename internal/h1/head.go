@@ -119,25 +119,6 @@ func SkipLines(buf []byte) (n int, ok bool) {
 	return n, len(buf) >= 4
 }
 
-// Get returns the first value of the field with this canonical name, or "". Like
-// Request.Header, it does not know Host and Transfer-Encoding.
-func (h *Head) Get(name string) string {
-	id := known(name)
-	switch {
-	case h.hidden()>>id&1 != 0:
-		return ""
-	case id == cacheControl && h.noCache():
-		return "no-cache"
-	}
-	f := &h.fields
-	for i := range f.count {
-		if field := f.at(i); field.id == id && (id != unknown || f.text[field.name:field.colon] == name) {
-			return f.text[field.value:field.end]
-		}
-	}
-	return ""
-}
-
 // Asked is what an answer has to know of the request.
 type Asked struct {
 	Minor     int8 // x of HTTP/1.x

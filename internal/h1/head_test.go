@@ -77,8 +77,8 @@ func TestParseGoesOnWhereItWas(t *testing.T) {
 		from = n
 	}
 	n, whole, err := h.Parse([]byte(text), from, maxHeaderBytes)
-	if n != len(text)-len("rest") || !whole || err != nil || h.Get("C") != "d" {
-		t.Errorf("%d, %v, %v, %q", n, whole, err, h.Get("C"))
+	if n != len(text)-len("rest") || !whole || err != nil || h.get("C") != "d" {
+		t.Errorf("%d, %v, %v, %q", n, whole, err, h.get("C"))
 	}
 }
 
@@ -91,7 +91,7 @@ func TestValuesOfLongHeadsAreTheirOwn(t *testing.T) {
 			t.Fatal(err)
 		}
 		r := new(http.Request)
-		h.Request(r, new(url.URL))
+		h.fill(r, new(url.URL))
 		for name := range r.Header {
 			for _, s := range []string{r.Method, r.RequestURI, r.Host, r.URL.Path, name, r.Header[name][0]} {
 				if within(s, h.fields.text) != (size == 10) && s != "Padding" {
@@ -116,7 +116,8 @@ func TestHeadDoesNotKeepTheBuffer(t *testing.T) {
 		buf[i] = '!'
 	}
 	want := http.Header{"X-A": {"b"}, "Cookie": {"c"}, "User-Agent": {"d"}}
-	if got := h.Header(); !reflect.DeepEqual(got, want) || h.Host != "x" || h.Target != "/" {
+	f := h.Fields()
+	if got := f.Header(); !reflect.DeepEqual(got, want) || h.Host != "x" || h.Target != "/" {
 		t.Errorf("%v, %q, %q", got, h.Host, h.Target)
 	}
 }
@@ -142,7 +143,8 @@ func TestHeadIsUsedAgain(t *testing.T) {
 func TestHeaderIsTheHandlersOwn(t *testing.T) {
 	var h Head
 	h.Parse([]byte(gets+"A: 1\r\nB: 2\r\nCookie: 3\r\nDnt: 4\r\n\r\n"), 0, maxHeaderBytes)
-	header := h.Header()
+	f := h.Fields()
+	header := f.Header()
 	for name := range header {
 		header.Add(name, "more")
 	}
@@ -151,7 +153,7 @@ func TestHeaderIsTheHandlersOwn(t *testing.T) {
 			t.Errorf("%s: %q", name, v)
 		}
 	}
-	if again := h.Header(); len(again["A"]) != 1 {
+	if again := f.Header(); len(again["A"]) != 1 {
 		t.Errorf("%v", again)
 	}
 }

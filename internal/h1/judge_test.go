@@ -152,7 +152,7 @@ func withoutDate(answer []byte) []byte {
 func sameRequest(t *testing.T, data []byte, h *Head, want *http.Request) {
 	t.Helper()
 	var got http.Request
-	h.Request(&got, new(url.URL))
+	h.fill(&got, new(url.URL))
 	for _, f := range []struct {
 		name      string
 		got, want any
@@ -168,11 +168,11 @@ func sameRequest(t *testing.T, data []byte, h *Head, want *http.Request) {
 		}
 	}
 	for name, v := range want.Header {
-		if h.Get(name) != v[0] {
-			t.Errorf("%q: Get(%q) is %q", data, name, h.Get(name))
+		if h.get(name) != v[0] {
+			t.Errorf("%q: Get(%q) is %q", data, name, h.get(name))
 		}
 	}
-	if h.Get("Host") != "" || h.Get("Transfer-Encoding") != "" || h.Get("X-Not-There") != "" || h.Get("") != "" {
+	if h.get("Host") != "" || h.get("Transfer-Encoding") != "" || h.get("X-Not-There") != "" || h.get("") != "" {
 		t.Errorf("%q: Get knows what is not there", data)
 	}
 }

@@ -6,29 +6,21 @@ import (
 )
 
 // Request fills r from the head, with u as its URL: Method, URL, Proto, ProtoMajor,
-// ProtoMinor, Header, ContentLength, TransferEncoding, Close, Host, Trailer and
-// RequestURI. The other fields are left as they are; the Body is the caller's, and nobody
-// may forget it. What r refers to is nobody else's, so that handlers may change it.
+// ProtoMinor, ContentLength, TransferEncoding, Close, Host, Trailer and RequestURI. The
+// Header is that of Fields. The other fields are left as they are; the Body is the
+// caller's, and nobody may forget it. What r refers to is nobody else's, so that handlers
+// may change it.
 func (h *Head) Request(r *http.Request, u *url.URL) {
 	h.line.fill(u, h.Target)
 	r.Method, r.URL, r.RequestURI = h.Method, u, h.Target
 	r.Proto, r.ProtoMajor, r.ProtoMinor = h.Proto, 1, h.Minor
-	r.Header, r.Host = h.Header(), h.Host
+	r.Host = h.Host
 	r.ContentLength, r.Close = h.Length, h.Close
 	r.TransferEncoding, r.Trailer = nil, nil
 	if h.Length < 0 {
 		r.TransferEncoding = []string{"chunked"}
 		r.Trailer = h.trailer()
 	}
-}
-
-// Header returns the header that Request gives to the request, a new one each time.
-func (h *Head) Header() http.Header {
-	header := h.fields.header(h.hidden())
-	if h.noCache() {
-		header["Cache-Control"] = []string{"no-cache"}
-	}
-	return header
 }
 
 // noCache reports whether the request has HTTP/1.0's Pragma and not the Cache-Control that

@@ -18,13 +18,14 @@ import (
 // allocation. It is an http.ResponseWriter. Nothing of it is used for another request, so
 // handlers may keep what they have got.
 type exchange struct {
-	conn *conn
-	url  url.URL
-	req  http.Request
-	ctx  requestContext
-	body *requestBody
-	job  Job
-	pace *pace.Pace
+	conn   *conn
+	url    url.URL
+	fields h1.Fields // of the request
+	req    http.Request
+	ctx    requestContext
+	body   *requestBody
+	job    Job
+	pace   *pace.Pace
 
 	worker atomic.Pointer[loop.Worker] // that runs the handler; nil: it has returned
 
@@ -51,7 +52,8 @@ func (x *exchange) begin(c *conn, head *h1.Head) bool {
 	x.asked = head.Asked()
 	x.length = -1
 	c.posted = x.req.Method == http.MethodPost
-	x.job = c.srv.config.Handler.Prepare(x, &x.req)
+	x.fields = head.Fields()
+	x.job = c.srv.config.Handler.Prepare(x, &x.req, &x.fields)
 	x.pace = x.job.Pace()
 	return x.startOn(c)
 }

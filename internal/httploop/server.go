@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/nextrush/nextrush/internal/h1"
 	"github.com/nextrush/nextrush/internal/loop"
 	"github.com/nextrush/nextrush/internal/pace"
 )
@@ -15,8 +16,9 @@ import (
 // Handler answers requests.
 type Handler interface {
 	// Prepare finds out who answers a request. It is called by the goroutine that
-	// polls, so it does not wait, and runs no code that might.
-	Prepare(w http.ResponseWriter, r *http.Request) Job
+	// polls, so it does not wait, and runs no code that might. The request has no Header:
+	// who wants it makes it of the fields.
+	Prepare(w http.ResponseWriter, r *http.Request, fields *h1.Fields) Job
 }
 
 // Job is one request, to be answered once.

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nextrush/nextrush/internal/h1"
 	"github.com/nextrush/nextrush/internal/leak"
 	"github.com/nextrush/nextrush/internal/pace"
 )
@@ -32,9 +33,13 @@ type plainJob struct {
 	r *http.Request
 }
 
-func (p plain) Prepare(w http.ResponseWriter, r *http.Request) Job { return &plainJob{p, w, r} }
-func (j *plainJob) Pace() *pace.Pace                               { return j.p }
-func (j *plainJob) Serve()                                         { j.h.ServeHTTP(j.w, j.r) }
+func (p plain) Prepare(w http.ResponseWriter, r *http.Request, fields *h1.Fields) Job {
+	r.Header = fields.Header()
+	return &plainJob{p, w, r}
+}
+
+func (j *plainJob) Pace() *pace.Pace { return j.p }
+func (j *plainJob) Serve()           { j.h.ServeHTTP(j.w, j.r) }
 
 func TestMain(m *testing.M) { leak.Main(m) }
 

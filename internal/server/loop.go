@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"sync"
 
+	"github.com/nextrush/nextrush/internal/h1"
 	"github.com/nextrush/nextrush/internal/httploop"
 	"github.com/nextrush/nextrush/internal/stall"
 )
@@ -51,9 +52,11 @@ func (s *Server) eventLoop() *httploop.Server {
 	return s.loop
 }
 
-type preparer func(w http.ResponseWriter, r *http.Request) httploop.Job
+type preparer func(w http.ResponseWriter, r *http.Request, fields *h1.Fields) httploop.Job
 
-func (p preparer) Prepare(w http.ResponseWriter, r *http.Request) httploop.Job { return p(w, r) }
+func (p preparer) Prepare(w http.ResponseWriter, r *http.Request, fields *h1.Fields) httploop.Job {
+	return p(w, r, fields)
+}
 
 // funnel is a listener for connections that have been accepted elsewhere.
 type funnel struct {

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/nextrush/nextrush/internal/h1"
 	"github.com/nextrush/nextrush/internal/hijack"
 	"github.com/nextrush/nextrush/internal/httploop"
 	"github.com/nextrush/nextrush/internal/listen"
@@ -22,8 +23,8 @@ import (
 // Config says what to serve, and how. A time-out that is negative is none.
 type Config struct {
 	Handler http.HandlerFunc
-	Prepare func(w http.ResponseWriter, r *http.Request) httploop.Job // Handler in two steps
-	Loop    bool                                                      // the event loop serves what it can
+	Prepare func(w http.ResponseWriter, r *http.Request, fields *h1.Fields) httploop.Job // Handler in two steps
+	Loop    bool                                                                         // the event loop serves what it can
 	Log     func() *slog.Logger
 	Running func() string // names the requests that are left, for the log and the error of Drain
 

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nextrush/nextrush/internal/h1"
 	"github.com/nextrush/nextrush/internal/httploop"
 	"github.com/nextrush/nextrush/internal/leak"
 	"github.com/nextrush/nextrush/internal/pace"
@@ -88,7 +89,8 @@ func startOwn(c config, ln net.Listener, loop bool) running {
 	d := drainer{served: make(chan struct{}), Server: server.New(server.Config{
 		Handler: c.handler.ServeHTTP,
 		Loop:    loop,
-		Prepare: func(w http.ResponseWriter, r *http.Request) httploop.Job {
+		Prepare: func(w http.ResponseWriter, r *http.Request, fields *h1.Fields) httploop.Job {
+			r.Header = fields.Header()
 			return &job{w, r, c.handler, pace}
 		},
 		Log:               func() *slog.Logger { return logger },
