@@ -121,7 +121,7 @@ func (s *SignedCookies) Get(c *Context, name string) (value string, ok bool) {
 // Host is the host that the client asked for, with its port: from a trusted proxy
 // the first of X-Forwarded-Host.
 func (c *Context) Host() string {
-	_, host := c.app.proxies.Origin(c.Request())
+	_, host := c.app.proxies.Origin(c.passedOn())
 	return host
 }
 
@@ -130,7 +130,7 @@ func (c *Context) Hostname() string { return (&url.URL{Host: c.Host()}).Hostname
 
 // Scheme is "https" or "http": from a trusted proxy as X-Forwarded-Proto says.
 func (c *Context) Scheme() string {
-	scheme, _ := c.app.proxies.Origin(c.Request())
+	scheme, _ := c.app.proxies.Origin(c.passedOn())
 	return scheme
 }
 
@@ -139,7 +139,15 @@ func (c *Context) Secure() bool { return c.Scheme() == "https" }
 
 // IP is the client's address without port: the peer's, or, if that is a
 // trusted proxy, the last one in X-Forwarded-For that is not.
-func (c *Context) IP() string { return c.app.proxies.Client(c.Request()) }
+func (c *Context) IP() string { return c.app.proxies.Client(c.passedOn()) }
+
+// passedOn is the request for those whom only a trusted proxy can tell more by its header.
+func (c *Context) passedOn() *http.Request {
+	if c.app.proxies.Trusts(c.req) {
+		return c.Request()
+	}
+	return c.req
+}
 
 // Path is the path of the request, decoded.
 func (c *Context) Path() string { return c.req.URL.Path }

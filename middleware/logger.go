@@ -51,7 +51,7 @@ func (o *LoggerOptions) log(c *nextrush.Context, start time.Time, err error) {
 		logger = c.App().Log()
 	}
 	status := outcome(c, err)
-	ctx := context.WithoutCancel(c.Request().Context())
+	ctx := context.WithoutCancel(c.Context())
 	if !logger.Enabled(ctx, level(status)) {
 		return
 	}

@@ -30,8 +30,8 @@ type Proxies struct {
 // Set replaces the blocks.
 func (p *Proxies) Set(b Blocks) { p.blocks.Store(&b) }
 
-// trust reports whether a request comes straight from one of the proxies.
-func (p *Proxies) trust(r *http.Request) bool {
+// Trusts reports whether a request comes straight from one of the proxies.
+func (p *Proxies) Trusts(r *http.Request) bool {
 	if p.Hops > 0 {
 		return true
 	}
@@ -54,7 +54,7 @@ func (p *Proxies) passesOn(n int, addr netip.Addr) bool {
 // for what is left of it may be invented.
 func (p *Proxies) Client(r *http.Request) string {
 	client := Peer(r)
-	if !p.trust(r) {
+	if !p.Trusts(r) {
 		return client
 	}
 	hops := strings.Split(strings.Join(r.Header["X-Forwarded-For"], ","), ",")
@@ -90,7 +90,7 @@ func (p *Proxies) Origin(r *http.Request) (scheme, host string) {
 	if r.TLS != nil {
 		scheme = "https"
 	}
-	if !p.trust(r) {
+	if !p.Trusts(r) {
 		return scheme, host
 	}
 	switch proto := p.value(r.Header["X-Forwarded-Proto"]); proto {

@@ -26,7 +26,7 @@
 //	case !whole:                    // read more behind buf, then Parse again with from = n
 //	default:                        // the body begins at buf[n:]
 //	}
-//	head.Request(req, new(url.URL)) // the http.Request, or the parts of head without it
+//	head.Request(req, new(url.URL)) // the http.Request, whose Header is that of head.Fields
 //
 // The bytes behind it are the body's, which says where it ends:
 //
