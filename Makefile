@@ -6,7 +6,7 @@ GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 MODULES = . $(patsubst %/,%,$(dir $(wildcard */go.mod */*/go.mod */*/*/go.mod */*/*/*/go.mod)))
 TARGETS = darwin/arm64 windows/amd64 linux/arm64 linux/386
 
-.PHONY: test lint core websockets unit cross e2e chaos fuzz vuln tidy
+.PHONY: test lint core websockets unit cross e2e chaos soak fuzz vuln tidy
 
 test: lint unit cross e2e
 
@@ -45,6 +45,11 @@ e2e:
 chaos:
 	@scripts/need.sh redis-server:redis-server redis-sentinel:redis-sentinel
 	cd e2e && CHAOS=full $(GO) test -v -count=1 -timeout 30m ./cluster
+
+# make soak SOAK=1h has thousands of connections use HTTP on the event loop that long.
+SOAK ?= 1m
+soak:
+	SOAK=$(SOAK) $(GO) test -count=1 -v -run TestSoak -timeout 25h ./internal/servertest
 
 # make fuzz FUZZTIME=10m runs every fuzz target that long.
 FUZZTIME ?= 10s
