@@ -150,7 +150,7 @@ func dial(t *testing.T, addr net.Addr) (net.Conn, *bufio.Reader) {
 
 // Handlers that block where polling is done, all at once, hold up nobody for good.
 func TestHandlersThatBlockHoldUpNobody(t *testing.T) {
-	const many = 500
+	const many = 2000
 	release, blocked := make(chan struct{}), make(chan struct{}, many)
 	addr := start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/block" {
@@ -181,6 +181,45 @@ func TestHandlersThatBlockHoldUpNobody(t *testing.T) {
 		t.Errorf("%q, %v", got, err)
 	}
 	close(release)
+	all.Wait()
+}
+
+// A handler that runs where polling is done may wait for another request of its own server,
+// and several may wait for each other.
+func TestHandlersThatWaitForTheirServer(t *testing.T) {
+	var addr net.Addr
+	var mu sync.Mutex
+	addr = start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/self":
+			if err := askOnce(addr); err != nil {
+				t.Error(err)
+			}
+		case "/mutex":
+			mu.Lock()
+			defer mu.Unlock()
+			time.Sleep(time.Millisecond)
+		}
+		io.WriteString(w, r.URL.Path)
+	}))
+	conn, in := dial(t, addr)
+	for range 100 { // from now on the handler runs inline
+		if _, err := get(conn, in, "/"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var all sync.WaitGroup
+	for i := range 200 {
+		conn, in := dial(t, addr)
+		all.Go(func() {
+			for n := range 5 {
+				path := []string{"/self", "/mutex", "/"}[(i+n)%3]
+				if got, err := get(conn, in, path); got != path || err != nil {
+					t.Errorf("%q, %v", got, err)
+				}
+			}
+		})
+	}
 	all.Wait()
 }
 
