@@ -221,7 +221,7 @@ func (b *Body) readTrailer() error {
 		return errTrailerName
 	}
 	f.copy(b.block)
-	trailer := f.kept(0)
+	trailer := f.from(0, 0)
 	b.trailer, b.block = trailer.Header(), nil
 	return io.EOF
 }

@@ -44,13 +44,13 @@ type conn struct {
 	ended  bool  // the peer sends no more: there are no more events
 	served bool  // it has had a request
 	posted bool  // the last request was a POST
+	dry    bool  // the last read took all that was there; the run's
 	due    int64 // when the phase's time is over, on the loop's clock; 0: never
 	looks  int64 // when the wheel looks at it; 0: never
 	until  int64 // when it ends in any case; 0: never
 
 	in   []byte // has been read, and not taken yet; the run's while one is under way
 	from int    // where Parse goes on in it; the run's
-	dry  bool   // the last read took all that was there; the run's
 
 	x     *exchange // the request that is answered
 	out   output

@@ -33,9 +33,9 @@ type exchange struct {
 	response
 
 	// Guarded by the connection's mu:
-	watched bool  // the client's end is to be told: it has sent the request, and no more
 	readBy  int64 // the deadline of the body, on the loop's clock; 0: none
 	notify  chan bool
+	watched bool // the client's end is to be told: it has sent the request, and no more
 	left    bool // the client has gone
 	deaf    bool // nobody may wait for the body any more
 }

@@ -35,8 +35,11 @@ type response struct {
 	length   int64        // the Content-Length that the handler has set; -1: none
 	written  int64        // bytes of content
 
-	framing h1.Framing // once sent
-	sent    bool       // the head is
+	sent     bool // the head is, and what follows is known
+	hasBody  bool
+	chunked  bool
+	ends     bool     // the connection ends with the answer
+	trailers []string // the names that the head has announced
 
 	buffer *[answerBuffer]byte
 	n      int // bytes in it

@@ -38,7 +38,7 @@ type run struct {
 
 // Run reads and answers until nothing is there. It is called by the loop.
 func (r *run) Run(w *loop.Worker) {
-	r.w, r.began, r.fresh = w, r.c.srv.loop.Now(), true
+	r.w, r.began, r.fresh = w, w.Now(), true
 	w.Begin(r.c)
 	over := false
 	defer func() {
@@ -64,7 +64,7 @@ func (r *run) Run(w *loop.Worker) {
 func (r *run) end() {
 	r.giveBack()
 	r.c.release()
-	r.w.End(r.c.srv.loop.Now())
+	r.w.End(r.began)
 }
 
 // answerAll answers what has come, and what comes meanwhile.

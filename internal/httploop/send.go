@@ -39,7 +39,7 @@ func (x *exchange) sendHead(content []byte, done bool) error {
 	if f.Sniff {
 		ctype = http.DetectContentType(content)
 	}
-	x.sent, x.framing = true, f
+	x.sent, x.hasBody, x.chunked, x.ends, x.trailers = true, f.HasBody, f.Chunked, f.Close, f.Trailers
 	c := x.conn
 	date := c.srv.dateNow()
 	c.mu.Lock()
@@ -66,7 +66,7 @@ func (x *exchange) sendContent(p []byte) error {
 			return err
 		}
 	}
-	if !x.framing.HasBody {
+	if !x.hasBody {
 		return nil
 	}
 	return x.sendBody(p)
@@ -80,7 +80,7 @@ func (x *exchange) sendBody(p []byte) error {
 	c.mu.Lock()
 	if c.out.err == nil {
 		b := c.out.room()
-		if x.framing.Chunked {
+		if x.chunked {
 			b = append(append(h1.AppendChunk(b, len(p)), p...), "\r\n"...)
 		} else {
 			b = append(b, p...)
@@ -92,7 +92,7 @@ func (x *exchange) sendBody(p []byte) error {
 }
 
 func (x *exchange) sendLarge(p []byte) error {
-	if !x.framing.Chunked {
+	if !x.chunked {
 		return x.send(p)
 	}
 	x.append(h1.AppendChunk(nil, len(p)))
@@ -123,21 +123,21 @@ func (x *exchange) complete() {
 		p = x.buffer[:x.n]
 		x.n = 0
 	}
-	if !x.sent && (x.sendHead(p, true) != nil || !x.framing.Chunked) {
+	if !x.sent && (x.sendHead(p, true) != nil || !x.chunked) {
 		return
 	}
-	if len(p) > 0 && x.framing.HasBody {
+	if len(p) > 0 && x.hasBody {
 		x.sendBody(p)
 	}
-	if x.framing.Chunked {
-		x.append(h1.AppendTrailer(nil, x.header, x.framing.Trailers))
+	if x.chunked {
+		x.append(h1.AppendTrailer(nil, x.header, x.trailers))
 	}
 }
 
 // closes reports whether the connection ends with the answer.
 func (x *exchange) closes() bool {
-	short := x.framing.HasBody && x.length >= 0 && x.written != x.length
-	return x.framing.Close || x.overLimit || short
+	short := x.hasBody && x.length >= 0 && x.written != x.length
+	return x.ends || x.overLimit || short
 }
 
 // sendContinue tells the client to send the body.
@@ -218,7 +218,7 @@ func (x *exchange) mayCopy() (as bool, err error) {
 	if err := x.flushLocked(); err != nil {
 		return false, err
 	}
-	return !x.framing.Chunked && x.framing.HasBody, nil
+	return !x.chunked && x.hasBody, nil
 }
 
 // A file is an *os.File, or what hides its WriteTo, as package os does.

@@ -26,6 +26,7 @@ type Worker struct {
 	turn  *poll.Turn // of a goroutine that polls; nil: it does not
 	gid   string     // tells the goroutine; of the goroutine itself until cur is set
 	index int        // in Loop.watched; guarded by the loop's mu
+	last  int64      // when the last batch of this round ended, on the loop's clock; 0: there was none
 
 	mu      sync.Mutex // guards the fields below
 	watched bool
@@ -80,6 +81,14 @@ func (w *Worker) Begin(r Runner) {
 	}
 }
 
+// Now is the loop's clock, read when the batch before ended if that was just now.
+func (w *Worker) Now() int64 {
+	if w.last != 0 {
+		return w.last
+	}
+	return w.loop.Now()
+}
+
 // End closes the batch and flushes the receivers of its broadcasts. If w polls,
 // those of all connections found at once are flushed together, or after two
 // milliseconds. What the connection itself has to write is up to the caller.
@@ -87,6 +96,9 @@ func (w *Worker) End(now int64) {
 	w.mu.Lock()
 	slow := w.slow
 	w.cur = nil
+	if w.turn != nil {
+		w.last = now
+	}
 	var held []Flusher
 	if w.turn == nil || slow || now-w.since > int64(monitorInterval) {
 		held = w.takeHeldLocked()
@@ -101,6 +113,7 @@ func (w *Worker) End(now int64) {
 // EndTurn ends what End has left for later: w polled, and has found no more.
 func (w *Worker) EndTurn() {
 	w.mu.Lock()
+	w.last = 0
 	w.unwatchLocked()
 	held := w.takeHeldLocked()
 	w.mu.Unlock()
