@@ -13,6 +13,7 @@ import (
 const (
 	mostWaiting = 64 << 10 // bytes of answers that wait for a client while nobody waits with them
 	mostHeld    = 32 << 10 // bytes that are held back until the batch ends
+	mostKept    = 4 << 10  // bytes that are held back until the round ends
 	mostAtOnce  = 64 << 10 // bytes of one write, for which others of the connection wait
 	keptBuffer  = 16 << 10 // bytes of the buffers that are kept for reuse
 )

@@ -60,12 +60,26 @@ func (r *run) Run(w *loop.Worker) {
 	r.end()
 }
 
-// end writes what was held back.
+// end writes what was held back, or has it written at the end of the round.
 func (r *run) end() {
 	r.giveBack()
-	r.c.release()
+	if n := r.c.holding(); n == 0 || n > mostKept || !r.w.Keep(r.c, r.began) {
+		r.c.release()
+	}
 	r.w.End(r.began)
 }
+
+func (c *conn) holding() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.out.held || c.out.waits {
+		return 0
+	}
+	return c.out.pending()
+}
+
+// Flush is called by the loop at the end of the round.
+func (c *conn) Flush() { c.release() }
 
 // answerAll answers what has come, and what comes meanwhile.
 func (r *run) answerAll() {

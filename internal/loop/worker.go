@@ -150,6 +150,22 @@ func (w *Worker) Hold(r Runner, receivers []Flusher) bool {
 	return true
 }
 
+// Keep takes what the connection of the batch has to write, to be flushed with that of the
+// other connections of the round: a peer that reads is woken once for several. It reports
+// false if the connection is to be flushed at once.
+func (w *Worker) Keep(f Flusher, now int64) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.turn == nil || w.lost || w.slow {
+		return false
+	}
+	if len(w.held) == 0 {
+		w.since = now
+	}
+	w.held = append(w.held, f)
+	return true
+}
+
 func (w *Worker) takeHeldLocked() []Flusher {
 	held := w.held
 	w.held = nil
