@@ -142,7 +142,10 @@ func appendField(dst []byte, name, value string) []byte {
 	dst = append(dst, name...)
 	dst = append(dst, ": "...)
 	from := len(dst)
-	dst = append(dst, strings.Trim(value, " \t\r\n")...)
+	if n := len(value); n > 0 && (value[0] <= ' ' || value[n-1] <= ' ') {
+		value = strings.Trim(value, " \t\r\n")
+	}
+	dst = append(dst, value...)
 	for i, c := range dst[from:] {
 		if c == '\r' || c == '\n' {
 			dst[from+i] = ' '
