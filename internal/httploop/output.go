@@ -15,6 +15,7 @@ const (
 	mostHeld    = 32 << 10 // bytes that are held back until the batch ends
 	mostKept    = 4 << 10  // bytes that are held back until the round ends
 	mostAtOnce  = 64 << 10 // bytes of one write, for which others of the connection wait
+	mostOfFile  = 4 << 20  // bytes of a file that are sent at once
 	keptBuffer  = 16 << 10 // bytes of the buffers that are kept for reuse
 )
 
@@ -156,6 +157,12 @@ func (c *conn) takenLocked() {
 	if c.phase == lingering {
 		c.lingerLocked()
 	}
+}
+
+func (c *conn) earn(n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.earnLocked(n)
 }
 
 // earnLocked takes into account that the client has taken n bytes.

@@ -5,6 +5,7 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
+	"os"
 	"sync"
 	"syscall"
 
@@ -254,7 +255,7 @@ func (x *exchange) sendFile(src file, limited *io.LimitedReader) (n int64, err e
 	}
 	x.leave()
 	for {
-		piece := int64(mostAtOnce)
+		piece := int64(mostOfFile)
 		if limited != nil {
 			piece = min(piece, limited.N)
 		}
@@ -308,18 +309,37 @@ func (x *exchange) sendPiece(raw syscall.RawConn, size int) (sent int, err error
 	}
 }
 
-func (x *exchange) trySendFile(fd, size int) (full <-chan struct{}, sent int, err error) {
-	c := x.conn
+// isEmptied flushes the output, and reports whether all of it has left.
+func (c *conn) isEmptied() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.out.held = false; !c.out.waits {
 		c.flushLocked()
 	}
+	if c.out.by != 0 && c.srv.loop.Now() >= c.out.by {
+		c.brokenLocked(os.ErrDeadlineExceeded)
+	}
+	return !c.out.waits && c.out.err == nil
+}
+
+// trySendFile sends what the client takes. It copies much without the lock, for the
+// goroutine that polls takes that, too. That there is no room is believed under the lock
+// alone, or the news of room might be overheard.
+func (x *exchange) trySendFile(fd, size int) (full <-chan struct{}, sent int, err error) {
+	c := x.conn
+	if c.isEmptied() {
+		if sent, err = c.desc.SendFile(fd, size); err != poll.ErrAgain {
+			c.earn(sent)
+			return nil, sent, err
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.out.err != nil {
 		return nil, 0, c.out.err
 	}
 	if !c.out.waits {
-		sent, err = c.desc.SendFile(fd, size)
+		sent, err = c.desc.SendFile(fd, min(size, mostAtOnce))
 		if err != poll.ErrAgain {
 			c.earnLocked(sent)
 			return nil, sent, err
