@@ -59,8 +59,14 @@ var lineBreaks = strings.NewReplacer("\r\n", "\n", "\r", "\n")
 
 // writeLines puts the prefix before each line, and an empty line at the end.
 func writeLines(b *bytes.Buffer, prefix, text string) {
-	for line := range strings.SplitSeq(lineBreaks.Replace(text), "\n") {
-		b.WriteString(prefix + line + "\n")
+	b.Grow(len(prefix) + len(text) + 2)
+	if strings.ContainsAny(text, "\r\n") {
+		text = lineBreaks.Replace(text)
+	}
+	for line := range strings.SplitSeq(text, "\n") {
+		b.WriteString(prefix)
+		b.WriteString(line)
+		b.WriteByte('\n')
 	}
 	b.WriteByte('\n')
 }
