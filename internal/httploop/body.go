@@ -323,8 +323,11 @@ func (b *requestBody) noContinue() {
 	}
 }
 
+// isUnread reports whether there is a body of which more may come.
+func (b *requestBody) isUnread() bool { return b != nil && !b.ended.Load() }
+
 // unexpected reports a body that the client was to be told to send, and that has not been
 // read to its end.
 func (b *requestBody) unexpected() bool {
-	return b != nil && b.expects && !b.ended.Load()
+	return b.isUnread() && b.expects
 }

@@ -229,8 +229,9 @@ func (c *conn) leaveLocked() {
 }
 
 // endLocked ends the connection when what was answered has left, so that the client gets
-// it whole. It is for the run alone.
-func (c *conn) endLocked() {
+// it whole. sends: the client may still send a request that has been answered. It is for
+// the run alone.
+func (c *conn) endLocked(sends bool) {
 	if c.phase == closed || c.phase == lingering {
 		return
 	}
@@ -238,7 +239,7 @@ func (c *conn) endLocked() {
 	if c.phase == closed {
 		return
 	}
-	if !c.out.waits && c.dry && !c.ready && len(c.in) == 0 {
+	if !sends && !c.out.waits && c.dry && !c.ready && len(c.in) == 0 {
 		c.closeLocked(net.ErrClosed)
 		return
 	}

@@ -182,7 +182,7 @@ func (c *conn) answered(x *exchange, closes bool) bool {
 		return false
 	}
 	if closes || c.out.err != nil {
-		c.endLocked()
+		c.endLocked(x.body.isUnread())
 	}
 	return c.phase != closed
 }

@@ -174,7 +174,7 @@ func (c *conn) restLocked() {
 			c.lookLocked()
 		}
 	case c.served && c.srv.closing.Load():
-		c.endLocked()
+		c.endLocked(false)
 	case c.phase == answering:
 		c.phase = idle
 		c.due = c.srv.after(c.srv.idleTime)
@@ -247,7 +247,7 @@ func (r *run) lost(err error) {
 		c.out.append([]byte(cut))
 	}
 	c.in, c.ready = nil, false
-	c.endLocked()
+	c.endLocked(false)
 }
 
 // parse returns the request that c.in begins with, if it is whole. over: there are to be
@@ -292,7 +292,7 @@ func (c *conn) endWith(answer []byte) {
 	if c.out.err == nil {
 		c.out.append(answer)
 	}
-	c.endLocked()
+	c.endLocked(true)
 }
 
 // eject has net/http answer the request, with every byte of it.

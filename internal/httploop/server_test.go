@@ -404,3 +404,49 @@ func askOnce(addr net.Addr) error {
 	_, err = io.ReadAll(conn)
 	return err
 }
+
+// Who is reset while it sends may never look at what has come, so a server that has no use
+// for the rest of a request ends its own side first (RFC 9112 §9.6). It waits half a second
+// for the client, which a busy machine may take for once.
+func TestClientsThatStillSendAreNotReset(t *testing.T) {
+	addr := start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/some" {
+			io.CopyN(io.Discard, r.Body, 1000)
+			w.Header().Set("Connection", "close")
+		}
+	}))
+	some := strings.Repeat("x", 1000)
+	for _, part := range []string{
+		"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n",
+		"POST /some HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n" + some,
+		"POST /some HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3e8\r\n" + some,
+		"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\nExpect: 100-continue\r\n\r\n",
+		"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\nTransfer-Encoding: chunked\r\n\r\n",
+	} {
+		err := errors.New("")
+		for tries := 0; tries < 10 && err != nil; tries++ {
+			err = sendsOn(t, addr, part)
+		}
+		if err != nil {
+			t.Errorf("%.100q: %v", part, err)
+		}
+	}
+}
+
+// sendsOn sends a part of a request, and more after the end of the answer.
+func sendsOn(t *testing.T, addr net.Addr, part string) error {
+	conn, in := dial(t, addr)
+	io.WriteString(conn, part)
+	if _, err := http.ReadResponse(in, nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(io.Discard, in); err != nil {
+		return err
+	}
+	for range 3 {
+		if _, err := io.WriteString(conn, "more"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
