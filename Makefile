@@ -38,7 +38,7 @@ cross:
 	@for t in $(TARGETS); do echo "vet $$t"; GOOS=$${t%/*} GOARCH=$${t#*/} $(GO) vet ./... || exit 1; done
 
 e2e:
-	@scripts/need.sh chromium:chromium firefox-esr:firefox-esr nginx:nginx-light caddy:caddy npm:npm systemd-analyze:systemd redis-server:redis-server redis-sentinel:redis-sentinel
+	@scripts/need.sh chromium:chromium firefox-esr:firefox-esr nginx:nginx-light caddy:caddy haproxy:haproxy curl:curl h2load:nghttp2-client python3:python3 node:nodejs npm:npm systemd-analyze:systemd redis-server:redis-server redis-sentinel:redis-sentinel
 	cd e2e && $(GO) test -race -count=1 -timeout 20m ./...
 
 # What make e2e has of it is shorter.

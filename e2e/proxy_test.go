@@ -207,17 +207,7 @@ func startNginx(t *testing.T, app string) (v *visitor, proto string) {
 	site := adapt(t, cookbook(t, "nginx/app.conf")+cookbook(t, "nginx/redirect.conf"),
 		"listen 8443 ssl", "listen "+addr+" ssl", "listen 80;", "listen "+plain+";", "127.0.0.1:3000", app,
 		"/etc/nginx/app.pem", cert, "/etc/nginx/app.key", key)
-	write(t, filepath.Join(dir, "app.conf"), site)
-	main := "daemon off;\npid " + dir + "/pid;\nerror_log stderr;\nevents {}\nhttp {\n\taccess_log off;\n"
-	for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
-		main += "\t" + kind + "_temp_path " + dir + "/" + kind + ";\n"
-	}
-	main += "\tinclude " + dir + "/app.conf;\n}\n"
-	if os.Getuid() == 0 {
-		main = "user root;\n" + main // so that the workers may write to the folder
-	}
-	write(t, filepath.Join(dir, "nginx.conf"), main)
-	launch(t, addr, exec.Command("nginx", "-e", "stderr", "-c", filepath.Join(dir, "nginx.conf")))
+	runNginx(t, dir, addr, site)
 
 	res, err := newVisitor(t, plain, nil, false).http.Get("http://app.example/a?b=c")
 	if err != nil {
@@ -231,16 +221,37 @@ func startNginx(t *testing.T, app string) (v *visitor, proto string) {
 	return newVisitor(t, addr, roots, true), "HTTP/2.0"
 }
 
+// runNginx runs nginx with the configuration of its HTTP.
+func runNginx(t *testing.T, dir, addr, site string) {
+	t.Helper()
+	main := "daemon off;\npid " + dir + "/pid;\nerror_log stderr;\nevents {}\nhttp {\n\taccess_log off;\n"
+	for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
+		main += "\t" + kind + "_temp_path " + dir + "/" + kind + ";\n"
+	}
+	main += site + "\n}\n"
+	if os.Getuid() == 0 {
+		main = "user root;\n" + main // so that the workers may write to the folder
+	}
+	write(t, filepath.Join(dir, "nginx.conf"), main)
+	launch(t, addr, exec.Command("nginx", "-e", "stderr", "-c", filepath.Join(dir, "nginx.conf")))
+}
+
+// runCaddy runs Caddy with a Caddyfile.
+func runCaddy(t *testing.T, dir, addr, site string) {
+	t.Helper()
+	file := filepath.Join(dir, "Caddyfile")
+	write(t, file, site)
+	cmd := exec.Command("caddy", "run", "--adapter", "caddyfile", "--config", file)
+	cmd.Env = append(os.Environ(), "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir)
+	launch(t, addr, cmd)
+}
+
 func startCaddy(t *testing.T, app string) (v *visitor, proto string) {
 	dir, addr := t.TempDir(), freeAddress(t)
 	cert, key, roots := certificate(t, dir)
 	_, port, _ := net.SplitHostPort(addr)
 	site := adapt(t, cookbook(t, "caddy/Caddyfile"),
 		"app.example {", "app.example {\n\tbind 127.0.0.1\n\ttls "+cert+" "+key, "127.0.0.1:3000", app)
-	file := filepath.Join(dir, "Caddyfile")
-	write(t, file, "{\n\tadmin off\n\tauto_https disable_redirects\n\thttps_port "+port+"\n}\n"+site)
-	cmd := exec.Command("caddy", "run", "--adapter", "caddyfile", "--config", file)
-	cmd.Env = append(os.Environ(), "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir)
-	launch(t, addr, cmd)
+	runCaddy(t, dir, addr, "{\n\tadmin off\n\tauto_https disable_redirects\n\thttps_port "+port+"\n}\n"+site)
 	return newVisitor(t, addr, roots, true), "HTTP/2.0"
 }
