@@ -141,7 +141,7 @@ func sendRaw(t *testing.T, addr, sent string) (said []string) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(10 * time.Second))
+	conn.SetDeadline(time.Now().Add(patience))
 	io.WriteString(conn, sent)
 	method, _, _ := strings.Cut(sent, " ")
 	for in := bufio.NewReader(conn); ; method = "GET" {
@@ -210,7 +210,7 @@ func ambiguous() (all []string) {
 		lines("POST /case", chunked, size+ext+"\r\n"+smuggled+"\r\n0\r\n\r\n")
 		lines("POST /case", chunked, size+"\r\n"+smuggled+"\r\n0"+ext+"\r\n\r\n")
 	}
-	for _, size := range []string{"0x" + size, "+" + size, "0" + size, "00000000000000000" + size, " " + size, size + "_", "1000000000000002d"} {
+	for _, size := range []string{"0x" + size, "+" + size, "0" + size, "00000000000000000" + size, " " + size, size + "_", "100000000000000" + size} {
 		lines("POST /case", chunked, size+"\r\n"+smuggled+"\r\n0\r\n\r\n")
 	}
 	for _, end := range []string{"\r\n0\r\nContent-Length: 5\r\n\r\n", "\r\n0\r\nX: y\n\r\n", "\r\n0\r\n\n", "\n0\r\n\r\n", "\r0\r\n\r\n", "xx0\r\n\r\n", "\r\n0\n\r\n", "\r\n0\r\n y\r\n\r\n", "\r\n0\r\n\rX"} {
