@@ -135,8 +135,8 @@ func (c *Context) App() *App { return c.app }
 
 // Request returns the request as net/http made it, or as middleware replaced it.
 func (c *Context) Request() *http.Request {
-	if c.fields != nil {
-		c.req.Header, c.fields = c.fields.Header(), nil
+	if f := c.fields; f != nil {
+		c.req.Header, c.fields = f.Header(), nil
 	}
 	return c.req
 }

@@ -55,8 +55,8 @@ func (c *Context) Queries() url.Values {
 
 // Header returns a header of the request, or "".
 func (c *Context) Header(name string) string {
-	if c.fields != nil {
-		return c.fields.Get(http.CanonicalHeaderKey(name))
+	if f := c.fields; f != nil {
+		return f.Get(http.CanonicalHeaderKey(name))
 	}
 	return c.req.Header.Get(name)
 }

@@ -105,7 +105,7 @@ func (l *listener) acceptAll() error {
 	for {
 		conn, err := l.ln.Accept()
 		if err == nil {
-			l.srv.take(conn)
+			l.srv.take(l, conn)
 			continue
 		}
 		select {
@@ -190,7 +190,7 @@ func (l *listener) take() error {
 	defer l.taking.Unlock()
 	fd, remote, err := l.desc.Accept()
 	if err == nil {
-		l.srv.accepted(fd, remote)
+		l.srv.accepted(l, fd, remote)
 	}
 	return err
 }

@@ -59,16 +59,23 @@ func (b *requestBody) isHere() bool {
 }
 
 func (b *requestBody) Read(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.closed {
-		return 0, http.ErrBodyReadAfterClose
-	}
-	n, err := b.readLocked(p)
-	if b.given += int64(n); b.tooMany > 0 && b.given >= b.tooMany {
+	n, over, err := b.read(p)
+	if over { // not under mu: who begins the answer holds the exchange's, and waits for this one
 		b.x.tooLarge()
 	}
 	return n, err
+}
+
+// read reports besides whether the body is longer than it may be.
+func (b *requestBody) read(p []byte) (n int, over bool, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return 0, false, http.ErrBodyReadAfterClose
+	}
+	n, err = b.readLocked(p)
+	b.given += int64(n)
+	return n, b.tooMany > 0 && b.given >= b.tooMany, err
 }
 
 // LimitBody tells how many bytes of the body a handler reads at most. The connection ends
@@ -82,8 +89,8 @@ func (x *exchange) LimitBody(n int64) {
 }
 
 func (b *requestBody) readLocked(p []byte) (n int, err error) {
-	if b.waits() && b.continued.CompareAndSwap(false, true) {
-		b.x.sendContinue()
+	if b.waits() {
+		b.sendContinue()
 	}
 	switch {
 	case b.sawEOF:
@@ -113,7 +120,7 @@ func (b *requestBody) takeLocked(p []byte) (int, error) {
 	c := b.x.conn
 	for {
 		data, n, err := b.dec.Next(c.in[:min(len(c.in), len(p))])
-		c.in = c.in[n:]
+		c.took(n)
 		if len(data) > 0 || err != nil {
 			return copy(p, data), err
 		}
@@ -234,6 +241,9 @@ func (b *requestBody) end(closes bool) (early bool) {
 		b.discardLocked()
 	}
 	b.closed = true
+	if !b.sawEOF {
+		b.x.conn.dry = false // the client may still be sending it
+	}
 	return b.early
 }
 
@@ -306,7 +316,7 @@ func (x *exchange) awaitRead() error {
 	for {
 		c.mu.Lock()
 		err, ready, at := x.checkReadLocked(), c.ready, x.readBy
-		c.ready = false
+		c.ready = ready && err != nil
 		ch := c.wakesLocked().read
 		c.mu.Unlock()
 		if err != nil || ready {
@@ -314,6 +324,17 @@ func (x *exchange) awaitRead() error {
 		}
 		c.waitUntil(ch, at)
 	}
+}
+
+// sendContinue tells the client to send the body, unless the answer has begun.
+func (b *requestBody) sendContinue() {
+	c := b.x.conn
+	c.mu.Lock()
+	if b.continued.CompareAndSwap(false, true) && c.out.err == nil {
+		c.out.append([]byte(h1.ContinueHead))
+	}
+	c.mu.Unlock()
+	c.release()
 }
 
 // noContinue has the client not told to send the body any more.

@@ -31,6 +31,7 @@ const (
 // conn is a connection.
 type conn struct {
 	srv    *Server
+	from   *listener
 	desc   poll.Conn
 	remote string // its address, as Request.RemoteAddr has it
 
@@ -44,13 +45,14 @@ type conn struct {
 	ended  bool  // the peer sends no more: there are no more events
 	served bool  // it has had a request
 	posted bool  // the last request was a POST
-	dry    bool  // the last read took all that was there; the run's
+	dry    bool  // the last read took all that was there, and no more is sure to come; the run's
+	full   bool  // the client has something to take before the next answer; the run's
 	due    int64 // when the phase's time is over, on the loop's clock; 0: never
 	looks  int64 // when the wheel looks at it; 0: never
 	until  int64 // when it ends in any case; 0: never
 
-	in   []byte // has been read, and not taken yet; the run's while one is under way
-	from int    // where Parse goes on in it; the run's
+	in []byte // has been read, and not taken yet; the run's while one is under way
+	at int    // where Parse goes on in it; the run's
 
 	x     *exchange // the request that is answered
 	out   output
@@ -58,15 +60,15 @@ type conn struct {
 }
 
 // accepted takes a connection over that has come to a listener of our own.
-func (s *Server) accepted(fd int, remote net.Addr) {
-	c := &conn{srv: s, remote: remote.String(), due: s.after(s.headTime)}
+func (s *Server) accepted(l *listener, fd int, remote net.Addr) {
+	c := &conn{srv: s, from: l, remote: remote.String(), due: s.after(s.headTime)}
 	c.out.left = s.config.Stall
 	s.begin(c, func() error { return s.loop.Poller().Add(fd, &c.desc, c) })
 }
 
 // take takes a connection over from package net.
-func (s *Server) take(nc net.Conn) {
-	c := &conn{srv: s, remote: nc.RemoteAddr().String(), due: s.after(s.headTime)}
+func (s *Server) take(l *listener, nc net.Conn) {
+	c := &conn{srv: s, from: l, remote: nc.RemoteAddr().String(), due: s.after(s.headTime)}
 	c.out.left = s.config.Stall
 	s.begin(c, func() error {
 		err := s.loop.Poller().Take(nc, &c.desc, c)
@@ -128,7 +130,7 @@ func (c *conn) note(e poll.Event) bool {
 	if e&(poll.Readable|poll.Closed) != 0 {
 		c.ready = true
 	}
-	if e&poll.Writable != 0 && c.out.waits {
+	if e&poll.Writable != 0 {
 		c.writableLocked()
 	}
 	if c.busy {
@@ -218,7 +220,13 @@ func (c *conn) closeLocked(err error) {
 	if c.x != nil {
 		c.x.leftLocked()
 	}
-	c.wakes.all()
+}
+
+// took drops n bytes of what has been read. Of the last ones it lets go.
+func (c *conn) took(n int) {
+	if c.in = c.in[n:]; len(c.in) == 0 {
+		c.in = nil
+	}
 }
 
 // leaveLocked lets go of the connection.
@@ -226,6 +234,7 @@ func (c *conn) leaveLocked() {
 	c.phase = closed
 	c.srv.wheel.Remove(c)
 	c.srv.remove(c)
+	c.wakes.all()
 }
 
 // endLocked ends the connection when what was answered has left, so that the client gets
@@ -243,7 +252,7 @@ func (c *conn) endLocked(sends bool) {
 		c.closeLocked(net.ErrClosed)
 		return
 	}
-	c.phase, c.due, c.in, c.from = lingering, 0, nil, 0 // there is no request any more
+	c.phase, c.due, c.in, c.at = lingering, 0, nil, 0 // there is no request any more
 	if !c.out.waits {
 		c.lingerLocked()
 	}

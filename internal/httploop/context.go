@@ -18,6 +18,7 @@ type requestContext struct {
 	err   error
 	based bool // because base has ended
 	after map[*func()]bool
+	stop  func() bool // of follow
 }
 
 func (c *requestContext) init(conn *conn) { c.conn = conn }
@@ -72,6 +73,15 @@ func (c *requestContext) endedWithBase() bool {
 	return c.errLocked() != nil && c.based
 }
 
+// follow has the end of base told where EndRequests does not know of the request, as its
+// connection has been given away.
+func (c *requestContext) follow() {
+	stop := context.AfterFunc(c.base(), func() { c.end(context.Canceled) })
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stop = stop
+}
+
 // AfterFunc calls f in a goroutine of its own when the context ends. Package context
 // looks for it, and otherwise starts a goroutine for each context that is derived.
 func (c *requestContext) AfterFunc(f func()) (stop func() bool) {
@@ -99,6 +109,9 @@ func (c *requestContext) AfterFunc(f func()) (stop func() bool) {
 func (c *requestContext) end(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.stop != nil {
+		c.stop()
+	}
 	if c.err != nil && c.done == nil && len(c.after) == 0 {
 		return
 	}

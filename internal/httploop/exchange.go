@@ -181,6 +181,12 @@ func (c *conn) answered(x *exchange, closes bool) bool {
 	if c.phase == closed {
 		return false
 	}
+	if !c.out.held && !c.out.waits {
+		c.flushLocked() // the next handler may take long
+	}
+	if c.full = c.out.waits; c.full {
+		c.lookLocked() // the handler's deadline is no longer in the way
+	}
 	if closes || c.out.err != nil {
 		c.endLocked(x.body.isUnread())
 	}

@@ -18,6 +18,7 @@ func (x *exchange) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		return nil, nil, err
 	}
 	x.hijacked = true
+	x.ctx.follow()
 	return nc, buffered(nc, early), nil
 }
 
@@ -90,4 +91,15 @@ func buffered(nc net.Conn, early []byte) *bufio.ReadWriter {
 	return bufio.NewReadWriter(r, bufio.NewWriter(nc))
 }
 
-func (c *conn) localAddr() net.Addr { return c.desc.LocalAddr() }
+// localAddr is the address that the client has connected to, or, once the connection has
+// gone, that of the listener.
+func (c *conn) localAddr() net.Addr {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.phase != closed {
+		if addr := c.desc.LocalAddr(); addr != nil {
+			return addr
+		}
+	}
+	return c.from.ln.Addr()
+}

@@ -27,6 +27,7 @@ type output struct {
 	since int64         // when that began, on the loop's clock
 	left  time.Duration // how long it may
 	by    int64         // the handler's deadline instead, on the loop's clock; 0: none
+	rooms uint32        // how often there has been room again, by the poller
 	err   error         // nothing can be written any more
 
 	broken atomic.Bool // whether there is an err; not guarded
@@ -49,10 +50,14 @@ func (o *output) pending() int {
 	return len(o.b) - o.sent
 }
 
-// room returns what to append to; the result has to be put back with set.
+// room returns what to append to; the result has to be put back with set. What has left
+// makes room, as soon as that is at least as much as what has to be moved.
 func (o *output) room() []byte {
 	if o.pile == nil {
 		o.pile = piles.Get().(*pile)
+	}
+	if o.sent > 0 && o.sent >= o.pending() {
+		o.b, o.sent = o.b[:copy(o.b, o.b[o.sent:])], 0
 	}
 	return o.b
 }
@@ -140,7 +145,12 @@ func (c *conn) pushLocked(more []byte) (n int) {
 // writableLocked is for the moment when the client can take more. What its handler could
 // not write and has kept, as a piece of a file, it tries again.
 func (c *conn) writableLocked() {
+	c.out.rooms++
+	if !c.out.waits {
+		return
+	}
 	if c.out.pending() == 0 {
+		c.earnLocked(0)
 		c.takenLocked()
 	} else {
 		c.flushLocked()
@@ -159,17 +169,11 @@ func (c *conn) takenLocked() {
 	}
 }
 
-func (c *conn) earn(n int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.earnLocked(n)
-}
-
 // earnLocked takes into account that the client has taken n bytes.
 func (c *conn) earnLocked(n int) {
 	o := &c.out
 	limit := c.srv.config.Stall
-	if limit < 0 || n == 0 && o.waits {
+	if limit < 0 || n == 0 && !o.waits {
 		return
 	}
 	var waited time.Duration
@@ -200,6 +204,14 @@ func (c *conn) brokenLocked(err error) {
 	c.x.leftLocked()
 }
 
+// lateLocked returns why nothing can be written, also if that is the handler's deadline.
+func (c *conn) lateLocked() error {
+	if c.out.err == nil && c.out.by != 0 && c.srv.loop.Now() >= c.out.by {
+		c.brokenLocked(os.ErrDeadlineExceeded)
+	}
+	return c.out.err
+}
+
 // sendSome writes some of p, and returns a channel if the client has to take something
 // before there is room for more.
 func (x *exchange) sendSome(p []byte) (full <-chan struct{}, n int, err error) {
@@ -208,11 +220,8 @@ func (x *exchange) sendSome(p []byte) (full <-chan struct{}, n int, err error) {
 	defer c.mu.Unlock()
 	o := &c.out
 	switch {
-	case o.err != nil:
+	case c.lateLocked() != nil:
 		return nil, 0, o.err
-	case o.by != 0 && c.srv.loop.Now() >= o.by:
-		c.brokenLocked(os.ErrDeadlineExceeded)
-		return nil, 0, os.ErrDeadlineExceeded
 	case o.held && o.pending()+len(p) <= mostHeld:
 		o.append(p)
 		return nil, len(p), nil

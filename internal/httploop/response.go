@@ -54,6 +54,10 @@ type response struct {
 func (x *exchange) Header() http.Header {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	return x.ownHeader()
+}
+
+func (x *exchange) ownHeader() http.Header {
 	if x.header == nil {
 		x.header = make(http.Header)
 		if x.ctype != "" {
@@ -68,7 +72,7 @@ func (x *exchange) Header() http.Header {
 func (x *exchange) BeginWith(code int, contentType string) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.header != nil || x.status != 0 || x.hijacked || x.over || code < 200 || code > 999 {
+	if x.header != nil || x.status != 0 || x.hijacked || x.over || x.overLimit || code < 200 || code > 999 {
 		return false
 	}
 	x.body.noContinue()
@@ -124,9 +128,13 @@ func (x *exchange) writeHeader(code int) {
 	if code < 200 && code != http.StatusSwitchingProtocols {
 		x.append(h1.AppendInformational(nil, x.asked, code, x.header))
 		x.conn.release()
+		x.settle()
 		return
 	}
 	x.status = code
+	if x.overLimit {
+		x.ownHeader()["Connection"] = []string{"close"}
+	}
 	if len(x.header) > 0 {
 		x.snapshot = snapshots.Get().(*h1.Snapshot)
 		x.snapshot.Take(x.header)
@@ -285,16 +293,12 @@ func (x *exchange) flushLocked() error {
 }
 
 // tooLarge has the connection end with the answer, for the body is longer than it may be.
+// It leaves the header alone, which the handler may be changing while another goroutine of
+// it reads the body.
 func (x *exchange) tooLarge() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.overLimit = true
-	if x.status == 0 && !x.over {
-		if x.header == nil {
-			x.header = make(http.Header)
-		}
-		x.header["Connection"] = []string{"close"}
-	}
 }
 
 // EnableFullDuplex has the body left alone when the answer begins.
@@ -325,6 +329,7 @@ func (x *exchange) SetWriteDeadline(t time.Time) error {
 	if c.x == x {
 		c.out.by = at
 		c.wakes.writing()
+		c.lookLocked()
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package httploop
 
 import (
+	"bytes"
 	"io"
 	"net"
 	"runtime/debug"
@@ -39,6 +40,7 @@ type run struct {
 // Run reads and answers until nothing is there. It is called by the loop.
 func (r *run) Run(w *loop.Worker) {
 	r.w, r.began, r.fresh = w, w.Now(), true
+	r.c.full = false
 	w.Begin(r.c)
 	over := false
 	defer func() {
@@ -126,6 +128,9 @@ func (r *run) answer() bool {
 func (r *run) next() *exchange {
 	for {
 		if r.fresh && len(r.c.in) > 0 {
+			if r.c.full && r.pauses() {
+				return nil
+			}
 			r.fresh = false
 			if x, over := r.parse(); x != nil || over {
 				return x
@@ -141,6 +146,24 @@ func (r *run) next() *exchange {
 	}
 }
 
+// pauses ends the run if the client has something to take first, for who takes nothing
+// is not to have more answers made.
+func (r *run) pauses() bool {
+	c := r.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.full = c.out.waits; c.full {
+		r.pauseLocked()
+	}
+	return c.full
+}
+
+// pauseLocked has the run go on when what waits has left.
+func (r *run) pauseLocked() {
+	r.giveBack()
+	r.c.busy, r.c.ready = false, true
+}
+
 // mayRead reports whether there may be more to read; otherwise the run is over.
 func (r *run) mayRead() bool {
 	c := r.c
@@ -150,8 +173,7 @@ func (r *run) mayRead() bool {
 	case c.phase == closed:
 		r.giveBack()
 	case c.out.waits && c.phase != lingering:
-		r.giveBack()
-		c.busy, c.ready = false, true // the run goes on when it has left
+		r.pauseLocked()
 	case c.ready || !c.dry:
 		c.ready = false
 		return true
@@ -209,7 +231,10 @@ func (r *run) read() bool {
 		c.in, r.fresh = (*r.lent)[:n], true
 		return true
 	case n > 0:
-		c.in, r.fresh = append(c.in, (*r.lent)[:n]...), true
+		more := (*r.lent)[:n]
+		r.fresh = len(c.in) < 4 || bytes.IndexByte(more, '\n') >= 0 // a head ends with its last line
+		c.in = append(c.in, more...)
+		r.fresh = r.fresh || len(c.in) > c.srv.maxHead
 	case err != nil && err != poll.ErrAgain:
 		r.lost(err)
 	}
@@ -262,21 +287,23 @@ func (r *run) parse() (x *exchange, over bool) {
 		if !ok {
 			return nil, false
 		}
-		c.in, c.posted = c.in[n:], false
+		c.took(n)
+		c.posted = false
 	}
-	n, whole, err := r.head.Parse(c.in, c.from, c.srv.maxHead)
+	n, whole, err := r.head.Parse(c.in, c.at, c.srv.maxHead)
 	switch {
 	case err == h1.ErrElsewhere:
-		c.eject()
+		r.eject()
 		return nil, true
 	case err != nil:
 		c.endWith(err.(*h1.Refusal).Append(nil, r.head.Asked(), c.srv.dateNow()))
 		return nil, false
 	case !whole:
-		c.from = n
+		c.at = n
 		return nil, false
 	}
-	c.in, c.from = c.in[n:], 0
+	c.took(n)
+	c.at = 0
 	x = new(exchange)
 	if !x.begin(c, &r.head) {
 		return nil, true
@@ -288,18 +315,25 @@ func (r *run) parse() (x *exchange, over bool) {
 func (c *conn) endWith(answer []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.in, c.from = nil, 0
+	c.in, c.at, c.dry = nil, 0, false // the client may still be sending the rest
 	if c.out.err == nil {
 		c.out.append(answer)
 	}
 	c.endLocked(true)
 }
 
-// eject has net/http answer the request, with every byte of it.
-func (c *conn) eject() {
-	early := slices.Clone(c.in)
+// eject has net/http answer the request, with every byte of it, once all answers before
+// have left.
+func (r *run) eject() {
+	c := r.c
 	c.mu.Lock()
 	c.flushLocked()
+	if c.out.waits {
+		r.pauseLocked()
+		c.mu.Unlock()
+		return
+	}
+	early := slices.Clone(c.in)
 	nc, err := c.detachLocked()
 	c.mu.Unlock()
 	if err == nil {

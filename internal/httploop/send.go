@@ -5,7 +5,6 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
-	"os"
 	"sync"
 	"syscall"
 
@@ -45,8 +44,8 @@ func (x *exchange) sendHead(content []byte, done bool) error {
 	date := c.srv.dateNow()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.out.err != nil {
-		return c.out.err
+	if err := c.lateLocked(); err != nil {
+		return err
 	}
 	b := a.Append(c.out.room(), &f, ctype, date)
 	if done && f.HasBody && !f.Chunked {
@@ -54,7 +53,7 @@ func (x *exchange) sendHead(content []byte, done bool) error {
 	}
 	c.out.set(b)
 	x.releaseSnapshot()
-	if done && (!c.out.held || len(b) > mostHeld) && !c.out.waits {
+	if done && len(b) > mostHeld && !c.out.waits {
 		c.flushLocked()
 	}
 	return nil
@@ -139,12 +138,6 @@ func (x *exchange) complete() {
 func (x *exchange) closes() bool {
 	short := x.hasBody && x.length >= 0 && x.written != x.length
 	return x.ends || x.overLimit || short
-}
-
-// sendContinue tells the client to send the body.
-func (x *exchange) sendContinue() {
-	x.append([]byte(h1.ContinueHead))
-	x.conn.release()
 }
 
 // settle writes what is not held back, and waits if too much of it waits for the client.
@@ -260,11 +253,11 @@ func (x *exchange) sendFile(src file, limited *io.LimitedReader) (n int64, err e
 			piece = min(piece, limited.N)
 		}
 		if x.length >= 0 {
-			if piece = min(piece, x.length-x.written); piece == 0 {
+			if piece = min(piece, x.length-x.written); piece <= 0 {
 				return n, checkFileEnd(src, limited)
 			}
 		}
-		if piece == 0 {
+		if piece <= 0 {
 			return n, nil
 		}
 		sent, err := x.sendPiece(raw, int(piece))
@@ -276,6 +269,8 @@ func (x *exchange) sendFile(src file, limited *io.LimitedReader) (n int64, err e
 		switch {
 		case err == io.EOF:
 			return n, nil
+		case errors.Is(err, syscall.EINVAL), errors.Is(err, syscall.ENOSYS), errors.Is(err, syscall.EOPNOTSUPP):
+			return n, errNoSendFile // not of this file
 		case err != nil:
 			return n, err
 		}
@@ -309,42 +304,48 @@ func (x *exchange) sendPiece(raw syscall.RawConn, size int) (sent int, err error
 	}
 }
 
-// isEmptied flushes the output, and reports whether all of it has left.
-func (c *conn) isEmptied() bool {
+// trySendFile returns a channel if the client has to take something first. The system
+// reads the file under no lock, for that may take long.
+func (x *exchange) trySendFile(fd, size int) (full <-chan struct{}, sent int, err error) {
+	full, rooms, err := x.beforeFile()
+	if full != nil || err != nil {
+		return full, 0, err
+	}
+	sent, err = x.conn.desc.SendFile(fd, size)
+	if err == poll.ErrAgain {
+		return x.awaitRoom(rooms), 0, nil
+	}
+	x.conn.mu.Lock()
+	defer x.conn.mu.Unlock()
+	x.conn.earnLocked(sent)
+	return nil, sent, err
+}
+
+// beforeFile writes what has to leave before a piece of a file, and returns how often
+// there has been room.
+func (x *exchange) beforeFile() (full <-chan struct{}, rooms uint32, err error) {
+	c := x.conn
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.out.held = false; !c.out.waits {
 		c.flushLocked()
 	}
-	if c.out.by != 0 && c.srv.loop.Now() >= c.out.by {
-		c.brokenLocked(os.ErrDeadlineExceeded)
+	switch {
+	case c.lateLocked() != nil:
+		return nil, 0, c.out.err
+	case c.out.waits:
+		return c.wakesLocked().write, 0, nil
 	}
-	return !c.out.waits && c.out.err == nil
+	return nil, c.out.rooms, nil
 }
 
-// trySendFile sends what the client takes. It copies much without the lock, for the
-// goroutine that polls takes that, too. That there is no room is believed under the lock
-// alone, or the news of room might be overheard.
-func (x *exchange) trySendFile(fd, size int) (full <-chan struct{}, sent int, err error) {
+// awaitRoom notes that the client has to take something first, unless it has done so since.
+func (x *exchange) awaitRoom(rooms uint32) <-chan struct{} {
 	c := x.conn
-	if c.isEmptied() {
-		if sent, err = c.desc.SendFile(fd, size); err != poll.ErrAgain {
-			c.earn(sent)
-			return nil, sent, err
-		}
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.out.err != nil {
-		return nil, 0, c.out.err
-	}
-	if !c.out.waits {
-		sent, err = c.desc.SendFile(fd, min(size, mostAtOnce))
-		if err != poll.ErrAgain {
-			c.earnLocked(sent)
-			return nil, sent, err
-		}
+	if c.out.rooms == rooms && c.out.err == nil {
 		c.waitLocked()
 	}
-	return c.wakesLocked().write, 0, nil
+	return c.wakesLocked().write
 }

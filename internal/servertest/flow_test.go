@@ -24,6 +24,7 @@ var flowCases = slices.Concat(
 		{name: "47 read deadline passed, body there", handler: readsPast, script: steps(send(post("hello")), answer, kept)},
 		{name: "47 read deadline taken back", handler: readsAfterDeadline, script: steps(send(request("POST / HTTP/1.1", "Content-Length: 5")), await("in"), send("hello"), answer, kept)},
 		{name: "47 write deadline passed", handler: writesPast, script: steps(send(get("/")), eof)},
+		{name: "47 write deadline passed when the handler returns", handler: returnsPast, script: steps(send(get("/")), eof)},
 		{name: "47 write deadline taken back", handler: writesAfterDeadline, script: steps(send(get("/")), answer, kept)},
 		{name: "47 write deadline is that of one request", handler: deadlineOfOne, script: steps(send(get("/1")), answer, await("over"), send(get("/2")), answer, kept)},
 		{name: "47 read deadline is that of one request", handler: readDeadlineOfOne, script: steps(send(get("/1")), answer, await("over"), send(get("/2")), answer, kept)},
@@ -136,6 +137,11 @@ func writesPast(p *play, w http.ResponseWriter, r *http.Request) {
 	p.note("  flush, deadline exceeded: %v", errors.Is(rc.Flush(), os.ErrDeadlineExceeded))
 	<-r.Context().Done()
 	p.note("  ended")
+}
+
+func returnsPast(p *play, w http.ResponseWriter, r *http.Request) {
+	p.note("  %v", http.NewResponseController(w).SetWriteDeadline(time.Now().Add(-time.Second)))
+	io.WriteString(w, "ok")
 }
 
 func writesAfterDeadline(p *play, w http.ResponseWriter, r *http.Request) {

@@ -1,0 +1,446 @@
+package httploop
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/nextrush/nextrush/internal/pace"
+)
+
+// tight serves a listener whose connections keep few bytes for a client.
+func tight(t *testing.T, h http.Handler, eject func(net.Conn)) (*Server, net.Addr) {
+	t.Helper()
+	limit := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) (err error) {
+		fail := raw.Control(func(fd uintptr) { err = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_SNDBUF, 8<<10) })
+		if fail != nil {
+			return fail
+		}
+		return err
+	}}
+	ln, err := limit.Listen(context.Background(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := New(Config{
+		Handler: plain{h, pace.New("test")},
+		HTTP:    &http.Server{ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute},
+		Base:    context.Background(), Stall: time.Minute, Eject: eject,
+	})
+	t.Cleanup(serve(s, ln, true))
+	return s, ln.Addr()
+}
+
+// await waits until a connection of the server is as wanted.
+func await(t *testing.T, s *Server, wanted func(*conn) bool) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); !is(s, wanted); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the connection never is as it should be")
+		}
+	}
+}
+
+func is(s *Server, wanted func(*conn) bool) bool {
+	for _, c := range s.list() {
+		c.mu.Lock()
+		is := wanted(c)
+		c.mu.Unlock()
+		if is {
+			return true
+		}
+	}
+	return false
+}
+
+// A client that sends request after request and reads nothing has few answers made.
+func TestRequestsWaitForAClientThatReadsNothing(t *testing.T) {
+	const many = 200
+	s, addr := tight(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, "%-2000s", r.URL.Path)
+	}), func(c net.Conn) { c.Close() })
+	client, in := dial(t, addr)
+	var requests strings.Builder
+	for i := range many {
+		fmt.Fprintf(&requests, "GET /%d HTTP/1.1\r\nHost: a\r\n\r\n", i)
+	}
+	go io.WriteString(client, requests.String())
+	most := 0
+	await(t, s, func(c *conn) bool {
+		most = max(most, c.out.pending())
+		return c.out.waits && !c.busy
+	})
+	if most > 2*mostWaiting {
+		t.Errorf("%d bytes of answers wait", most)
+	}
+	for i := range many {
+		res, err := http.ReadResponse(in, nil)
+		if err != nil {
+			t.Fatal(i, err)
+		}
+		b, _ := io.ReadAll(res.Body)
+		if got := strings.TrimSpace(string(b)); got != fmt.Sprint("/", i) {
+			t.Fatalf("%d: %q", i, got)
+		}
+	}
+}
+
+// An answer that never ends to a client that is always a little behind takes no more and
+// more memory.
+func TestOutputThatIsNeverEmptyStaysSmall(t *testing.T) {
+	var o output
+	piece := bytes.Repeat([]byte("x"), 1<<10)
+	o.append(piece)
+	for range 1000 {
+		o.append(piece)
+		o.took(len(piece))
+	}
+	if o.pending() != len(piece) || cap(o.b) > keptBuffer {
+		t.Errorf("%d bytes wait in %d", o.pending(), cap(o.b))
+	}
+}
+
+// What has been answered before a request that is for net/http arrives before its answer.
+func TestAnswersLeaveBeforeTheConnectionDoes(t *testing.T) {
+	var ejected atomic.Bool
+	written := 0
+	waits := func(c *conn) bool { return c.out.waits }
+	var s *Server
+	s, addr := tight(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for !is(s, waits) || written%(32<<10) != 0 {
+			n, _ := w.Write(make([]byte, 4<<10))
+			written += n
+		}
+	}), func(c net.Conn) {
+		ejected.Store(true)
+		go func() {
+			defer c.Close()
+			io.WriteString(c, "HTTP/1.1 405 No\r\nContent-Length: 0\r\n\r\n")
+		}()
+	})
+	client, in := dial(t, addr)
+	client.(*net.TCPConn).SetReadBuffer(4 << 10)
+	fmt.Fprintf(client, "GET / HTTP/1.1\r\nHost: a\r\n\r\nCONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n")
+	for !ejected.Load() && !is(s, func(c *conn) bool { return c.out.waits && !c.busy }) {
+		time.Sleep(time.Millisecond)
+	}
+	for _, want := range []int{200, 405} {
+		res, err := http.ReadResponse(in, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, err := io.Copy(io.Discard, res.Body)
+		if err != nil || res.StatusCode != want || want == 200 && int(n) != written {
+			t.Fatal(res.Status, n, written, err)
+		}
+	}
+}
+
+// A handler may answer while another goroutine of it reads a body that is too long.
+func TestABodyTurnsOutTooLongWhileTheAnswerBegins(t *testing.T) {
+	s, addr := tight(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.(interface{ LimitBody(int64) }).LimitBody(10)
+		read := make(chan bool)
+		go func() {
+			defer close(read)
+			io.Copy(io.Discard, r.Body)
+		}()
+		for i := range 100 {
+			w.Header().Set("X-Count", fmt.Sprint(i))
+		}
+		w.Write(make([]byte, 3000))
+		<-read
+	}), nil)
+	for range 100 {
+		client, in := dial(t, addr)
+		fmt.Fprintf(client, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n12345")
+		await(t, s, func(c *conn) bool { return c.wakes != nil }) // one of the two waits
+		fmt.Fprintf(client, "%095d", 0)
+		res, err := http.ReadResponse(in, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, err := io.Copy(io.Discard, res.Body); n != 3000 || err != nil {
+			t.Fatal(n, err)
+		}
+	}
+}
+
+// A client that is still sending a body when the connection ends can read the answer: what
+// it sends is read for a while.
+func TestTheEndWaitsForAClientThatStillSends(t *testing.T) {
+	for name, request := range map[string]string{
+		"limited": "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n" + strings.Repeat("x", 10),
+		"refused": "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: none\r\n\r\n",
+	} {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := newServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.(interface{ LimitBody(int64) }).LimitBody(9)
+			io.ReadFull(r.Body, make([]byte, 10))
+		}), time.Minute)
+		stop := serve(s, ln, true)
+		defer stop()
+		waited := false
+		for range 20 {
+			client, in := dial(t, ln.Addr())
+			io.WriteString(client, request)
+			if _, err := io.ReadAll(in); err != nil {
+				t.Fatal(name, err)
+			}
+			waited = waited || len(s.list()) > 0
+			client.Close()
+		}
+		if !waited {
+			t.Errorf("%s: the connection ends at once", name)
+		}
+	}
+}
+
+// A connection that waits for another request keeps nothing of the last one.
+func TestAConnectionThatWaitsHasNoBuffer(t *testing.T) {
+	s, addr := tight(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body) }), nil)
+	client, in := dial(t, addr)
+	for _, request := range []string{
+		"GET / HTTP/1.1\r\nHost: a\r\nX: " + strings.Repeat("x", 500<<10) + "\r\n\r\n",
+		"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + "5\r\n12345\r\n0\r\n\r\n",
+	} {
+		io.WriteString(client, request)
+		if res, err := http.ReadResponse(in, nil); err != nil || res.StatusCode != 200 {
+			t.Fatal(res, err)
+		}
+		size := 0
+		await(t, s, func(c *conn) bool { size = cap(c.in); return c.phase == idle && !c.busy })
+		if size > 0 {
+			t.Errorf("it keeps %d bytes", size)
+		}
+	}
+}
+
+// Who still reads the body of a connection that is taken over learns it, and the context
+// of the request goes on: it ends with the server's, and knows its address.
+func TestARequestOutlivesItsConnection(t *testing.T) {
+	base, end := context.WithCancel(context.Background())
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, taken, over := make(chan error, 1), make(chan bool), make(chan net.Addr, 1)
+	var s *Server
+	s = New(Config{
+		Handler: plain{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			go func() {
+				_, err := io.ReadAll(r.Body)
+				read <- err
+			}()
+			for !is(s, func(c *conn) bool { return c.wakes != nil }) {
+				time.Sleep(time.Millisecond)
+			}
+			client, _, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer client.Close()
+			close(taken)
+			<-r.Context().Done()
+			over <- r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+		}), pace.New("test")},
+		HTTP: &http.Server{}, Base: base, Stall: time.Minute,
+	})
+	defer serve(s, ln, true)()
+	client, _ := dial(t, ln.Addr())
+	io.WriteString(client, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+	<-taken
+	late := time.After(time.Minute)
+	select {
+	case err := <-read:
+		if err == nil {
+			t.Error("the body has an end")
+		}
+	case <-late:
+		t.Error("the body is still read")
+	}
+	end()
+	s.EndRequests()
+	select {
+	case addr := <-over:
+		if addr.String() != ln.Addr().String() {
+			t.Error(addr)
+		}
+	case <-late:
+		t.Error("the context does not end")
+	}
+}
+
+// Handlers that leave goroutines behind, which go on with the writer, the body and the
+// context, never reach the answer of another request.
+func TestLateGoroutinesReachNoOtherRequest(t *testing.T) {
+	const clients, turns = 16, 40
+	var late sync.WaitGroup
+	s, addr := tight(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/quick" {
+			io.WriteString(w, "quick")
+			return
+		}
+		id := r.URL.Query().Get("id") + ";"
+		control := http.NewResponseController(w)
+		for i := range 4 {
+			late.Go(func() {
+				for n := 0; n < 30 || r.Context().Err() == nil && n < 300; n++ {
+					switch i {
+					case 0:
+						io.WriteString(w, strings.Repeat(id, 1+n*20))
+						control.SetWriteDeadline(time.Now().Add(time.Minute))
+					case 1:
+						control.Flush()
+						w.(http.CloseNotifier).CloseNotify()
+					case 2:
+						r.Body.Read(make([]byte, 1+n*100))
+						control.SetReadDeadline(time.Now().Add(time.Minute))
+					case 3:
+						w.WriteHeader(http.StatusAccepted)
+						ctx, cancel := context.WithCancel(r.Context())
+						ctx.Value(http.LocalAddrContextKey)
+						cancel()
+						w.(io.ReaderFrom).ReadFrom(strings.NewReader(id))
+					}
+				}
+			})
+		}
+		switch r.URL.Path {
+		case "/wait":
+			io.Copy(io.Discard, r.Body)
+		case "/panic":
+			panic(http.ErrAbortHandler)
+		}
+	}), nil)
+	s.config.HTTP.ErrorLog = log.New(io.Discard, "", 0)
+	var all sync.WaitGroup
+	for i := range clients {
+		all.Go(func() {
+			for n := range turns {
+				client, err := net.Dial("tcp", addr.String())
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				client.SetDeadline(time.Now().Add(time.Minute))
+				id := fmt.Sprint(i, "-", n)
+				in := bufio.NewReader(client)
+				path := []string{"/wait", "/return", "/panic"}[n%3]
+				fmt.Fprintf(client, "POST %s?id=%s-1 HTTP/1.1\r\nHost: a\r\nContent-Length: 3000\r\n\r\n%s", path, id, strings.Repeat("x", 3000-n%2))
+				if n%4 == 3 {
+					client.(*net.TCPConn).SetLinger(0)
+					client.Close()
+					continue
+				}
+				io.WriteString(client, strings.Repeat("x", n%2)+"GET /quick HTTP/1.1\r\nHost: a\r\n\r\n")
+				client.(*net.TCPConn).CloseWrite()
+				for k := 1; ; k++ {
+					res, err := http.ReadResponse(in, nil)
+					if err != nil {
+						break
+					}
+					b, _ := io.ReadAll(res.Body)
+					want := "quick"
+					if k == 1 {
+						want = fmt.Sprint(id, "-1;")
+					}
+					if got := strings.ReplaceAll(string(b), want, ""); got != "" && !strings.HasPrefix(want, got) {
+						t.Errorf("%s %d: %.100q", path, k, got)
+					}
+				}
+				client.Close()
+			}
+		})
+	}
+	all.Wait()
+	late.Wait()
+}
+
+// A client may leave behind any byte, in any way: its connection ends.
+func TestClientsLeaveBehindEveryByte(t *testing.T) {
+	s, addr := tight(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/hijack":
+			if client, rw, err := http.NewResponseController(w).Hijack(); err == nil {
+				defer client.Close()
+				rw.ReadByte()
+			}
+		case "/wait":
+			<-r.Context().Done()
+		case "/flush":
+			w.(http.Flusher).Flush()
+			fallthrough
+		default:
+			io.Copy(io.Discard, r.Body)
+			fmt.Fprintf(w, "%100000d", 0)
+		}
+	}), func(c net.Conn) { c.Close() })
+	for _, script := range []string{
+		"GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /wait HTTP/1.1\r\nHost: a\r\n\r\n",
+		"POST /flush HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello\r\nPOST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nA: b\r\n\r\n",
+		"POST /ignore HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\nhelloGET /hijack HTTP/1.1\r\nHost: a\r\nUpgrade: b\r\n\r\nearly",
+		"GET / HTTP/1.1\r\nHost: a\r\n\r\nCONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n",
+		"GET / HTTP/1.0\r\n\r\nGET / HTTP/1.1\r\nHost a\r\n\r\n",
+	} {
+		for n := range len(script) + 1 {
+			for _, leave := range []func(*net.TCPConn){
+				func(c *net.TCPConn) { c.Close() },
+				func(c *net.TCPConn) { c.SetLinger(0); c.Close() },
+				func(c *net.TCPConn) { c.CloseWrite(); io.Copy(io.Discard, c); c.Close() },
+				func(c *net.TCPConn) { c.CloseRead(); c.CloseWrite(); c.Read(make([]byte, 9)); c.Close() },
+			} {
+				client, _ := dial(t, addr)
+				io.WriteString(client, script[:n])
+				leave(client.(*net.TCPConn))
+			}
+		}
+	}
+	for end := time.Now().Add(time.Minute); len(s.list()) > 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%d connections are left", len(s.list()))
+		}
+	}
+}
+
+// The end of an answer does not wait for the answer to the request behind it.
+func TestAnAnswerEndsBeforeTheNextOne(t *testing.T) {
+	got := make(chan bool)
+	var s *Server
+	s, addr := tight(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/2" {
+			<-got
+			return
+		}
+		io.WriteString(w, "ok")
+		w.(http.Flusher).Flush()
+		for s.loop.Batching() { // from then on nothing is held back
+			time.Sleep(time.Millisecond)
+		}
+	}), nil)
+	client, in := dial(t, addr)
+	fmt.Fprintf(client, "GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n")
+	res, err := http.ReadResponse(in, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b, err := io.ReadAll(res.Body); string(b) != "ok" || err != nil {
+		t.Errorf("%q, %v", b, err)
+	}
+	close(got)
+}
