@@ -307,7 +307,7 @@ func TestLateGoroutinesReachNoOtherRequest(t *testing.T) {
 						control.SetWriteDeadline(time.Now().Add(time.Minute))
 					case 1:
 						control.Flush()
-						w.(http.CloseNotifier).CloseNotify()
+						w.(interface{ CloseNotify() <-chan bool }).CloseNotify()
 					case 2:
 						r.Body.Read(make([]byte, 1+n*100))
 						control.SetReadDeadline(time.Now().Add(time.Minute))
