@@ -4,12 +4,13 @@ package hijack
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
 	"sync"
 	"time"
+
+	"github.com/nextrush/nextrush/internal/unread"
 )
 
 // Conns are the connections that handlers have taken over and not closed:
@@ -33,7 +34,7 @@ func (h *Conns) Add(raw net.Conn, early []byte) (conn net.Conn, closing context.
 		h.open = make(map[*taken]bool)
 	}
 	closing, leave := context.WithCancel(context.Background())
-	c := &taken{Conn: raw, early: early, leave: leave, all: h}
+	c := &taken{Conn: unread.New(raw, early), leave: leave, all: h}
 	h.open[c] = true
 	return c, closing
 }
@@ -114,27 +115,9 @@ func leaveSpread(ctx context.Context, open []*taken) {
 
 // taken is a connection that Shutdown waits for.
 type taken struct {
-	net.Conn
-	early []byte // to be read first
+	*unread.Conn
 	leave context.CancelFunc
 	all   *Conns
-}
-
-func (c *taken) Read(b []byte) (int, error) {
-	if len(c.early) > 0 {
-		n := copy(b, c.early)
-		c.early = c.early[n:]
-		return n, nil
-	}
-	return c.Conn.Read(b)
-}
-
-// CloseWrite ends what the client reads.
-func (c *taken) CloseWrite() error {
-	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
-		return half.CloseWrite()
-	}
-	return errors.ErrUnsupported
 }
 
 func (c *taken) Close() error {

@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"net"
 	"slices"
+
+	"github.com/nextrush/nextrush/internal/unread"
 )
 
 // Hijack gives the connection away, with what the client has sent behind the request.
@@ -86,7 +88,7 @@ func (c *conn) detachLocked() (net.Conn, error) {
 
 // buffered has early read first.
 func buffered(nc net.Conn, early []byte) *bufio.ReadWriter {
-	r := bufio.NewReaderSize(&prefixed{Conn: nc, early: early}, max(4096, len(early)))
+	r := bufio.NewReaderSize(unread.New(nc, early), max(4096, len(early)))
 	r.Peek(len(early))
 	return bufio.NewReadWriter(r, bufio.NewWriter(nc))
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/nextrush/nextrush/internal/h1"
 	"github.com/nextrush/nextrush/internal/loop"
 	"github.com/nextrush/nextrush/internal/poll"
+	"github.com/nextrush/nextrush/internal/unread"
 )
 
 const (
@@ -337,23 +338,8 @@ func (r *run) eject() {
 	nc, err := c.detachLocked()
 	c.mu.Unlock()
 	if err == nil {
-		c.srv.config.Eject(&prefixed{Conn: nc, early: early})
+		c.srv.config.Eject(unread.New(nc, early))
 	}
-}
-
-// prefixed is a connection some of which has been read already.
-type prefixed struct {
-	net.Conn
-	early []byte
-}
-
-func (p *prefixed) Read(b []byte) (int, error) {
-	if len(p.early) == 0 {
-		return p.Conn.Read(b)
-	}
-	n := copy(b, p.early)
-	p.early = p.early[n:]
-	return n, nil
 }
 
 // Relieved is called by the loop when the batch is slow.

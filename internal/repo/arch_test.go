@@ -41,7 +41,7 @@ var allowedImports = map[string][]string{
 	"internal/transport":                 {"internal/loop", "internal/poll", "internal/buffer"},
 	"internal/poll":                      {},
 	"internal/h1":                        {},
-	"internal/httploop":                  {"internal/h1", "internal/loop", "internal/pace", "internal/poll", "internal/stall"},
+	"internal/httploop":                  {"internal/h1", "internal/loop", "internal/pace", "internal/poll", "internal/stall", "internal/unread"},
 	"nextrushtest":                       {".", "websocket", "internal"},
 	"cmd/nextrush":                       {".", "websocket", "internal/listen", "internal/listing"},
 	"plugins/session/internal/storetest": {".", "plugins/session"},

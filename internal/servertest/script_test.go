@@ -25,6 +25,9 @@ func TestScripts(t *testing.T) {
 	golden := readGolden(t)
 	recorded := golden
 	if *update {
+		if only := flag.Lookup("test.run").Value.String(); strings.Contains(only, "/") {
+			t.Fatal("-update writes down all cases: let -run name none of them")
+		}
 		recorded = &transcripts{}
 	}
 	for _, c := range cases {
