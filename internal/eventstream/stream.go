@@ -27,6 +27,7 @@ type Stream struct {
 	end   bool
 	broke error // of a heartbeat
 	beat  *time.Timer
+	last  time.Time // when something was sent
 }
 
 // Open begins a stream in a response whose header is complete. It ends with the context,
@@ -57,6 +58,9 @@ func Open(ctx, closing context.Context, w http.ResponseWriter, panicked func(v a
 // heartbeat runs in a goroutine of its own. A writer that middleware has put around
 // the server's may panic in it, which ends the stream and is the error of Close.
 func (s *Stream) heartbeat() {
+	if s.waitsOn() {
+		return
+	}
 	defer func() {
 		if v := recover(); v != nil {
 			s.mu.Lock()
@@ -67,7 +71,22 @@ func (s *Stream) heartbeat() {
 			}
 		}
 	}()
-	s.Write(Comment(""))
+	if s.Write(Comment("")) == nil {
+		s.waitsOn()
+	}
+}
+
+// waitsOn has the heartbeat come later if something was sent meanwhile. To set the timer
+// at each event would cost more.
+func (s *Stream) waitsOn() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	rest := heartbeat - time.Since(s.last)
+	if s.end || rest <= 0 {
+		return s.end
+	}
+	s.beat.Reset(rest)
+	return true
 }
 
 // Close ends the stream, and returns what a heartbeat has ended it with.
@@ -96,7 +115,8 @@ func (s *Stream) Write(b []byte) error {
 	if err := s.ctx.Err(); err != nil {
 		return err
 	}
-	s.out.SetWriteDeadline(time.Now().Add(writeTimeout)) // not every writer can
+	s.last = time.Now()
+	s.out.SetWriteDeadline(s.last.Add(writeTimeout)) // not every writer can
 	defer s.out.SetWriteDeadline(time.Time{})            // HTTP/2 ends even a stream at rest with it
 	_, err := s.w.Write(b)
 	if err == nil {
@@ -106,6 +126,5 @@ func (s *Stream) Write(b []byte) error {
 		s.cancel()
 		return err
 	}
-	s.beat.Reset(heartbeat)
 	return nil
 }
