@@ -5,7 +5,11 @@
 // goroutine that polls reads it, finds the requests in what has come, and asks the
 // [Handler] who answers each. Answers of handlers that have shown to be quick are made
 // there and then, all others in workers. What is answered in one go leaves in one
-// system call.
+// system call, and that of all connections found ready at once leaves together, so that
+// a client that waits for several is woken once.
+//
+// A request has no header until its [Handler] makes it of the fields, and an answer whose
+// header is a Content-Type alone has no map: most handlers ask for neither.
 //
 // # What runs where
 //
