@@ -28,7 +28,8 @@ type guest struct {
 	conn   net.Conn       // the last
 	joined map[string]int // how often, by user
 	left   map[string]int
-	latest time.Time // of those who have left
+	there  map[string]bool // who has joined and not left
+	latest time.Time       // of those who have left
 }
 
 func (g *guest) dial(ctx context.Context, network, _ string) (net.Conn, error) {
@@ -73,9 +74,11 @@ func (g *guest) change(p websocket.PresenceChange) {
 	defer g.mu.Unlock()
 	for _, user := range p.Joined {
 		g.joined[user]++
+		g.there[user] = true
 	}
 	for _, user := range p.Left {
 		g.left[user]++
+		delete(g.there, user)
 		g.latest = time.Now()
 	}
 }
@@ -94,13 +97,12 @@ func (g *guest) told() (joined, left map[string]int, latest time.Time) {
 	return maps.Clone(g.joined), maps.Clone(g.left), g.latest
 }
 
-// sees lists the users that the client knows of.
-func (g *guest) sees() (users []string) {
-	list, _ := g.client.Room(hall).Present()
-	for _, p := range list {
-		users = append(users, p.User)
-	}
-	return users
+// sees lists the users that the guest was told of. The client knows of them a moment
+// earlier.
+func (g *guest) sees() []string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Sorted(maps.Keys(g.there))
 }
 
 // party is the guests of a hall.
@@ -121,7 +123,7 @@ func newParty(t *testing.T) *party {
 
 // come has a user come by another socket.
 func (p *party) come(user string, where func() string) {
-	g := &guest{user: user, where: where}
+	g := &guest{user: user, where: where, there: make(map[string]bool)}
 	g.forget()
 	g.client = websocket.NewClient("ws://nodes/?"+url.Values{"room": {hall}, "user": {user}}.Encode(), &websocket.ClientOptions{
 		Backoff: websocket.Backoff{Base: 200 * time.Millisecond, Cap: time.Second, First: 200 * time.Millisecond}, ConnectTimeout: 20 * time.Second, Dial: websocket.DialOptions{NetDial: g.dial}})
@@ -171,32 +173,20 @@ func (p *party) forget() {
 }
 
 // once fails the test unless each of the watchers was told once of those who have come and
-// of those who have left, and of nobody else. What a client sees its functions are told of a
-// moment later, so that there is something to wait for.
+// of those who have left, and of nobody else.
 func (p *party) once(what string, watchers []*guest, came, left []string) {
 	p.t.Helper()
-	told, over := 0, time.Now().Add(patience)
+	told := 0
 	for _, g := range watchers {
-		wrong, n := g.wrong(came, left)
-		for ; wrong != "" && time.Now().Before(over); wrong, n = g.wrong(came, left) {
-			pause(p.t, 20*time.Millisecond)
-		}
-		if told += n; wrong != "" {
-			p.t.Errorf("%s: %s", what, wrong)
+		joined, gone, _ := g.told()
+		delete(joined, g.user)
+		told += len(joined) + len(gone)
+		want, wantGone := onceEach(came), onceEach(left)
+		if delete(want, g.user); !maps.Equal(joined, want) || !maps.Equal(gone, wantGone) {
+			p.t.Errorf("%s: a socket of %s was told that %v have come, want %v, and %v have left, want %v", what, g.user, joined, want, gone, wantGone)
 		}
 	}
 	p.t.Logf("%s: %d sockets were told of %d who have come and %d who have left, %d times", what, len(watchers), len(came), len(left), told)
-}
-
-// wrong is empty if the guest was told once of each; n counts what it was told.
-func (g *guest) wrong(came, left []string) (wrong string, n int) {
-	joined, gone, _ := g.told()
-	delete(joined, g.user)
-	want, wantGone := onceEach(came), onceEach(left)
-	if delete(want, g.user); !maps.Equal(joined, want) || !maps.Equal(gone, wantGone) {
-		wrong = fmt.Sprintf("a socket of %s was told that %v have come, want %v, and %v have left, want %v", g.user, joined, want, gone, wantGone)
-	}
-	return wrong, len(joined) + len(gone)
 }
 
 func onceEach(users []string) map[string]int {
