@@ -208,12 +208,12 @@ func TestSocketsWorkOnEveryTLSListener(t *testing.T) {
 func TestListenTLSBesideAnotherListener(t *testing.T) {
 	first, second := certificate(t, "first.test"), certificate(t, "second.test")
 	for _, files := range []bool{false, true} {
-		ln, _ := net.Listen("tcp", "127.0.0.1:0")
-		addr := ln.Addr().String()
-		ln.Close() // free now
 		l := newListeners(t)
 		other := l.add(&tls.Config{Certificates: []tls.Certificate{first}})
 		get(t, tlsClient(t, first, true), "https://"+other)
+		ln, _ := net.Listen("tcp", "127.0.0.1:0")
+		addr := ln.Addr().String()
+		ln.Close() // free now, and nothing else is opened before ListenTLS
 		listened := make(chan error, 1)
 		go func() {
 			if files {
