@@ -117,7 +117,7 @@ func (s *Stream) Write(b []byte) error {
 	}
 	s.last = time.Now()
 	s.out.SetWriteDeadline(s.last.Add(writeTimeout)) // not every writer can
-	defer s.out.SetWriteDeadline(time.Time{})            // HTTP/2 ends even a stream at rest with it
+	defer s.out.SetWriteDeadline(time.Time{})        // HTTP/2 ends even a stream at rest with it
 	_, err := s.w.Write(b)
 	if err == nil {
 		err = s.out.Flush()
