@@ -6,7 +6,7 @@ GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 MODULES = . $(patsubst %/,%,$(dir $(wildcard */go.mod */*/go.mod */*/*/go.mod */*/*/*/go.mod)))
 TARGETS = darwin/arm64 windows/amd64 linux/arm64 linux/386
 
-.PHONY: test lint core websockets unit cross e2e chaos soak fuzz vuln tidy
+.PHONY: test lint core programs unit cross e2e chaos soak fuzz vuln tidy
 
 test: lint unit cross e2e
 
@@ -23,11 +23,12 @@ core:
 	$(GO) test -race -shuffle=on -timeout 20m ./...
 	NEXTRUSH_SERVER=loop $(GO) test -race -shuffle=on -timeout 20m . ./middleware ./nextrushtest
 
-# A test of core that needs it is left out without it.
-websockets:
+# Tests of core that need them are left out without them.
+programs:
+	@scripts/need.sh node:nodejs
 	@/usr/bin/python3 -c 'import websockets' 2>/dev/null || python3 -c 'import websockets' 2>/dev/null || scripts/need.sh python3:python3 python3-websockets:python3-websockets
 
-unit: websockets core
+unit: programs core
 	@PATH="$$PATH:$$(echo /usr/lib/postgresql/*/bin | tr ' ' :)" scripts/need.sh redis-server:redis-server initdb:postgresql node:nodejs npm:npm
 	@for m in $(filter-out . benchmarks e2e,$(MODULES)); do \
 		(cd $$m && echo "test $$m" && $(GO) test -race -shuffle=on -timeout 20m ./...) || exit 1; \
