@@ -82,7 +82,7 @@ func (p *process) knock(t terminal) {
 		case <-p.ended:
 			return
 		case <-late.C:
-			fmt.Fprintf(t.err, "nextrush: the program has not called App.Listen for %v; dev is for programs that do\n", slowStart)
+			fmt.Fprintf(t.err, "nextrush: no call of App.Listen for %v; dev needs a program that calls it\n", slowStart)
 		case <-time.After(knockEvery):
 		}
 	}

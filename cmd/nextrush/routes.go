@@ -84,9 +84,9 @@ func listed(ctx context.Context, dir string, patience time.Duration, t terminal)
 	case !errors.Is(err, fs.ErrNotExist):
 		return all, err // however the program takes it that Listen has returned
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return nil, fmt.Errorf("the program has not called App.Listen within %v, and was ended: only Listen lists routes", patience)
+		return nil, fmt.Errorf("the program did not call App.Listen within %v and was stopped: only Listen lists routes", patience)
 	case ended != nil:
-		return nil, fmt.Errorf("the program has ended before it called App.Listen: %w", ended)
+		return nil, fmt.Errorf("the program ended before it called App.Listen: %w", ended)
 	}
 	return nil, errors.New("the program has ended without calling App.Listen, which lists the routes")
 }

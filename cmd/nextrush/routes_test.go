@@ -100,7 +100,7 @@ func TestAProgramThatListsNoRoutesIsToldWhy(t *testing.T) {
 		start + "undefined()\n}\n": {"main.go:7:2: undefined: undefined", "cannot be built"},
 		start + "}\n":              {"started 1", "ended without calling App.Listen"},
 		start + "os.Exit(3)\n}\n":  {"started 1", "ended before it called App.Listen: exit status 3"},
-		start + "for {\n\t}\n}\n":  {"started 1", "has not called App.Listen within"},
+		start + "for {\n\t}\n}\n":  {"started 1", "did not call App.Listen within"},
 	} {
 		out, problems, err := invoke(t, "", "routes", "-timeout", "2s", program(t, text))
 		if err == nil || out != "" || !strings.Contains(problems, want[0]) || !strings.Contains(err.Error(), want[1]) {
