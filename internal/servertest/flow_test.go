@@ -198,7 +198,9 @@ func panicsAtTwo(p *play, w http.ResponseWriter, r *http.Request) {
 // contextAfter notes the end of the context, which is after the handler's return.
 func contextAfter(p *play, w http.ResponseWriter, r *http.Request) {
 	p.note("  in the handler: %v", r.Context().Err())
+	leave := p.enter()
 	context.AfterFunc(r.Context(), func() {
+		defer leave()
 		p.note("  after it: %v, cause %v", r.Context().Err(), context.Cause(r.Context()))
 		p.reach("ended")
 	})
