@@ -97,6 +97,11 @@ func (s *Store) change(ctx context.Context, key string, f func(entry) (value []b
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	subject := s.subjectOf(key)
+	end, err := s.turns.take(ctx, subject)
+	if err != nil {
+		return err
+	}
+	defer end()
 	for {
 		e, err := s.read(ctx, subject)
 		if err != nil {

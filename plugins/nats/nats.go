@@ -57,6 +57,7 @@ type Store struct {
 	js      jetstream.JetStream
 	clock   clock
 
+	turns  turns
 	mu     sync.Mutex // guards bucket
 	bucket jetstream.Stream
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -82,6 +83,49 @@ func TestNATSIsAStore(t *testing.T) {
 			everythingEnds(t, o)
 		})
 	}
+}
+
+func TestChangesAtOnceTakeAsManyRequestsAsOneByOne(t *testing.T) {
+	const changes = 100
+	server := start(t, nil)
+	store := open(t, nats.Options{URL: server.ClientURL()})
+	store.Count(t.Context(), "key", time.Hour)
+	before := requests(t, server)
+	var all sync.WaitGroup
+	for range changes {
+		all.Go(func() { store.Count(t.Context(), "key", time.Hour) })
+	}
+	all.Wait()
+	if n, err := store.Count(t.Context(), "key", time.Hour); n != changes+2 || err != nil {
+		t.Errorf("counted %d, %v", n, err)
+	}
+	if n := requests(t, server) - before; n > 2*(changes+1) { // each reads and writes
+		t.Errorf("%d requests", n)
+	}
+}
+
+func TestAChangeWaitsForItsTurnUntilItsContextEnds(t *testing.T) {
+	store := open(t, nats.Options{URL: start(t, nil).ClientURL()})
+	store.Count(t.Context(), "key", time.Hour)
+	ctx, cancel := context.WithCancel(t.Context())
+	var all sync.WaitGroup
+	for range 1000 {
+		all.Go(func() { store.Count(ctx, "key", time.Hour) })
+	}
+	cancel()
+	all.Wait()
+	if _, err := store.Count(t.Context(), "key", time.Hour); err != nil {
+		t.Error("afterwards:", err)
+	}
+}
+
+// requests are the messages that a server has got.
+func requests(t *testing.T, s *server.Server) int64 {
+	v, err := s.Varz(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v.InMsgs
 }
 
 // cluster starts three servers and returns the URLs of two.
