@@ -21,7 +21,7 @@ lint:
 # The seeds of the fuzz targets run with the tests.
 core:
 	$(GO) test -race -shuffle=on -timeout 20m ./...
-	NEXTRUSH_SERVER=loop $(GO) test -race -shuffle=on -timeout 20m . ./middleware ./nextrushtest
+	NEXTRUSH_SERVER=net/http $(GO) test -race -shuffle=on -timeout 20m . ./middleware ./nextrushtest
 
 # Tests of core that need them are left out without them.
 programs:

@@ -97,12 +97,15 @@ type Options struct {
 
 // ServerKind is what serves HTTP/1.1 without TLS. HTTPS, HTTP/2, listeners that are not of
 // package net and systems other than Linux have net/http in any case.
+//
+// Connections of the event loop cost no goroutine while they wait. It is stricter than
+// net/http in what RFC 9112 lets a server refuse.
 type ServerKind uint8
 
 const (
-	ServerAuto    ServerKind = iota // net/http
+	ServerAuto    ServerKind = iota // the event loop
 	ServerNetHTTP                   // net/http
-	ServerLoop                      // the event loop, whose connections cost no goroutine while they wait
+	ServerLoop                      // the event loop
 )
 
 // Renderer turns a template and its data into text.

@@ -13,7 +13,7 @@ import (
 
 // Auto is whether the event loop serves what it can for Apps that do not say. Package
 // apptest changes it.
-var Auto = false
+var Auto = true
 
 // serveLoop has the event loop serve a listener. net/http gets the connections whose
 // requests it is to answer.

@@ -46,9 +46,9 @@ var (
 	rooms      = []string{"gws", "gorilla", "melody", "nbio", "fasthttp", "ws", "socket.io", "bun", "nextrush"}
 	fewSockets = []string{"gws", "gorilla", "nbio", "bun", "nextrush"} // for cases whose runs take long
 	packed     = []string{"gws-z", "gorilla-z", "coder-z", "bun-z", "nextrush-z"}
-	frameworks = []string{"httprouter", "net/http", "gin", "echo", "chi", "fiber", "express", "fastify", "nextrush", "nextrush-loop"}
-	stacked    = []string{"chi", "gin", "echo", "fiber", "nextrush", "nextrush-loop"}
-	fewHTTP    = []string{"net/http", "fiber", "nextrush", "nextrush-loop"}
+	frameworks = []string{"httprouter", "net/http", "gin", "echo", "chi", "fiber", "express", "fastify", "nextrush", "nextrush-net/http"}
+	stacked    = []string{"chi", "gin", "echo", "fiber", "nextrush", "nextrush-net/http"}
+	fewHTTP    = []string{"net/http", "fiber", "nextrush", "nextrush-net/http"}
 	drivers    = []string{"nextrush-portable", "nextrush"}
 	driversTLS = []string{"nextrush-portable-tls", "nextrush-tls"}
 )
@@ -105,7 +105,7 @@ var compared = []benchCase{
 	fanout("1 outstanding, 1,000 in a room, 128 B", rooms, "-conns", "1000"),
 	fanout("16 outstanding, 1,000 in a room, 128 B", rooms, "-conns", "1000", "-inflight", "16"),
 	fanout("to 10k, 1 outstanding, 128 B", fewSockets, "-conns", "10000"),
-	{name: "ws handshake, 16 at a time", unit: perHandshake, base: "gws", libs: append(slices.Clone(sockets), "nextrush-loop"),
+	{name: "ws handshake, 16 at a time", unit: perHandshake, base: "gws", libs: append(slices.Clone(sockets), "nextrush-net/http"),
 		load: []string{"-mode", "handshake", "-conns", "16"}},
 
 	{name: "ws latency of an echo at half the saturating rate, 200 connections, 128 B", kind: latency, unit: slowest,
@@ -126,7 +126,7 @@ var compared = []benchCase{
 	stack("five middlewares and JSON", "chi", "five"),
 	stack("production stack and JSON", "echo", "production"),
 	{name: "http latency of JSON at half the saturating rate, 64 connections", kind: latency, unit: slowest,
-		base: "httprouter", libs: []string{"httprouter", "net/http", "gin", "echo", "chi", "fiber", "nextrush", "nextrush-loop"},
+		base: "httprouter", libs: []string{"httprouter", "net/http", "gin", "echo", "chi", "fiber", "nextrush", "nextrush-net/http"},
 		load: request("GET", "/json", "")},
 }
 

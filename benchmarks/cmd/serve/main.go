@@ -31,8 +31,8 @@ import (
 // block before they echo. HTTP servers have the four routes of http.go, and three have those of
 // transfer.go.
 var servers = map[string]func(net.Listener) error{
-	"nextrush":      serveNextrush(nextrush.Options{Server: nextrush.ServerNetHTTP}),
-	"nextrush-loop": serveNextrush(nextrush.Options{Server: nextrush.ServerLoop}),
+	"nextrush":          serveNextrush(nextrush.Options{}),
+	"nextrush-net/http": serveNextrush(nextrush.Options{Server: nextrush.ServerNetHTTP}),
 
 	"gws":      gwsServer,
 	"gws-z":    sockets(routes{"/echo": gwsEcho(true)}), // -z: with permessage-deflate

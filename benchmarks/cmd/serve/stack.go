@@ -53,12 +53,12 @@ func logToSink() { slog.SetDefault(slog.New(slog.NewTextHandler(sink{}, nil))) }
 // with limit a rate limit in memory. All send the same id, CORS and security headers; the
 // headers of the rate limit differ.
 var stacks = map[string]func(l net.Listener, limit bool) error{
-	"chi":           stackChi,
-	"gin":           stackGin,
-	"echo":          stackEcho,
-	"fiber":         stackFiber, // whose helmet cannot leave out six more headers
-	"nextrush":      stackNextrush(nextrush.ServerNetHTTP),
-	"nextrush-loop": stackNextrush(nextrush.ServerLoop),
+	"chi":               stackChi,
+	"gin":               stackGin,
+	"echo":              stackEcho,
+	"fiber":             stackFiber, // whose helmet cannot leave out six more headers
+	"nextrush":          stackNextrush(nextrush.ServerAuto),
+	"nextrush-net/http": stackNextrush(nextrush.ServerNetHTTP),
 }
 
 func stackChi(l net.Listener, limit bool) error {
