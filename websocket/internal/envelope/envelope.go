@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -40,18 +41,28 @@ func NewEvent(event string, id []byte) Out {
 
 // Text encodes an envelope with its arguments.
 func (env Out) Text(args []any) (data []byte, err error) {
-	if env.Data, err = Args(args); err != nil {
-		return nil, err
-	}
 	if env.Message != "" || env.Errors != nil {
+		if env.Data, err = Args(args); err != nil {
+			return nil, err
+		}
 		return JSON(env)
 	}
-	return env.appendTo(make([]byte, 0, len(env.Event)+len(env.ID)+len(env.Data)+100)), nil
+	return env.appendTo(make([]byte, 0, len(env.Event)+len(env.ID)+100+lengthOf(args)), args)
 }
 
-// appendTo appends the JSON of an event or an ack. Its data has just been encoded, so there
-// is no need to have json.Marshal read it once more: that takes longer than the rest.
-func (env *Out) appendTo(b []byte) []byte {
+// lengthOf is about how long arguments get: the rest grows by itself.
+func lengthOf(args []any) (n int) {
+	for _, arg := range args {
+		if s, ok := arg.(string); ok {
+			n += len(s) + len(`"",`)
+		}
+	}
+	return n
+}
+
+// appendTo appends the JSON of an event or an ack. json.Marshal would read once more what
+// has just been encoded, which takes longer than the rest.
+func (env *Out) appendTo(b []byte, args []any) (_ []byte, err error) {
 	b = append(append(append(b, `{"type":"`...), env.Type...), '"')
 	if env.Event != "" {
 		b = appendString(append(b, `,"event":`...), env.Event)
@@ -59,18 +70,19 @@ func (env *Out) appendTo(b []byte) []byte {
 	if len(env.ID) > 0 {
 		b = append(append(b, `,"id":`...), env.ID...)
 	}
-	b = append(append(b, `,"data":`...), env.Data...)
+	if b, err = appendArgs(append(b, `,"data":`...), args); err != nil {
+		return nil, err
+	}
 	if env.Timestamp != 0 {
 		b = strconv.AppendInt(append(b, `,"timestamp":`...), env.Timestamp, 10)
 	}
-	return append(b, '}')
+	return append(b, '}'), nil
 }
 
 // appendString appends the JSON of a string.
 func appendString(b []byte, s string) []byte {
 	for i := range len(s) {
-		switch c := s[i]; {
-		case c < ' ' || c > '~', c == '"', c == '\\', c == '<', c == '>', c == '&':
+		if !plain[s[i]] {
 			text, _ := json.Marshal(s) // of a string, never fails
 			return append(b, text...)
 		}
@@ -78,12 +90,35 @@ func appendString(b []byte, s string) []byte {
 	return append(append(append(b, '"'), s...), '"')
 }
 
-// Args encodes arguments.
-func Args(args []any) (json.RawMessage, error) {
-	if len(args) == 0 {
-		return json.RawMessage("[]"), nil
+// plain are the bytes that json.Marshal leaves as they are.
+var plain = func() (is [256]bool) {
+	for c := ' '; c <= '~'; c++ {
+		is[c] = !strings.ContainsRune(`"\<>&`, c)
 	}
-	return JSON(args)
+	return is
+}()
+
+// Args encodes arguments.
+func Args(args []any) (json.RawMessage, error) { return appendArgs(nil, args) }
+
+// appendArgs appends the JSON of a list, without reflection for what are strings.
+func appendArgs(b []byte, args []any) ([]byte, error) {
+	b = append(b, '[')
+	for i, arg := range args {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		if s, ok := arg.(string); ok {
+			b = appendString(b, s)
+			continue
+		}
+		data, err := JSON(arg)
+		if err != nil {
+			return nil, err
+		}
+		b = append(b, data...)
+	}
+	return append(b, ']'), nil
 }
 
 // JSON encodes a message.

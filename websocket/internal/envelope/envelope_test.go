@@ -52,6 +52,16 @@ func TestTextIsWhatMarshalWrites(t *testing.T) {
 	}
 }
 
+func TestStringsAreWhatMarshalWrites(t *testing.T) {
+	for c := range 256 {
+		s := "a" + string([]byte{byte(c)}) + "b"
+		want, _ := json.Marshal([]any{s, s})
+		if got, err := Args([]any{s, s}); !bytes.Equal(got, want) || err != nil {
+			t.Errorf("%q is %s, %v, want %s", s, got, err, want)
+		}
+	}
+}
+
 func BenchmarkText(b *testing.B) {
 	args := []any{strings.Repeat("x", 100)}
 	b.ReportAllocs()
