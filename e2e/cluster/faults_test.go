@@ -87,6 +87,9 @@ func TestRepliesAreLost(t *testing.T) {
 	rooms := []*talk{{room: "kept"}, {room: "plain"}}
 	c := gather(t, rooms, 10, everywhere(rooms), list[0].addr(), list[1].addr())
 	stop := speak(t, rooms, 20, list[0])
+	eventually(t, "all have heard of each room", func() bool { // of what is lost before that, nobody knows whether it was said
+		return !slices.ContainsFunc(c.peers, func(p *peer) bool { return p.last("kept") == 0 || p.last("plain") == 0 })
+	})
 	for i := range often(100, 20) {
 		p.loseReply([]string{"evalsha", "publish"}[i%2])
 		eventually(t, "a reply is lost", func() bool { return p.mute.Load() == nil })

@@ -209,7 +209,7 @@ func (c *crowd) counted(list []*node) {
 		}
 		c.t.Logf("plain, node %d: %s, each client %d, counted %d (%d of them refused), duplicates left out %d", i, &r, lost, counted, refused, n.stats().Duplicates)
 		if lost*clients != r.lost || counted != lost || r.twice > 0 {
-			c.t.Errorf("node %d has counted %d, its %d clients have lost %d, and got %d twice", i, counted, clients, r.lost, r.twice)
+			c.t.Errorf("node %d has counted %d, its %d clients have lost %d, and got %d twice: %q", i, counted, clients, r.lost, r.twice, r.problems)
 		}
 		if told := n.gaps.Load(); told != n.stats().Lost {
 			c.t.Errorf("OnGap was told of %d, %d are counted", told, n.stats().Lost)

@@ -22,6 +22,7 @@ const (
 	quietAge    = time.Second      // after which the top of a stream is announced
 	maxTops     = 2000             // with one beat
 	maxPast     = 1000             // nodes that are remembered
+	maxMissed   = 24 * 60 * 60_000 // milliseconds
 	maxBegun    = 60               // generations of a node, of which it announces one each second
 )
 
@@ -106,7 +107,7 @@ func (n *Node) others() []broker.NodeID {
 
 // beat announces this node and forgets others that are gone, each second.
 func (n *Node) beat() {
-	n.announce()
+	n.announce(0)
 	t := time.NewTicker(beatPeriod)
 	defer t.Stop()
 	for check := nextCheck(0); ; {
@@ -115,7 +116,7 @@ func (n *Node) beat() {
 		case <-n.ctx.Done():
 			return
 		}
-		n.announce()
+		n.announce(0)
 		n.measure()
 		n.forgetGone()
 		if unread := n.watcher.tick(); len(unread) > 0 {
@@ -137,9 +138,10 @@ func nextCheck(now int64) int64 {
 	return now + int64(checkPeriod)*7/10 + rand.Int64N(int64(checkPeriod)*6/10)
 }
 
-func (n *Node) announce() {
+// announce says that this node is there, and for how long it may have received nothing.
+func (n *Node) announce(missed time.Duration) {
 	if n.leaving.Load() == 0 {
-		n.Publish(&Parcel{Kind: Announce, Volatile: true, Sockets: n.local.Sockets()})
+		n.Publish(&Parcel{Kind: Announce, Volatile: true, Sockets: n.local.Sockets(), Missed: uint64(missed.Milliseconds())})
 	}
 }
 
@@ -241,7 +243,7 @@ func (n *Node) heard(id broker.NodeID, p *Parcel) {
 	delete(n.members.past, id)
 	n.members.mu.Unlock()
 	if fresh {
-		n.announce() // it need not wait for the next beat to know of us
+		n.announce(0) // it need not wait for the next beat to know of us
 	}
 	if back {
 		n.local.Missed(nil)
@@ -255,6 +257,9 @@ func (n *Node) told(from broker.NodeID, p *Parcel) {
 		n.heard(from, p)
 		if len(p.Tops) > 0 {
 			n.spreadTops(from, p.Tops)
+		}
+		if p.Missed > 0 {
+			n.outbox.again(time.Duration(min(p.Missed, maxMissed)) * time.Millisecond)
 		}
 	case Goodbye:
 		n.gone(from, true)

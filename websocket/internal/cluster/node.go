@@ -91,6 +91,7 @@ type Node struct {
 	up       atomic.Bool
 	upAt     atomic.Int64    // since when, in nanoseconds
 	down     atomic.Bool     // it was up
+	downAt   atomic.Int64    // since when, in nanoseconds
 	leaving  atomic.Int64    // since when, in nanoseconds; 0: it stays
 	ctx      context.Context // of what the node does by itself
 	stop     context.CancelFunc
@@ -282,9 +283,12 @@ func (n *Node) Deliver(batch []broker.Delivery) {
 }
 
 // Lost has rooms that keep what is sent look whether they have all. Of others the numbers
-// tell of what comes next.
+// tell, of what comes next or of what the other nodes announce again.
 func (n *Node) Lost(rooms []string, cause error) {
 	n.failed("receive", cause)
+	if n.up.Load() {
+		n.announce(peerAge)
+	}
 	n.local.Lost(n.ctx, roomNames(rooms))
 	n.local.Missed(roomNames(rooms))
 }
@@ -368,7 +372,12 @@ func (n *Node) Up(up bool, cause error) {
 		}
 	}
 	n.upAt.Store(n.now())
-	n.down.Store(!up)
+	switch was := n.down.Swap(!up); {
+	case !up && !was:
+		n.downAt.Store(n.now())
+	case up && was:
+		n.announce(time.Duration(n.now()-n.downAt.Load()) + peerAge)
+	}
 	n.measure()
 	n.members.setUp(up, n.now())
 	if up {

@@ -100,7 +100,7 @@ func (o *outbox) put(l letter) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if !o.fitsLocked(&l) {
-		o.dropped(&l)
+		o.droppedLocked(&l)
 		return ErrDown
 	}
 	*o.sizeLocked(&l) += l.size
@@ -120,11 +120,20 @@ func (o *outbox) laneLocked(l *letter) *lane {
 	return &o.lanes[laneKept]
 }
 
-// dropped counts what is not published; a beat is nobody's message.
-func (o *outbox) dropped(l *letter) {
+// droppedLocked counts what is not published; a beat is nobody's message.
+func (o *outbox) droppedLocked(l *letter) {
 	if l.parcel.Kind != Announce {
 		o.node.count.Dropped.Add(1)
 	}
+	o.out.untold(l.parcel.Tops)
+}
+
+// again has the tops of streams announced once more, for a node that has received nothing
+// for a while.
+func (o *outbox) again(ago time.Duration) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.out.again(o.node.now() - int64(ago))
 }
 
 func (o *outbox) sizeLocked(l *letter) *int {
@@ -271,7 +280,7 @@ func (l *lane) expire() {
 	l.done(func(x *letter) bool {
 		old := now-x.since > int64(x.patience())
 		if old {
-			l.box.dropped(x)
+			l.box.droppedLocked(x)
 		}
 		return old
 	})

@@ -74,6 +74,7 @@ type Parcel struct {
 	Sockets int64
 	Tops    []Top
 	Begun   uint64 // the last generation of a stream; 0: it is not known
+	Missed  uint64 // for how many milliseconds From may have received nothing
 }
 
 // Top is the last number in a stream that has become quiet.
@@ -104,6 +105,7 @@ const (
 	fieldMid
 	fieldBefore
 	fieldBegun
+	fieldMissed
 )
 
 // Append appends the parcel as the body of an envelope.
@@ -132,6 +134,7 @@ func (p *Parcel) Append(b []byte) []byte {
 	w.flag(fieldLast, p.Last)
 	w.number(fieldSockets, uint64(p.Sockets))
 	w.number(fieldBegun, p.Begun)
+	w.number(fieldMissed, p.Missed)
 	for _, t := range p.Tops {
 		w.b = binary.AppendUvarint(append(w.b, fieldTop), 16)
 		w.b = binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(w.b, t.Stream), t.Seq)
@@ -277,6 +280,8 @@ func (p *Parcel) setMore(field uint64, v []byte) (ok bool) {
 		p.Sockets = int64(sockets)
 	case fieldBegun:
 		p.Begun, ok = number(v)
+	case fieldMissed:
+		p.Missed, ok = number(v)
 	case fieldTop:
 		if ok = len(v) == 16; ok {
 			p.Tops = append(p.Tops, Top{binary.BigEndian.Uint64(v), binary.BigEndian.Uint64(v[8:])})

@@ -33,6 +33,20 @@ func (l *lru[K, V]) put(k K, v V) {
 	l.now[k] = v
 }
 
+// all yields what is held.
+func (l *lru[K, V]) all(yield func(K, V) bool) {
+	for k, v := range l.now {
+		if !yield(k, v) {
+			return
+		}
+	}
+	for k, v := range l.was {
+		if _, ok := l.now[k]; !ok && !yield(k, v) {
+			return
+		}
+	}
+}
+
 // A stream is what one node publishes to one room, to all nodes, or to one. Its numbers
 // begin at 1 in each generation, which is the node's next one whenever a stream begins, was
 // forgotten, or has no numbers left. There are enough of them for a node that forgets a
@@ -65,6 +79,7 @@ type outgoing struct {
 type sent struct {
 	seq  uint64
 	used int64 // nanoseconds
+	told bool  // its top is announced
 }
 
 func newOutgoing() outgoing {
@@ -83,7 +98,7 @@ func (o *outgoing) next(stream uint64, now int64, told bool) uint64 {
 		s.seq = o.generation << countBits
 	}
 	s.seq++
-	s.used = now
+	s.used, s.told = now, told
 	if told {
 		o.busy[stream] = s
 	}
@@ -102,6 +117,24 @@ func (o *outgoing) quiet(before int64, most int) (tops []Top) {
 		}
 	}
 	return tops
+}
+
+// again has the tops announced once more of the streams that were used since a time.
+func (o *outgoing) again(since int64) {
+	for stream, s := range o.streams.all {
+		if s.told && s.used >= since {
+			o.busy[stream] = s
+		}
+	}
+}
+
+// untold has tops announced once more, which nobody has got.
+func (o *outgoing) untold(tops []Top) {
+	for _, t := range tops {
+		if s, ok := o.streams.get(t.Stream); ok {
+			o.busy[t.Stream] = s
+		}
+	}
 }
 
 // incoming knows what has come of other nodes' streams. It is used by one goroutine.
