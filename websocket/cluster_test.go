@@ -178,3 +178,20 @@ func TestAClusterOfOne(t *testing.T) {
 	st.srv.All().Send("end")
 	peers[0].expect(wire.OpText, "end")
 }
+
+// A context of its own would take more memory than all else of a socket that waits.
+func TestASocketOfANodeHasNoContextBeforeItIsAskedFor(t *testing.T) {
+	c, servers := newCast(t, brokertest.NewNetwork(), 1)
+	known(t, servers, 3)
+	for i, s := range c.sockets {
+		if err := s.Join(fmt.Sprint("room ", i)); err != nil {
+			t.Fatal(err)
+		}
+		s.mu.Lock()
+		_, made := s.ctx.(*life)
+		s.mu.Unlock()
+		if made {
+			t.Error("it has one")
+		}
+	}
+}

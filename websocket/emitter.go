@@ -278,7 +278,7 @@ func (e Emitter) Join(rooms ...string) error {
 		}
 	}
 	e.order(func(p *cluster.Parcel) { p.Kind, p.Rooms = cluster.Join, rooms })
-	defer e.ns.await(context.Background, rooms...)
+	defer e.ns.await(context.Background(), rooms...)
 	return e.join(rooms)
 }
 

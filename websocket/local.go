@@ -206,7 +206,7 @@ func (l local) Answer(ctx context.Context, call *cluster.Parcel, answer func([]b
 		e.close(StatusCode(call.Code), call.Reason)
 	case opJoin:
 		e.join(call.Rooms)
-		e.ns.await(func() context.Context { return ctx }, call.Rooms...)
+		e.ns.await(ctx, call.Rooms...)
 	case opLeave:
 		e.leave(call.Rooms)
 	default: // of a newer node

@@ -117,10 +117,13 @@ func (s *Socket) watchNoted() (left func()) {
 		return func() {}
 	}
 	rooms := s.Rooms()
+	if len(rooms) == 0 {
+		return func() {}
+	}
 	for _, room := range rooms {
 		node.Enter(s.ns.name, room)
 	}
-	ctx, cancel := context.WithTimeout(s.Context(), watchWait)
+	ctx, cancel := context.WithTimeout(context.Background(), watchWait)
 	defer cancel()
 	for _, room := range rooms {
 		if node.Await(ctx, s.ns.name, room) != nil || s.ns.rooms().Ready(ctx, s.ns.key(room)) != nil {
@@ -134,15 +137,16 @@ func (s *Socket) watchNoted() (left func()) {
 	}
 }
 
-// await has what other nodes send to rooms arrive, or soon if the broker is slow.
-func (ns *Namespace) await(under func() context.Context, rooms ...string) {
+// await has what other nodes send to rooms arrive, or soon if the broker is slow. Its
+// context is not to be that of a socket, which takes memory from when it is used.
+func (ns *Namespace) await(under context.Context, rooms ...string) {
 	if ns == nil || ns.srv == nil || ns.srv.node == nil {
 		return
 	}
 	if !slices.ContainsFunc(rooms, func(room string) bool { return ns.srv.node.WatchOf(ns.name, room) == 0 }) {
 		return
 	}
-	ctx, cancel := context.WithTimeout(under(), watchWait)
+	ctx, cancel := context.WithTimeout(under, watchWait)
 	defer cancel()
 	for _, room := range rooms {
 		if ns.srv.node.Await(ctx, ns.name, room) != nil {
@@ -173,7 +177,7 @@ func (s *Socket) watchKept(name string) (left func()) {
 	if !node.IsUp() {
 		wait = watchWait
 	}
-	ctx, cancel := context.WithTimeout(s.Context(), wait)
+	ctx, cancel := context.WithTimeout(context.Background(), wait)
 	defer cancel()
 	if node.Await(ctx, s.ns.name, name) == nil {
 		s.ns.rooms().Ready(ctx, s.ns.key(name))

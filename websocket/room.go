@@ -1,6 +1,7 @@
 package websocket
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -21,7 +22,7 @@ const maxSync = 1024 // rooms that a client may ask for at once, if it may not b
 func (s *Socket) Join(name string) error {
 	err := s.joinSoon(name)
 	if err == nil {
-		s.ns.await(s.Context, name)
+		s.ns.await(context.Background(), name)
 	}
 	return err
 }
