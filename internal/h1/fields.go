@@ -6,7 +6,8 @@ import (
 )
 
 // maxShared is the length of a head up to which its values are parts of one string. A value
-// of a longer one is a string of its own, so that who keeps it does not keep all of it.
+// of a longer one is a string of its own, so that who keeps it does not keep all of it. So
+// is one of a request for an upgrade: what comes of that lives long, and keeps some.
 const maxShared = 4 << 10
 
 // fields are the fields of a head, or those behind a chunked body.
@@ -116,10 +117,10 @@ func (f *fields) copy(b []byte) {
 }
 
 // own returns s, which is a part of the text, as a string that may be kept.
-func (f *fields) own(s string) string { return own(s, f.text) }
+func (f *fields) own(s string) string { return own(s, f.text, f.seen) }
 
-func own(s, text string) string {
-	if len(text) > maxShared {
+func own(s, text string, seen uint64) string {
+	if len(text) > maxShared || seen>>upgrade&1 != 0 {
 		return strings.Clone(s)
 	}
 	return s

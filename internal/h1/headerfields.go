@@ -47,7 +47,7 @@ func (f *Fields) Get(name string) (value string) {
 		if id != wanted || id == unknown && as != name {
 			return true
 		}
-		value = own(v, f.text)
+		value = own(v, f.text, f.seen)
 		return false
 	})
 	return value
@@ -80,11 +80,11 @@ func (f *Fields) Header() http.Header {
 		if id != unknown {
 			name = names[id]
 		} else {
-			name = own(name, f.text)
+			name = own(name, f.text, f.seen)
 		}
 		value := values[:1:1] // no room behind it, or append would write into the next one's
 		values = values[1:]
-		value[0] = own(v, f.text)
+		value[0] = own(v, f.text, f.seen)
 		if id == unknown || f.twice>>id&1 != 0 {
 			if had := header[name]; had != nil {
 				value = append(had, value[0])
