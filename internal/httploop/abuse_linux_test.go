@@ -9,6 +9,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -443,4 +444,136 @@ func TestAnAnswerEndsBeforeTheNextOne(t *testing.T) {
 		t.Errorf("%q, %v", b, err)
 	}
 	close(got)
+}
+
+// What a handler has written before it panics is sent, however late the client reads.
+func TestWhatWasWrittenBeforeAnAnswerIsCutOffIsSent(t *testing.T) {
+	var s *Server
+	written := make(chan int, 1)
+	s, addr := tight(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		n := 0
+		for !is(s, func(c *conn) bool { return c.out.pending() > 16<<10 }) {
+			n += must(w.Write(make([]byte, 1000)))
+			http.NewResponseController(w).Flush()
+		}
+		written <- n
+		panic(http.ErrAbortHandler)
+	}), func(c net.Conn) { c.Close() })
+	client, in := dial(t, addr)
+	io.WriteString(client, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	want := <-written
+	await(t, s, func(c *conn) bool { return c.x == nil })
+	res, err := http.ReadResponse(in, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := io.Copy(io.Discard, res.Body); n != int64(want) || err != io.ErrUnexpectedEOF {
+		t.Errorf("%d bytes and %v have come, want %d and %v", n, err, want, io.ErrUnexpectedEOF)
+	}
+}
+
+func must(n int, err error) int {
+	if err != nil {
+		panic(err)
+	}
+	return n
+}
+
+// A handler that has shown to be quick runs where polling is done, and then takes its
+// connection, which was the only one, and waits.
+func TestAHandlerThatKeepsItsConnectionHoldsUpNobody(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	over := make(chan bool)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(serve(newServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/hijack" {
+			return
+		}
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer conn.Close()
+		<-over
+	}), time.Minute), ln, false))
+	defer close(over)
+	first, in := dial(t, ln.Addr())
+	for range 100 {
+		ask(t, first, in)
+	}
+	io.WriteString(first, "GET /hijack HTTP/1.1\r\nHost: a\r\n\r\n")
+	for range 3 {
+		ask(dialed(t, ln.Addr()))
+	}
+}
+
+func dialed(t *testing.T, addr net.Addr) (*testing.T, net.Conn, *bufio.Reader) {
+	client, in := dial(t, addr)
+	return t, client, in
+}
+
+func ask(t *testing.T, client net.Conn, in *bufio.Reader) {
+	t.Helper()
+	client.SetDeadline(time.Now().Add(20 * time.Second))
+	io.WriteString(client, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	res, err := http.ReadResponse(in, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	io.Copy(io.Discard, res.Body)
+}
+
+// bare gives connections away without their descriptors.
+type bare struct{ net.Listener }
+
+func (b bare) Accept() (net.Conn, error) {
+	c, err := b.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return struct{ net.Conn }{c}, nil
+}
+
+// A connection that cannot be polled, for there is no descriptor left, say, is net/http's.
+func TestWhatCannotBePolledIsGivenToNetHTTP(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newServer(http.NotFoundHandler(), time.Minute)
+	s.config.Eject = func(c net.Conn) {
+		io.WriteString(c, "ejected")
+		c.Close()
+	}
+	t.Cleanup(serve(s, bare{ln}, false))
+	_, in := dial(t, ln.Addr())
+	if b, err := io.ReadAll(in); string(b) != "ejected" || err != nil {
+		t.Errorf("%q, %v", b, err)
+	}
+}
+
+// The time for the head of the first request begins with the connection, and that for the
+// head of a later one with its first byte.
+func TestTheFirstHeadHasItsTimeOnce(t *testing.T) {
+	s, addr := tight(t, http.NotFoundHandler(), func(c net.Conn) { c.Close() })
+	client, in := dial(t, addr)
+	var due int64
+	await(t, s, func(c *conn) bool { due = c.due; return due > 0 })
+	io.WriteString(client, "G")
+	await(t, s, func(c *conn) bool {
+		if c.phase == inHead && c.due != due {
+			t.Error("it begins anew with the first byte")
+		}
+		return c.phase == inHead
+	})
+	io.WriteString(client, "ET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	if res, err := http.ReadResponse(in, nil); err != nil || res.StatusCode != 404 {
+		t.Fatal(res, err)
+	}
+	io.WriteString(client, "GET /")
+	await(t, s, func(c *conn) bool { return c.phase == inHead && c.due > due })
 }

@@ -125,10 +125,11 @@ func (l *listener) acceptAll() error {
 // twice as long.
 func (l *listener) pause(err error) time.Duration {
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.backOff = min(max(2*l.backOff, minBackOff), maxBackOff)
-	l.srv.logf("http: Accept error: %v; retrying in %v", err, l.backOff)
-	return l.backOff
+	wait := l.backOff
+	l.mu.Unlock()
+	l.srv.logf("http: Accept error: %v; retrying in %v", err, wait)
+	return wait
 }
 
 // poll has the listener's descriptor polled.
@@ -186,13 +187,22 @@ func (l *listener) close() {
 
 // take takes a connection.
 func (l *listener) take() error {
+	err, failed := l.takeOne()
+	if failed != nil {
+		l.srv.logf("http: %v", failed)
+	}
+	return err
+}
+
+// takeOne returns why nothing can be accepted, or why what was accepted is not answered.
+func (l *listener) takeOne() (err, failed error) {
 	l.taking.Lock()
 	defer l.taking.Unlock()
 	fd, remote, err := l.desc.Accept()
 	if err == nil {
-		l.srv.accepted(l, fd, remote)
+		failed = l.srv.accepted(l, fd, remote)
 	}
-	return err
+	return err, failed
 }
 
 // accept takes what there is, or some of it.

@@ -60,44 +60,41 @@ type conn struct {
 }
 
 // accepted takes a connection over that has come to a listener of our own.
-func (s *Server) accepted(l *listener, fd int, remote net.Addr) {
+func (s *Server) accepted(l *listener, fd int, remote net.Addr) error {
 	c := &conn{srv: s, from: l, remote: remote.String(), due: s.after(s.headTime)}
 	c.out.left = s.config.Stall
-	s.begin(c, func() error { return s.loop.Poller().Add(fd, &c.desc, c) })
+	return s.begin(c, func() error { return s.loop.Poller().Add(fd, &c.desc, c) })
 }
 
-// take takes a connection over from package net.
+// take takes a connection over from package net. That needs a descriptor for a moment: if
+// there is none, net/http answers.
 func (s *Server) take(l *listener, nc net.Conn) {
 	c := &conn{srv: s, from: l, remote: nc.RemoteAddr().String(), due: s.after(s.headTime)}
 	c.out.left = s.config.Stall
-	s.begin(c, func() error {
-		err := s.loop.Poller().Take(nc, &c.desc, c)
-		if err != nil {
-			nc.Close()
-		}
-		return err
-	})
+	if s.begin(c, func() error { return s.loop.Poller().Take(nc, &c.desc, c) }) != nil {
+		s.config.Eject(nc)
+	}
 }
 
 // begin has a connection polled. It may be answered before begin returns.
-func (s *Server) begin(c *conn, register func() error) {
+func (s *Server) begin(c *conn, register func() error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	added := s.addLocked(c)
 	if err := register(); err != nil {
-		s.logf("http: %v", err)
 		if added {
 			c.phase = closed
 			s.remove(c)
 		}
-		return
+		return err
 	}
 	if !added {
 		c.phase = closed
 		c.desc.Close()
-		return
+		return nil
 	}
 	c.lookLocked()
+	return nil
 }
 
 // after is when a time is over that begins now; 0: never.

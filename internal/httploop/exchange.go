@@ -140,12 +140,15 @@ func (x *exchange) panicked(v any) {
 	}
 }
 
-// abort ends the connection with what has been written.
+// abort ends the connection when what has been written has left.
 func (c *conn) abort() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.x = nil
-	c.flushLocked()
+	if c.flushLocked(); c.out.waits {
+		c.endLocked(true)
+		return
+	}
 	c.closeLocked(net.ErrClosed)
 }
 

@@ -15,6 +15,7 @@ func (x *exchange) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if err := x.mayHijack(); err != nil {
 		return nil, nil, err
 	}
+	x.leave() // nobody looks after a handler whose connection is not the loop's
 	nc, early, err := x.conn.detach()
 	if err != nil {
 		return nil, nil, err

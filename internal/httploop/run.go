@@ -192,8 +192,9 @@ func (c *conn) restLocked() {
 	case c.phase == lingering:
 	case len(c.in) > 0:
 		if c.phase != inHead {
-			c.phase = inHead
-			c.due = c.srv.after(c.srv.headTime)
+			if c.phase = inHead; c.served { // the time of the first has begun with the connection
+				c.due = c.srv.after(c.srv.headTime)
+			}
 			c.lookLocked()
 		}
 	case c.served && c.srv.closing.Load():

@@ -2,6 +2,7 @@ package listen
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -29,7 +30,9 @@ func On(addr string) (net.Listener, error) {
 		}
 		addr = ":" + port
 	}
-	ln, err := net.Listen("tcp", addr)
+	var config net.ListenConfig
+	config.SetMultipathTCP(false) // of which accepted connections do not have all options of the listener
+	ln, err := config.Listen(context.Background(), "tcp", addr)
 	if err != nil {
 		return nil, Explain(addr, err)
 	}
