@@ -92,27 +92,36 @@ func whole(ttl time.Duration) time.Duration {
 }
 
 // change replaces what is kept under a key by what f makes of it, until nobody else has
-// changed it meanwhile. f leaves it if keep is false.
+// changed it meanwhile. f leaves it if keep is false. Of those here who change a key at once
+// all but the first take turns, for otherwise each change has all others begin again.
 func (s *Store) change(ctx context.Context, key string, f func(entry) (value []byte, ttl time.Duration, keep bool)) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	subject := s.subjectOf(key)
+	if done, err := s.try(ctx, subject, f); done || err != nil {
+		return err
+	}
 	end, err := s.turns.take(ctx, subject)
 	if err != nil {
 		return err
 	}
 	defer end()
 	for {
-		e, err := s.read(ctx, subject)
-		if err != nil {
-			return err
-		}
-		value, ttl, keep := f(e)
-		if !keep {
-			return nil
-		}
-		if done, err := s.write(ctx, subject, value, ttl, e.unchanged()); done || err != nil {
+		if done, err := s.try(ctx, subject, f); done || err != nil {
 			return err
 		}
 	}
+}
+
+// try changes a key once, unless somebody else has changed it meanwhile.
+func (s *Store) try(ctx context.Context, subject string, f func(entry) (value []byte, ttl time.Duration, keep bool)) (done bool, err error) {
+	e, err := s.read(ctx, subject)
+	if err != nil {
+		return false, err
+	}
+	value, ttl, keep := f(e)
+	if !keep {
+		return true, nil
+	}
+	return s.write(ctx, subject, value, ttl, e.unchanged())
 }

@@ -85,7 +85,7 @@ func TestNATSIsAStore(t *testing.T) {
 	}
 }
 
-func TestChangesAtOnceTakeAsManyRequestsAsOneByOne(t *testing.T) {
+func TestChangesAtOnceTakeFewRequests(t *testing.T) {
 	const changes = 100
 	server := start(t, nil)
 	store := open(t, nats.Options{URL: server.ClientURL()})
@@ -99,7 +99,7 @@ func TestChangesAtOnceTakeAsManyRequestsAsOneByOne(t *testing.T) {
 	if n, err := store.Count(t.Context(), "key", time.Hour); n != changes+2 || err != nil {
 		t.Errorf("counted %d, %v", n, err)
 	}
-	if n := requests(t, server) - before; n > 2*(changes+1) { // each reads and writes
+	if n := requests(t, server) - before; n > 4*changes+2 { // each reads and writes, twice
 		t.Errorf("%d requests", n)
 	}
 }

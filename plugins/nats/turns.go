@@ -5,9 +5,8 @@ import (
 	"sync"
 )
 
-// turns has the changes of a key that are made here wait for one another. Without it, of
-// all who change a key at once the server lets one, and all others begin again, so that n
-// changes take n²/2 requests. Its zero value is ready.
+// turns has the changes of a key that are made here wait for one another. Its zero value
+// is ready.
 type turns struct {
 	mu  sync.Mutex // guards what follows
 	all map[string]*turn
