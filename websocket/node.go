@@ -165,7 +165,7 @@ func (ns *Namespace) unwatch(room string) {
 // watchKept has the history of a room be here before somebody joins it, or soon after if
 // the broker is slow. left is to be called after that.
 func (s *Socket) watchKept(name string) (left func()) {
-	if s.ns.srv == nil || s.ns.srv.node == nil || !s.ns.rooms().Of(name).Keeps() {
+	if s.ns.srv == nil || s.ns.srv.node == nil || !s.ns.rooms().Of(name).Keeps() || s.isLeft() {
 		return func() {}
 	}
 	node := s.ns.srv.node

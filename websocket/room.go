@@ -168,6 +168,13 @@ func (s *Socket) joinTold(name string, since *room.Claim) (recovered bool, err e
 	return recovered, err
 }
 
+// isLeft reports whether the socket has ended.
+func (s *Socket) isLeft() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.presence == left
+}
+
 // enter joins, and reports whether the socket was not there yet.
 func (s *Socket) enter(room string) (fresh bool, err error) {
 	s.mu.Lock()

@@ -62,47 +62,139 @@ func begin(t *testing.T, b broker.Broker) *cluster.Node {
 	return n
 }
 
-// What comes last before a room is quiet is missed by a node, and so is the beat that tells
+// pair is two nodes, of which one receives what the other says in a room.
+type pair struct {
+	there, here *ear
+	from, to    *cluster.Node
+}
+
+func newPair(t *testing.T, rooms ...string) *pair {
+	network := brokertest.NewNetwork()
+	p := &pair{there: &ear{Broker: network.Broker()}, here: &ear{Broker: network.Broker()}}
+	p.from, p.to = begin(t, p.there), begin(t, p.here)
+	for _, room := range rooms {
+		p.to.Enter("", room)
+	}
+	time.Sleep(5 * time.Second)
+	return p
+}
+
+func (p *pair) close() {
+	p.from.Close(context.Background())
+	p.to.Close(context.Background())
+}
+
+func (p *pair) say(room string, n int) {
+	for range n {
+		p.from.Publish(&cluster.Parcel{Kind: cluster.Message, Room: room, Text: []byte("hi")})
+	}
+}
+
+// What comes last before a room is quiet is missed by a node, and so are the beats that tell
 // of it.
 func TestALossBeforeARoomIsQuietIsCounted(t *testing.T) {
-	for name, fault := range map[string]struct{ begins, ends func(from, to *ear) }{
+	for name, fault := range map[string]struct{ begins, ends func(*pair) }{
 		"the connection is known to be broken": {
-			func(_, to *ear) { to.Lost(nil, errBroken); to.Up(false, errBroken) },
-			func(_, to *ear) { to.Up(true, nil) },
+			func(p *pair) { p.here.deaf.Store(true); p.here.Lost(nil, errBroken); p.here.Up(false, errBroken) },
+			func(p *pair) { p.here.deaf.Store(false); p.here.Up(true, nil) },
 		},
-		"another connection takes its place at once": {
-			func(_, to *ear) {},
-			func(_, to *ear) { to.Lost(nil, errBroken) },
+		"nobody is told": {
+			func(p *pair) { p.here.deaf.Store(true) },
+			func(p *pair) { p.here.deaf.Store(false) },
 		},
-		"the other node cannot send the beat": {
-			func(from, _ *ear) { time.AfterFunc(10*time.Millisecond, func() { from.mute.Store(true) }) },
-			func(from, _ *ear) { from.mute.Store(false) },
+		"for so long that the node counts as gone": {
+			func(p *pair) { p.here.deaf.Store(true) },
+			func(p *pair) { time.Sleep(8 * time.Second); p.here.deaf.Store(false) },
+		},
+		"the other node cannot send beats": {
+			func(p *pair) {
+				p.here.deaf.Store(true)
+				time.AfterFunc(10*time.Millisecond, func() { p.there.mute.Store(true) })
+			},
+			func(p *pair) { p.here.deaf.Store(false); p.there.mute.Store(false) },
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				network := brokertest.NewNetwork()
-				there, here := &ear{Broker: network.Broker()}, &ear{Broker: network.Broker()}
-				from, to := begin(t, there), begin(t, here)
-				defer from.Close(context.Background())
-				defer to.Close(context.Background())
-				to.Enter("", "room")
-				say := func() { from.Publish(&cluster.Parcel{Kind: cluster.Message, Room: "room", Text: []byte("hi")}) }
+				p := newPair(t, "room")
+				defer p.close()
+				p.say("room", 1)
 				time.Sleep(5 * time.Second)
-				say()
-				time.Sleep(5 * time.Second)
-				here.deaf.Store(true)
-				fault.begins(there, here)
-				say()
-				say()
+				fault.begins(p)
+				p.say("room", 2)
 				time.Sleep(4 * time.Second)
-				here.deaf.Store(false)
-				fault.ends(there, here)
+				fault.ends(p)
 				time.Sleep(10 * time.Second)
-				if lost := to.Counts().Lost.Load(); lost != 2 {
+				if lost := p.to.Counts().Lost.Load(); lost != 2 {
 					t.Errorf("%d are counted, want 2", lost)
 				}
 			})
 		})
 	}
+}
+
+// A node that was away for so long that it counts as gone has begun to speak in a room.
+func TestALossWhileANodeWasGoneIsCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair(t, "old", "new")
+		defer p.close()
+		p.say("old", 1)
+		time.Sleep(5 * time.Second)
+		p.here.deaf.Store(true)
+		p.say("new", 2)
+		time.Sleep(10 * time.Second)
+		p.here.deaf.Store(false)
+		time.Sleep(100 * time.Millisecond)
+		p.say("new", 1)
+		time.Sleep(10 * time.Second)
+		if lost := p.to.Counts().Lost.Load(); lost != 2 {
+			t.Errorf("%d are counted, want 2", lost)
+		}
+	})
+}
+
+// A node that leaves goes on speaking for a while, without beats.
+func TestALossOfWhatANodeSaysLastIsCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair(t, "room")
+		defer p.close()
+		p.say("room", 1)
+		p.from.Leave()
+		time.Sleep(3 * time.Second)
+		p.here.deaf.Store(true)
+		p.say("room", 2)
+		time.Sleep(100 * time.Millisecond)
+		p.here.deaf.Store(false)
+		p.from.Close(context.Background())
+		time.Sleep(10 * time.Second)
+		if lost := p.to.Counts().Lost.Load(); lost != 2 {
+			t.Errorf("%d are counted, want 2", lost)
+		}
+	})
+}
+
+// Nobody has lost anything, however often it is announced.
+func TestWhatIsAnnouncedAgainIsNotLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair(t, "room", "other")
+		defer p.close()
+		for i := range 50 {
+			p.say("room", i%3)
+			p.say("other", i%2)
+			time.Sleep(time.Duration(i*100) * time.Millisecond)
+			p.there.mute.Store(true)
+			time.Sleep(1500 * time.Millisecond)
+			p.there.mute.Store(false)
+			switch i % 10 {
+			case 3:
+				p.to.Exit("", "other")
+			case 6:
+				p.to.Enter("", "other")
+			}
+		}
+		time.Sleep(10 * time.Second)
+		if lost := p.to.Counts().Lost.Load(); lost != 0 {
+			t.Errorf("%d are counted, want none", lost)
+		}
+	})
 }

@@ -22,7 +22,8 @@ const (
 	quietAge    = time.Second      // after which the top of a stream is announced
 	maxTops     = 2000             // with one beat
 	maxPast     = 1000             // nodes that are remembered
-	maxMissed   = 24 * 60 * 60_000 // milliseconds
+	recalls     = 3                // requests for announcements that are lost, as they may be lost too
+	recallSlack = 10 * time.Second // by which what was announced may be older
 	maxBegun    = 60               // generations of a node, of which it announces one each second
 )
 
@@ -37,15 +38,19 @@ type Member struct {
 type members struct {
 	mu    sync.Mutex // guards the fields below
 	known map[broker.NodeID]*member
-	past  map[broker.NodeID]bool  // those that were, and whether they have said goodbye
-	gone  map[broker.NodeID]int64 // when nodes were forgotten that have not said goodbye
-	up    bool                    // otherwise nobody can be heard, and nobody is forgotten
+	past  map[broker.NodeID]*member // those that were
+	gone  map[broker.NodeID]int64   // when nodes were forgotten that have not said goodbye
+	up    bool                      // otherwise nobody can be heard, and nobody is forgotten
 }
 
 type member struct {
 	sockets int64
 	heard   int64 // nanoseconds
 	begun   []begun
+	goodbye bool   // it has said so
+	clock   uint64 // of its last announcement; 0: none has come
+	since   uint64 // the clock after which announcements are lost
+	asks    int    // how often it is to be asked for them
 }
 
 // begun is the last generation that a node had begun, for as long as it has said so.
@@ -65,6 +70,31 @@ func (m *member) begins(generation uint64, now int64) {
 	}
 	m.begun = append(m.begun, begun{now, generation})
 	m.begun = m.begun[max(len(m.begun)-maxBegun, 0):]
+}
+
+// follow notes an announcement. ask is whether the node is to be asked for what it has
+// announced since a clock.
+func (m *member) follow(previous, clock uint64) (since uint64, ask bool) {
+	if clock <= m.clock {
+		return 0, false // it has come twice
+	}
+	if m.clock != 0 && previous != m.clock {
+		m.miss()
+	}
+	m.clock = clock
+	if m.asks == 0 {
+		return 0, false
+	}
+	m.asks--
+	return m.since, true
+}
+
+// miss notes that something may be lost of what is announced from now on.
+func (m *member) miss() {
+	if m.asks == 0 {
+		m.since = m.clock
+	}
+	m.asks = recalls
 }
 
 // begun is the last generation that a node had begun when something had been received for a
@@ -107,7 +137,7 @@ func (n *Node) others() []broker.NodeID {
 
 // beat announces this node and forgets others that are gone, each second.
 func (n *Node) beat() {
-	n.announce(0)
+	n.announce()
 	t := time.NewTicker(beatPeriod)
 	defer t.Stop()
 	for check := nextCheck(0); ; {
@@ -116,7 +146,7 @@ func (n *Node) beat() {
 		case <-n.ctx.Done():
 			return
 		}
-		n.announce(0)
+		n.announce()
 		n.measure()
 		n.forgetGone()
 		if unread := n.watcher.tick(); len(unread) > 0 {
@@ -138,10 +168,9 @@ func nextCheck(now int64) int64 {
 	return now + int64(checkPeriod)*7/10 + rand.Int64N(int64(checkPeriod)*6/10)
 }
 
-// announce says that this node is there, and for how long it may have received nothing.
-func (n *Node) announce(missed time.Duration) {
+func (n *Node) announce() {
 	if n.leaving.Load() == 0 {
-		n.Publish(&Parcel{Kind: Announce, Volatile: true, Sockets: n.local.Sockets(), Missed: uint64(missed.Milliseconds())})
+		n.Publish(&Parcel{Kind: Announce, Volatile: true, Sockets: n.local.Sockets()})
 	}
 }
 
@@ -151,36 +180,51 @@ func (n *Node) forgetGone() {
 	gone := n.members.forgetLocked(before, n.now())
 	n.members.mu.Unlock()
 	for _, id := range gone {
-		n.gone(id, false)
+		n.calls.gone(id)
+		n.local.Gone(id, false)
 	}
 }
 
-// gone forgets a node.
-func (n *Node) gone(id broker.NodeID, goodbye bool) {
+// leaves forgets a node that has said goodbye, which it may do twice.
+func (n *Node) leaves(id broker.NodeID) {
 	n.members.mu.Lock()
-	delete(n.members.known, id)
-	if len(n.members.past) == maxPast {
-		clear(n.members.past)
-	}
-	n.members.past[id] = goodbye
-	if goodbye {
-		delete(n.members.gone, id)
-	}
+	again := n.members.past[id] != nil && n.members.past[id].goodbye
+	n.members.buryLocked(id, true)
+	delete(n.members.gone, id)
 	n.members.mu.Unlock()
-	n.calls.gone(id)
-	n.local.Gone(id, goodbye)
+	if !again {
+		n.calls.gone(id)
+		n.local.Gone(id, true)
+	}
+}
+
+// buryLocked moves a node to those that were there.
+func (ms *members) buryLocked(id broker.NodeID, goodbye bool) {
+	m := ms.known[id]
+	if m == nil {
+		m = &member{}
+	}
+	m.goodbye = goodbye
+	delete(ms.known, id)
+	if len(ms.past) == maxPast {
+		clear(ms.past)
+	}
+	ms.past[id] = m
 }
 
 // knows reports whether a node is there, of which something has arrived: it may be that
 // it has not announced itself yet, but not that it has said goodbye.
 func (n *Node) knows(id broker.NodeID) bool {
 	n.members.mu.Lock()
-	m, goodbye := n.members.known[id], n.members.past[id]
+	m, was := n.members.known[id], n.members.past[id]
 	n.members.mu.Unlock()
-	if m == nil && !goodbye {
+	if was != nil && was.goodbye {
+		return false
+	}
+	if m == nil {
 		n.heard(id, &Parcel{})
 	}
-	return !goodbye
+	return true
 }
 
 func (ms *members) forgetLocked(before, now int64) (gone []broker.NodeID) {
@@ -189,7 +233,7 @@ func (ms *members) forgetLocked(before, now int64) (gone []broker.NodeID) {
 	}
 	for id, m := range ms.known {
 		if m.heard < before {
-			delete(ms.known, id)
+			ms.buryLocked(id, false)
 			ms.gone[id] = now
 			gone = append(gone, id)
 		}
@@ -231,19 +275,24 @@ func (n *Node) Peers() []broker.NodeID {
 // heard notes that a node is there.
 func (n *Node) heard(id broker.NodeID, p *Parcel) {
 	n.members.mu.Lock()
-	m := n.members.known[id]
-	fresh := m == nil
+	m, was := n.members.known[id], n.members.past[id]
+	fresh, back := m == nil, was != nil
 	if fresh {
-		m = &member{}
+		if m = was; m == nil || m.goodbye {
+			m = &member{}
+		}
 		n.members.known[id] = m
 	}
+	delete(n.members.past, id)
 	m.sockets, m.heard = p.Sockets, n.now()
 	m.begins(p.Begun, m.heard)
-	_, back := n.members.past[id]
-	delete(n.members.past, id)
+	since, ask := m.follow(p.Previous, p.Clock)
 	n.members.mu.Unlock()
+	if ask {
+		n.outbox.put(letter{parcel: &Parcel{Kind: Recall, Since: since}, to: id})
+	}
 	if fresh {
-		n.announce(0) // it need not wait for the next beat to know of us
+		n.announce() // it need not wait for the next beat to know of us
 	}
 	if back {
 		n.local.Missed(nil)
@@ -258,11 +307,11 @@ func (n *Node) told(from broker.NodeID, p *Parcel) {
 		if len(p.Tops) > 0 {
 			n.spreadTops(from, p.Tops)
 		}
-		if p.Missed > 0 {
-			n.outbox.again(time.Duration(min(p.Missed, maxMissed)) * time.Millisecond)
-		}
 	case Goodbye:
-		n.gone(from, true)
+		n.spreadTops(from, p.Tops)
+		n.leaves(from)
+	case Recall:
+		n.outbox.recall(p.Since)
 	case Call:
 		call := *p
 		n.running.Go(func() { n.answer(n.ctx, from, &call) })
@@ -279,9 +328,18 @@ func (n *Node) spreadTops(from broker.NodeID, tops []Top) {
 		parts[i] = append(parts[i], t)
 	}
 	for i, part := range parts {
-		if part != nil {
-			n.workers[i].put(arrival{Delivery: broker.Delivery{Envelope: broker.Envelope{From: from}}, tops: part})
+		if part != nil && !n.workers[i].put(arrival{Delivery: broker.Delivery{Envelope: broker.Envelope{From: from}}, tops: part}) {
+			n.members.missed(from)
 		}
+	}
+}
+
+// missed notes that something is lost of what a node has announced.
+func (ms *members) missed(id broker.NodeID) {
+	ms.mu.Lock()
+	defer ms.mu.Unlock()
+	if m := ms.known[id]; m != nil {
+		m.miss()
 	}
 }
 

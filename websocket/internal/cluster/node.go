@@ -91,7 +91,6 @@ type Node struct {
 	up       atomic.Bool
 	upAt     atomic.Int64    // since when, in nanoseconds
 	down     atomic.Bool     // it was up
-	downAt   atomic.Int64    // since when, in nanoseconds
 	leaving  atomic.Int64    // since when, in nanoseconds; 0: it stays
 	ctx      context.Context // of what the node does by itself
 	stop     context.CancelFunc
@@ -117,7 +116,7 @@ func Start(cfg Config) (*Node, error) {
 	n.everyone, n.own = streamOf("", broker.NodeID{}), streamOf("", n.self)
 	n.outbox = newOutbox(n)
 	n.watcher = newWatcher(n)
-	n.members.known, n.members.past = make(map[broker.NodeID]*member), make(map[broker.NodeID]bool)
+	n.members.known, n.members.past = make(map[broker.NodeID]*member), make(map[broker.NodeID]*member)
 	n.members.gone = make(map[broker.NodeID]int64)
 	n.calls.open = make(map[uint64]*Asking)
 	for range runtime.GOMAXPROCS(0) {
@@ -185,6 +184,7 @@ func (n *Node) Close(ctx context.Context) error {
 
 func (n *Node) close(ctx context.Context) error {
 	n.Leave()
+	n.outbox.put(letter{parcel: &Parcel{Kind: Goodbye}}) // the numbers of what was published since then
 	n.outbox.close()
 	last := time.After(plainPatience)
 	select {
@@ -283,12 +283,9 @@ func (n *Node) Deliver(batch []broker.Delivery) {
 }
 
 // Lost has rooms that keep what is sent look whether they have all. Of others the numbers
-// tell, of what comes next or of what the other nodes announce again.
+// tell, of what comes next or of what the other nodes announce.
 func (n *Node) Lost(rooms []string, cause error) {
 	n.failed("receive", cause)
-	if n.up.Load() {
-		n.announce(peerAge)
-	}
 	n.local.Lost(n.ctx, roomNames(rooms))
 	n.local.Missed(roomNames(rooms))
 }
@@ -372,12 +369,7 @@ func (n *Node) Up(up bool, cause error) {
 		}
 	}
 	n.upAt.Store(n.now())
-	switch was := n.down.Swap(!up); {
-	case !up && !was:
-		n.downAt.Store(n.now())
-	case up && was:
-		n.announce(time.Duration(n.now()-n.downAt.Load()) + peerAge)
-	}
+	n.down.Store(!up)
 	n.measure()
 	n.members.setUp(up, n.now())
 	if up {

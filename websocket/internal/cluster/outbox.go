@@ -58,6 +58,10 @@ type outbox struct {
 	closed bool
 	held   map[RoomName]int // letters to rooms in the lane of what is kept
 	out    outgoing
+	beat   uint64 // the Clock of the last
+
+	recalled bool // what was announced since a Clock is to be announced again
+	since    uint64
 }
 
 const (
@@ -100,7 +104,7 @@ func (o *outbox) put(l letter) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if !o.fitsLocked(&l) {
-		o.droppedLocked(&l)
+		o.dropped(&l)
 		return ErrDown
 	}
 	*o.sizeLocked(&l) += l.size
@@ -120,20 +124,32 @@ func (o *outbox) laneLocked(l *letter) *lane {
 	return &o.lanes[laneKept]
 }
 
-// droppedLocked counts what is not published; a beat is nobody's message.
-func (o *outbox) droppedLocked(l *letter) {
+// dropped counts what is not published; a beat is nobody's message.
+func (o *outbox) dropped(l *letter) {
 	if l.parcel.Kind != Announce {
 		o.node.count.Dropped.Add(1)
 	}
-	o.out.untold(l.parcel.Tops)
 }
 
-// again has the tops of streams announced once more, for a node that has received nothing
-// for a while.
-func (o *outbox) again(ago time.Duration) {
+// recall has the next beat announce once more what was announced since a Clock.
+func (o *outbox) recall(since uint64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.out.again(o.node.now() - int64(ago))
+	if !o.recalled || since < o.since {
+		o.recalled, o.since = true, since
+	}
+}
+
+// beatLocked fills an announcement in.
+func (o *outbox) beatLocked(p *Parcel, now int64) {
+	if o.recalled {
+		o.recalled = false
+		o.out.again(int64(min(o.since, o.beat))*int64(time.Millisecond) - int64(recallSlack))
+	}
+	p.Tops, p.Begun = o.out.quiet(now-int64(quietAge), maxTops), o.out.generation
+	p.Previous = o.beat
+	o.beat = max(o.beat+1, uint64(now/int64(time.Millisecond)))
+	p.Clock = o.beat
 }
 
 func (o *outbox) sizeLocked(l *letter) *int {
@@ -220,17 +236,21 @@ func (l *lane) fill() (more bool) {
 	if cap(l.arena) > 2*maxBatchBytes {
 		l.arena = nil
 	}
+	now := l.box.node.now()
 	for i := range l.letters {
-		l.sealLocked(&l.letters[i])
+		l.sealLocked(&l.letters[i], now)
 	}
 	return !l.box.closed
 }
 
 // sealLocked makes an envelope of a letter.
-func (l *lane) sealLocked(x *letter) {
+func (l *lane) sealLocked(x *letter, now int64) {
 	o, p, from := l.box, x.parcel, len(l.arena)
-	if p.Kind == Announce {
-		p.Tops, p.Begun = o.out.quiet(o.node.now()-int64(quietAge), maxTops), o.out.generation
+	switch p.Kind {
+	case Announce:
+		o.beatLocked(p, now)
+	case Goodbye:
+		p.Tops = o.out.quiet(now, maxTops)
 	}
 	e := broker.Envelope{From: o.node.self, To: x.to, Keep: p.Keep, Volatile: p.Volatile, Control: p.Kind.control()}
 	if p.Room != "" {
@@ -239,9 +259,9 @@ func (l *lane) sealLocked(x *letter) {
 	switch stream := streamOf(e.Room, e.To); {
 	case p.Kind == Announce: // of which the next is as good as one that is lost
 	case x.kept(): // which positions tell of: no other number is left out for it
-		e.Seq = o.out.next(^stream, x.since, false)
+		e.Seq = o.out.next(^stream, now, false)
 	default:
-		e.Seq = o.out.next(stream, x.since, true)
+		e.Seq = o.out.next(stream, now, true)
 	}
 	l.arena = p.Append(l.arena)
 	e.Body = l.arena[from:len(l.arena):len(l.arena)]
@@ -280,7 +300,7 @@ func (l *lane) expire() {
 	l.done(func(x *letter) bool {
 		old := now-x.since > int64(x.patience())
 		if old {
-			l.box.droppedLocked(x)
+			l.box.dropped(x)
 		}
 		return old
 	})

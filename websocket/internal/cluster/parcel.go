@@ -22,6 +22,7 @@ const (
 	Answer                   // answers a Call
 	Announce                 // says that a node is there
 	Goodbye                  // says that it goes
+	Recall                   // asks a node for what it has announced
 	kinds
 )
 
@@ -71,10 +72,14 @@ type Parcel struct {
 	Going bool // From has said goodbye; of Presence that has arrived
 
 	// Of Announce.
-	Sockets int64
-	Tops    []Top
-	Begun   uint64 // the last generation of a stream; 0: it is not known
-	Missed  uint64 // for how many milliseconds From may have received nothing
+	Sockets  int64
+	Tops     []Top
+	Begun    uint64 // the last generation of a stream; 0: it is not known
+	Clock    uint64 // when it was made, in milliseconds by the clock of From, at least 1
+	Previous uint64 // the Clock of the one before
+
+	// Of Recall.
+	Since uint64 // from which Clock of the receiver on its announcements may be lost
 }
 
 // Top is the last number in a stream that has become quiet.
@@ -105,7 +110,9 @@ const (
 	fieldMid
 	fieldBefore
 	fieldBegun
-	fieldMissed
+	fieldClock
+	fieldPrevious
+	fieldSince
 )
 
 // Append appends the parcel as the body of an envelope.
@@ -134,7 +141,9 @@ func (p *Parcel) Append(b []byte) []byte {
 	w.flag(fieldLast, p.Last)
 	w.number(fieldSockets, uint64(p.Sockets))
 	w.number(fieldBegun, p.Begun)
-	w.number(fieldMissed, p.Missed)
+	w.number(fieldClock, p.Clock)
+	w.number(fieldPrevious, p.Previous)
+	w.number(fieldSince, p.Since)
 	for _, t := range p.Tops {
 		w.b = binary.AppendUvarint(append(w.b, fieldTop), 16)
 		w.b = binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(w.b, t.Stream), t.Seq)
@@ -280,8 +289,12 @@ func (p *Parcel) setMore(field uint64, v []byte) (ok bool) {
 		p.Sockets = int64(sockets)
 	case fieldBegun:
 		p.Begun, ok = number(v)
-	case fieldMissed:
-		p.Missed, ok = number(v)
+	case fieldClock:
+		p.Clock, ok = number(v)
+	case fieldPrevious:
+		p.Previous, ok = number(v)
+	case fieldSince:
+		p.Since, ok = number(v)
 	case fieldTop:
 		if ok = len(v) == 16; ok {
 			p.Tops = append(p.Tops, Top{binary.BigEndian.Uint64(v), binary.BigEndian.Uint64(v[8:])})

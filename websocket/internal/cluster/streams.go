@@ -11,6 +11,7 @@ const maxStreams = 1 << 16
 type lru[K comparable, V any] struct {
 	max      int
 	now, was map[K]V
+	dropped  int // how often
 }
 
 func (l *lru[K, V]) get(k K) (v V, ok bool) {
@@ -25,6 +26,9 @@ func (l *lru[K, V]) get(k K) (v V, ok bool) {
 
 func (l *lru[K, V]) put(k K, v V) {
 	if len(l.now) >= l.max {
+		if l.was != nil {
+			l.dropped++
+		}
 		l.was, l.now = l.now, nil
 	}
 	if l.now == nil {
@@ -128,20 +132,13 @@ func (o *outgoing) again(since int64) {
 	}
 }
 
-// untold has tops announced once more, which nobody has got.
-func (o *outgoing) untold(tops []Top) {
-	for _, t := range tops {
-		if s, ok := o.streams.get(t.Stream); ok {
-			o.busy[t.Stream] = s
-		}
-	}
-}
-
 // incoming knows what has come of other nodes' streams. It is used by one goroutine.
 type incoming struct {
 	scene   scene
 	streams lru[streamKey, *received]
 	behind  map[streamKey]*received // of which a top is known that has not come
+	dropped int                     // how often streams had been forgotten
+	forgot  int64                   // and when, at the latest
 }
 
 // scene is what a node knows besides.
@@ -151,6 +148,7 @@ type scene interface {
 	// begun is the last generation that a node had begun some time after since, by what it
 	// has announced; ok is false if that is not known.
 	begun(from broker.NodeID, since int64) (generation uint64, ok bool)
+	now() int64
 }
 
 // watch is since when a room is received without a break.
@@ -208,7 +206,10 @@ func (in *incoming) meet(k streamKey, w watch, seq uint64) *received {
 }
 
 func (in *incoming) isNew(from broker.NodeID, w watch, seq uint64) bool {
-	generation, ok := in.scene.begun(from, w.since)
+	if in.dropped != in.streams.dropped {
+		in.dropped, in.forgot = in.streams.dropped, in.scene.now()
+	}
+	generation, ok := in.scene.begun(from, max(w.since, in.forgot))
 	return ok && w.number != 0 && seq>>countBits > generation
 }
 

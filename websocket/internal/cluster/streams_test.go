@@ -14,13 +14,15 @@ type still struct {
 
 func (s still) watching(uint64) watch { return watch{"room", s.number, 0} }
 
+func (s still) now() int64 { return 0 }
+
 func (s still) begun(broker.NodeID, int64) (uint64, bool) { return s.floor, s.floor > 0 }
 
 // What is lost of the beats by which nodes know each other is nobody's message.
 func TestBeatsAreNotCounted(t *testing.T) {
 	l, in := &newOutbox(&Node{began: time.Now()}).lanes[laneOthers], newIncoming(still{})
 	for _, kind := range []Kind{Message, Announce, Announce, Message} {
-		l.sealLocked(&letter{parcel: &Parcel{Kind: kind}})
+		l.sealLocked(&letter{parcel: &Parcel{Kind: kind}}, 0)
 	}
 	for i, e := range l.sending {
 		if i == 1 {
@@ -28,6 +30,30 @@ func TestBeatsAreNotCounted(t *testing.T) {
 		}
 		if lost, fresh := in.take(&e); lost != 0 || !fresh {
 			t.Errorf("envelope %d: %d are lost before it, fresh: %v", i, lost, fresh)
+		}
+	}
+}
+
+// young is a scene of which nothing is known before a time.
+type young struct {
+	still
+	time int64
+}
+
+func (s young) begun(_ broker.NodeID, since int64) (uint64, bool) { return 1, since < s.time }
+
+func (s young) now() int64 { return s.time }
+
+// A stream that was forgotten as there are too many has not begun anew.
+func TestWhatIsForgottenIsNotLost(t *testing.T) {
+	in := newIncoming(young{still{number: 1}, 5})
+	in.streams.max = 2
+	for i := range 20 {
+		for room := range 8 {
+			e := broker.Envelope{Room: string(rune('a' + room)), Seq: 2<<countBits + uint64(i) + 1}
+			if lost, fresh := in.take(&e); lost != 0 || !fresh {
+				t.Fatalf("message %d of room %d: %d are lost, fresh: %v", i, room, lost, fresh)
+			}
 		}
 	}
 }

@@ -32,7 +32,7 @@ type watched struct {
 	want, has bool
 	watch                     // if has
 	empty     int64           // since when it is not wanted, in nanoseconds
-	waiting   []chan struct{} // to be closed when it is watched
+	waiting   []chan struct{} // to be closed when it is watched, or not wanted any more
 }
 
 func newWatcher(n *Node) *watcher {
@@ -69,7 +69,8 @@ func (w *watcher) wakeUp() {
 	}
 }
 
-// await waits until a room that somebody is in is watched, or ctx ends.
+// await waits until a room that somebody is in is watched, or everybody has left it, or ctx
+// ends.
 func (w *watcher) await(ctx context.Context, name string) error {
 	wait := w.waitFor(name)
 	if wait == nil {
@@ -80,6 +81,8 @@ func (w *watcher) await(ctx context.Context, name string) error {
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
+	case <-w.node.ctx.Done():
+		return ErrDown
 	}
 }
 
@@ -218,6 +221,10 @@ func (w *watcher) tell(ctx context.Context, add, drop []string) error {
 
 func (r *watched) beginLocked(number uint64, now int64) {
 	r.has, r.number, r.since = true, number, now
+	r.wakeLocked()
+}
+
+func (r *watched) wakeLocked() {
 	for _, wait := range r.waiting {
 		close(wait)
 	}
@@ -227,6 +234,7 @@ func (r *watched) beginLocked(number uint64, now int64) {
 // forgetLocked drops a room that nobody is in.
 func (w *watcher) forgetLocked(name string, r *watched) {
 	if !r.want && !r.has {
+		r.wakeLocked()
 		delete(w.rooms, name)
 		delete(w.streams, streamOf(name, broker.NodeID{}))
 	}
