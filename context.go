@@ -133,7 +133,7 @@ func (c *Context) Run(handlers ...Handler) error {
 // App returns the app that serves the request.
 func (c *Context) App() *App { return c.app }
 
-// Request returns the request as net/http made it, or as middleware replaced it.
+// Request returns the request as the server made it, or as middleware replaced it.
 func (c *Context) Request() *http.Request {
 	if f := c.fields; f != nil {
 		c.req.Header, c.fields = f.Header(), nil

@@ -32,7 +32,7 @@ type SSEEvent struct {
 // http.Server.WriteTimeout; a write that takes 10 seconds ends it. A HEAD gets the
 // header, and f does not run.
 //
-// If middleware has put a writer around net/http's that has neither Flush nor Unwrap,
+// If middleware has put a writer around the server's that has neither Flush nor Unwrap,
 // events could only be sent at the end. That is an error, and f does not run.
 func (c *Context) SSE(f func(*SSE) error) error {
 	if err := record.CanFlush(c.w); err != nil {

@@ -193,7 +193,7 @@ func (c *Context) namespace(rt *Route) string {
 	return host + route.Expand(prefix, c.Param)
 }
 
-// Hijack takes the connection from net/http, for a protocol that goes on after the
+// Hijack takes the connection from the server, for a protocol that goes on after the
 // handler has returned. Nothing has been written to conn, which first reads what the
 // client has sent already. The caller closes conn. An error is an *HTTPError for the
 // handler to return; over HTTP/2 there is always one.

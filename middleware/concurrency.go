@@ -21,7 +21,7 @@ type ConcurrencyOptions struct {
 
 // Concurrency bounds the requests in flight. Those above wait their turn, first
 // come, first served; when the queue is full or the wait too long they get 503
-// with Retry-After. A request whose client has gone stops waiting, which net/http
+// with Retry-After. A request whose client has gone stops waiting, which the server
 // notices on HTTP/1 only if the request has no body left to read. A WebSocket
 // counts until its upgrade is done: see websocket.Options.MaxConnections. It
 // panics on a mistake in the options.
