@@ -370,6 +370,7 @@ func TestLateGoroutinesReachNoOtherRequest(t *testing.T) {
 		})
 	}
 	all.Wait()
+	s.Shutdown(context.Background(), time.Second) // no handler leaves another behind
 	late.Wait()
 }
 
@@ -577,3 +578,34 @@ func TestTheFirstHeadHasItsTimeOnce(t *testing.T) {
 	io.WriteString(client, "GET /")
 	await(t, s, func(c *conn) bool { return c.phase == inHead && c.due > due })
 }
+
+// A log of the program's may look at the answer.
+func TestNothingIsLoggedUnderALock(t *testing.T) {
+	var answer atomic.Pointer[http.ResponseWriter]
+	var lines atomic.Int32
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		answer.Store(&w)
+		w.Header().Set("Content-Length", "x")
+		w.WriteHeader(200)
+		w.WriteHeader(200)
+	}), time.Minute)
+	s.config.HTTP.ErrorLog = log.New(writerFunc(func(p []byte) (int, error) {
+		(*answer.Load()).Header()
+		lines.Add(1)
+		return len(p), nil
+	}), "", 0)
+	t.Cleanup(serve(s, ln, true))
+	client, in := dial(t, ln.Addr())
+	ask(t, client, in)
+	if n := lines.Load(); n != 2 {
+		t.Errorf("%d lines are logged, want 2", n)
+	}
+}
+
+type writerFunc func(p []byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }

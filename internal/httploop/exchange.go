@@ -102,8 +102,7 @@ func (x *exchange) serve(w *loop.Worker) (goes bool) {
 	returned := false
 	defer func() {
 		if !returned {
-			x.panicked(recover())
-			goes = false
+			goes = x.panicked(recover())
 		}
 	}()
 	x.job.Serve()
@@ -121,7 +120,7 @@ func (x *exchange) leave() {
 }
 
 // panicked ends the connection of a handler that has panicked, or has ended its goroutine.
-func (x *exchange) panicked(v any) {
+func (x *exchange) panicked(v any) (goes bool) {
 	x.worker.Store(nil)
 	if v != nil && v != http.ErrAbortHandler {
 		buf := make([]byte, 64<<10)
@@ -132,24 +131,24 @@ func (x *exchange) panicked(v any) {
 	x.over = true
 	x.releaseBuffers()
 	hijacked := x.hijacked
-	x.mu.Unlock()
+	x.unlock()
 	x.body.end(true)
 	x.ctx.end(context.Canceled)
-	if !hijacked {
-		x.conn.abort()
-	}
+	return !hijacked && x.conn.abort()
 }
 
-// abort ends the connection when what has been written has left.
-func (c *conn) abort() {
+// abort ends the connection when what has been written has left. It reports whether the
+// connection goes on till then.
+func (c *conn) abort() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.x = nil
 	if c.flushLocked(); c.out.waits {
 		c.endLocked(true)
-		return
+		return c.phase != closed
 	}
 	c.closeLocked(net.ErrClosed)
+	return false
 }
 
 // finish ends the answer when the handler has returned.
@@ -164,7 +163,7 @@ func (x *exchange) finish() (goes bool) {
 	x.over = true
 	x.releaseBuffers()
 	closes := x.closes()
-	x.mu.Unlock()
+	x.unlock()
 	if hijacked {
 		return false
 	}

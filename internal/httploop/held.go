@@ -14,7 +14,7 @@ import (
 // is until they move it.
 func (x *exchange) Hold() (net.Conn, []byte, error) {
 	x.mu.Lock()
-	defer x.mu.Unlock()
+	defer x.unlock()
 	if err := x.mayHijack(); err != nil {
 		return nil, nil, err
 	}

@@ -11,7 +11,7 @@ import (
 // Hijack gives the connection away, with what the client has sent behind the request.
 func (x *exchange) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	x.mu.Lock()
-	defer x.mu.Unlock()
+	defer x.unlock()
 	if err := x.mayHijack(); err != nil {
 		return nil, nil, err
 	}

@@ -48,12 +48,14 @@ type response struct {
 	overLimit bool // the body is longer than the handler allows
 	hijacked  bool
 	over      bool // the handler has returned
+
+	complaints []string // to be logged
 }
 
 // Header returns the header of the answer, for the handler to change.
 func (x *exchange) Header() http.Header {
 	x.mu.Lock()
-	defer x.mu.Unlock()
+	defer x.unlock()
 	return x.ownHeader()
 }
 
@@ -71,7 +73,7 @@ func (x *exchange) ownHeader() http.Header {
 // is made for. It does nothing, and returns false, if the handler may have set a field.
 func (x *exchange) BeginWith(code int, contentType string) bool {
 	x.mu.Lock()
-	defer x.mu.Unlock()
+	defer x.unlock()
 	if x.header != nil || x.status != 0 || x.hijacked || x.over || x.overLimit || code < 200 || code > 999 {
 		return false
 	}
@@ -88,21 +90,35 @@ func (x *exchange) BeginWith(code int, contentType string) bool {
 // answer.
 func (x *exchange) WriteHeader(code int) {
 	x.mu.Lock()
-	defer x.mu.Unlock()
+	defer x.unlock()
 	switch {
 	case x.hijacked:
-		x.complain("response.WriteHeader on hijacked connection")
+		x.complainOf("response.WriteHeader on hijacked connection")
 	case x.status != 0 || x.over:
-		x.complain("superfluous response.WriteHeader call")
+		x.complainOf("superfluous response.WriteHeader call")
 	default:
 		x.writeHeader(code)
 	}
 }
 
-// complain logs a call that does nothing.
-func (x *exchange) complain(what string) {
+// complainOf logs a call that does nothing.
+func (x *exchange) complainOf(what string) {
 	caller := caller()
-	x.conn.srv.logf("http: %s from %s (%s:%d)", what, caller.Function, path.Base(caller.File), caller.Line)
+	x.complain("%s from %s (%s:%d)", what, caller.Function, path.Base(caller.File), caller.Line)
+}
+
+// complain has something logged by unlock, for a log may be the program's.
+func (x *exchange) complain(format string, args ...any) {
+	x.complaints = append(x.complaints, fmt.Sprintf(format, args...))
+}
+
+func (x *exchange) unlock() {
+	list := x.complaints
+	x.complaints = nil
+	x.mu.Unlock()
+	for _, what := range list {
+		x.conn.srv.logf("http: %s", what)
+	}
 }
 
 // caller is the function that called this package.
@@ -141,7 +157,7 @@ func (x *exchange) writeHeader(code int) {
 	}
 	n, ok := h1.DeclaredLength(x.header)
 	if x.length = n; !ok {
-		x.conn.srv.logf("http: invalid Content-Length of %q", x.header.Get("Content-Length"))
+		x.complain("invalid Content-Length of %q", x.header.Get("Content-Length"))
 		x.length = -1
 		delete(x.header, "Content-Length")
 	}
@@ -152,7 +168,7 @@ func (x *exchange) mayWrite(n int) error {
 	switch {
 	case x.hijacked:
 		if n > 0 {
-			x.complain("response.Write on hijacked connection")
+			x.complainOf("response.Write on hijacked connection")
 		}
 		return http.ErrHijacked
 	case x.over:
@@ -185,7 +201,7 @@ func allowsBody(status int) bool {
 // Write writes content.
 func (x *exchange) Write(p []byte) (n int, err error) {
 	x.mu.Lock()
-	defer x.mu.Unlock()
+	defer x.unlock()
 	if err := x.mayWrite(len(p)); err != nil || len(p) == 0 {
 		return 0, err
 	}
@@ -209,7 +225,7 @@ func (x *exchange) Write(p []byte) (n int, err error) {
 // WriteString writes content, and saves a copy.
 func (x *exchange) WriteString(s string) (n int, err error) {
 	x.mu.Lock()
-	defer x.mu.Unlock()
+	defer x.unlock()
 	if err := x.mayWrite(len(s)); err != nil || len(s) == 0 {
 		return 0, err
 	}
@@ -268,7 +284,7 @@ func (x *exchange) Flush() { x.FlushError() }
 // FlushError sends what is held back.
 func (x *exchange) FlushError() error {
 	x.mu.Lock()
-	defer x.mu.Unlock()
+	defer x.unlock()
 	switch {
 	case x.hijacked:
 		return http.ErrHijacked
@@ -297,14 +313,14 @@ func (x *exchange) flushLocked() error {
 // it reads the body.
 func (x *exchange) tooLarge() {
 	x.mu.Lock()
-	defer x.mu.Unlock()
+	defer x.unlock()
 	x.overLimit = true
 }
 
 // EnableFullDuplex has the body left alone when the answer begins.
 func (x *exchange) EnableFullDuplex() error {
 	x.mu.Lock()
-	defer x.mu.Unlock()
+	defer x.unlock()
 	x.duplex = true
 	return nil
 }

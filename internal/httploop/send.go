@@ -33,7 +33,7 @@ func (x *exchange) sendHead(content []byte, done bool) error {
 		}
 	}
 	if f.Conflict {
-		x.conn.srv.logf("http: WriteHeader called with both Transfer-Encoding of %q and a Content-Length of %d", x.snapshot.Coding(), x.length)
+		x.complain("WriteHeader called with both Transfer-Encoding of %q and a Content-Length of %d", x.snapshot.Coding(), x.length)
 	}
 	ctype := ""
 	if f.Sniff {
@@ -196,7 +196,7 @@ type writerOnly struct{ io.Writer }
 
 func (x *exchange) hasBegun() bool {
 	x.mu.Lock()
-	defer x.mu.Unlock()
+	defer x.unlock()
 	return x.sent
 }
 
@@ -205,7 +205,7 @@ var errNoSendFile = errors.New("httploop: the file cannot be sent by the system"
 // mayCopy sends what is held back, and reports whether content follows as it is.
 func (x *exchange) mayCopy() (as bool, err error) {
 	x.mu.Lock()
-	defer x.mu.Unlock()
+	defer x.unlock()
 	if err := x.mayWrite(0); err != nil {
 		return false, err
 	}
@@ -241,7 +241,7 @@ func regular(src io.Reader) (file, *io.LimitedReader) {
 // sendFile sends a file from where it reads.
 func (x *exchange) sendFile(src file, limited *io.LimitedReader) (n int64, err error) {
 	x.mu.Lock()
-	defer x.mu.Unlock()
+	defer x.unlock()
 	raw, err := src.SyscallConn()
 	if err != nil {
 		return 0, errNoSendFile
