@@ -98,6 +98,15 @@ func TestALossBeforeARoomIsQuietIsCounted(t *testing.T) {
 			func(p *pair) { p.here.deaf.Store(true); p.here.Lost(nil, errBroken); p.here.Up(false, errBroken) },
 			func(p *pair) { p.here.deaf.Store(false); p.here.Up(true, nil) },
 		},
+		"nor can it ask": { // which is nobody's message
+			func(p *pair) { p.here.deaf.Store(true) },
+			func(p *pair) {
+				p.here.deaf.Store(false)
+				p.there.deaf.Store(true)
+				time.Sleep(1500 * time.Millisecond)
+				p.there.deaf.Store(false)
+			},
+		},
 		"nobody is told": {
 			func(p *pair) { p.here.deaf.Store(true) },
 			func(p *pair) { p.here.deaf.Store(false) },
@@ -125,8 +134,8 @@ func TestALossBeforeARoomIsQuietIsCounted(t *testing.T) {
 				time.Sleep(4 * time.Second)
 				fault.ends(p)
 				time.Sleep(10 * time.Second)
-				if lost := p.to.Counts().Lost.Load(); lost != 2 {
-					t.Errorf("%d are counted, want 2", lost)
+				if lost, other := p.to.Counts().Lost.Load(), p.from.Counts().Lost.Load(); lost != 2 || other != 0 {
+					t.Errorf("%d are counted, want 2, and %d there, want 0", lost, other)
 				}
 			})
 		})

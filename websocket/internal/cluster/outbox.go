@@ -126,7 +126,7 @@ func (o *outbox) laneLocked(l *letter) *lane {
 
 // dropped counts what is not published; a beat is nobody's message.
 func (o *outbox) dropped(l *letter) {
-	if l.parcel.Kind != Announce {
+	if l.parcel.Kind.numbered() {
 		o.node.count.Dropped.Add(1)
 	}
 }
@@ -257,7 +257,7 @@ func (l *lane) sealLocked(x *letter, now int64) {
 		e.Room = RoomKey(p.Namespace, p.Room)
 	}
 	switch stream := streamOf(e.Room, e.To); {
-	case p.Kind == Announce: // of which the next is as good as one that is lost
+	case !p.Kind.numbered():
 	case x.kept(): // which positions tell of: no other number is left out for it
 		e.Seq = o.out.next(^stream, now, false)
 	default:

@@ -29,6 +29,10 @@ const (
 // control reports whether a parcel of this kind makes a node do more than send.
 func (k Kind) control() bool { return k != Message }
 
+// numbered reports whether one of this kind that is lost is counted. The next Announce or
+// Recall is as good as one that is.
+func (k Kind) numbered() bool { return k != Announce && k != Recall }
+
 // Parcel is what one node says to others: which sockets it is about, and what is to be
 // done with them.
 type Parcel struct {
