@@ -14,6 +14,7 @@ func TestRedisIsKilled(t *testing.T) {
 	rooms := talks(3, 3)
 	c := gather(t, rooms, often(100, 30), everywhere(rooms), list[0].addr(), list[1].addr(), list[2].addr())
 	stop := speak(t, rooms, 10, list...)
+	c.heard()
 	for range often(5, 2) {
 		pause(t, often(10*time.Second, 4*time.Second))
 		redis.outage(2 * time.Second)
@@ -37,6 +38,7 @@ func TestConnectionsAreHeld(t *testing.T) {
 			rooms := talks(3, 3)
 			c := gather(t, rooms, 30, everywhere(rooms), list[0].addr(), list[1].addr(), list[2].addr())
 			stop := speak(t, rooms, 10, list...)
+			c.heard()
 			pause(t, time.Second)
 			p.setHeld(true)
 			began := time.Now()

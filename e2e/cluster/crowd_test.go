@@ -290,6 +290,17 @@ func (c *crowd) talk(room string) *talk {
 	return c.talks[slices.IndexFunc(c.talks, func(k *talk) bool { return k.room == room })]
 }
 
+// heard waits until all have got something in each of their rooms: of what is lost before
+// that, a node does not know whether it was said after somebody came.
+func (c *crowd) heard() {
+	c.t.Helper()
+	eventually(c.t, "all have got something in each room", func() bool {
+		return !slices.ContainsFunc(c.peers, func(p *peer) bool {
+			return slices.ContainsFunc(p.rooms, func(room string) bool { return p.last(room) == 0 })
+		})
+	})
+}
+
 // settle waits until all have the last of what was said in rooms that are kept.
 func (c *crowd) settle() {
 	c.t.Helper()

@@ -23,6 +23,7 @@ func TestRedisForgetsWhatCameLast(t *testing.T) {
 	rooms := talks(3, 0)
 	c := gather(t, rooms, 30, everywhere(rooms), list[0].addr(), list[1].addr(), list[2].addr())
 	stop := speak(t, rooms, 20, list...)
+	c.heard()
 	for range often(4, 2) {
 		pause(t, 3*time.Second)
 		redis.Kill()
@@ -66,6 +67,7 @@ func TestScriptsAreFlushed(t *testing.T) {
 	defer client.Close()
 	var over atomic.Bool
 	stop := speak(t, rooms, 20, list...)
+	c.heard()
 	time.AfterFunc(5*time.Second, func() { over.Store(true) })
 	for !over.Load() {
 		if err := client.ScriptFlush(t.Context()).Err(); err != nil {
@@ -87,9 +89,7 @@ func TestRepliesAreLost(t *testing.T) {
 	rooms := []*talk{{room: "kept"}, {room: "plain"}}
 	c := gather(t, rooms, 10, everywhere(rooms), list[0].addr(), list[1].addr())
 	stop := speak(t, rooms, 20, list[0])
-	eventually(t, "all have heard of each room", func() bool { // of what is lost before that, nobody knows whether it was said
-		return !slices.ContainsFunc(c.peers, func(p *peer) bool { return p.last("kept") == 0 || p.last("plain") == 0 })
-	})
+	c.heard()
 	for i := range often(100, 20) {
 		p.loseReply([]string{"evalsha", "publish"}[i%2])
 		eventually(t, "a reply is lost", func() bool { return p.mute.Load() == nil })
@@ -118,6 +118,7 @@ func TestANodeIsKilled(t *testing.T) {
 	rooms := talks(3, 3)
 	c := gather(t, rooms, often(150, 45), everywhere(rooms), list[0].addr(), list[1].addr(), p.addr())
 	stop := speak(t, rooms, 10, list...)
+	c.heard()
 	pause(t, 2*time.Second)
 	addr := list[0].addr()
 	to.Store(&addr)
@@ -163,6 +164,7 @@ func TestRubbishArrives(t *testing.T) {
 	rooms := talks(2, 2)
 	c := gather(t, rooms, 10, everywhere(rooms), list[0].addr(), list[1].addr())
 	stop := speak(t, rooms, 20, list...)
+	c.heard()
 	client := redis.client()
 	defer client.Close()
 	closeAll := broker.Envelope{From: broker.NewNodeID(), Seq: 1 << 40, Control: true, Body: []byte{4}}
@@ -217,6 +219,7 @@ func TestRedisIsSlow(t *testing.T) {
 	rooms := talks(3, 3)
 	c := gather(t, rooms, 30, everywhere(rooms), list[0].addr(), list[1].addr(), list[2].addr())
 	stop := speak(t, rooms, 10, list...)
+	c.heard()
 	pause(t, time.Second)
 	redis.Signal(syscall.SIGSTOP)
 	pause(t, 3*time.Second)
@@ -246,6 +249,7 @@ func TestANodeIsStopped(t *testing.T) {
 	rooms := talks(2, 2)
 	c := gather(t, rooms, 12, everywhere(rooms), list[0].addr(), list[1].addr(), third.addr)
 	stop := speak(t, rooms, 10, list...)
+	c.heard()
 	pause(t, time.Second)
 	third.signal(syscall.SIGSTOP)
 	pause(t, often(12*time.Second, 3*time.Second))
@@ -280,6 +284,7 @@ func TestRedisAndANodeAreKilled(t *testing.T) {
 			}
 			c := gatherBy(t, rooms, 30, everywhere(rooms), dial, addrs...)
 			stop := speak(t, rooms, 50, list...)
+			c.heard()
 			pause(t, time.Second)
 			third.signal(sig)
 			redis.Kill()

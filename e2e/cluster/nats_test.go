@@ -199,6 +199,7 @@ func TestRoutesAreCut(t *testing.T) {
 			rooms := talks(3, 3)
 			c := gather(t, rooms, 30, everywhere(rooms), list[0].addr(), list[1].addr(), list[2].addr())
 			stop := speak(t, rooms, 10, list...)
+			c.heard()
 			for _, i := range how.who {
 				pause(t, 2*time.Second)
 				m.around(i, func(p *proxy) { how.set(p, true) })
@@ -226,6 +227,7 @@ func TestANATSServerIsKilled(t *testing.T) {
 	rooms := talks(3, 3)
 	c := gather(t, rooms, 30, everywhere(rooms), list[0].addr(), list[1].addr(), list[2].addr())
 	stop := speak(t, rooms, 10, list...)
+	c.heard()
 	for i := range often(3, 1) {
 		pause(t, 2*time.Second)
 		m.servers[i].kill()

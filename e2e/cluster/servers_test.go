@@ -67,6 +67,7 @@ func TestSentinelFailsOver(t *testing.T) {
 	rooms := talks(3, 3)
 	c := gather(t, rooms, 30, everywhere(rooms), list[0].addr(), list[1].addr(), list[2].addr())
 	stop := speak(t, rooms, 10, list...)
+	c.heard()
 	pause(t, 2*time.Second)
 	servers[0].Kill()
 	began := time.Now()
@@ -89,6 +90,7 @@ func TestAMasterThatIsNoneAnswers(t *testing.T) {
 	rooms := talks(3, 3)
 	c := gather(t, rooms, 30, everywhere(rooms), list[0].addr(), list[1].addr(), list[2].addr())
 	stop := speak(t, rooms, 10, list...)
+	c.heard()
 	pause(t, 2*time.Second)
 	app := goredis.NewClient(&goredis.Options{Addr: servers[0].Addr(), Username: "app", Password: "app"})
 	defer app.Close()
@@ -133,6 +135,7 @@ func TestSlotsMove(t *testing.T) {
 	rooms := talks(3, 3)
 	c := gather(t, rooms, 20, everywhere(rooms), list[0].addr(), list[1].addr())
 	stop := speak(t, rooms, 10, list...)
+	c.heard()
 	pause(t, 2*time.Second)
 	for range often(3, 1) {
 		for _, k := range rooms {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unsafe"
 
 	"github.com/nextrush/nextrush/internal/h1"
 )
@@ -230,8 +231,13 @@ func (x *exchange) WriteString(s string) (n int, err error) {
 		return 0, err
 	}
 	for len(s) > answerBuffer-x.n && err == nil {
-		k := fill(x, s)
-		err = x.flushBuffer()
+		k := len(s)
+		if x.n == 0 && len(s) > mostCopied {
+			err = x.sendContent(unsafe.Slice(unsafe.StringData(s), len(s))) // which is read alone
+		} else {
+			k = fill(x, s)
+			err = x.flushBuffer()
+		}
 		n, s = n+k, s[k:]
 	}
 	if err != nil {
