@@ -62,7 +62,7 @@ func tell(w http.ResponseWriter, limit int64) {
 	}
 }
 
-// WasRead reports whether Bytes has been called.
+// WasRead reports whether Bytes was called.
 func (b *Body) WasRead() bool { return b.read }
 
 // Bytes reads the whole body, once; asked again it returns the same. An error is an *Error.

@@ -30,7 +30,7 @@ var (
 type response struct {
 	asked    h1.Asked
 	header   http.Header  // the handler's; nil: it has not asked for it
-	ctype    string       // what is in it besides, once BeginWith has been called
+	ctype    string       // a Content-Type that BeginWith has set, and that is not in header
 	snapshot *h1.Snapshot // of it at WriteHeader, until the head is sent; nil: it was empty
 	status   int          // 0: none yet
 	length   int64        // the Content-Length that the handler has set; -1: none

@@ -34,7 +34,7 @@ var handlerCases = append([]testCase{
 	{name: "51 file, HTTP/1.0", handler: sendsFile(nil), send: request("GET / HTTP/1.0", "Connection: keep-alive")},
 	{name: "51 file in chunks", handler: sendsFile(nil, "Transfer-Encoding: chunked"), dechunk: true, send: get("/")},
 	{name: "51 file of 204", handler: sendsFileOf204, send: get("/")},
-	{name: "51 reader that is no file", handler: readsFrom(func() io.Reader { return strings.NewReader("hello") }), send: get("/")},
+	{name: "51 reader other than a file", handler: readsFrom(func() io.Reader { return strings.NewReader("hello") }), send: get("/")},
 	{name: "51 empty reader", handler: readsFrom(func() io.Reader { return strings.NewReader("") }), send: get("/")},
 	{name: "51 reader that fails", handler: readsFrom(func() io.Reader { return io.MultiReader(strings.NewReader("hello"), failing{}) }), send: get("/")},
 	{name: "51 order", dechunk: true, handler: readsInOrder, send: get("/")},

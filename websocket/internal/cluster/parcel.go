@@ -83,7 +83,7 @@ type Parcel struct {
 	Previous uint64 // the Clock of the one before
 
 	// Of Recall.
-	Since uint64 // from which Clock of the receiver on its announcements may be lost
+	Since uint64 // the Clock of the last announcement that has come before some were lost
 }
 
 // Top is the last number in a stream that has become quiet.
