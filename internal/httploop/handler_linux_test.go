@@ -199,7 +199,7 @@ func must(n int, err error) int {
 // connection, which was the only one, and waits.
 func TestAHandlerThatKeepsItsConnectionHoldsUpNobody(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	over := make(chan bool)
+	taken, over := make(chan bool), make(chan bool)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -214,6 +214,7 @@ func TestAHandlerThatKeepsItsConnectionHoldsUpNobody(t *testing.T) {
 			return
 		}
 		defer conn.Close()
+		close(taken)
 		<-over
 	}), time.Minute), ln, false))
 	defer close(over)
@@ -222,6 +223,7 @@ func TestAHandlerThatKeepsItsConnectionHoldsUpNobody(t *testing.T) {
 		ask(t, first, in)
 	}
 	io.WriteString(first, "GET /hijack HTTP/1.1\r\nHost: a\r\n\r\n")
+	<-taken
 	for watched() {
 		time.Sleep(time.Millisecond)
 	}
