@@ -28,7 +28,8 @@ type Emitter struct {
 	except      [][16]byte
 	exceptRooms []string
 	volatile    bool
-	key         string // of Coalesce
+	key         string           // of Coalesce
+	receipt     *cluster.Receipt // of EmitContext
 }
 
 // To adds a room.
@@ -124,6 +125,34 @@ func (e Emitter) Emit(event string, args ...any) error {
 		return nil
 	}
 	return e.deliver(p)
+}
+
+// EmitContext is Emit that waits until the event is stored: what a program has said yes to
+// then outlives it. With a [Broker] it returns nil when the engine has the event, which is
+// where rooms have their history; without one at once, as this process is where. Of a
+// room without history it says that the event is on its way.
+//
+// The errors are those of Emit, and ctx's. ErrBrokerDown says, too, that the engine could not
+// be reached for 30 s, or for 2 s if no room keeps the event, or that the server was closed.
+// After an error the event may have been sent all the same. In a callback the socket waits,
+// and no other.
+func (e Emitter) EmitContext(ctx context.Context, event string, args ...any) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	n := e.node()
+	if n == nil {
+		return e.Emit(event, args...)
+	}
+	e.receipt = cluster.NewReceipt()
+	if err := e.Emit(event, args...); err != nil {
+		return err
+	}
+	err := n.Wait(ctx, e.receipt)
+	if errors.Is(err, cluster.ErrDown) {
+		return ErrBrokerDown
+	}
+	return err
 }
 
 // keeps reports whether an event is to be kept by a room.

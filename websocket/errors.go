@@ -52,8 +52,9 @@ var (
 	// socket: what they wait for is read when the callback has returned.
 	ErrInCallback = errors.New("websocket: a callback of the socket cannot wait for its next message: use a goroutine")
 	// ErrBrokerDown is returned by Send, Emit and their like when the Broker cannot be
-	// reached and the queue for it is full: the sockets of this node have got the message.
-	ErrBrokerDown = errors.New("websocket: the broker cannot be reached: the message was sent on this node only")
+	// reached and the queue for it is full: nobody gets an event that a room keeps, and
+	// another message the sockets of this node alone.
+	ErrBrokerDown = errors.New("websocket: the broker cannot be reached: other nodes do not get the message")
 	// ErrTooLarge is returned by Send, Emit and their like for a message to sockets of other
 	// nodes that is larger than the Broker takes: nobody has got it.
 	ErrTooLarge = errors.New("websocket: the message is larger than the broker takes: nobody has got it")

@@ -24,6 +24,27 @@ func ExampleNewEmitter() {
 	// Output: report "all is well" <nil>
 }
 
+// What was answered outlives the server that answered.
+func ExampleEmitter_EmitContext() {
+	network := brokertest.NewNetwork() // or a broker of plugins/cluster
+	opts := websocket.Options{Rooms: websocket.Rooms{"orders": {History: websocket.History{Messages: 10}}}}
+	opts.Broker = network.Broker()
+	first := websocket.NewServer(opts)
+	opts.Broker = network.Broker()
+	second := websocket.NewServer(opts)
+	defer second.Close()
+
+	err := first.To("orders").EmitContext(context.Background(), "order", 42)
+	fmt.Println("taken:", err == nil)
+	first.Close()
+
+	past, err := second.History(context.Background(), "orders", 1)
+	fmt.Println(string(past.Events[0].Args[0]), err)
+	// Output:
+	// taken: true
+	// 42 <nil>
+}
+
 func ExampleServer_Cluster() {
 	server := websocket.NewServer(websocket.Options{}) // alone; with a Broker it is all servers
 	defer server.Close()

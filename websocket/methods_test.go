@@ -146,6 +146,7 @@ func emitterMethods(e Emitter) map[string]func() {
 		},
 		"Coalesce":    func() { e.Coalesce("key").Send("coalesce") },
 		"Emit":        func() { e.Emit("event", 1) },
+		"EmitContext": func() { e.EmitContext(context.Background(), "event", 1) },
 		"Except":      func() { e.Except("nobody").Send("except") },
 		"ExceptRooms": func() { e.ExceptRooms("room2").Send("except") },
 		"Join":        func() { e.Join("room2") },

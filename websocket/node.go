@@ -250,9 +250,9 @@ func (e *Emitter) packed(m *Prepared) []*cluster.Parcel {
 }
 
 // publish sends parcels that fit to other nodes.
-func publish(n *cluster.Node, list []*cluster.Parcel) (err error) {
+func (e *Emitter) publish(n *cluster.Node, list []*cluster.Parcel) (err error) {
 	for _, p := range list {
-		if n.Publish(p) != nil {
+		if n.Publish(p, e.receipt) != nil {
 			err = ErrBrokerDown
 		}
 	}
@@ -291,7 +291,7 @@ func (e Emitter) keep(n *cluster.Node, m *Prepared) error {
 	if !n.Fits(list) {
 		return ErrTooLarge
 	}
-	return publish(n, list)
+	return e.publish(n, list)
 }
 
 // send queues a message for the receivers of this node, and sends it to others.
@@ -300,7 +300,7 @@ func (e Emitter) send(n *cluster.Node, m *Prepared, list []*cluster.Parcel) erro
 		return ErrTooLarge
 	}
 	e.flush(e.queue(m))
-	return publish(n, list)
+	return e.publish(n, list)
 }
 
 // pack puts a message into a parcel, and unpack takes it out.
@@ -338,7 +338,7 @@ func (e *Emitter) order(fill func(*cluster.Parcel)) {
 	}
 	for _, p := range e.abroad() {
 		fill(p)
-		n.Publish(p) // who is not reached keeps its rooms: as if the order had come before it did
+		n.Publish(p, nil) // who is not reached keeps its rooms: as if the order had come before it did
 	}
 }
 
@@ -358,7 +358,7 @@ func (h shared) Since(ctx context.Context, key history.Key, after history.Positi
 }
 
 func (h shared) Tell(key history.Key, data []byte) error {
-	return h.srv.node.Publish(&cluster.Parcel{Kind: cluster.Presence, Namespace: key.Namespace, Room: key.Room, Data: data})
+	return h.srv.node.Publish(&cluster.Parcel{Kind: cluster.Presence, Namespace: key.Namespace, Room: key.Room, Data: data}, nil)
 }
 
 func (h shared) Watched(key history.Key) uint64 { return h.srv.node.WatchOf(key.Namespace, key.Room) }

@@ -184,7 +184,7 @@ func (v *session) moved() {
 	v.resume.claim = nil
 	s.mu.Unlock()
 	secret := sha256.Sum256(token.Secret[:])
-	s.ns.srv.node.Publish(&cluster.Parcel{Kind: cluster.Moved, Volatile: true, IDs: [][16]byte{token.ID}, Data: secret[:]})
+	s.ns.srv.node.Publish(&cluster.Parcel{Kind: cluster.Moved, Volatile: true, IDs: [][16]byte{token.ID}, Data: secret[:]}, nil)
 }
 
 // letGo ends sessions whose clients have begun anew at another node.

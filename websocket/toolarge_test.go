@@ -69,6 +69,7 @@ func TestWhatIsTooLargeForTheBrokerIsAnError(t *testing.T) {
 		"of a socket":           func() error { return from.Broadcast(text, "plain") },
 		"Emit":                  func() error { return srv.To("plain").Emit("x", text) },
 		"kept":                  func() error { return srv.To("kept").Emit("x", text) },
+		"kept, and waited for":  func() error { return srv.To("kept").EmitContext(t.Context(), "x", text) },
 		"kept and not":          func() error { return srv.To("kept").To("plain").Emit("x", text) },
 		"two that are kept":     func() error { return srv.To("kept").To("kept too").Emit("x", text) },
 		"to another node":       func() error { return srv.All().ToID(sockets[1].ID()).Send(text) },

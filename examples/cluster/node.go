@@ -66,11 +66,11 @@ func join(app *nextrush.App, s *websocket.Socket, name string) error {
 			e.ReplyError(err)
 			return
 		}
-		if err := app.WSTo(room).Emit("said", said{m.Text, name}); err != nil {
+		if err := app.WSTo(room).EmitContext(s.Context(), "said", said{m.Text, name}); err != nil {
 			e.ReplyError(err)
 			return
 		}
-		e.Reply(true)
+		e.Reply(true) // whatever becomes of this node
 	})
 	s.On("kill", func(*websocket.Event) { // as kill -9 does: nobody says goodbye
 		if p, err := os.FindProcess(os.Getpid()); err == nil {

@@ -37,7 +37,7 @@ type Broker interface {
 	// node asks again, with the same names and others; asking for what is so is harmless.
 	Watch(ctx context.Context, add, drop []string) error
 	// Publish sends envelopes in the order given, and keeps those that have a Retention.
-	// It does not keep the slice or its bytes. After an error any number may have been
+	// When it has returned nil the engine has them, whatever becomes of this process. It does not keep the slice or its bytes. After an error any number may have been
 	// sent; to send them again is harmless.
 	Publish(ctx context.Context, batch []Envelope) error
 	// Close ends the connection. in is not called any more when it has returned.

@@ -86,7 +86,7 @@ func (p *pair) close() {
 
 func (p *pair) say(room string, n int) {
 	for range n {
-		p.from.Publish(&cluster.Parcel{Kind: cluster.Message, Room: room, Text: []byte("hi")})
+		p.from.Publish(&cluster.Parcel{Kind: cluster.Message, Room: room, Text: []byte("hi")}, nil)
 	}
 }
 

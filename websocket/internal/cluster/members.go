@@ -170,7 +170,7 @@ func nextCheck(now int64) int64 {
 
 func (n *Node) announce() {
 	if n.leaving.Load() == 0 {
-		n.Publish(&Parcel{Kind: Announce, Volatile: true, Sockets: n.local.Sockets()})
+		n.Publish(&Parcel{Kind: Announce, Volatile: true, Sockets: n.local.Sockets()}, nil)
 	}
 }
 

@@ -240,9 +240,11 @@ func (n *Node) Await(ctx context.Context, namespace, room string) error {
 	return n.watcher.await(ctx, RoomKey(namespace, room))
 }
 
-// Publish queues a parcel for all nodes that have to do with it. ErrDown and ErrTooLarge: it
-// will not be published.
-func (n *Node) Publish(p *Parcel) error { return n.outbox.put(letter{parcel: p}) }
+// Publish queues a parcel for all nodes that have to do with it; r is nil, or for who waits.
+// ErrDown and ErrTooLarge: it will not be published.
+func (n *Node) Publish(p *Parcel, r *Receipt) error {
+	return n.outbox.put(letter{parcel: p, wanted: r})
+}
 
 // Fits reports whether none of the parcels is larger than what the engine takes.
 func (n *Node) Fits(parcels []*Parcel) bool {

@@ -31,6 +31,7 @@ const (
 type letter struct {
 	parcel *Parcel
 	to     broker.NodeID
+	wanted *Receipt // nil: nobody waits
 	size   int
 	since  int64 // nanoseconds
 }
@@ -108,6 +109,7 @@ func (o *outbox) put(l letter) error {
 		return ErrDown
 	}
 	*o.sizeLocked(&l) += l.size
+	l.wanted.expect()
 	to := o.laneLocked(&l)
 	to.queue = append(to.queue, l)
 	to.wakeUp()
@@ -275,7 +277,7 @@ func (l *lane) publish(ctx context.Context) {
 		err := l.try(ctx)
 		if err == nil {
 			l.box.node.count.Published.Add(int64(len(l.sending)))
-			l.done(func(*letter) bool { return true })
+			l.done(true, func(*letter) bool { return true })
 			return
 		}
 		l.box.node.failed("publish", err)
@@ -297,7 +299,7 @@ func (l *lane) try(ctx context.Context) error {
 // expire drops what is too old, in the batch.
 func (l *lane) expire() {
 	now := l.box.node.now()
-	l.done(func(x *letter) bool {
+	l.done(false, func(x *letter) bool {
 		old := now-x.since > int64(x.patience())
 		if old {
 			l.box.dropped(x)
@@ -306,8 +308,8 @@ func (l *lane) expire() {
 	})
 }
 
-// done forgets those of the batch that are.
-func (l *lane) done(is func(*letter) bool) {
+// done forgets those of the batch that are, and tells who waits whether they were sent.
+func (l *lane) done(sent bool, is func(*letter) bool) {
 	o := l.box
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -319,6 +321,7 @@ func (l *lane) done(is func(*letter) bool) {
 			n++
 			continue
 		}
+		x.wanted.settle(sent)
 		*o.sizeLocked(x) -= x.size
 		if room := x.room(); l == &o.lanes[laneKept] {
 			if o.held[room]--; o.held[room] == 0 {

@@ -104,3 +104,41 @@ func holdUp(t *testing.T) {
 		t.Errorf("%v, %d and %d bytes are left", o.held, o.bytes, o.kept)
 	}
 }
+
+// Who waits is told, of what was dropped as well.
+func TestAReceiptTellsWhatBecomesOfItsParcels(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &forgetful{more: make(chan struct{}, 100)}
+		n := &Node{began: time.Now(), broker: f, sent: make(chan struct{}), logger: slog.New(slog.DiscardHandler)}
+		n.ctx, n.stop = context.WithCancel(t.Context())
+		n.outbox = newOutbox(n)
+		n.outbox.setUp(true)
+		go func() { n.outbox.run(n.ctx); close(n.sent) }()
+		say := func(keeps ...broker.Retention) error {
+			r := NewReceipt()
+			for _, keep := range keeps {
+				if err := n.Publish(&Parcel{Kind: Message, Room: "room", Text: []byte("hi"), Keep: keep}, r); err != nil {
+					t.Error(err)
+				}
+			}
+			return n.Wait(t.Context(), r)
+		}
+		plain, keep := broker.Retention{}, broker.Retention{Messages: 10}
+		if err := say(); err != nil {
+			t.Errorf("nothing: %v", err)
+		}
+		if err := say(plain, plain); err != nil {
+			t.Errorf("what is not kept: %v", err)
+		}
+		began := time.Now()
+		if err := say(keep, keep); !errors.Is(err, ErrDown) || time.Since(began) < keptPatience {
+			t.Errorf("what could not be kept: %v after %v", err, time.Since(began))
+		}
+		f.setAble()
+		if err := say(keep, plain); err != nil {
+			t.Errorf("what is kept: %v", err)
+		}
+		n.outbox.close()
+		<-n.sent
+	})
+}

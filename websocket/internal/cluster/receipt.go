@@ -1,0 +1,54 @@
+package cluster
+
+import (
+	"context"
+	"sync/atomic"
+)
+
+// Receipt is for who waits until the engine has some parcels. nil: nobody does.
+type Receipt struct {
+	open   atomic.Int32 // parcels that wait, and one until all are queued
+	failed atomic.Bool
+	done   chan struct{} // closed when none is open
+}
+
+// NewReceipt is for the parcels with which it is then published.
+func NewReceipt() *Receipt {
+	r := &Receipt{done: make(chan struct{})}
+	r.expect()
+	return r
+}
+
+func (r *Receipt) expect() {
+	if r != nil {
+		r.open.Add(1)
+	}
+}
+
+func (r *Receipt) settle(sent bool) {
+	if r == nil {
+		return
+	}
+	if !sent {
+		r.failed.Store(true)
+	}
+	if r.open.Add(-1) == 0 {
+		close(r.done)
+	}
+}
+
+// Wait waits until the engine has all that was published with the receipt, once. ErrDown:
+// something was dropped, or the node closed before that. After ctx's error it may still come.
+func (n *Node) Wait(ctx context.Context, r *Receipt) error {
+	r.settle(true)
+	select {
+	case <-r.done:
+	case <-n.sent:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if r.failed.Load() || r.open.Load() > 0 {
+		return ErrDown
+	}
+	return nil
+}
