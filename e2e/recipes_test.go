@@ -144,21 +144,10 @@ func TestTheTokensOfTheCookbook(t *testing.T) {
 		chromedp.Click("#leave"), chromedp.WaitVisible("#door"))
 }
 
-// TestTheReactPageOfTheCookbook builds the page with the client of this repository, as it is
-// with that of npm.
 func TestTheReactPageOfTheCookbook(t *testing.T) {
 	t.Parallel()
-	dir := filepath.Join(t.TempDir(), "web")
-	if err := os.CopyFS(dir, os.DirFS("../examples/cookbook/react/web")); err != nil {
-		t.Fatal(err)
-	}
-	client, err := filepath.Abs("../clients/js")
-	if err != nil {
-		t.Fatal(err)
-	}
-	shell(t, client, "npm pack --silent --pack-destination "+dir)
-	shell(t, dir, "rm -rf node_modules dist && npm pkg set dependencies.nextrush-client=file:$(ls nextrush-client-*.tgz)")
-	shell(t, dir, "npm install --no-audit --no-fund --prefer-offline && npm run build")
+	dir := frontEnd(t, "react/web")
+	shell(t, dir, "npm run build")
 	server := serve(t, "cookbook/react", "-dist", filepath.Join(dir, "dist"))
 	check := exec.Command("go", "run", "github.com/nextrush/nextrush/cmd/nextrush", "types", "-check", filepath.Join(dir, "src/events.d.ts"), "http://"+server.addr)
 	if out, err := check.CombinedOutput(); err != nil {

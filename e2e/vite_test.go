@@ -14,19 +14,19 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// frontEnd copies that of the cookbook, and installs what it needs.
-func frontEnd(t *testing.T) (dir string) {
+// frontEnd copies one of the cookbook, and the client beside it as in a clone, and installs
+// what it needs.
+func frontEnd(t *testing.T, of string) (dir string) {
 	t.Helper()
-	dir = t.TempDir()
-	if err := os.CopyFS(dir, os.DirFS("../examples/cookbook/vite")); err != nil {
-		t.Fatal(err)
+	root := t.TempDir()
+	of = filepath.Join("examples/cookbook", of)
+	dir = filepath.Join(root, of)
+	for _, path := range []string{of, "clients/js"} {
+		if err := os.CopyFS(filepath.Join(root, path), os.DirFS(filepath.Join("..", path))); err != nil {
+			t.Fatal(err)
+		}
 	}
-	client, err := filepath.Abs("../clients/js")
-	if err != nil {
-		t.Fatal(err)
-	}
-	write(t, filepath.Join(dir, "package.json"), adapt(t, cookbook(t, "vite/package.json"), `"latest"`, `"file:`+client+`"`))
-	shell(t, dir, "npm install --no-audit --no-fund --prefer-offline")
+	shell(t, dir, "rm -rf node_modules dist && npm install --no-audit --no-fund --prefer-offline")
 	return dir
 }
 
@@ -59,7 +59,7 @@ func told(said func() []string, what string) chromedp.Action {
 // TestViteOfTheCookbook: the page works through the proxy, without it if the App trusts its
 // origin, and when it is built.
 func TestViteOfTheCookbook(t *testing.T) {
-	dir, backend := frontEnd(t), freeAddress(t)
+	dir, backend := frontEnd(t, "vite"), freeAddress(t)
 	vite := startVite(t, dir, backend)
 	program := build(t, "cookbook/vite")
 	strict := launch(t, backend, exec.Command(program, "-addr", backend, "-dev", "http://elsewhere.example"))

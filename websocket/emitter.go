@@ -127,15 +127,16 @@ func (e Emitter) Emit(event string, args ...any) error {
 	return e.deliver(p)
 }
 
-// EmitContext is Emit that waits until the event is stored: what a program has said yes to
-// then outlives it. With a [Broker] it returns nil when the engine has the event, which is
-// where rooms have their history; without one at once, as this process is where. Of a
-// room without history it says that the event is on its way.
+// EmitContext is Emit that returns when the event is stored, so that a program can answer
+// for it: with a [Broker] when the engine has it, where rooms have their history; without one
+// at once. An event that no room keeps, as it is volatile, has a key, or goes to a room
+// without history, to everyone or to ids, is only on its way then.
 //
-// The errors are those of Emit, and ctx's. ErrBrokerDown says, too, that the engine could not
-// be reached for 30 s, or for 2 s if no room keeps the event, or that the server was closed.
-// After an error the event may have been sent all the same. In a callback the socket waits,
-// and no other.
+// An error before the event is queued is that of Emit. Later ones are ctx's and ErrBrokerDown:
+// the engine could not be reached for about 30 s, or the server was closed. After those the event may be
+// stored or not. In a callback the socket waits, and no other. The context of a socket
+// ends with it: give context.WithoutCancel of it if the answer counts without the client,
+// as with [Once].
 func (e Emitter) EmitContext(ctx context.Context, event string, args ...any) error {
 	if err := ctx.Err(); err != nil {
 		return err

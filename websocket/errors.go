@@ -51,10 +51,11 @@ var (
 	// ErrInCallback is returned by Request and Receive in a callback of the same
 	// socket: what they wait for is read when the callback has returned.
 	ErrInCallback = errors.New("websocket: a callback of the socket cannot wait for its next message: use a goroutine")
-	// ErrBrokerDown is returned by Send, Emit and their like when the Broker cannot be
-	// reached and the queue for it is full: nobody gets an event that a room keeps, and
-	// another message the sockets of this node alone.
-	ErrBrokerDown = errors.New("websocket: the broker cannot be reached: other nodes do not get the message")
+	// ErrBrokerDown says that the Broker cannot be reached. From Send, Emit and their like:
+	// the queue for it is full, so nobody gets an event that a room keeps, and of another
+	// message other nodes get nothing. From [Emitter.EmitContext] also: it waited for long
+	// enough, and the event may have come or not. From History and its like: it is not known.
+	ErrBrokerDown = errors.New("websocket: the broker cannot be reached")
 	// ErrTooLarge is returned by Send, Emit and their like for a message to sockets of other
 	// nodes that is larger than the Broker takes: nobody has got it.
 	ErrTooLarge = errors.New("websocket: the message is larger than the broker takes: nobody has got it")

@@ -78,7 +78,7 @@ type Present struct {
 // Position returns where the history of a room of the namespace is. Who loads state that
 // the room's events change asks for it before, and hands it to the client with the state,
 // which then gets what came after. A room without history has the zero Position. The
-// error is ctx's.
+// error is ctx's, or ErrBrokerDown.
 func (ns *Namespace) Position(ctx context.Context, room string) (Position, error) {
 	if err := ctx.Err(); err != nil {
 		return Position{}, err
@@ -110,7 +110,7 @@ type PastEvent struct {
 // History returns the newest n events that a room of the namespace keeps, or as many as
 // there are, for state that a client loads before it joins: what comes after its Position
 // is what the client has not got. It has all events, whoever was excepted from them. A
-// room without history has none, and the zero Position. The error is ctx's.
+// room without history has none, and the zero Position. The error is ctx's, or ErrBrokerDown.
 func (ns *Namespace) History(ctx context.Context, room string, n int) (Past, error) {
 	past := Past{Events: []PastEvent{}}
 	if err := ctx.Err(); err != nil {

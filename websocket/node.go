@@ -347,8 +347,11 @@ type shared struct{ srv *Server }
 
 func (h shared) Since(ctx context.Context, key history.Key, after history.Position, limit int) ([]room.Arrival, history.Position, error) {
 	list, top, err := h.srv.node.Since(ctx, key.Namespace, key.Room, broker.Position(after), limit)
-	if errors.Is(err, broker.ErrGone) {
+	switch {
+	case errors.Is(err, broker.ErrGone):
 		err = room.ErrGone
+	case err != nil && ctx.Err() == nil:
+		err = fmt.Errorf("%w: %w", ErrBrokerDown, err)
 	}
 	arrivals := make([]room.Arrival, len(list))
 	for i := range list {

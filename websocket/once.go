@@ -147,6 +147,9 @@ func (a *oneAnswer) answer(e *Event, args []any) error {
 // failed has others get the error of the first, who gets it from whoever called the
 // middleware.
 func (a *oneAnswer) failed(e *Event, err error) {
+	if a.Known() {
+		return // it was answered, and cannot be told
+	}
 	var end *CloseError
 	if errors.As(err, &end) || errors.Is(err, context.Canceled) || e.Socket.State() == StateClosed {
 		a.forget(e)
@@ -155,8 +158,11 @@ func (a *oneAnswer) failed(e *Event, err error) {
 	a.settle(e, answered{env: e.errorReply(err)})
 }
 
-// forget has the next request of the key carried out.
+// forget has the next request of the key carried out, unless this one was answered.
 func (a *oneAnswer) forget(e *Event) {
+	if a.Known() {
+		return
+	}
 	a.kept.set(e, nil)
 	a.tell("interrupted")
 }

@@ -207,3 +207,39 @@ func TestAnswersComeBackAsTheyWere(t *testing.T) {
 		}
 	}
 }
+
+// The answer of a request that was carried out is kept although it cannot be told any more:
+// the client asks again for it.
+func TestAnAnswerThatCannotBeToldIsKept(t *testing.T) {
+	for name, once := range map[string]func(*Event, func() error) error{
+		"Once":   Once(time.Minute, 10),
+		"OnceIn": OnceIn(&answerStore{values: make(map[string][]byte)}, time.Minute, 10),
+	} {
+		t.Run(name, func(t *testing.T) {
+			var ran atomic.Int32
+			running, ended := make(chan *Socket, 1), make(chan bool)
+			st := overTCP.serve(t, Options{}, func(s *Socket) error {
+				s.UseEvents(once)
+				s.OnClose(func(StatusCode, string) { close(ended) })
+				Handle(s, "buy", func(ctx context.Context, s *Socket, item string) (int32, error) {
+					n := ran.Add(1)
+					running <- s
+					<-ctx.Done()
+					return n, nil
+				})
+				return nil
+			})
+			c := st.raw(t)
+			c.say(buy(1, longKey, "tea"))
+			wait(t, running, "the handler").conn.Drop(errExited)
+			wait(t, ended, "the end")
+			ended = make(chan bool)
+			again := st.raw(t)
+			again.say(buy(2, longKey, "tea"))
+			again.hear(`{"type":"ack","id":2,"data":[1]}`)
+			if n := ran.Load(); n != 1 {
+				t.Errorf("it was carried out %d times", n)
+			}
+		})
+	}
+}

@@ -57,7 +57,7 @@ type Options struct {
 	// with a broker of the same engine. Shutdown or Close ends it. nil: there is one server.
 	Broker Broker
 	// OnGap is told of messages of other nodes that did not arrive, in a goroutine of its
-	// own; nil: Stats counts them.
+	// own; nil: the log is. Stats counts them.
 	OnGap func(NodeGap)
 
 	Rooms Rooms // history of rooms; see RoomOptions

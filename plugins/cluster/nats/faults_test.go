@@ -241,6 +241,31 @@ func TestWhatTheServerLacksIsAMistake(t *testing.T) {
 	}
 }
 
+// Anybody who may publish can send a record without envelopes.
+func TestAnEmptyRecordDoesNothing(t *testing.T) {
+	s := newServer(t, server.Options{})
+	n := begin(t, nats.Options{URL: s.ClientURL()}, nil)
+	c, err := natsgo.Connect(s.ClientURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := n.Watch(t.Context(), []string{"room"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	empty := []byte("K\x05epoch" + strings.Repeat("\x00", 12)) // see the fields of record
+	for _, subject := range []string{"nextrush.a", "nextrush.r.room"} {
+		if err := c.Publish(subject, empty); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := c.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	n.say("room", broker.Retention{}, 1, 1)
+	n.Await("a delivery", func(told natstest.Told) bool { return len(told.Got) == 1 })
+}
+
 func TestWhoIsRefusedIsTold(t *testing.T) {
 	s := newServer(t, server.Options{Username: "app", Password: "secret"})
 	for url, ok := range map[string]bool{"nats://app:secret@": true, "nats://app:wrong@": false, "nats://": false} {

@@ -221,7 +221,7 @@ func (b *Broker) open(m *nats.Msg, batch []broker.Delivery) []broker.Delivery {
 		b.in.Invalid(err)
 		return batch
 	}
-	if m.Subject == b.allSubject() && list[0].From != b.self && !b.peers.knows(list[0].From) {
+	if len(list) > 0 && m.Subject == b.allSubject() && list[0].From != b.self && !b.peers.knows(list[0].From) {
 		b.say(b.peerSubject(list[0].From), hello, 0)
 	}
 	if len(list) == 0 || list[0].Room != "" && !b.rooms.has(list[0].Room) {

@@ -183,8 +183,8 @@ func (g *gate) enter(ctx context.Context) (*script, error) {
 	if err != nil {
 		return nil, err
 	}
-	if version := field(info, "redis_version"); number(version) < 7 {
-		return nil, fmt.Errorf("redis: version %s is too old for rooms with history: it must be 7.0 at least", version)
+	if err := oldForHistory(info); err != nil {
+		return nil, err
 	}
 	run := field(info, "run_id")
 	open, err := g.open(ctx, server, run, time.Duration(number(field(info, "uptime_in_seconds")))*time.Second)

@@ -145,6 +145,29 @@ func (b *Broker) check(ctx context.Context) error {
 	return nil
 }
 
+// CanKeep finds what the server lacks for rooms with a history. One that cannot be reached
+// lacks nothing yet.
+func (b *Broker) CanKeep(ctx context.Context) error {
+	info, err := b.client.Info(ctx).Result()
+	if err != nil {
+		return nil
+	}
+	if err := oldForHistory(info); err != nil {
+		return err
+	}
+	if policy := field(info, "maxmemory_policy"); field(info, "maxmemory") != "0" && policy != "" && policy != "noeviction" {
+		return fmt.Errorf("redis: rooms with history need maxmemory-policy noeviction: with %s, Redis throws them away when its memory is full", policy)
+	}
+	return nil
+}
+
+func oldForHistory(info string) error {
+	if version := field(info, "redis_version"); number(version) < 7 {
+		return fmt.Errorf("redis: version %s is too old for rooms with history: it must be 7.0 at least", version)
+	}
+	return nil
+}
+
 func isAuth(err error) bool {
 	text := err.Error()
 	return strings.HasPrefix(text, "NOAUTH") || strings.HasPrefix(text, "WRONGPASS") || strings.HasPrefix(text, "NOPERM")

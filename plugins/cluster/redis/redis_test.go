@@ -37,6 +37,24 @@ func TestOneServerKeepsTheContract(t *testing.T) {
 	})
 }
 
+func TestWhatTheServerLacksIsAMistake(t *testing.T) {
+	for want, args := range map[string][]string{
+		"":                            {"--maxmemory-policy", "allkeys-lru"}, // which has no effect without maxmemory
+		"maxmemory-policy noeviction": {"--maxmemory-policy", "volatile-lru", "--maxmemory", "100mb"},
+	} {
+		b := open(t, redistest.Start(t, args...).URL())
+		defer b.Close(t.Context())
+		if err := b.CanKeep(t.Context()); err == nil && want != "" || err != nil && (want == "" || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%v: %v, want a text with %q", args, err, want)
+		}
+	}
+	nowhere := open(t, "redis://127.0.0.1:1")
+	defer nowhere.Close(t.Context())
+	if err := nowhere.CanKeep(t.Context()); err != nil {
+		t.Errorf("a server that cannot be reached: %v", err)
+	}
+}
+
 func TestURLsThatAreMistakesNameTheFix(t *testing.T) {
 	for url, want := range map[string]string{
 		"localhost:6379":               "redis://",

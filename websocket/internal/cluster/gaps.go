@@ -1,6 +1,10 @@
 package cluster
 
-import "github.com/nextrush/nextrush/websocket/broker"
+import (
+	"fmt"
+
+	"github.com/nextrush/nextrush/websocket/broker"
+)
 
 // watching is the watch by which a stream comes here. What is for all nodes, or for this
 // one, always does.
@@ -19,6 +23,7 @@ func (n *Node) lost(from broker.NodeID, key string, lost int64) {
 		n.local.Missed([]RoomName{{namespace, room}})
 	}
 	if n.onGap == nil {
+		n.failed("lose", fmt.Errorf("%d messages of node %v to room %q have not arrived", lost, from, room))
 		return
 	}
 	select {

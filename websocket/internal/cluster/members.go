@@ -147,7 +147,9 @@ func (n *Node) beat() {
 			return
 		}
 		n.announce()
-		n.measure()
+		if n.up.Load() {
+			n.measure()
+		}
 		n.forgetGone()
 		if unread := n.watcher.tick(); len(unread) > 0 {
 			n.local.Watched(n.ctx, roomNames(unread))

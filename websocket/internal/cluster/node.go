@@ -261,9 +261,9 @@ func (n *Node) takes(size int) bool {
 	return most == 0 || int64(size) <= most
 }
 
-// measure notes what the engine takes.
+// measure notes what the engine takes, which can be reached.
 func (n *Node) measure() {
-	if b, ok := n.broker.(broker.Bounded); ok && n.up.Load() {
+	if b, ok := n.broker.(broker.Bounded); ok {
 		n.maxBody.Store(int64(b.MaxBody()))
 	}
 }
@@ -362,6 +362,9 @@ func (n *Node) Invalid(cause error) {
 
 // Up notes whether the engine can be reached.
 func (n *Node) Up(up bool, cause error) {
+	if up {
+		n.measure()
+	}
 	n.outbox.setUp(up) // before others see it: what they then send is treated as they expect
 	if n.up.Swap(up) != up {
 		if up {
@@ -372,7 +375,6 @@ func (n *Node) Up(up bool, cause error) {
 	}
 	n.upAt.Store(n.now())
 	n.down.Store(!up)
-	n.measure()
 	n.members.setUp(up, n.now())
 	if up {
 		n.watcher.tick()

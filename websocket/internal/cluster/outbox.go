@@ -272,6 +272,7 @@ func (l *lane) sealLocked(x *letter, now int64) {
 
 // publish sends the batch, again and again if need be, until it is sent or too old.
 func (l *lane) publish(ctx context.Context) {
+	l.drop(l.box.tooLarge) // it was queued before this was known
 	wait := firstWait
 	for len(l.sending) > 0 && ctx.Err() == nil {
 		err := l.try(ctx)
@@ -281,7 +282,8 @@ func (l *lane) publish(ctx context.Context) {
 			return
 		}
 		l.box.node.failed("publish", err)
-		l.expire()
+		now := l.box.node.now()
+		l.drop(func(x *letter) bool { return now-x.since > int64(x.patience()) || l.box.tooLarge(x) })
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
@@ -296,15 +298,16 @@ func (l *lane) try(ctx context.Context) error {
 	return l.box.node.broker.Publish(ctx, l.sending)
 }
 
-// expire drops what is too old, in the batch.
-func (l *lane) expire() {
-	now := l.box.node.now()
+func (o *outbox) tooLarge(x *letter) bool { return !o.node.takes(x.size) }
+
+// drop leaves letters of the batch unsent.
+func (l *lane) drop(is func(*letter) bool) {
 	l.done(false, func(x *letter) bool {
-		old := now-x.since > int64(x.patience())
-		if old {
+		dropped := is(x)
+		if dropped {
 			l.box.dropped(x)
 		}
-		return old
+		return dropped
 	})
 }
 

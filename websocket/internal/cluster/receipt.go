@@ -45,10 +45,12 @@ func (n *Node) Wait(ctx context.Context, r *Receipt) error {
 	case <-r.done:
 	case <-n.sent:
 	case <-ctx.Done():
+	}
+	switch {
+	case r.open.Load() == 0 && !r.failed.Load():
+		return nil
+	case r.open.Load() > 0 && ctx.Err() != nil:
 		return ctx.Err()
 	}
-	if r.failed.Load() || r.open.Load() > 0 {
-		return ErrDown
-	}
-	return nil
+	return ErrDown
 }

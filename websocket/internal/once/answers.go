@@ -119,6 +119,13 @@ func (a *Answer[R, A]) Get(r R, wait time.Duration, late func(R)) (is A, known b
 	return a.is, a.known
 }
 
+// Known reports whether Settle has been called.
+func (a *Answer[R, A]) Known() bool {
+	a.of.mu.Lock()
+	defer a.of.mu.Unlock()
+	return a.known
+}
+
 // giveUp reports whether r has waited until now.
 func (a *Answer[R, A]) giveUp(r R) bool {
 	a.of.mu.Lock()
