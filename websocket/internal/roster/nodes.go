@@ -51,9 +51,18 @@ type meeting struct {
 	heard  map[Node]bool // who has told
 	awaits []Node        // who is to tell, if that is known
 	known  bool
+	late   bool // it is not waited for any more
+	asks   int  // how often who has not told is asked again
 }
 
-const longMeet = 3 * time.Second // if others do not tell
+func (m *meeting) complete() bool {
+	return m.known && !slices.ContainsFunc(m.awaits, func(n Node) bool { return !m.heard[n] })
+}
+
+const (
+	longMeet = 3 * time.Second // if others do not tell
+	askAgain = 3               // times, as long apart: who has nobody left there does not answer
+)
 
 // Spread has the room be one of several nodes. What they have to know is in Shares. Nobody
 // is told before the others have told who is there: a client that was at another node
@@ -72,12 +81,35 @@ func (r *Room[S]) Meet(others []Node, now int64) {
 
 // meet ends the meeting if all have told.
 func (r *Room[S]) meet(now int64) {
-	m := r.nodes.meet
-	if m == nil || !m.known || slices.ContainsFunc(m.awaits, func(n Node) bool { return !m.heard[n] }) {
+	switch m := r.nodes.meet; {
+	case m == nil || !m.complete():
+	case m.late:
+		r.nodes.disperse()
+	default:
+		if m.over = 0; r.due != 0 {
+			r.due = now + int64(Batch)
+		}
+	}
+}
+
+// disperse has nobody asked again.
+func (n *nodes) disperse() {
+	if n.meet = nil; !n.ask && !n.whole && len(n.changed) == 0 {
+		n.due = 0
+	}
+}
+
+// waited ends the meeting, or the wait for it.
+func (r *Room[S]) waited(now int64) {
+	n := r.nodes
+	if n == nil || n.meet == nil {
 		return
 	}
-	if m.over = 0; r.due != 0 {
-		r.due = now + int64(Batch)
+	if n.meet.complete() {
+		n.meet = nil
+	} else if !n.meet.late {
+		n.meet.late, n.meet.asks = true, askAgain
+		r.Compare(now)
 	}
 }
 
@@ -125,7 +157,8 @@ func (r *Room[S]) Shares(now int64, going bool, stay time.Duration) (list []Shar
 		return nil
 	}
 	defer n.shared(now)
-	s, size := Share{Ask: n.ask, New: n.ask && n.meet != nil, Whole: n.whole}, 0
+	ask := n.ask || n.meet != nil && n.meet.late
+	s, size := Share{Ask: ask, New: ask && n.meet != nil, Whole: n.whole}, 0
 	if going {
 		s = Share{}
 	}
@@ -160,6 +193,13 @@ func (r *Room[S]) Shares(now int64, going bool, stay time.Duration) (list []Shar
 func (n *nodes) shared(now int64) {
 	clear(n.changed)
 	n.ask, n.whole, n.due, n.last = false, false, 0, now
+	if m := n.meet; m != nil && m.late {
+		if m.asks--; m.asks == 0 {
+			n.meet = nil
+		} else {
+			n.due = now + int64(longMeet)
+		}
+	}
 }
 
 func (s *Share) put(id string, e Entry) {
@@ -262,6 +302,10 @@ func (r *Room[S]) away(at Node, id string, u *user, sockets int, now int64) *use
 // Forget takes away what a node has told, as it is gone. Users who have no other sockets
 // stay for at least as long as given, if any do.
 func (r *Room[S]) Forget(n Node, stay time.Duration, now int64) {
+	if m := r.nodes.meet; m != nil {
+		m.heard[n] = true
+		r.meet(now)
+	}
 	for id, u := range r.users {
 		if _, there := u.away[n]; !there {
 			continue

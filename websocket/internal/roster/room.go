@@ -207,9 +207,7 @@ func (r *Room[S]) Telling(now int64) bool { return r.due != 0 && r.due <= now }
 // Update returns what is to be told now, and to whom Whole is.
 func (r *Room[S]) Update(now int64) (u Update, fresh map[S]struct{}) {
 	r.due, r.last = 0, now
-	if r.nodes != nil {
-		r.nodes.meet = nil
-	}
+	r.waited(now)
 	u.Leave = r.gone(now)
 	fresh, r.fresh = r.fresh, make(map[S]struct{})
 	was := r.crowd

@@ -186,6 +186,7 @@ func TestNobodyIsToldBeforeOthersHaveTold(t *testing.T) {
 	const at = 100 * second
 	here, other, third := New[int](5*time.Second, 1<<20), Node{1}, Node{3}
 	here.Spread(0)
+	here.Meet(nil, 0)
 	here.Enter(1, "ann", 0)
 	here.Compare(0)
 	here.Shares(0, false, 0)
@@ -232,6 +233,51 @@ func TestNobodyIsToldBeforeOthersHaveTold(t *testing.T) {
 	alone.Spread(0)
 	if alone.Enter(1, "ann", 0); alone.Telling(int64(longMeet)-1) || !alone.Telling(int64(longMeet)) {
 		t.Errorf("while others cannot be asked it is told after %v", time.Duration(alone.due))
+	}
+}
+
+// What another node told when it was asked may be lost: it is asked again, some times.
+func TestWhoHasNotToldIsAskedAgain(t *testing.T) {
+	for _, x := range []struct {
+		name  string
+		lost  int // answers
+		alone bool
+		asked int
+		knows bool
+	}{{"told at once", 0, false, 1, true}, {"one is lost", 1, false, 2, true}, {"two are lost", 2, false, 3, true}, {"nobody is there", 0, true, 4, false}} {
+		here, there, a, b := New[int](0, 1<<20), New[int](0, 1<<20), Node{1}, Node{2}
+		there.Spread(0)
+		there.Meet(nil, 0)
+		there.Enter(1, "ann", 0)
+		there.Update(0)
+		there.Shares(second, false, 0)
+		now := 100 * second
+		here.Spread(now)
+		here.Enter(2, "bob", now)
+		here.Compare(now)
+		here.Meet([]Node{b}, now)
+		asked := 0
+		for ; now < 200*second; now += int64(Batch) {
+			for _, s := range here.Shares(now, false, 0) {
+				if s.Ask {
+					asked++
+				}
+				if !x.alone {
+					there.Hear(a, &s, now)
+				}
+			}
+			for _, s := range there.Shares(now, false, 0) {
+				if x.lost--; x.lost < 0 {
+					here.Hear(b, &s, now)
+				}
+			}
+			if here.Telling(now) {
+				here.Update(now)
+			}
+		}
+		if _, knows := here.Members()["ann"]; knows != x.knows || asked != x.asked {
+			t.Errorf("%s: asked %d times, want %d; knows %t", x.name, asked, x.asked, knows)
+		}
 	}
 }
 
