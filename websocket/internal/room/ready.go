@@ -2,6 +2,7 @@ package room
 
 import (
 	"context"
+	"sync"
 
 	"github.com/nextrush/nextrush/websocket/internal/history"
 )
@@ -69,15 +70,24 @@ func (rs *Rooms[S]) Live(key history.Key) bool {
 	return watch != 0 && r.Watch == watch
 }
 
-// Check repairs all rooms that are watched: something may be missing of which nothing
-// tells, such as what came last.
+// Check repairs all rooms that are watched, some at once: something may be missing of which
+// nothing tells, such as what came last.
 func (rs *Rooms[S]) Check(ctx context.Context) {
 	if rs == nil || rs.shared == nil || rs.kept == nil {
 		return
 	}
+	var all sync.WaitGroup
+	defer all.Wait()
+	slots := make(chan struct{}, maxReads)
 	for _, key := range rs.kept.Keys() {
-		if rs.shared.Watched(key) != 0 && ctx.Err() == nil {
-			rs.Repair(ctx, key)
+		if rs.shared.Watched(key) == 0 {
+			continue
+		}
+		select {
+		case slots <- struct{}{}:
+			all.Go(func() { rs.Repair(ctx, key); <-slots })
+		case <-ctx.Done():
+			return
 		}
 	}
 }
