@@ -181,6 +181,7 @@ func TestJoinFromOfAMemberReplays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := inMemory.serve(t, keeping(History{Messages: 10, Age: time.Hour}), func(s *Socket) error { return s.Join("room a") })
 		c := st.reader(t)
+		synctest.Wait() // until the handler has joined
 		for n := range 3 {
 			st.srv.To("room a").Emit("n", n+1)
 		}
