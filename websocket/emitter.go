@@ -1,6 +1,7 @@
 package websocket
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -300,16 +301,16 @@ func (e Emitter) Sockets() []*Socket {
 
 // Join puts every receiver into the rooms, as Socket.Join does. A receiver that ends
 // meanwhile is no error; ErrRoomName is returned before anybody has joined, ErrRoomLimit
-// after all those have that could.
+// after all those have that could, and ErrBrokerDown if those of other nodes do not.
 func (e Emitter) Join(rooms ...string) error {
 	for _, room := range rooms {
 		if err := checkRoom(room); err != nil {
 			return err
 		}
 	}
-	e.order(func(p *cluster.Parcel) { p.Kind, p.Rooms = cluster.Join, rooms })
+	failed := e.order(func(p *cluster.Parcel) { p.Kind, p.Rooms = cluster.Join, rooms })
 	defer e.ns.await(context.Background(), rooms...)
-	return e.join(rooms)
+	return cmp.Or(e.join(rooms), failed)
 }
 
 func (e Emitter) join(rooms []string) (failed error) {
@@ -338,10 +339,10 @@ func (e Emitter) leave(rooms []string) {
 }
 
 // Close closes every receiver, as Socket.Close does. Its error is that of a code that
-// must not be sent.
+// must not be sent, or ErrBrokerDown if those of other nodes are not closed.
 func (e Emitter) Close(code StatusCode, reason string) error {
-	e.order(func(p *cluster.Parcel) { p.Kind, p.Code, p.Reason = cluster.Close, uint16(code), reason })
-	return e.close(code, reason)
+	failed := e.order(func(p *cluster.Parcel) { p.Kind, p.Code, p.Reason = cluster.Close, uint16(code), reason })
+	return cmp.Or(e.close(code, reason), failed)
 }
 
 func (e Emitter) close(code StatusCode, reason string) error {

@@ -331,15 +331,16 @@ func unpack(p *cluster.Parcel) *Prepared {
 }
 
 // order has other nodes do something to the receivers that are there.
-func (e *Emitter) order(fill func(*cluster.Parcel)) {
+func (e *Emitter) order(fill func(*cluster.Parcel)) error {
 	n := e.node()
 	if n == nil {
-		return
+		return nil
 	}
-	for _, p := range e.abroad() {
+	list := e.abroad()
+	for _, p := range list {
 		fill(p)
-		n.Publish(p, nil) // who is not reached keeps its rooms: as if the order had come before it did
 	}
+	return e.publish(n, list)
 }
 
 // shared is the history that all nodes have.

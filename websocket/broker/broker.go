@@ -36,9 +36,10 @@ type Broker interface {
 	// published to those that were added reaches in, or in.Lost tells. After an error the
 	// node asks again, with the same names and others; asking for what is so is harmless.
 	Watch(ctx context.Context, add, drop []string) error
-	// Publish sends envelopes in the order given, and keeps those that have a Retention.
-	// When it has returned nil the engine has them, whatever becomes of this process. It does not keep the slice or its bytes. After an error any number may have been
-	// sent; to send them again is harmless.
+	// Publish sends envelopes in the order given, and keeps those that have a Retention:
+	// when it has returned nil the engine has these, and other nodes read them by Since. It
+	// does not keep the slice or its bytes. After an error any number may have been sent; to
+	// send them again is harmless.
 	Publish(ctx context.Context, batch []Envelope) error
 	// Close ends the connection. in is not called any more when it has returned.
 	Close(ctx context.Context) error

@@ -43,6 +43,7 @@ func Test(t *testing.T, engine Engine) {
 		{"NothingComesAfterClose", nothingComesAfterClose},
 		{"CutsAreTold", cutsAreTold},
 		{"KeptRoomsHaveOneOrder", keptRoomsHaveOneOrder},
+		{"WhatIsPublishedIsThere", whatIsPublishedIsThere},
 		{"WhatIsSentAgainIsKeptOnce", whatIsSentAgainIsKeptOnce},
 		{"SinceIsWholeOrGone", sinceIsWholeOrGone},
 		{"WhatNodesHaveIsRestored", whatNodesHaveIsRestored},

@@ -63,6 +63,22 @@ func keptRoomsHaveOneOrder(t *testing.T, engine Engine) {
 	}
 }
 
+// What a node has published others can read at once.
+func whatIsPublishedIsThere(t *testing.T, engine Engine) {
+	a, b := start(t, engine), start(t, engine)
+	h, room := b.history(), newRoom()
+	for n := 1; n <= 50; n++ {
+		a.publish(kept(numbered(room, n, 1), plenty)...)
+		page, err := h.Since(context.Background(), room, broker.Position{}, 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(page.Deliveries) != n || page.Top.Offset != int64(n) {
+			t.Fatalf("%d are there, up to %d, after %d were published", len(page.Deliveries), page.Top.Offset, n)
+		}
+	}
+}
+
 func whatIsSentAgainIsKeptOnce(t *testing.T, engine Engine) {
 	a, b := start(t, engine), start(t, engine)
 	h, room := a.history(), newRoom()
