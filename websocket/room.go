@@ -17,8 +17,9 @@ const maxSync = 1024 // rooms that a client may ask for at once, if it may not b
 // the 101 the join is noted and takes effect on it. Errors: ErrRoomName,
 // ErrRoomLimit, ErrClosed.
 //
-// With a [Broker], the first join of a room on a node waits, for at most a second, until
-// what other nodes send there arrives: nothing that is sent after Join is missed.
+// With a [Broker], the first join of a room on a node waits until what other nodes send
+// there arrives, so that nothing is missed that is sent after Join: for at most a second, and
+// not while the broker cannot be reached. Of a room with history the rest is read then.
 func (s *Socket) Join(name string) error {
 	err := s.joinSoon(name)
 	if err == nil {

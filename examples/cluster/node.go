@@ -66,7 +66,7 @@ func join(app *nextrush.App, s *websocket.Socket, name string) error {
 			e.ReplyError(err)
 			return
 		}
-		if err := app.WSTo(room).EmitContext(s.Context(), "said", said{m.Text, name}); err != nil {
+		if err := app.WSTo(room).EmitContext(context.WithoutCancel(s.Context()), "said", said{m.Text, name}); err != nil {
 			e.ReplyError(err)
 			return
 		}

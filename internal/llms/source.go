@@ -88,7 +88,7 @@ var link = regexp.MustCompile(`\[([^]]*)\]\([^)]*\)`)
 
 // modules lists the plugins that are modules of their own.
 func modules(root string) (names []string, err error) {
-	for _, pattern := range []string{"plugins/*/go.mod", "plugins/*/*/go.mod"} {
+	for _, pattern := range []string{"plugins/*/go.mod", "plugins/*/*/go.mod", "plugins/*/*/*/go.mod"} {
 		files, err := filepath.Glob(filepath.Join(root, pattern))
 		if err != nil {
 			return nil, err

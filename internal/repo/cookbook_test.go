@@ -31,13 +31,17 @@ func TestBlocksOfTheCookbookAreInItsFiles(t *testing.T) {
 	}
 }
 
-// TestTheCookbookListsItsRecipes, and each recipe links to the reference.
+// TestTheCookbookListsItsRecipes, as the index by task does, and each recipe links to the
+// reference.
 func TestTheCookbookListsItsRecipes(t *testing.T) {
-	index := read(t, "docs/cookbook/README.md")
+	index, tasks := read(t, "docs/cookbook/README.md"), read(t, "docs/README.md")
 	for _, page := range recipes(t) {
 		name := filepath.Base(page)
 		if name != "README.md" && !strings.Contains(index, "]("+name+")") {
 			t.Errorf("docs/cookbook/README.md does not list %s", name)
+		}
+		if !strings.Contains(tasks, "](cookbook/"+name+")") {
+			t.Errorf("docs/README.md does not list cookbook/%s", name)
 		}
 		if text := read(t, page); name != "README.md" && !strings.Contains(text, "](../") {
 			t.Errorf("%s does not link to a page of the reference", page)
