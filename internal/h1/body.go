@@ -72,6 +72,14 @@ func (b *Body) Left() int64 {
 	return b.left
 }
 
+// Ahead returns how many bytes of content come next, before anything else; 0: perhaps none.
+func (b *Body) Ahead() int64 {
+	if b.err != nil || b.state != content {
+		return 0
+	}
+	return b.left
+}
+
 // Trailer returns the fields after the content of a body that has ended, or nil. They are to
 // be put into Request.Trailer, whether they have been announced or not.
 func (b *Body) Trailer() http.Header { return b.trailer }

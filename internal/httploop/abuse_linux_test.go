@@ -20,6 +20,11 @@ import (
 // tight serves a listener whose connections keep few bytes for a client.
 func tight(t *testing.T, h http.Handler, eject func(net.Conn)) (*Server, net.Addr) {
 	t.Helper()
+	return tightFor(t, time.Minute, h, eject)
+}
+
+func tightFor(t *testing.T, stall time.Duration, h http.Handler, eject func(net.Conn)) (*Server, net.Addr) {
+	t.Helper()
 	limit := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) (err error) {
 		fail := raw.Control(func(fd uintptr) { err = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_SNDBUF, 8<<10) })
 		if fail != nil {
@@ -34,7 +39,7 @@ func tight(t *testing.T, h http.Handler, eject func(net.Conn)) (*Server, net.Add
 	s := New(Config{
 		Handler: plain{h, pace.New("test")},
 		HTTP:    &http.Server{ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute},
-		Base:    context.Background(), Stall: time.Minute, Eject: eject,
+		Base:    context.Background(), Stall: stall, Eject: eject,
 	})
 	t.Cleanup(serve(s, ln, true))
 	return s, ln.Addr()

@@ -23,8 +23,10 @@ const (
 // Unix sockets, as package net makes it, on Linux.
 func CanServe(ln net.Listener) bool {
 	switch ln.(type) {
-	case *net.TCPListener, *net.UnixListener:
+	case *net.TCPListener:
 		return runtime.GOOS == "linux"
+	case *net.UnixListener: // of one of packets a short read does not tell that nothing more is there
+		return runtime.GOOS == "linux" && ln.Addr().Network() == "unix"
 	}
 	return false
 }
@@ -40,8 +42,9 @@ func (s *Server) Serve(ln net.Listener, own bool) error {
 		return http.ErrServerClosed
 	}
 	defer s.unlisten(l)
+	s.loop.Add() // also for a listener that is not polled: what is held up is seen to although no connection is the loop's
+	defer s.loop.Remove()
 	if own && l.poll() == nil {
-		defer s.loop.Remove()
 		defer l.close()
 		return <-l.ended
 	}
@@ -105,6 +108,7 @@ func (l *listener) acceptAll() error {
 	for {
 		conn, err := l.ln.Accept()
 		if err == nil {
+			l.calm()
 			l.srv.take(l, conn)
 			continue
 		}
@@ -132,14 +136,18 @@ func (l *listener) pause(err error) time.Duration {
 	return wait
 }
 
+// calm notes that something could be accepted.
+func (l *listener) calm() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.backOff = 0
+}
+
 // poll has the listener's descriptor polled.
 func (l *listener) poll() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.srv.loop.Add()
-	err := l.srv.loop.Poller().Listen(l.ln.(syscall.Conn), &l.desc, l)
-	if err != nil {
-		l.srv.loop.Remove()
+	if err := l.srv.loop.Poller().Listen(l.ln.(syscall.Conn), &l.desc, l); err != nil {
 		return err
 	}
 	if _, ok := l.ln.(*net.TCPListener); ok {

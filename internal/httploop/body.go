@@ -133,7 +133,7 @@ func (b *requestBody) takeLocked(p []byte) (int, error) {
 // fetchLocked reads from the connection: into p if it is large and nothing but content can
 // come, and otherwise into a buffer.
 func (b *requestBody) fetchLocked(p []byte) (int, error) {
-	if left := b.dec.Left(); left > 0 && len(p) >= bodyBuffer {
+	if left := b.dec.Ahead(); left > 0 && len(p) >= bodyBuffer {
 		n, err := b.x.read(p[:min(int64(len(p)), left)])
 		if err == nil {
 			_, _, err = b.dec.Next(p[:n])

@@ -8,17 +8,17 @@ import (
 )
 
 // requestContext is the context of a request. It ends when the client has gone, when the
-// handler has returned, and when the server's ends, which EndRequests tells. It makes a
-// channel only if it is asked for one.
+// handler has returned, and when the server's ends, which EndRequests tells.
 type requestContext struct {
 	conn *conn
 
-	mu    sync.Mutex // guards what follows
-	done  chan struct{}
-	err   error
-	based bool // because base has ended
-	after map[*func()]bool
-	stop  func() bool // of follow
+	mu     sync.Mutex // guards what follows
+	err    error
+	cause  error
+	twin   context.Context // nil: nobody has asked for it
+	cancel context.CancelCauseFunc
+	given  bool        // EndRequests does not know of the request: its connection has been given away
+	stop   func() bool // of followLocked
 }
 
 func (c *requestContext) init(conn *conn) { c.conn = conn }
@@ -30,13 +30,7 @@ func (c *requestContext) Deadline() (time.Time, bool) { return time.Time{}, fals
 func (c *requestContext) Done() <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.done == nil {
-		c.done = make(chan struct{})
-		if c.errLocked() != nil {
-			close(c.done)
-		}
-	}
-	return c.done
+	return c.twinLocked().Done()
 }
 
 func (c *requestContext) Err() error {
@@ -47,8 +41,9 @@ func (c *requestContext) Err() error {
 
 func (c *requestContext) errLocked() error {
 	if c.err == nil {
-		c.err = c.base().Err()
-		c.based = c.err != nil
+		if err := c.base().Err(); err != nil {
+			c.endLocked(err, context.Cause(c.base()))
+		}
 	}
 	return c.err
 }
@@ -61,72 +56,59 @@ func (c *requestContext) Value(key any) any {
 		return c.conn.localAddr()
 	}
 	v := c.base().Value(key)
-	if v == any(c.base()) && !c.endedWithBase() {
-		return nil // package context asks for the cause
+	if v != any(c.base()) {
+		return v
 	}
-	return v
+	c.mu.Lock() // package context asks for its own kind
+	defer c.mu.Unlock()
+	return c.twinLocked().Value(key)
 }
 
-func (c *requestContext) endedWithBase() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.errLocked() != nil && c.based
-}
-
-// follow has the end of base told where EndRequests does not know of the request, as its
-// connection has been given away.
-func (c *requestContext) follow() {
-	stop := context.AfterFunc(c.base(), func() { c.end(context.Canceled) })
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.stop = stop
-}
-
-// AfterFunc calls f in a goroutine of its own when the context ends. Package context
-// looks for it, and otherwise starts a goroutine for each context that is derived.
-func (c *requestContext) AfterFunc(f func()) (stop func() bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+// twinLocked is a context of package context that ends with this one, and that is made
+// when somebody waits or derives another: of no other kind package context can derive
+// without a goroutine.
+func (c *requestContext) twinLocked() context.Context {
+	if c.twin != nil {
+		return c.twin
+	}
+	c.twin, c.cancel = context.WithCancelCause(context.Background())
 	if c.errLocked() != nil {
-		go f()
-		return func() bool { return false }
+		c.cancel(c.cause)
+	} else if c.given {
+		c.followLocked()
 	}
-	key := &f
-	if c.after == nil {
-		c.after = make(map[*func()]bool)
+	return c.twin
+}
+
+// giveAway has the context end with base although EndRequests does not know of it any more.
+func (c *requestContext) giveAway() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.given = true; c.twin != nil && c.err == nil {
+		c.followLocked()
 	}
-	c.after[key] = true
-	return func() bool {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		waits := c.after[key]
-		delete(c.after, key)
-		return waits
-	}
+}
+
+// followLocked has who waits told of the end of base.
+func (c *requestContext) followLocked() {
+	c.stop = context.AfterFunc(c.base(), func() { c.Err() })
 }
 
 // end ends the context.
 func (c *requestContext) end(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.errLocked() == nil {
+		c.endLocked(err, err)
+	}
+}
+
+func (c *requestContext) endLocked(err, cause error) {
+	c.err, c.cause = err, cause
+	if c.twin != nil {
+		c.cancel(cause)
+	}
 	if c.stop != nil {
 		c.stop()
 	}
-	if c.err != nil && c.done == nil && len(c.after) == 0 {
-		return
-	}
-	if c.errLocked() == nil {
-		c.err = err
-	}
-	if c.done != nil {
-		select {
-		case <-c.done:
-		default:
-			close(c.done)
-		}
-	}
-	for f := range c.after {
-		go (*f)()
-	}
-	c.after = nil
 }

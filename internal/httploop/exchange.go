@@ -142,8 +142,9 @@ func (x *exchange) panicked(v any) (goes bool) {
 func (c *conn) abort() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.x = nil
+	c.x, c.out.by = nil, 0
 	if c.flushLocked(); c.out.waits {
+		c.lookLocked() // the handler's deadline is no longer in the way
 		c.endLocked(true)
 		return c.phase != closed
 	}

@@ -4,15 +4,18 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log"
 	"net"
 	"net/http"
+	"os"
 	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -22,6 +25,24 @@ import (
 // Who still reads the body of a connection that is taken over learns it, and the context
 // of the request goes on: it ends with the server's, and knows its address.
 func TestARequestOutlivesItsConnection(t *testing.T) {
+	for name, take := range takes {
+		t.Run(name, func(t *testing.T) { outlives(t, take) })
+	}
+}
+
+// takes are the ways to take a connection over.
+var takes = map[string]func(http.ResponseWriter) (net.Conn, error){
+	"Hijack": func(w http.ResponseWriter) (net.Conn, error) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		return conn, err
+	},
+	"Hold": func(w http.ResponseWriter) (net.Conn, error) {
+		conn, _, err := w.(*exchange).Hold()
+		return conn, err
+	},
+}
+
+func outlives(t *testing.T, take func(http.ResponseWriter) (net.Conn, error)) {
 	base, end := context.WithCancel(context.Background())
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -38,7 +59,7 @@ func TestARequestOutlivesItsConnection(t *testing.T) {
 			for !is(s, func(c *conn) bool { return c.wakes != nil }) {
 				time.Sleep(time.Millisecond)
 			}
-			client, _, err := http.NewResponseController(w).Hijack()
+			client, err := take(w)
 			if err != nil {
 				t.Error(err)
 				return
@@ -198,6 +219,12 @@ func must(n int, err error) int {
 // A handler that has shown to be quick runs where polling is done, and then takes its
 // connection, which was the only one, and waits.
 func TestAHandlerThatKeepsItsConnectionHoldsUpNobody(t *testing.T) {
+	for name, take := range takes {
+		t.Run(name, func(t *testing.T) { holdsUpNobody(t, take) })
+	}
+}
+
+func holdsUpNobody(t *testing.T, take func(http.ResponseWriter) (net.Conn, error)) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	taken, over := make(chan bool), make(chan bool)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -205,10 +232,10 @@ func TestAHandlerThatKeepsItsConnectionHoldsUpNobody(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(serve(newServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != "/hijack" {
+		if r.URL.Path != "/take" {
 			return
 		}
-		conn, _, err := http.NewResponseController(w).Hijack()
+		conn, err := take(w)
 		if err != nil {
 			t.Error(err)
 			return
@@ -222,7 +249,7 @@ func TestAHandlerThatKeepsItsConnectionHoldsUpNobody(t *testing.T) {
 	for range 100 {
 		ask(t, first, in)
 	}
-	io.WriteString(first, "GET /hijack HTTP/1.1\r\nHost: a\r\n\r\n")
+	io.WriteString(first, "GET /take HTTP/1.1\r\nHost: a\r\n\r\n")
 	<-taken
 	for watched() {
 		time.Sleep(time.Millisecond)
@@ -274,3 +301,129 @@ func TestNothingIsLoggedUnderALock(t *testing.T) {
 type writerFunc func(p []byte) (int, error)
 
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
+
+// A handler's deadline for writing counts no more when it has panicked.
+func TestADeadlineEndsWithItsHandler(t *testing.T) {
+	var s *Server
+	s, addr := tightFor(t, 100*time.Millisecond, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.NewResponseController(w).SetWriteDeadline(time.Now().Add(time.Hour))
+		for !is(s, func(c *conn) bool { return c.out.waits }) {
+			must(w.Write(make([]byte, 1000)))
+		}
+		panic(http.ErrAbortHandler)
+	}), func(c net.Conn) { c.Close() })
+	client, _ := dial(t, addr)
+	io.WriteString(client, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	await(t, s, func(c *conn) bool { return c.x == nil && c.phase == lingering })
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	if err := s.Shutdown(ctx, time.Second); err != nil {
+		t.Error(err)
+	}
+}
+
+// A deadline is for what leaves: Flush tells that it has not.
+func TestFlushKeepsTheDeadline(t *testing.T) {
+	var s *Server
+	failed := make(chan error, 1)
+	s, addr := tight(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		c := http.NewResponseController(w)
+		for full := false; !full; {
+			for !is(s, func(c *conn) bool { return c.out.pending() > 32<<10 }) {
+				must(w.Write(make([]byte, 1000)))
+				c.Flush()
+			}
+			time.Sleep(100 * time.Millisecond) // what the client's system takes has left then
+			full = is(s, func(c *conn) bool { return c.out.waits })
+		}
+		c.SetWriteDeadline(time.Now().Add(50 * time.Millisecond))
+		must(w.Write([]byte("x")))
+		failed <- c.Flush()
+	}), func(c net.Conn) { c.Close() })
+	client, _ := dial(t, addr)
+	io.WriteString(client, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	if err := <-failed; !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("Flush returns %v", err)
+	}
+}
+
+// A context that is derived costs no goroutine, whatever is between.
+func TestDerivedContextsNeedNoGoroutines(t *testing.T) {
+	const many = 50
+	type key struct{}
+	counted := make(chan int, 1)
+	base, end := context.WithCancel(context.Background())
+	defer end()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		before := runtime.NumGoroutine()
+		for range many {
+			_, cancel := context.WithTimeout(context.WithValue(r.Context(), key{}, 1), time.Hour)
+			defer cancel()
+			defer context.AfterFunc(context.WithValue(r.Context(), key{}, 1), func() {})()
+		}
+		counted <- runtime.NumGoroutine() - before
+	}), time.Minute)
+	s.config.Base = base
+	t.Cleanup(serve(s, ln, true))
+	client, in := dial(t, ln.Addr())
+	ask(t, client, in)
+	if n := <-counted; n >= many {
+		t.Errorf("%d contexts need %d goroutines", 2*many, n)
+	}
+}
+
+func TestPacketsAreNotPolled(t *testing.T) {
+	for network, can := range map[string]bool{"unix": true, "unixpacket": false} {
+		ln, err := net.Listen(network, t.TempDir()+"/socket")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer ln.Close()
+		if CanServe(ln) != can {
+			t.Errorf("%s: %t", network, !can)
+		}
+	}
+}
+
+// tired is a listener that has no descriptors each other time.
+type tired struct {
+	net.Listener
+	calls int
+}
+
+func (l *tired) Accept() (net.Conn, error) {
+	if l.calls++; l.calls%2 == 1 {
+		return nil, &net.OpError{Op: "accept", Err: syscall.EMFILE}
+	}
+	return l.Listener.Accept()
+}
+
+// After a connection that could be accepted, the next failure is the first again.
+func TestTheWaitForDescriptorsBeginsAnew(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines atomic.Int32
+	s := newServer(http.NotFoundHandler(), time.Minute)
+	s.config.Eject = func(c net.Conn) { c.Close() }
+	s.config.HTTP.ErrorLog = log.New(writerFunc(func(p []byte) (int, error) {
+		if !bytes.Contains(p, []byte("retrying in 5ms")) {
+			t.Errorf("%s", p)
+		}
+		lines.Add(1)
+		return len(p), nil
+	}), "", 0)
+	t.Cleanup(serve(s, &tired{Listener: ln}, false))
+	for range 5 {
+		client, in := dial(t, ln.Addr())
+		ask(t, client, in)
+	}
+	if n := lines.Load(); n < 5 {
+		t.Errorf("%d failures are logged", n)
+	}
+}

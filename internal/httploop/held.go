@@ -28,6 +28,7 @@ func (x *exchange) Hold() (net.Conn, []byte, error) {
 	c.in = nil
 	c.leaveLocked()
 	x.hijacked = true
+	x.ctx.giveAway()
 	return &held{conn: c}, early, nil
 }
 

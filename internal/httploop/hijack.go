@@ -21,7 +21,7 @@ func (x *exchange) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		return nil, nil, err
 	}
 	x.hijacked = true
-	x.ctx.follow()
+	x.ctx.giveAway()
 	return nc, buffered(nc, early), nil
 }
 

@@ -308,10 +308,20 @@ func (x *exchange) flushLocked() error {
 		err = x.sendHead(nil, false)
 	}
 	x.conn.release()
+	if err == nil && x.conn.hasDeadline() {
+		return x.settleAll() // it is for what leaves, not for what waits
+	}
 	if err == nil {
 		err = x.conn.writeError()
 	}
 	return err
+}
+
+// hasDeadline reports whether the handler has said when writing fails.
+func (c *conn) hasDeadline() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.out.by != 0
 }
 
 // tooLarge has the connection end with the answer, for the body is longer than it may be.

@@ -190,6 +190,8 @@ func (c *conn) restLocked() {
 	c.busy = false
 	switch {
 	case c.phase == lingering:
+	case c.phase == answering && c.srv.closing.Load():
+		c.endLocked(len(c.in) > 0)
 	case len(c.in) > 0:
 		if c.phase != inHead {
 			if c.phase = inHead; c.served { // the time of the first has begun with the connection

@@ -39,8 +39,9 @@ func (s *Server) eventLoop() *httploop.Server {
 	}
 	if s.loop == nil {
 		ejected := &funnel{conns: make(chan net.Conn), closed: make(chan struct{})}
+		s.ejected = stall.Listen(ejected, s.config.StallTimeout)
 		s.listeners = append(s.listeners, ejected)
-		s.accepting.Go(func() { s.http.Serve(stall.Listen(ejected, s.config.StallTimeout)) })
+		s.accepting.Go(func() { s.http.Serve(s.ejected) })
 		s.loop = httploop.New(httploop.Config{
 			Handler: preparer(s.config.Prepare),
 			HTTP:    s.http,

@@ -49,7 +49,8 @@ type Server struct {
 	open      atomic.Int64   // connections that are net/http's
 	last      chan struct{}  // gets a value when open becomes 0
 
-	mu        sync.Mutex // guards what follows
+	mu        sync.Mutex   // guards what follows
+	ejected   net.Listener // of connections that the event loop has left to http; nil before its first listener
 	listeners []net.Listener
 	http      *http.Server
 	loop      *httploop.Server // nil before its first listener
@@ -156,7 +157,7 @@ func (s *Server) newHTTP() *http.Server {
 	h := &http.Server{
 		Handler:           paced{s},
 		ConnState:         s.count,
-		BaseContext:       func(net.Listener) context.Context { return s.requests },
+		BaseContext:       s.baseContext,
 		ReadHeaderTimeout: s.config.ReadHeaderTimeout,
 		IdleTimeout:       s.config.IdleTimeout,
 		MaxHeaderBytes:    s.config.MaxHeaderBytes,
@@ -169,6 +170,18 @@ func (s *Server) newHTTP() *http.Server {
 	h.Protocols.SetHTTP2(true)
 	h.Protocols.SetUnencryptedHTTP2(s.config.H2C)
 	return h
+}
+
+// left is the key of a request on a connection that the event loop has left to net/http.
+type left struct{}
+
+func (s *Server) baseContext(ln net.Listener) context.Context {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if ln == s.ejected {
+		return context.WithValue(s.requests, left{}, true)
+	}
+	return s.requests
 }
 
 // ServeHTTP answers a request to any server of net/http, and keeps StallTimeout.
@@ -198,11 +211,14 @@ func (s *Server) timeAnswer(w http.ResponseWriter, r *http.Request) *stall.Write
 type paced struct{ *Server }
 
 func (p paced) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.ProtoMajor < 2 {
-		p.config.Handler(w, r)
+	if r.ProtoMajor > 1 && r.Method != "PRI" { // the beginning of HTTP/2 to a server without it
+		p.Server.ServeHTTP(w, r)
 		return
 	}
-	p.Server.ServeHTTP(w, r)
+	if r.Context().Value(left{}) != nil && r.Header.Get("Upgrade") == "" {
+		w.Header().Set("Connection", "close") // the event loop would read more strictly what follows
+	}
+	p.config.Handler(w, r)
 }
 
 // Hijack takes the connection of a response from net/http. Drain waits until it is

@@ -52,6 +52,7 @@ var flowCases = slices.Concat(
 		{name: "54 Shutdown of an idle connection", script: steps(send(get("/")), answer, shutdown, gracefully, await("down"))},
 		{name: "54 Shutdown while a handler runs", handler: holdsTarget, script: steps(send(get("/1")), await("in"), beginShutdown, let("out"), gracefully, await("down"))},
 		{name: "54 Shutdown after a flush", handler: flushesAndHolds, script: steps(send(get("/")), until("a\r\n"), beginShutdown, let("rest"), gracefully, await("down"))},
+		{name: "54 Shutdown after a flush, with half a request behind", handler: flushesAndHolds, config: config{readHeaderTimeout: patience}, script: steps(send(get("/")+"GET / HT"), until("a\r\n"), beginShutdown, let("rest"), eof, await("down"))},
 		{name: "54 Close while a handler runs", handler: waitsForEnd, script: steps(send(get("/")), await("in"), closeServer, eof, await("ended"))},
 		{name: "54 Close of an idle connection", script: steps(send(get("/")), answer, closeServer, eof)},
 		{name: "54 Close of a connection with half a request", script: steps(send("GET"), closeServer, eof)},
