@@ -7,12 +7,14 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/nextrush/nextrush/internal/apptest"
 	"github.com/nextrush/nextrush/internal/memnet"
 	"github.com/nextrush/nextrush/internal/stall"
 )
@@ -86,8 +88,7 @@ func errText(err error) string {
 
 // drip sends a request and then its body, a piece at a time, and returns the
 // status of the answer, and how long it took until the connection was closed.
-func drip(p *pipes, path string, pieces []string, every time.Duration) (status int, took time.Duration) {
-	conn := p.dial()
+func drip(conn net.Conn, path string, pieces []string, every time.Duration) (status int, took time.Duration) {
 	begin := time.Now()
 	var sender sync.WaitGroup
 	sender.Go(func() {
@@ -109,6 +110,37 @@ func drip(p *pipes, path string, pieces []string, every time.Duration) (status i
 	conn.Close()
 	sender.Wait()
 	return status, took
+}
+
+// The same by the clock of the wall, on whichever server there is.
+func TestSlowBodiesOfConnectionsAreTimedOut(t *testing.T) {
+	chunk := "400\r\n" + strings.Repeat("x", 1024) + "\r\n"
+	for name, tt := range map[string]struct {
+		path   string
+		pieces []string
+		every  time.Duration
+		status int
+	}{
+		"nothing comes":           {"/read", nil, 0, 408},
+		"nothing comes of a form": {"/form", nil, 0, 408},
+		"bytes come":              {"/read", slices.Repeat([]string{"1\r\nx\r\n"}, 2000), 10 * time.Millisecond, 408},
+		"it stops after a while":  {"/read", slices.Repeat([]string{chunk}, 64), 0, 408},
+		"it comes":                {"/read", append(slices.Repeat([]string{chunk}, 8), "0\r\n\r\n"), 50 * time.Millisecond, 200},
+		"nobody reads it":         {"/ignore", nil, 0, 200},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv := apptest.Serve(slowApp(Options{BodyTimeout: 300 * time.Millisecond, IdleTimeout: time.Second}))
+			defer srv.Close()
+			conn, err := net.Dial("tcp", srv.Addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if status, took := drip(conn, tt.path, tt.pieces, tt.every); status != tt.status || took > 15*time.Second {
+				t.Errorf("%d after %v, want %d", status, took, tt.status)
+			}
+		})
+	}
 }
 
 func TestSlowBodiesAreTimedOut(t *testing.T) {
@@ -134,7 +166,7 @@ func TestSlowBodiesAreTimedOut(t *testing.T) {
 		"no route":                       {"/nowhere", nil, 0, 404, 0, 31 * time.Second},
 	} {
 		inPipes(t, slowApp(Options{}), func(p *pipes) {
-			if status, took := drip(p, tt.path, tt.pieces, tt.every); status != tt.status || took < tt.from || took > tt.to {
+			if status, took := drip(p.dial(), tt.path, tt.pieces, tt.every); status != tt.status || took < tt.from || took > tt.to {
 				t.Errorf("%s: %d after %v, want %d", name, status, took, tt.status)
 			}
 		})
@@ -162,7 +194,7 @@ func TestTimeOfTheHandlerIsNotTheBodys(t *testing.T) {
 func TestSlowBodiesMayBeAllowed(t *testing.T) {
 	inPipes(t, slowApp(Options{BodyTimeout: -1}), func(p *pipes) {
 		pieces := []string{"1\r\nx\r\n", "1\r\ny\r\n", "0\r\n\r\n"}
-		if status, took := drip(p, "/read", pieces, time.Hour); status != 200 || took < 2*time.Hour {
+		if status, took := drip(p.dial(), "/read", pieces, time.Hour); status != 200 || took < 2*time.Hour {
 			t.Errorf("%d after %v", status, took)
 		}
 	})
