@@ -11,13 +11,13 @@ import (
 	"testing"
 )
 
-// ported is the program of docs/coming-from-express.md, which the guide puts beside the
-// one that it was.
-func ported(t *testing.T) (addr string) {
+// ported runs a program of a page for those who come from elsewhere, in a folder of its own.
+// It listens on the address that it returns instead of the one that it has in the page.
+func ported(t *testing.T, dir, program, listens string) (addr string) {
 	t.Helper()
 	addr = freeAddress(t)
 	source := filepath.Join(t.TempDir(), "main.go")
-	write(t, source, adapt(t, block(t, "coming-from-express.md", "go"), `":3000"`, `"`+addr+`"`))
+	write(t, source, adapt(t, program, `"`+listens+`"`, `"`+addr+`"`))
 	place, err := filepath.Abs("../examples/docs/ported/main.go")
 	if err != nil {
 		t.Fatal(err)
@@ -33,7 +33,9 @@ func ported(t *testing.T) (addr string) {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	launch(t, addr, exec.Command(bin))
+	run := exec.Command(bin)
+	run.Dir = dir
+	launch(t, addr, run)
 	return addr
 }
 
@@ -90,7 +92,7 @@ func visit(t *testing.T, addr string) *guest {
 }
 
 func TestPortedExpressProgram(t *testing.T) {
-	addr := ported(t)
+	addr := ported(t, t.TempDir(), block(t, "coming-from-express.md", "go"), ":3000")
 	stranger, ann := visit(t, addr), visit(t, addr)
 
 	for _, target := range []string{"/admin", "/admin/", "/admin/report", "/admin/nowhere", "/Admin/report", "//admin/report", "/x/../admin/report", "/admin%2Freport", "/admin/items"} {
