@@ -352,8 +352,6 @@ func TestDerivedContextsNeedNoGoroutines(t *testing.T) {
 	const many = 50
 	type key struct{}
 	counted := make(chan int, 1)
-	base, end := context.WithCancel(context.Background())
-	defer end()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -367,7 +365,7 @@ func TestDerivedContextsNeedNoGoroutines(t *testing.T) {
 		}
 		counted <- runtime.NumGoroutine() - before
 	}), time.Minute)
-	s.config.Base = base
+	s.config.Base = t.Context()
 	t.Cleanup(serve(s, ln, true))
 	client, in := dial(t, ln.Addr())
 	ask(t, client, in)
