@@ -133,7 +133,7 @@ func (s *workshop) lost() {
 }
 
 // renew builds the program of the files, and starts it instead of the one that runs. If they
-// change meanwhile, it leaves the rest to the next look at them.
+// change meanwhile, it builds again: at the next look they may be as they were.
 func (s *workshop) renew(ctx context.Context, now snapshot) {
 	s.front.wait()
 	if s.seen != nil {
@@ -148,7 +148,11 @@ func (s *workshop) renew(ctx context.Context, now snapshot) {
 	if err == nil {
 		file, err = s.source.build(ctx, into, io.MultiWriter(s.t.err, &problems))
 	}
-	if ctx.Err() != nil || !maps.Equal(s.watcher.look(), s.seen) {
+	if ctx.Err() != nil {
+		return
+	}
+	if now := s.watcher.look(); !maps.Equal(now, s.seen) {
+		s.renew(ctx, now)
 		return
 	}
 	s.stop()

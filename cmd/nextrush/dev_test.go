@@ -244,3 +244,42 @@ func TestDevSaysWhatIsWrongWithItsArguments(t *testing.T) {
 		}
 	}
 }
+
+// writerFunc has a test do something when dev writes.
+type writerFunc func(p []byte)
+
+func (f writerFunc) Write(p []byte) (int, error) {
+	f(p)
+	return len(p), nil
+}
+
+// Editors and generators leave files for a moment. Requests must not wait for them.
+func TestDevAnswersThoughAFileWasThereWhileItBuiltOnly(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("GOWORK", "off")
+	save(t, filepath.Join(dir, "go.mod"), "module example.com/page\n\ngo 1.26\n")
+	save(t, filepath.Join(dir, "main.go"), "package main\n\nmistake\n")
+	source, err := locate(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := newFront()
+	defer f.close()
+	file := filepath.Join(dir, "passing.css")
+	appear := sync.OnceFunc(func() { save(t, file, "") })
+	said := writerFunc(func(p []byte) {
+		switch text := string(p); {
+		case strings.Contains(text, "main.go:3"):
+			appear()
+		case strings.Contains(text, "changed: passing.css"):
+			os.Remove(file)
+		}
+	})
+	s := workshop{source: source, temp: t.TempDir(), front: f, t: terminal{strings.NewReader(""), io.Discard, said}, watcher: watcher{dir, extensions}}
+	s.renew(t.Context(), s.watcher.look())
+	select {
+	case <-f.settled:
+	default:
+		t.Error("requests go on to wait")
+	}
+}
