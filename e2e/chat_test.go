@@ -118,8 +118,23 @@ func run(t *testing.T, ctx context.Context, what string, actions ...chromedp.Act
 
 // sees waits until the element's text contains a string.
 func sees(selector, text string) chromedp.Action {
-	js := fmt.Sprintf(`document.querySelector(%q)?.textContent.includes(%q)`, selector, text)
-	return chromedp.Poll(js, nil, chromedp.WithPollingInterval(50*time.Millisecond), chromedp.WithPollingTimeout(40*time.Second))
+	return becomes(fmt.Sprintf(`document.querySelector(%q)?.textContent.includes(%q)`, selector, text))
+}
+
+// becomes waits until an expression is true, on whatever page is shown by then: chromedp.Poll
+// fails when the page is loaded again.
+func becomes(expression string) chromedp.Action {
+	return chromedp.ActionFunc(func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("not so for %v: %s", patience, expression))
+		defer cancel()
+		var is bool
+		for chromedp.Evaluate(expression, &is).Do(ctx) != nil || !is {
+			if chromedp.Sleep(50*time.Millisecond).Do(ctx) != nil {
+				return context.Cause(ctx)
+			}
+		}
+		return nil
+	})
 }
 
 // keepScreenshot writes a picture to the folder SCREENSHOTS, if that is set.

@@ -1,7 +1,7 @@
 package e2e
 
 import (
-	"os/exec"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -11,26 +11,28 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// generate has the command make a project of a kind, and builds it.
-func generate(t *testing.T, kind string) string {
+// newProject has the command make a project of a kind, which go commands then build by
+// this repository.
+func newProject(t *testing.T, kind string) (dir, command string) {
 	t.Helper()
 	checkout, err := filepath.Abs("..")
 	if err != nil {
 		t.Fatal(err)
 	}
-	command := buildPackage(t, "github.com/nextrush/nextrush/cmd/nextrush")
-	dir := t.TempDir()
+	command = buildPackage(t, "github.com/nextrush/nextrush/cmd/nextrush")
 	t.Setenv("GOWORK", "off")
 	t.Setenv("GOFLAGS", "-mod=mod")
-	for _, step := range []*exec.Cmd{
-		{Path: command, Args: []string{command, "new", "-replace", checkout, "-kind", kind, "example.com/shop"}, Dir: dir},
-		exec.Command("go", "build", "-C", filepath.Join(dir, "shop"), "-o", "../program", "."),
-	} {
-		if out, err := step.CombinedOutput(); err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
-	}
-	return filepath.Join(dir, "program")
+	dir = t.TempDir()
+	shell(t, dir, fmt.Sprintf("%q new -replace %q -kind %s example.com/shop", command, checkout, kind))
+	return filepath.Join(dir, "shop"), command
+}
+
+// generate builds a new project.
+func generate(t *testing.T, kind string) string {
+	t.Helper()
+	dir, _ := newProject(t, kind)
+	shell(t, dir, "go build -o ../program .")
+	return filepath.Join(dir, "../program")
 }
 
 // TestANewProjectsPageWorks uses the page as it is made, under middleware.Production and
