@@ -68,7 +68,7 @@
   }
 
   const need = ["html[lang]", "title:not(:empty)", "meta[name=viewport]", "link[rel=icon]",
-    "[aria-live], [role=log], [role=status], [role=alert], h1[tabindex]"]; // what changes is read out, or has the focus
+    "[aria-live], [role=log], [role=status], [role=alert], output, h1[tabindex]"]; // what changes is read out, or has the focus
   for (const selector of need) if (!document.querySelector(selector)) faults.push("no " + selector);
   if (![...document.querySelectorAll("h1")].some(shown)) faults.push("no heading is shown");
   return faults;

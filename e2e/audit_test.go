@@ -97,6 +97,7 @@ var pages = []struct {
 	{"cookbook/presence", "/", nil, []string{"#name", "button Enter"}},
 	{"cookbook/presence", "/", []chromedp.Action{chromedp.SendKeys("#name", "Ann\r"), sees("#people", "Ann")}, nil},
 	{"cookbook/upload", "/", nil, []string{"#file", "#send"}},
+	{"cookbook/server", "/", []chromedp.Action{sees("#visitor", "127.0.0.1 http://")}, nil},
 	{"cookbook/job", "/", []chromedp.Action{sees("#state", "connected"), chromedp.Click("#start"), sees("#jobs", " 5 %")}, []string{"#start"}},
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 )
 
@@ -88,7 +89,12 @@ func TestViteOfTheCookbook(t *testing.T) {
 	built := exec.Command(program, "-addr", backend)
 	built.Dir = dir
 	launch(t, backend, built)
-	run(t, ctx, "built", append([]chromedp.Action{chromedp.Navigate("http://" + backend)}, works...)...)
+	said = complaints(ctx)
+	run(t, ctx, "built", append([]chromedp.Action{network.Enable(), chromedp.Navigate("http://" + backend)}, works...)...)
+	inspect(t, ctx, "cookbook/vite")
+	for _, s := range said() {
+		t.Errorf("the built page: the browser says %s", s)
+	}
 
 	// The last, as it makes the modules anew that the first had made.
 	v := &visitor{origin: "http://" + startVite(t, dir, behind(t)), ip: "127.0.0.1", http: httpClient(nil)}
