@@ -72,6 +72,9 @@ func (e *echo) answersCurl(t *testing.T, addr string) {
 		if addr != e.addr {
 			got = strings.ReplaceAll(got, ` 0 ""`, ` 1 ""`)
 		}
+		if addr != e.addr && c.want == "413" && err != nil && strings.Contains(err.Error(), "Connection reset by peer") {
+			continue // proxies may break off a client that still sends what nobody takes
+		}
 		if err != nil || got != c.want {
 			t.Errorf("curl %s: %v\n%.300q, want\n%.300q", c.line, err, got, c.want)
 		}
