@@ -133,11 +133,11 @@ func (e Emitter) Emit(event string, args ...any) error {
 // at once. An event that no room keeps, as it is volatile, has a key, or goes to a room
 // without history, to everyone or to ids, is only on its way then.
 //
-// An error before the event is queued is that of Emit. Later ones are ctx's and ErrBrokerDown:
-// the engine could not be reached for about 30 s, or the server was closed. After those the event may be
-// stored or not. In a callback the socket waits, and no other. The context of a socket
-// ends with it: give context.WithoutCancel of it if the answer counts without the client,
-// as with [Once].
+// An error before the event is queued is that of Emit. Later ones are ctx's and
+// ErrBrokerDown: the engine could not be reached for about 30 s, or the server was closed.
+// After those the event may be stored or not. In a callback the socket waits, and no other.
+// The context of a socket ends with it: give context.WithoutCancel of it if the answer
+// counts without the client, as with [Once].
 func (e Emitter) EmitContext(ctx context.Context, event string, args ...any) error {
 	if err := ctx.Err(); err != nil {
 		return err
