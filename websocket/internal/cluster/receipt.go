@@ -37,8 +37,9 @@ func (r *Receipt) settle(sent bool) {
 	}
 }
 
-// Wait waits until the engine has all that was published with the receipt, once. ErrDown:
-// something was dropped, or the node closed before that. After ctx's error it may still come.
+// Wait waits until the engine has all that was published with the receipt. It is called
+// once. ErrDown: something was dropped, or the node was closed. After an error what was
+// published may still come.
 func (n *Node) Wait(ctx context.Context, r *Receipt) error {
 	r.settle(true)
 	select {
