@@ -301,7 +301,8 @@ func (e Emitter) Sockets() []*Socket {
 
 // Join puts every receiver into the rooms, as Socket.Join does. A receiver that ends
 // meanwhile is no error; ErrRoomName is returned before anybody has joined, ErrRoomLimit
-// after all those have that could, and ErrBrokerDown if those of other nodes do not.
+// after all those have that could, and ErrBrokerDown or ErrTooLarge if those of other nodes
+// do not.
 func (e Emitter) Join(rooms ...string) error {
 	for _, room := range rooms {
 		if err := checkRoom(room); err != nil {
@@ -339,7 +340,7 @@ func (e Emitter) leave(rooms []string) {
 }
 
 // Close closes every receiver, as Socket.Close does. Its error is that of a code that
-// must not be sent, or ErrBrokerDown if those of other nodes are not closed.
+// must not be sent, or ErrBrokerDown or ErrTooLarge if those of other nodes are not closed.
 func (e Emitter) Close(code StatusCode, reason string) error {
 	failed := e.order(func(p *cluster.Parcel) { p.Kind, p.Code, p.Reason = cluster.Close, uint16(code), reason })
 	return cmp.Or(e.close(code, reason), failed)

@@ -340,6 +340,9 @@ func (e *Emitter) order(fill func(*cluster.Parcel)) error {
 	for _, p := range list {
 		fill(p)
 	}
+	if !n.Fits(list) {
+		return ErrTooLarge
+	}
 	return e.publish(n, list)
 }
 

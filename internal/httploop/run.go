@@ -190,7 +190,7 @@ func (c *conn) restLocked() {
 	c.busy = false
 	switch {
 	case c.phase == lingering:
-	case c.phase == answering && c.srv.closing.Load():
+	case (c.phase == answering || c.phase == idle && c.served) && c.srv.closing.Load():
 		c.endLocked(len(c.in) > 0)
 	case len(c.in) > 0:
 		if c.phase != inHead {

@@ -211,11 +211,11 @@ func (s *Server) timeAnswer(w http.ResponseWriter, r *http.Request) *stall.Write
 type paced struct{ *Server }
 
 func (p paced) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.ProtoMajor > 1 && r.Method != "PRI" { // the beginning of HTTP/2 to a server without it
+	if _, is := w.(http.Pusher); is { // HTTP/2, and not one of 1 that says PRI * HTTP/2.0
 		p.Server.ServeHTTP(w, r)
 		return
 	}
-	if r.Context().Value(left{}) != nil && r.Header.Get("Upgrade") == "" {
+	if r.Context().Value(left{}) != nil && (r.Method == http.MethodConnect || r.Header.Get("Upgrade") == "") {
 		w.Header().Set("Connection", "close") // the event loop would read more strictly what follows
 	}
 	p.config.Handler(w, r)

@@ -125,6 +125,7 @@ var securityCases = slices.Concat(
 	left(nil, []testCase{
 		{name: "72 CONNECT, and bytes after it", send: request("CONNECT b:443 HTTP/1.1") + get("/smuggled")},
 		{name: "72 CONNECT with a length and a transfer encoding", send: request("CONNECT b:443 HTTP/1.1", "Content-Length: 100", "Transfer-Encoding: chunked") + "0\r\n\r\n" + get("/smuggled")},
+		{name: "72 CONNECT with an upgrade, and bare line feeds", send: request("CONNECT b:443 HTTP/1.1", "Connection: upgrade", "Upgrade: x") + "GET /smuggled HTTP/1.1\nHost: a\n\n"},
 		{name: "72 CONNECT, and bare line feeds", send: request("CONNECT b:443 HTTP/1.1") + "GET /smuggled HTTP/1.1\nHost: a\n\n"},
 	}),
 )

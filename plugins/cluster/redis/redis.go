@@ -11,6 +11,7 @@
 package redis
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -148,14 +149,32 @@ func (b *Broker) check(ctx context.Context) error {
 // CanKeep finds what the server lacks for rooms with a history. One that cannot be reached
 // lacks nothing yet.
 func (b *Broker) CanKeep(ctx context.Context) error {
-	info, err := b.client.Info(ctx).Result()
-	if err != nil {
-		return nil
+	var mu sync.Mutex // guards lacks: masters are asked at once
+	var lacks error
+	ask := func(ctx context.Context, server redis.Cmdable) {
+		if info, err := server.Info(ctx).Result(); err == nil {
+			mu.Lock()
+			defer mu.Unlock()
+			lacks = cmp.Or(lacks, lackForHistory(info))
+		}
 	}
+	if c, ok := b.client.(*redis.ClusterClient); ok {
+		c.ForEachMaster(ctx, func(ctx context.Context, master *redis.Client) error {
+			ask(ctx, master)
+			return nil
+		})
+	} else {
+		ask(ctx, b.client)
+	}
+	return lacks
+}
+
+func lackForHistory(info string) error {
 	if err := oldForHistory(info); err != nil {
 		return err
 	}
-	if policy := field(info, "maxmemory_policy"); field(info, "maxmemory") != "0" && policy != "" && policy != "noeviction" {
+	most, policy := field(info, "maxmemory"), field(info, "maxmemory_policy")
+	if most != "" && most != "0" && policy != "" && policy != "noeviction" {
 		return fmt.Errorf("redis: rooms with history need maxmemory-policy noeviction: with %s, Redis throws them away when its memory is full", policy)
 	}
 	return nil

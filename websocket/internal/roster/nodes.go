@@ -43,6 +43,7 @@ type nodes struct {
 	due        int64 // when; 0: nothing
 	last       int64
 	meet       *meeting // nil: it is over
+	again      int64    // when who has not told is asked again; 0: never
 }
 
 // meeting is when others tell who they have, before anybody is told here.
@@ -93,11 +94,7 @@ func (r *Room[S]) meet(now int64) {
 }
 
 // disperse has nobody asked again.
-func (n *nodes) disperse() {
-	if n.meet = nil; !n.ask && !n.whole && len(n.changed) == 0 {
-		n.due = 0
-	}
-}
+func (n *nodes) disperse() { n.meet, n.again = nil, 0 }
 
 // waited ends the meeting, or the wait for it.
 func (r *Room[S]) waited(now int64) {
@@ -108,8 +105,20 @@ func (r *Room[S]) waited(now int64) {
 	if n.meet.complete() {
 		n.meet = nil
 	} else if !n.meet.late {
-		n.meet.late, n.meet.asks = true, askAgain
-		r.Compare(now)
+		n.meet.late, n.meet.asks, n.again = true, askAgain, now
+	}
+}
+
+// remind has who has not told asked again if it is time.
+func (n *nodes) remind(now int64) {
+	switch {
+	case n.again == 0 || now < n.again:
+	case n.meet.asks == 0:
+		n.disperse()
+	default:
+		n.meet.asks--
+		n.ask, n.again = true, now+int64(longMeet)
+		n.due = now
 	}
 }
 
@@ -153,12 +162,14 @@ func (r *Room[S]) Retry(now int64) {
 // stay for a while, and come elsewhere.
 func (r *Room[S]) Shares(now int64, going bool, stay time.Duration) (list []Share) {
 	n := r.nodes
-	if n == nil || n.due == 0 || now < n.due {
+	if n == nil {
+		return nil
+	}
+	if n.remind(now); n.due == 0 || now < n.due {
 		return nil
 	}
 	defer n.shared(now)
-	ask := n.ask || n.meet != nil && n.meet.late
-	s, size := Share{Ask: ask, New: ask && n.meet != nil, Whole: n.whole}, 0
+	s, size := Share{Ask: n.ask, New: n.ask && n.meet != nil, Whole: n.whole}, 0
 	if going {
 		s = Share{}
 	}
@@ -193,13 +204,6 @@ func (r *Room[S]) Shares(now int64, going bool, stay time.Duration) (list []Shar
 func (n *nodes) shared(now int64) {
 	clear(n.changed)
 	n.ask, n.whole, n.due, n.last = false, false, 0, now
-	if m := n.meet; m != nil && m.late {
-		if m.asks--; m.asks == 0 {
-			n.meet = nil
-		} else {
-			n.due = now + int64(longMeet)
-		}
-	}
 }
 
 func (s *Share) put(id string, e Entry) {

@@ -195,10 +195,15 @@ const (
 
 // Due is when Update or Shares is to be called; 0: there is nothing to tell.
 func (r *Room[S]) Due() int64 {
-	if n := r.nodes; n != nil && n.due != 0 && (r.due == 0 || n.due < r.due) {
-		return n.due
+	at := r.due
+	if n := r.nodes; n != nil {
+		for _, next := range []int64{n.due, n.again} {
+			if next != 0 && (at == 0 || next < at) {
+				at = next
+			}
+		}
 	}
-	return r.due
+	return at
 }
 
 // Telling reports whether Update is to be called now.

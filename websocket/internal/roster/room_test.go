@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 )
@@ -278,6 +279,36 @@ func TestWhoHasNotToldIsAskedAgain(t *testing.T) {
 		if _, knows := here.Members()["ann"]; knows != x.knows || asked != x.asked {
 			t.Errorf("%s: asked %d times, want %d; knows %t", x.name, asked, x.asked, knows)
 		}
+	}
+}
+
+// What is told while others are asked again is told as soon as ever, and takes none of the
+// questions away.
+func TestAskingAgainHoldsNothingUp(t *testing.T) {
+	here := New[int](0, 1<<20)
+	here.Spread(0)
+	here.Enter(1, "ann", 0)
+	here.Meet([]Node{{2}}, 0)
+	here.Shares(int64(Batch), false, 0)
+	now := int64(longMeet)
+	here.Update(now)
+	var asked []time.Duration
+	for n := 2; now < 20*second; n, now = n+1, now+second {
+		here.Enter(n, strconv.Itoa(n), now)
+		if due := here.Due(); due == 0 || due > now+int64(Batch) {
+			t.Fatalf("after %v something is told at %v", time.Duration(now), time.Duration(due))
+		}
+		for at := now; at < now+second; at += int64(Batch) {
+			here.Hear(Node{3}, &Share{Ask: true, New: true}, at)
+			for _, s := range here.Shares(at, false, 0) {
+				if s.Ask {
+					asked = append(asked, time.Duration(at))
+				}
+			}
+		}
+	}
+	if want := []time.Duration{longMeet, 2 * longMeet, 3 * longMeet}; !slices.Equal(asked, want) {
+		t.Errorf("asked again at %v, want %v", asked, want)
 	}
 }
 
