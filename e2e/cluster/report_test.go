@@ -138,10 +138,10 @@ func (r *report) places(room string, log []entry, at map[place]int) {
 
 // whole fails the test if something was lost without a word in kept rooms, or came twice or
 // out of order. clean: nobody was told either.
-func (c *crowd) whole(clean bool) {
+func (c *crowd) whole(clean bool) (r report) {
 	c.t.Helper()
 	c.settle()
-	r := c.read(true)
+	r = c.read(true)
 	c.t.Logf("kept: %s", &r)
 	dropped := c.dropped()
 	if r.unsent > 0 {
@@ -156,6 +156,7 @@ func (c *crowd) whole(clean bool) {
 		}
 		c.t.Errorf("%s", &r)
 	}
+	return r
 }
 
 // dropped is what nodes have counted that they could not publish.

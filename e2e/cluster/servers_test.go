@@ -77,7 +77,7 @@ func TestSentinelFailsOver(t *testing.T) {
 	t.Logf("another master after %v", time.Since(began).Round(time.Millisecond))
 	pause(t, 8*time.Second)
 	stop()
-	c.whole(false)
+	c.whole(full())
 	c.counted(list)
 }
 
