@@ -42,7 +42,9 @@ func (s *Server) Serve(ln net.Listener, own bool) error {
 		return http.ErrServerClosed
 	}
 	defer s.unlisten(l)
-	s.loop.Add() // also for a listener that is not polled: what is held up is seen to although no connection is the loop's
+	// A listener that is not polled counts, too: a handler that has taken the last connection
+	// over, and blocks, is then still found.
+	s.loop.Add()
 	defer s.loop.Remove()
 	if own && l.poll() == nil {
 		defer l.close()

@@ -302,14 +302,24 @@ type writerFunc func(p []byte) (int, error)
 
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
+// overfill writes until the system of a client that reads nothing takes no more.
+func overfill(s *Server, w http.ResponseWriter) {
+	for full := false; !full; {
+		for !is(s, func(c *conn) bool { return c.out.pending() > 32<<10 }) {
+			must(w.Write(make([]byte, 1000)))
+			http.NewResponseController(w).Flush()
+		}
+		time.Sleep(100 * time.Millisecond) // what it takes has left then
+		full = is(s, func(c *conn) bool { return c.out.waits })
+	}
+}
+
 // A handler's deadline for writing counts no more when it has panicked.
 func TestADeadlineEndsWithItsHandler(t *testing.T) {
 	var s *Server
-	s, addr := tightFor(t, 100*time.Millisecond, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	s, addr := tightFor(t, time.Second, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		overfill(s, w)
 		http.NewResponseController(w).SetWriteDeadline(time.Now().Add(time.Hour))
-		for !is(s, func(c *conn) bool { return c.out.waits }) {
-			must(w.Write(make([]byte, 1000)))
-		}
 		panic(http.ErrAbortHandler)
 	}), func(c net.Conn) { c.Close() })
 	client, _ := dial(t, addr)
@@ -328,14 +338,7 @@ func TestFlushKeepsTheDeadline(t *testing.T) {
 	failed := make(chan error, 1)
 	s, addr := tight(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		c := http.NewResponseController(w)
-		for full := false; !full; {
-			for !is(s, func(c *conn) bool { return c.out.pending() > 32<<10 }) {
-				must(w.Write(make([]byte, 1000)))
-				c.Flush()
-			}
-			time.Sleep(100 * time.Millisecond) // what the client's system takes has left then
-			full = is(s, func(c *conn) bool { return c.out.waits })
-		}
+		overfill(s, w)
 		c.SetWriteDeadline(time.Now().Add(50 * time.Millisecond))
 		must(w.Write([]byte("x")))
 		failed <- c.Flush()

@@ -119,7 +119,7 @@ func (a *Answer[R, A]) Get(r R, wait time.Duration, late func(R)) (is A, known b
 	return a.is, a.known
 }
 
-// Known reports whether Settle has been called.
+// Known reports whether there is an answer.
 func (a *Answer[R, A]) Known() bool {
 	a.of.mu.Lock()
 	defer a.of.mu.Unlock()

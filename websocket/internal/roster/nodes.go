@@ -93,7 +93,7 @@ func (r *Room[S]) meet(now int64) {
 	}
 }
 
-// disperse has nobody asked again.
+// disperse ends the meeting, and has nobody asked again.
 func (n *nodes) disperse() { n.meet, n.again = nil, 0 }
 
 // waited ends the meeting, or the wait for it.
@@ -103,7 +103,7 @@ func (r *Room[S]) waited(now int64) {
 		return
 	}
 	if n.meet.complete() {
-		n.meet = nil
+		n.disperse()
 	} else if !n.meet.late {
 		n.meet.late, n.meet.asks, n.again = true, askAgain, now
 	}
