@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -155,15 +156,27 @@ func nodes(t *testing.T, url string, n int) (list []*node) {
 	for range n {
 		list = append(list, start(t, url))
 	}
-	known := list[0].srv.Cluster().Nodes // another may be there
-	eventually(t, "they know each other", func() bool { return len(known()) >= n })
-	acquainted(t, list, len(known()))
+	eventually(t, "they know each other", func() bool { return mutual(list) })
 	for _, node := range list { // a server that has just started is asked to wait for nodes of an earlier run
 		if _, err := node.srv.Position(t.Context(), "kept"); err != nil {
 			t.Fatal(err)
 		}
 	}
 	return list
+}
+
+// mutual reports whether each knows all, of whom there may be more.
+func mutual(list []*node) bool {
+	for _, a := range list {
+		known := a.srv.Cluster().Nodes()
+		for _, b := range list {
+			id := b.srv.Cluster().Nodes()[0].ID
+			if !slices.ContainsFunc(known, func(n websocket.NodeInfo) bool { return n.ID == id }) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // acquainted waits until each knows of n nodes.
