@@ -46,7 +46,7 @@ func (c *Context) SSE(f func(*SSE) error) error {
 	if c.req.Method == http.MethodHead {
 		return nil
 	}
-	stream, err := eventstream.Open(c.Context(), c.app.Context(), c.w, func(v any) error { return asPanicError(v) })
+	stream, err := eventstream.Open(c.req, c.app.Context(), c.w, func(v any) error { return asPanicError(v) })
 	if err != nil {
 		return fmt.Errorf("nextrush: SSE: %w", record.Lacks(c.w, "Flush", err))
 	}

@@ -11,6 +11,7 @@ import (
 const (
 	heartbeat    = 15 * time.Second // shorter than the idle time-outs of proxies
 	writeTimeout = 10 * time.Second // of one write, to a client that does not read
+	renewal      = time.Second      // how much sooner it may come, for to set it at each event would cost more
 )
 
 // Stream is a response of events. Its methods are safe from any goroutine. When nothing
@@ -22,19 +23,22 @@ type Stream struct {
 	out      *http.ResponseController
 	panicked func(v any) error
 	undo     []func() bool // what ends it with others
+	keeps    bool          // a write deadline that passes while nothing is written does nothing
 
 	mu    sync.Mutex // guards the writer and what follows
 	end   bool
 	broke error // of a heartbeat
 	beat  *time.Timer
 	last  time.Time // when something was sent
+	since time.Time // when the write deadline was set
 }
 
-// Open begins a stream in a response whose header is complete. It ends with the context,
+// Open begins a stream in a response whose header is complete. It ends with the request's context,
 // but not with a deadline of that, and with closing. panicked makes an error of the value
 // of a panic in a writer, in the deferred function that has recovered it.
-func Open(ctx, closing context.Context, w http.ResponseWriter, panicked func(v any) error) (*Stream, error) {
-	s := &Stream{w: w, out: http.NewResponseController(w), panicked: panicked}
+func Open(r *http.Request, closing context.Context, w http.ResponseWriter, panicked func(v any) error) (*Stream, error) {
+	s := &Stream{w: w, out: http.NewResponseController(w), panicked: panicked, keeps: r.ProtoMajor == 1}
+	ctx := r.Context()
 	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	s.undo = append(s.undo, context.AfterFunc(closing, s.cancel), context.AfterFunc(ctx, func() {
 		if ctx.Err() != context.DeadlineExceeded {
@@ -97,6 +101,9 @@ func (s *Stream) Close() error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.keeps && !s.end {
+		s.out.SetWriteDeadline(time.Time{}) // which net/http would keep for the next answer
+	}
 	s.end = true
 	s.beat.Stop()
 	return s.broke
@@ -116,8 +123,13 @@ func (s *Stream) Write(b []byte) error {
 		return err
 	}
 	s.last = time.Now()
-	s.out.SetWriteDeadline(s.last.Add(writeTimeout)) // not every writer can
-	defer s.out.SetWriteDeadline(time.Time{})        // HTTP/2 ends even a stream at rest with it
+	if !s.keeps { // HTTP/2 ends even a stream at rest
+		defer s.out.SetWriteDeadline(time.Time{})
+	}
+	if !s.keeps || s.last.Sub(s.since) > renewal {
+		s.since = s.last
+		s.out.SetWriteDeadline(s.last.Add(writeTimeout)) // not every writer can
+	}
 	_, err := s.w.Write(b)
 	if err == nil {
 		err = s.out.Flush()
