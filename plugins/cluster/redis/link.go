@@ -19,6 +19,7 @@ const (
 	silence    = 5 * time.Second // after which a link is probed
 	patience   = 2 * time.Second // for the probe to come
 	echoWait   = 300 * time.Millisecond
+	partLooks  = 50 // each after gateLook, so that a node that is not run does not count them
 	firstWait  = 100 * time.Millisecond
 	longWait   = 5 * time.Second
 	shortWait  = 500 * time.Millisecond // the longest at first: most outages are short
@@ -111,7 +112,7 @@ func (l *link) receive() error {
 		switch m := m.(type) {
 		case *redis.Subscription:
 			if l.confirmed(m); l.taken(m) {
-				return errMoved
+				return l.reason(errMoved)
 			}
 		case *redis.Message:
 			l.arrived(m)
@@ -161,23 +162,39 @@ func (l *link) drop(sub *redis.PubSub) {
 }
 
 // settle waits until nothing comes any more of what was published before: what is published
-// now comes back, or else the connection, which is that of another server, is ended.
+// now comes back, or else the connection, which is that of another server, is ended. First it
+// is read to its end: of what has been sent to this node others may have got nothing.
 func (l *link) settle(ctx context.Context) error {
 	number, open := l.current()
 	if !open || l.echo(ctx) {
 		return ctx.Err()
 	}
-	for {
+	l.part(ctx)
+	for looks := 0; ; looks++ { // a server that does not answer, and has sent nothing
 		now, open := l.current()
 		if now > number || !open {
 			return nil
 		}
-		l.end(errAnother)
+		if looks >= partLooks {
+			l.end(errAnother)
+		}
 		select {
 		case <-time.After(gateLook):
 		case <-ctx.Done():
 			return ctx.Err()
 		}
+	}
+}
+
+// part ends the connection to a server that may be there still, when all has been read that
+// it has sent.
+func (l *link) part(ctx context.Context) {
+	l.mu.Lock()
+	sub := l.sub
+	l.cause = errAnother
+	l.mu.Unlock()
+	if sub != nil {
+		l.unsubscribe(ctx, sub, nil) // from all
 	}
 }
 
@@ -297,9 +314,12 @@ func (l *link) confirmed(s *redis.Subscription) {
 }
 
 // taken reports whether Redis does not send any more what is published to a channel: its
-// slot is another server's now.
+// slot is another server's now, or we part.
 func (l *link) taken(s *redis.Subscription) bool {
-	if s.Kind != "sunsubscribe" {
+	switch {
+	case s.Kind == "unsubscribe":
+		return s.Count == 0
+	case s.Kind != "sunsubscribe":
 		return false
 	}
 	l.mu.Lock()
