@@ -66,8 +66,13 @@ func (l local) receivers(p *cluster.Parcel) Emitter {
 func keyOf(p *cluster.Parcel) history.Key { return history.Key{Namespace: p.Namespace, Room: p.Room} }
 
 func arrival(p *cluster.Parcel) *room.Arrival {
-	return &room.Arrival{At: history.Position(p.At), Text: p.Text, Bytes: p.Bytes, Except: p.Except, ExceptRooms: p.ExceptRooms, Before: p.Before, Mid: p.Mid, Source: p.Came}
+	return &room.Arrival{At: history.Position(p.At), Text: p.Text, Bytes: p.Bytes, Except: p.Except, ExceptRooms: p.ExceptRooms, Before: p.Before, Mid: p.Mid, Source: source{p.Came}}
 }
+
+// source is an envelope of a room that is kept.
+type source struct{ *broker.Envelope }
+
+func (s source) Origin() (node [16]byte, number uint64) { return s.From, s.Seq }
 
 // Lost has the rooms that keep what is sent look whether they have all.
 func (l local) Lost(ctx context.Context, _ []cluster.RoomName) {
@@ -76,10 +81,10 @@ func (l local) Lost(ctx context.Context, _ []cluster.RoomName) {
 
 // Tails yields what the rooms that keep it have got last.
 func (l local) Tails(yield func(cluster.RoomName, broker.Position, []*broker.Envelope) bool) {
-	l.srv.told.Tails(func(key history.Key, at history.Position, sources []any) bool {
+	l.srv.told.Tails(func(key history.Key, at history.Position, sources []room.Source) bool {
 		came := make([]*broker.Envelope, len(sources))
-		for i, source := range sources {
-			came[i] = source.(*broker.Envelope)
+		for i, s := range sources {
+			came[i] = s.(source).Envelope
 		}
 		return yield(cluster.RoomName(key), broker.Position(at), came)
 	})

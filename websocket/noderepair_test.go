@@ -122,3 +122,137 @@ func TestAHistoryIsReadOnceForAllWhoCome(t *testing.T) {
 		t.Errorf("the histories of %d rooms were read %d times", rooms, n)
 	}
 }
+
+// slow is a broker of which reads of a history wait while gate is locked.
+type slow struct {
+	broker.Broker
+	gate    *sync.RWMutex
+	waiting *atomic.Int64
+}
+
+func (b slow) Since(ctx context.Context, room string, after broker.Position, limit int) (broker.Page, error) {
+	b.waiting.Add(1)
+	b.gate.RLock()
+	defer b.gate.RUnlock()
+	b.waiting.Add(-1)
+	return b.Broker.(broker.History).Since(ctx, room, after, limit)
+}
+
+// reading has clients on two nodes, in a room whose history the nodes begin to read when
+// the gate is locked.
+func reading(t *testing.T, network *brokertest.Network) (sites []*site, peers []*raw, lock, unlock func()) {
+	t.Helper()
+	var gate sync.RWMutex
+	var waiting atomic.Int64
+	for range 2 {
+		opts := keeping(History{Messages: 1000})
+		opts.Broker = slow{network.Broker(), &gate, &waiting}
+		sites = append(sites, overTCP.serve(t, opts, joiner))
+	}
+	lock = func() {
+		gate.Lock()
+		for _, st := range sites {
+			go st.srv.told.Check(t.Context())
+		}
+		eventually(t, "both read", func() bool { return waiting.Load() == 2 })
+	}
+	return sites, joined(t, sites), lock, gate.Unlock
+}
+
+// What comes while a history is read, and lacks nothing before it, is not held up by that:
+// an engine that then loses it is told it by the nodes.
+func TestWhatComesWhileAHistoryIsReadIsTheirs(t *testing.T) {
+	network := brokertest.NewNetwork()
+	sites, peers, lock, unlock := reading(t, network)
+	lock()
+	for range 3 {
+		sites[0].srv.To("room a").Emit("e", "text")
+	}
+	for _, c := range peers {
+		c.sequence(0, 3)
+	}
+	network.Crash()
+	unlock()
+	for range 2 {
+		sites[0].srv.To("room a").Emit("e", "text")
+	}
+	for _, c := range peers {
+		c.sequence(3, 2)
+	}
+}
+
+// Of what has come although something before it has not, an engine that has lost both knows
+// at least that it was there: clients are told, and no offset comes twice.
+func TestNoOffsetOfWhatHasComeComesTwice(t *testing.T) {
+	network := brokertest.NewNetwork()
+	sites, peers, lock, unlock := reading(t, network)
+	lock()
+	network.Lose(1)
+	for _, text := range []string{"lost", "held"} {
+		if err := sites[0].srv.To("room a").EmitContext(t.Context(), "e", text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	network.Crash()
+	for _, text := range []string{"new", "last"} {
+		sites[0].srv.To("room a").Emit("e", text)
+	}
+	unlock()
+	for _, c := range peers {
+		if m := c.told("synced", "event"); m.Type != "synced" || *m.Recovered {
+			t.Fatalf("%+v", m)
+		}
+		if got := c.sequence(2, 2); got[0] != "new" || got[1] != "last" {
+			t.Errorf("%q", got)
+		}
+	}
+}
+
+// deaf is a broker whose first answer is lost when the engine has forgotten what it has got.
+type deaf struct {
+	broker.Broker
+	forget func()
+	once   *atomic.Bool
+}
+
+func (b deaf) Publish(ctx context.Context, batch []broker.Envelope) error {
+	err := b.Broker.Publish(ctx, batch)
+	if err == nil && batch[0].Keep != (broker.Retention{}) && !b.once.Swap(true) {
+		b.forget()
+		return errors.New("no answer")
+	}
+	return err
+}
+
+func (b deaf) Since(ctx context.Context, room string, after broker.Position, limit int) (broker.Page, error) {
+	return b.Broker.(broker.History).Since(ctx, room, after, limit)
+}
+
+// What is sent again to an engine that begins anew does not come twice.
+func TestWhatIsSentAgainInANewEpochComesOnce(t *testing.T) {
+	network := brokertest.NewNetwork()
+	var sites []*site
+	var arrived sync.WaitGroup
+	arrived.Add(2)
+	opts := keeping(History{Messages: 1000})
+	opts.Broker = deaf{network.Broker(), func() { arrived.Wait(); network.Restart() }, new(atomic.Bool)}
+	sites = append(sites, overTCP.serve(t, opts, joiner))
+	sites = append(sites, inRooms(t, network, 1)...)
+	peers := joined(t, sites)
+	sites[0].srv.To("room a").Emit("e", "once")
+	for _, c := range peers {
+		if got := c.sequence(0, 1); got[0] != "once" {
+			t.Fatalf("%q", got)
+		}
+		arrived.Done()
+	}
+	sites[0].srv.To("room a").Emit("e", "then")
+	for _, c := range peers {
+		if m := c.told("synced", "event"); m.Type != "synced" || *m.Recovered {
+			t.Fatalf("%+v", m)
+		}
+		if m := c.told("synced", "event"); m.Type != "event" || m.Data[0] != "then" || m.Offset != 2 {
+			t.Errorf("%+v", m)
+		}
+	}
+}

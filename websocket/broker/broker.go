@@ -90,7 +90,9 @@ type Inbound interface {
 // acknowledged, as after a crash or a failover.
 type Witness interface {
 	// Tails yields what the node has got last of each kept room that it watches: in order,
-	// without a hole, up to at. It waits for what was delivered before to be seen to.
+	// without a hole, up to at. If it has got something of which it lacks what came before,
+	// the position of that follows, with an empty tail: a room that goes on does so behind it.
+	// Tails waits for what was delivered before to be seen to.
 	Tails(yield func(room string, at Position, tail []Delivery) bool)
 	// Peers lists the other nodes that were there when the engine could last be reached:
 	// they may have got what this one has not.

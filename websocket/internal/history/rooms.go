@@ -46,8 +46,12 @@ type Room[E Event] struct {
 
 // Mirror says how the ring of a room goes with the one that several nodes share.
 type Mirror struct {
-	Common bool   // it has positions of that
-	Watch  uint64 // since which watch of the room nothing is missing; 0: none
+	Common bool     // it has positions of that
+	Watch  uint64   // since which watch of the room nothing is missing; 0: none
+	Ahead  Position // of what has come last although something before it has not
+
+	// Before is the last number of each node in earlier epochs.
+	Before map[[16]byte]uint64
 }
 
 // roomCost is about what a room takes besides its events and its name, in bytes.

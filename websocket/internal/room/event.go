@@ -19,7 +19,7 @@ type event struct {
 	plain    *conn.Frame // as others got it
 	from     [16]byte    // who did not get it; zero: nobody
 	except   [][16]byte  // in order
-	source   any         // of Arrival
+	source   Source      // of Arrival; nil: it is this node's alone
 }
 
 // Size is what the event takes in a ring.
@@ -90,7 +90,7 @@ type emitting[S comparable] struct {
 	*Emit[S]
 	rs     *Rooms[S]
 	mid    string         // that the frames of several rooms have in common; empty: one room
-	source any            // of Arrival; nil: it is this node's
+	source Source         // of Arrival; nil: it is this node's
 	seen   map[S]struct{} // who has got it; nil: nobody gets it from elsewhere
 	flush  []loop.Flusher
 }

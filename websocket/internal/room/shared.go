@@ -40,7 +40,13 @@ type Arrival struct {
 	ExceptRooms []string
 	Before      []string // rooms whose members have got it who know no positions
 	Mid         string
-	Source      any // the caller's, for Tails
+	Source      Source
+}
+
+// Source is an event as it was published, for Tails.
+type Source interface {
+	// Origin is the node that has published it, and its number, which rises in a room.
+	Origin() (node [16]byte, number uint64)
 }
 
 // repairs are the rooms whose rings are brought up to what is shared.
@@ -72,18 +78,20 @@ func (rs *Rooms[S]) Arrive(key history.Key, a *Arrival) (flush []loop.Flusher) {
 	}
 	r := rs.lock(key, opts)
 	defer r.Unlock()
-	if rs.repairs.hold(key, a) {
-		return nil
-	}
-	watch, next := rs.shared.Watched(key), false
-	if watch == 0 {
-		return nil // who comes reads it
-	}
-	if r.Watch == watch {
-		flush, next = rs.place(r, key, a)
-	}
+	flush, next := rs.place(r, key, a) // also while what may be missing is read
+	watch := rs.shared.Watched(key)
 	if !next {
+		r.Ahead = a.At
+		if rs.repairs.hold(key, a) {
+			return nil
+		}
+	}
+	switch {
+	case watch == 0: // who comes reads it
+	case !next:
 		rs.start(context.Background(), key, opts, a)
+	case r.Watch != watch:
+		rs.start(context.Background(), key, opts, nil)
 	}
 	return flush
 }
@@ -98,9 +106,19 @@ func (rs *Rooms[S]) place(r *locked, key history.Key, a *Arrival) (flush []loop.
 	if a.At.Offset <= at.Offset {
 		return nil, true
 	}
+	return rs.add(r, key, a, rs.sockets.Members(key)), true
+}
+
+// add adds an event and queues it, unless members have got it in an earlier epoch: the node
+// has sent it again to an engine that had lost it.
+func (rs *Rooms[S]) add(r *locked, key history.Key, a *Arrival, members []S) (flush []loop.Flusher) {
+	node, number := a.Source.Origin()
+	if last, ok := r.Before[node]; ok && number <= last {
+		members = nil
+	}
 	k := rs.emitting(key, a)
-	k.keep(r, key, rs.sockets.Members(key))
-	return k.flush, true
+	k.keep(r, key, members)
+	return k.flush
 }
 
 // emitting is an event that has arrived, for one room.
@@ -240,10 +258,13 @@ func (rs *Rooms[S]) restart(r *locked, key history.Key, list []Arrival, top hist
 	if len(list) > 0 {
 		before.Offset = list[0].At.Offset - 1
 	}
+	if r.Position().Epoch != top.Epoch {
+		rs.remember(r, key)
+	}
 	r.Adopt(before)
 	r.Common = true
 	for i := range list[:from] {
-		rs.emitting(key, &list[i]).keep(r, key, nil)
+		rs.add(r, key, &list[i], nil)
 	}
 	for _, s := range members {
 		if rs.sockets.Speaks(s) {
@@ -254,11 +275,29 @@ func (rs *Rooms[S]) restart(r *locked, key history.Key, list []Arrival, top hist
 		}
 	}
 	for i := range list[from:] {
-		k := rs.emitting(key, &list[from+i])
-		k.keep(r, key, members)
-		flush = append(flush, k.flush...)
+		flush = append(flush, rs.add(r, key, &list[from+i], members)...)
 	}
 	return flush
+}
+
+// maxBefore is how many nodes are remembered in a room.
+const maxBefore = 256
+
+// remember notes what has come in an epoch that ends, as far as it is here.
+func (rs *Rooms[S]) remember(r *locked, key history.Key) {
+	if len(r.Before) >= maxBefore {
+		r.Before = nil // most are long gone
+	}
+	for _, e := range r.Last(rs.Of(key.Room).Limits.Messages, rs.cfg.Clock()) {
+		if e.source == nil {
+			continue
+		}
+		if r.Before == nil {
+			r.Before = make(map[[16]byte]uint64)
+		}
+		node, number := e.source.Origin()
+		r.Before[node] = max(r.Before[node], number)
+	}
 }
 
 // abandon ends a repair that could not read. The next that watches or checks begins anew.
