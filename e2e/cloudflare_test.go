@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nextrush/nextrush/internal/freeport"
 	"github.com/nextrush/nextrush/websocket"
 )
 
@@ -72,7 +73,7 @@ func (v *visitor) asks(t *testing.T, header http.Header) (status int, text strin
 // page, where the address of the edge stands for those of Cloudflare.
 func TestBehindCloudflareVisitorsAreKnown(t *testing.T) {
 	line := find(t, `(?m)^go run ./examples/cookbook/server (.*)$`, strings.Join(blocks(t, "cookbook/cloudflare.md", "sh"), "\n"))
-	origin := freeAddress(t)
+	origin := freeport.Address(t)
 	flags := strings.Fields(adapt(t, line, "-trust cloudflare", "-trust 127.0.0.1"))
 	launch(t, origin, exec.Command(build(t, "cookbook/server"), append(flags, "-addr", origin)...))
 	v := startEdge(t, origin)

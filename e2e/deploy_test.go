@@ -16,6 +16,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/internal/freeport"
 	"github.com/nextrush/nextrush/plugins/health"
 	"github.com/nextrush/nextrush/websocket"
 )
@@ -94,7 +95,7 @@ func TestANewProjectIsDeployedByTheCookbook(t *testing.T) {
 
 // runUnits has systemd verify the units, and hand the program its socket.
 func runUnits(t *testing.T, dir string) {
-	addr := freeAddress(t)
+	addr := freeport.Address(t)
 	shell(t, dir, "go build -o app .")
 	write(t, filepath.Join(dir, "app.socket"), cookbook(t, "systemd/app.socket"))
 	page, err := os.ReadFile("../docs/autotls.md")
@@ -116,7 +117,7 @@ func runUnits(t *testing.T, dir string) {
 // runDockerfile follows the instructions without Docker, with a folder for each stage, and
 // runs the result in a folder that has only the last stage.
 func runDockerfile(t *testing.T, dir string) {
-	addr := freeAddress(t)
+	addr := freeport.Address(t)
 	shell(t, dir, "mkdir -p .git web/node_modules && touch .env .git/HEAD web/node_modules/x")
 	ignore(t, dir)
 	b := &builder{t: t, project: dir, stages: make(map[string]*stage)}

@@ -11,12 +11,14 @@ import (
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
+
+	"github.com/nextrush/nextrush/internal/freeport"
 )
 
 // TestAPageReloadsItselfUnderDev: nobody loads it again after the first time.
 func TestAPageReloadsItselfUnderDev(t *testing.T) {
 	dir, command := newProject(t, "pages")
-	addr := freeAddress(t)
+	addr := freeport.Address(t)
 	launch(t, addr, exec.Command(command, "dev", "-addr", addr, dir))
 	save := func(file, from, to string) {
 		t.Helper()

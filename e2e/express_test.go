@@ -9,13 +9,15 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/nextrush/nextrush/internal/freeport"
 )
 
 // ported runs a program of a page for those who come from elsewhere, in a folder of its own.
 // It listens on the address that it returns instead of the one that it has in the page.
 func ported(t *testing.T, dir, program, listens string) (addr string) {
 	t.Helper()
-	addr = freeAddress(t)
+	addr = freeport.Address(t)
 	source := filepath.Join(t.TempDir(), "main.go")
 	write(t, source, adapt(t, program, `"`+listens+`"`, `"`+addr+`"`))
 	place, err := filepath.Abs("../examples/docs/ported/main.go")

@@ -134,14 +134,3 @@ func shell(t *testing.T, dir, line string) {
 		t.Fatalf("%s: %v\n%s", line, err, out)
 	}
 }
-
-// freeAddress returns an address for a program that does not choose its port itself.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/internal/freeport"
 )
 
 // proxies are what is run before a server; each keeps its connections.
@@ -28,7 +29,7 @@ var proxies = map[string]func(t *testing.T, server string) (addr string){
 }
 
 func nginxBefore(t *testing.T, server, buffering string) (addr string) {
-	addr = freeAddress(t)
+	addr = freeport.Address(t)
 	runNginx(t, t.TempDir(), addr, `
 	upstream app { server `+server+`; keepalive 8; }
 	server {
@@ -45,14 +46,14 @@ func nginxBefore(t *testing.T, server, buffering string) (addr string) {
 }
 
 func caddyBefore(t *testing.T, server string) (addr string) {
-	addr = freeAddress(t)
+	addr = freeport.Address(t)
 	_, port, _ := net.SplitHostPort(addr)
 	runCaddy(t, t.TempDir(), addr, "{\n\tadmin off\n\tauto_https off\n}\n:"+port+" {\n\tbind 127.0.0.1\n\treverse_proxy "+server+"\n}\n")
 	return addr
 }
 
 func haproxyBefore(t *testing.T, server string) (addr string) {
-	addr, file := freeAddress(t), filepath.Join(t.TempDir(), "haproxy.cfg")
+	addr, file := freeport.Address(t), filepath.Join(t.TempDir(), "haproxy.cfg")
 	write(t, file, `
 global
 	maxconn 100

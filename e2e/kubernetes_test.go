@@ -15,6 +15,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/nextrush/nextrush/internal/freeport"
 	"github.com/nextrush/nextrush/websocket"
 )
 
@@ -207,7 +208,7 @@ func (k *cluster) set(addr string, ready bool) {
 // start runs a Pod and returns when it is ready.
 func (k *cluster) start() *pod {
 	k.t.Helper()
-	p := &pod{addr: freeAddress(k.t), ready: make(chan struct{}), draining: make(chan struct{})}
+	p := &pod{addr: freeport.Address(k.t), ready: make(chan struct{}), draining: make(chan struct{})}
 	args := adapt(k.t, strings.Join(k.c.Args, " "), "private", "private,loopback", "10s", "2s")
 	p.stop = launch(k.t, p.addr, exec.Command(k.bin, append(strings.Fields(args), "-addr", p.addr)...))
 	if status, err := get(p.addr + k.c.Liveness.HTTPGet.Path); status != http.StatusOK {

@@ -20,6 +20,8 @@ import (
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
+
+	"github.com/nextrush/nextrush/internal/freeport"
 )
 
 var update = flag.Bool("update", false, "take the pictures in docs/images anew")
@@ -149,7 +151,7 @@ func pictureOfTheChat(t *testing.T) {
 }
 
 func pictureOfTheDashboard(t *testing.T) {
-	server := &program{t: t, bin: build(t, "dashboard"), args: []string{"-crowd", "100"}, addr: freeAddress(t)} // which the crowd has to know
+	server := &program{t: t, bin: build(t, "dashboard"), args: []string{"-crowd", "100"}, addr: freeport.Address(t)} // which the crowd has to know
 	server.start()
 	t.Cleanup(server.stop)
 	p := &picture{t: t, name: "dashboard", width: 1280, height: 800}

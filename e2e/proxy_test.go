@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/internal/freeport"
 	"github.com/nextrush/nextrush/middleware"
 	"github.com/nextrush/nextrush/websocket"
 )
@@ -202,7 +203,7 @@ func (v *visitor) talks(t *testing.T) {
 }
 
 func startNginx(t *testing.T, app string) (v *visitor, proto string) {
-	dir, addr, plain := t.TempDir(), freeAddress(t), freeAddress(t)
+	dir, addr, plain := t.TempDir(), freeport.Address(t), freeport.Address(t)
 	cert, key, roots := certificate(t, dir)
 	site := adapt(t, cookbook(t, "nginx/app.conf")+cookbook(t, "nginx/redirect.conf"),
 		"listen 8443 ssl", "listen "+addr+" ssl", "listen 80;", "listen "+plain+";", "127.0.0.1:3000", app,
@@ -247,7 +248,7 @@ func runCaddy(t *testing.T, dir, addr, site string) {
 }
 
 func startCaddy(t *testing.T, app string) (v *visitor, proto string) {
-	dir, addr := t.TempDir(), freeAddress(t)
+	dir, addr := t.TempDir(), freeport.Address(t)
 	cert, key, roots := certificate(t, dir)
 	_, port, _ := net.SplitHostPort(addr)
 	site := adapt(t, cookbook(t, "caddy/Caddyfile"),

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"net"
 	"strconv"
 	"testing"
 	"time"
@@ -9,20 +8,11 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	natsgo "github.com/nats-io/nats.go"
 
+	"github.com/nextrush/nextrush/internal/freeport"
 	"github.com/nextrush/nextrush/internal/redistest"
 	"github.com/nextrush/nextrush/plugins/nats"
 	"github.com/nextrush/nextrush/plugins/redis"
 )
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
-}
 
 func serveRedis(t *testing.T) storeServer {
 	s := redistest.Start(t)
@@ -31,7 +21,7 @@ func serveRedis(t *testing.T) storeServer {
 }
 
 func serveNATS(t *testing.T) storeServer {
-	port := freePort(t)
+	port := freeport.Get(t)
 	var s *server.Server
 	stop := func() {
 		if s != nil {

@@ -13,6 +13,8 @@ import (
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
+
+	"github.com/nextrush/nextrush/internal/freeport"
 )
 
 // frontEnd copies one of the cookbook, and the client beside it as in a clone, and installs
@@ -34,7 +36,7 @@ func frontEnd(t *testing.T, of string) (dir string) {
 // startVite starts the development server for a program that listens on backend.
 func startVite(t *testing.T, dir, backend string) (addr string) {
 	t.Helper()
-	_, port, _ := net.SplitHostPort(freeAddress(t))
+	_, port, _ := net.SplitHostPort(freeport.Address(t))
 	addr = "localhost:" + port
 	config := "vite." + port + ".js"
 	write(t, filepath.Join(dir, config), adapt(t, cookbook(t, "vite/vite.config.js"), "localhost:3000", backend))
@@ -60,7 +62,7 @@ func told(said func() []string, what string) chromedp.Action {
 // TestViteOfTheCookbook: the page works through the proxy, without it if the App trusts its
 // origin, and when it is built.
 func TestViteOfTheCookbook(t *testing.T) {
-	dir, backend := frontEnd(t, "vite"), freeAddress(t)
+	dir, backend := frontEnd(t, "vite"), freeport.Address(t)
 	vite := startVite(t, dir, backend)
 	program := build(t, "cookbook/vite")
 	strict := launch(t, backend, exec.Command(program, "-addr", backend, "-dev", "http://elsewhere.example"))

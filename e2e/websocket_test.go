@@ -10,6 +10,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"github.com/nextrush/nextrush/internal/freeport"
 	"github.com/nextrush/nextrush/websocket"
 )
 
@@ -43,7 +44,7 @@ func TestProgramsOfTheWebSocketGuideRun(t *testing.T) {
 	programs := blocks(t, "websocket.md", "go")
 	for i, path := range paths {
 		t.Run(strings.Trim(path, "/"), func(t *testing.T) {
-			code, addr := programs[i], freeAddress(t)
+			code, addr := programs[i], freeport.Address(t)
 			port := `":3000"`
 			if strings.Contains(code, `":8080"`) {
 				port = `":8080"`
@@ -60,7 +61,7 @@ func TestProgramsOfTheWebSocketGuideRun(t *testing.T) {
 
 // The chat with logins, history and presence at the end of the guide, as it stands there.
 func TestTheChatOfTheWebSocketGuideWorks(t *testing.T) {
-	dir, addr := t.TempDir(), freeAddress(t)
+	dir, addr := t.TempDir(), freeport.Address(t)
 	programs, pages, scripts := blocks(t, "websocket.md", "go"), blocks(t, "websocket.md", "html"), blocks(t, "websocket.md", "js")
 	program, script := programs[len(programs)-1], scripts[len(scripts)-1]
 	if lines := strings.Count(program, "\n"); lines > 52 {
@@ -93,7 +94,7 @@ func TestTheChatOfTheWebSocketGuideWorks(t *testing.T) {
 
 // The program of Getting started answers what the page tries.
 func TestTheFirstProgramRuns(t *testing.T) {
-	addr := freeAddress(t)
+	addr := freeport.Address(t)
 	launch(t, addr, exec.Command(buildBlock(t, adapt(t, blocks(t, "getting-started.md", "go")[0], `":3000"`, `"`+addr+`"`))))
 	s, err := websocket.Dial(t.Context(), "ws://"+addr+"/echo", nil)
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 	natsgo "github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"github.com/nextrush/nextrush/internal/redistest"
+	"github.com/nextrush/nextrush/internal/freeport"
 )
 
 // asNATS makes the test's own program a NATS server, with the options in it, until its
@@ -90,12 +90,8 @@ type mesh struct {
 func newMesh(t *testing.T) *mesh {
 	t.Helper()
 	m := &mesh{t: t}
-	port := func() int {
-		n, _ := strconv.Atoi(redistest.FreePort(t))
-		return n
-	}
 	for i := range 3 {
-		m.servers = append(m.servers, &natsd{Name: fmt.Sprint("n", i), Dir: t.TempDir(), Client: port(), Route: port(), Wrong: port()})
+		m.servers = append(m.servers, &natsd{Name: fmt.Sprint("n", i), Dir: t.TempDir(), Client: freeport.Get(t), Route: freeport.Get(t), Wrong: freeport.Get(t)})
 	}
 	for i, d := range m.servers {
 		m.ways = append(m.ways, make([]*proxy, len(m.servers)))
@@ -140,8 +136,14 @@ func (m *mesh) url(first int, stays bool) string {
 // whole waits until each server has what JetStream is to keep on all of them.
 func (m *mesh) whole() {
 	m.t.Helper()
+	var err error
+	defer func() {
+		if err != nil {
+			m.t.Log(err)
+		}
+	}()
 	for _, d := range m.servers {
-		eventually(m.t, "a server keeps streams on all", func() bool { return d.keeps(m.t) == nil })
+		eventually(m.t, "a server keeps streams on all", func() bool { err = d.keeps(m.t); return err == nil })
 	}
 }
 

@@ -3,12 +3,14 @@ package cluster
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
 
+	"github.com/nextrush/nextrush/internal/freeport"
 	"github.com/nextrush/nextrush/internal/redistest"
 )
 
@@ -117,7 +119,7 @@ func sharded(t *testing.T) (servers []*server, url string) {
 	t.Helper()
 	var addrs []string
 	for range 3 {
-		s := newRedis(t, "--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--cluster-port", redistest.FreePort(t))
+		s := newRedis(t, "--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--cluster-port", strconv.Itoa(freeport.Get(t)))
 		servers, addrs = append(servers, s), append(addrs, s.Addr())
 	}
 	run(t, "redis-cli", append(append([]string{"--cluster", "create"}, addrs...), "--cluster-yes")...)

@@ -7,9 +7,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/nextrush/nextrush/internal/freeport"
 )
 
 // patience is how long a server may take until it answers.
@@ -29,7 +32,7 @@ type Server struct {
 // args say otherwise.
 func Start(t testing.TB, args ...string) *Server {
 	t.Helper()
-	s := &Server{t: t, Port: FreePort(t), Dir: t.TempDir()}
+	s := &Server{t: t, Port: strconv.Itoa(freeport.Get(t)), Dir: t.TempDir()}
 	s.args = append([]string{"--port", s.Port, "--bind", "127.0.0.1", "--save", "", "--dir", s.Dir}, args...)
 	t.Cleanup(s.Kill)
 	s.Start()
@@ -39,7 +42,7 @@ func Start(t testing.TB, args ...string) *Server {
 // Sentinel starts a Sentinel with these lines in its file.
 func Sentinel(t testing.TB, lines ...string) *Server {
 	t.Helper()
-	s := &Server{t: t, Port: FreePort(t), Dir: t.TempDir()}
+	s := &Server{t: t, Port: strconv.Itoa(freeport.Get(t)), Dir: t.TempDir()}
 	file := filepath.Join(s.Dir, "sentinel.conf")
 	lines = append([]string{"port " + s.Port, "bind 127.0.0.1", "dir " + s.Dir}, lines...)
 	if err := os.WriteFile(file, []byte(strings.Join(lines, "\n")+"\n"), 0o600); err != nil {
@@ -49,18 +52,6 @@ func Sentinel(t testing.TB, lines ...string) *Server {
 	t.Cleanup(s.Kill)
 	s.Start()
 	return s
-}
-
-// FreePort is one that nobody listens on.
-func FreePort(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	return port
 }
 
 // Addr is where the server listens.

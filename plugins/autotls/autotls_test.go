@@ -23,6 +23,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/internal/freeport"
 	"github.com/nextrush/nextrush/plugins/autotls"
 )
 
@@ -76,13 +77,6 @@ func listen(t *testing.T) net.Listener {
 
 func port(ln net.Listener) int { return ln.Addr().(*net.TCPAddr).Port }
 
-// freePort returns a port that nobody listens on.
-func freePort(t *testing.T) int {
-	ln := listen(t)
-	defer ln.Close()
-	return port(ln)
-}
-
 // serve runs an app with the plugin on ln until the test ends.
 func serve(t *testing.T, ln net.Listener, opts autotls.Options) {
 	t.Helper()
@@ -122,11 +116,11 @@ func address(port int) string { return "127.0.0.1:" + strconv.Itoa(port) }
 func TestCertificatesComeFromTheAuthorityAndAreKept(t *testing.T) {
 	for _, challenge := range []string{"TLS-ALPN-01", "HTTP-01"} {
 		t.Run(challenge, func(t *testing.T) {
-			ln, web := listen(t), freePort(t)
+			ln, web := listen(t), freeport.Get(t)
 			opts := autotls.Options{Domains: []string{"a.test", "b.test"}, CacheDir: t.TempDir(), Email: "ann@a.test", HTTPAddr: "off"}
 			alpn := port(ln)
 			if challenge == "HTTP-01" {
-				opts.HTTPAddr, alpn = address(web), freePort(t)
+				opts.HTTPAddr, alpn = address(web), freeport.Get(t)
 			}
 			acme := newAuthority(t, web, alpn)
 			opts.Directory, opts.HTTPClient = acme.directory, acme.client
@@ -156,7 +150,7 @@ func TestCertificatesComeFromTheAuthorityAndAreKept(t *testing.T) {
 }
 
 func TestPlainHTTPGoesToHTTPSOnTheSameHostOnly(t *testing.T) {
-	web := freePort(t)
+	web := freeport.Get(t)
 	serve(t, listen(t), autotls.Options{Domains: []string{"a.test"}, CacheDir: t.TempDir(), HTTPAddr: address(web)})
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	defer client.CloseIdleConnections()

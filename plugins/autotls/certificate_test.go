@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/internal/freeport"
 	"github.com/nextrush/nextrush/plugins/autotls"
 )
 
@@ -49,8 +50,8 @@ func TestAnAuthorityThatHangsDoesNotHoldHandshakes(t *testing.T) {
 }
 
 func TestABrokenAccountKeyIsReplaced(t *testing.T) {
-	alpn := freePort(t)
-	acme := newAuthority(t, freePort(t), alpn)
+	alpn := freeport.Get(t)
+	acme := newAuthority(t, freeport.Get(t), alpn)
 	dir := t.TempDir()
 	for name, content := range map[string]string{
 		"cut":        "-----BEGIN EC PRIVATE KEY-----\nMHcCAQEEI",

@@ -17,6 +17,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/internal/freeport"
 	"github.com/nextrush/nextrush/middleware"
 	"github.com/nextrush/nextrush/middleware/storetest"
 	"github.com/nextrush/nextrush/plugins/nats"
@@ -133,13 +134,9 @@ func cluster(t *testing.T) string {
 	var ports []int
 	var routes []string
 	for range 3 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		l.Close()
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
-		routes = append(routes, "nats://"+l.Addr().String())
+		port := freeport.Get(t)
+		ports = append(ports, port)
+		routes = append(routes, fmt.Sprint("nats://127.0.0.1:", port))
 	}
 	var servers []*server.Server
 	for i, port := range ports {

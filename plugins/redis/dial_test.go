@@ -2,12 +2,14 @@ package redis_test
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/nextrush/nextrush/internal/freeport"
 	"github.com/nextrush/nextrush/internal/redistest"
 	"github.com/nextrush/nextrush/plugins/redis"
 )
@@ -34,7 +36,7 @@ func TestADialThatFailsIsToldOnce(t *testing.T) {
 // After a restart of the server no command fails, though many connections have ended.
 func TestConnectionsThatHaveEndedAreNotUsedAgain(t *testing.T) {
 	const n = 20
-	port := redistest.FreePort(t)
+	port := strconv.Itoa(freeport.Get(t))
 	s := redistest.Start(t, redistest.Trusted(t).Args(t, port)...)
 	for name, url := range map[string]string{"TCP": s.URL(), "TLS": "rediss://127.0.0.1:" + port} {
 		client := connect(t, url)
@@ -58,7 +60,7 @@ func TestConnectionsThatHaveEndedAreNotUsedAgain(t *testing.T) {
 
 func TestACertificateThatNobodyKnowsIsRefused(t *testing.T) {
 	redistest.Trusted(t)
-	port := redistest.FreePort(t)
+	port := strconv.Itoa(freeport.Get(t))
 	redistest.Start(t, redistest.NewCertificate(t).Args(t, port)...)
 	if err := connect(t, "rediss://127.0.0.1:"+port).Ping(t.Context()).Err(); err == nil || !strings.Contains(err.Error(), "unknown authority") {
 		t.Errorf("PING: %v", err)

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/internal/freeport"
 	"github.com/nextrush/nextrush/internal/redistest"
 	"github.com/nextrush/nextrush/middleware"
 	"github.com/nextrush/nextrush/middleware/storetest"
@@ -63,7 +65,7 @@ func TestRedisIsAStore(t *testing.T) {
 }
 
 func TestTheUserOfThePageMayDoAllThatIsNeeded(t *testing.T) {
-	port := redistest.FreePort(t)
+	port := strconv.Itoa(freeport.Get(t))
 	s := redistest.Start(t, append(append(redistest.Trusted(t).Args(t, port), "--user", "app"), redistest.Rules(t, "../../docs/caching.md")[0]...)...)
 	store := open(t, "rediss://app:password@127.0.0.1:"+port)
 	storetest.Run(t, store, wait)

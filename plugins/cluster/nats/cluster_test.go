@@ -2,7 +2,6 @@ package nats_test
 
 import (
 	"fmt"
-	"net"
 	"net/url"
 	"strconv"
 	"strings"
@@ -13,6 +12,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	natsgo "github.com/nats-io/nats.go"
 
+	"github.com/nextrush/nextrush/internal/freeport"
 	"github.com/nextrush/nextrush/plugins/cluster/nats"
 	"github.com/nextrush/nextrush/websocket/broker"
 	"github.com/nextrush/nextrush/websocket/brokertest"
@@ -24,12 +24,7 @@ func newCluster(t *testing.T, n int) (servers []*natsd) {
 	var routes []*url.URL
 	ports := make([]int, n)
 	for i := range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		ports[i] = l.Addr().(*net.TCPAddr).Port
-		l.Close()
+		ports[i] = freeport.Get(t)
 		routes = append(routes, &url.URL{Scheme: "nats", Host: "127.0.0.1:" + strconv.Itoa(ports[i])})
 	}
 	for i := range n {

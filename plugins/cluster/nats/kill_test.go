@@ -12,6 +12,7 @@ import (
 
 	"github.com/nats-io/nats-server/v2/server"
 
+	"github.com/nextrush/nextrush/internal/freeport"
 	"github.com/nextrush/nextrush/internal/leak"
 	"github.com/nextrush/nextrush/plugins/cluster/nats"
 	"github.com/nextrush/nextrush/websocket/broker"
@@ -69,12 +70,7 @@ func (p *process) kill() {
 // What is kept is there once, in one order, and what was acknowledged is there.
 func TestAServerThatIsKilledLosesNothingThatIsKept(t *testing.T) {
 	const kills, each = 5, 40
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	l.Close()
+	port := strconv.Itoa(freeport.Get(t))
 	p := &process{t: t, port: port, dir: t.TempDir()}
 	p.start()
 	defer func() { p.kill() }()

@@ -1,12 +1,14 @@
 package redis_test
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
 
+	"github.com/nextrush/nextrush/internal/freeport"
 	"github.com/nextrush/nextrush/internal/redistest"
 	"github.com/nextrush/nextrush/websocket/broker"
 	"github.com/nextrush/nextrush/websocket/brokertest"
@@ -16,7 +18,7 @@ func TestTheUserOfThePageMayDoAllThatIsNeeded(t *testing.T) {
 	lines := redistest.Rules(t, "../../../docs/cluster.md")
 	one, forCluster := lines[0], lines[1]
 	t.Run("one server over TLS", func(t *testing.T) {
-		tlsPort := redistest.FreePort(t)
+		tlsPort := strconv.Itoa(freeport.Get(t))
 		s := redistest.Start(t, append(append(redistest.Trusted(t).Args(t, tlsPort), "--user", "app"), one...)...)
 		kill := func() {
 			s.Denied()

@@ -1,9 +1,9 @@
 package embedded_test
 
 import (
-	"net"
 	"testing"
 
+	"github.com/nextrush/nextrush/internal/freeport"
 	"github.com/nextrush/nextrush/internal/leak"
 	"github.com/nextrush/nextrush/plugins/cluster/nats/embedded"
 	"github.com/nextrush/nextrush/websocket/broker"
@@ -11,17 +11,6 @@ import (
 )
 
 func TestMain(m *testing.M) { leak.Main(m) }
-
-// freeAddress is one on which nobody listens.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
 
 func open(t *testing.T, o embedded.Options) *embedded.Broker {
 	t.Helper()
@@ -45,7 +34,7 @@ func TestNodesKeepTheContract(t *testing.T) {
 	brokertest.Test(t, brokertest.Engine{Open: func(t *testing.T) broker.Broker {
 		c := clusters[t]
 		if c == nil {
-			c = &cluster{first: freeAddress(t)}
+			c = &cluster{first: freeport.Address(t)}
 			clusters[t] = c
 		}
 		c.nodes++

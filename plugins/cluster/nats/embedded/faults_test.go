@@ -12,6 +12,7 @@ import (
 
 	natsgo "github.com/nats-io/nats.go"
 
+	"github.com/nextrush/nextrush/internal/freeport"
 	"github.com/nextrush/nextrush/plugins/cluster/nats/embedded"
 	"github.com/nextrush/nextrush/plugins/cluster/nats/internal/natstest"
 	"github.com/nextrush/nextrush/websocket/broker"
@@ -95,7 +96,7 @@ func TestARouteThatIsCutOrHeldIsToldAndComesBack(t *testing.T) {
 }
 
 func TestAPeerThatIsLateIsFound(t *testing.T) {
-	late := freeAddress(t)
+	late := freeport.Address(t)
 	a := start(t, embedded.Options{Listen: "127.0.0.1:0", Peers: []string{late}, Secret: "secret"})
 	a.all(1)
 	b := start(t, embedded.Options{Listen: late, Secret: "secret"})
@@ -111,7 +112,7 @@ func TestAPeerThatIsLateIsFound(t *testing.T) {
 
 // A name gets and loses addresses, as that of a service does whose processes come and go.
 func TestNamesAreLookedUpAgain(t *testing.T) {
-	listen := "127.0.0.1:" + port(freeAddress(t))
+	listen := "127.0.0.1:" + port(freeport.Address(t))
 	var mu sync.Mutex
 	var found []string
 	looked := make(chan bool)

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nextrush/nextrush/internal/freeport"
 	"github.com/nextrush/nextrush/plugins/cluster/nats/embedded"
 	"github.com/nextrush/nextrush/websocket/broker"
 )
@@ -62,7 +63,7 @@ func (n *node) keeps(room string, texts ...string) {
 func TestThreeNodesKeepRooms(t *testing.T) {
 	var peers []string
 	for range 3 {
-		peers = append(peers, freeAddress(t))
+		peers = append(peers, freeport.Address(t))
 	}
 	var options []embedded.Options
 	for i, listen := range peers {

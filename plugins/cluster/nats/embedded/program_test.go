@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/nextrush/nextrush"
+	"github.com/nextrush/nextrush/internal/freeport"
 	"github.com/nextrush/nextrush/nextrushtest"
 	"github.com/nextrush/nextrush/plugins/cluster/nats/embedded"
 	"github.com/nextrush/nextrush/websocket"
@@ -30,7 +31,7 @@ func chat(o websocket.Options) *nextrush.App {
 }
 
 func TestAProgramOnTwoNodesIsOne(t *testing.T) {
-	listen := freeAddress(t)
+	listen := freeport.Address(t)
 	var sockets []*nextrushtest.Socket
 	for _, o := range []embedded.Options{
 		{Listen: listen, Secret: "secret"},
