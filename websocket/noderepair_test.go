@@ -140,12 +140,12 @@ func (b slow) Since(ctx context.Context, room string, after broker.Position, lim
 
 // reading has clients on two nodes, in a room whose history the nodes begin to read when
 // the gate is locked.
-func reading(t *testing.T, network *brokertest.Network) (sites []*site, peers []*raw, lock, unlock func()) {
+func reading(t *testing.T, network *brokertest.Network, messages int) (sites []*site, peers []*raw, lock, unlock func()) {
 	t.Helper()
 	var gate sync.RWMutex
 	var waiting atomic.Int64
 	for range 2 {
-		opts := keeping(History{Messages: 1000})
+		opts := keeping(History{Messages: messages})
 		opts.Broker = slow{network.Broker(), &gate, &waiting}
 		sites = append(sites, overTCP.serve(t, opts, joiner))
 	}
@@ -163,7 +163,7 @@ func reading(t *testing.T, network *brokertest.Network) (sites []*site, peers []
 // an engine that then loses it is told it by the nodes.
 func TestWhatComesWhileAHistoryIsReadIsTheirs(t *testing.T) {
 	network := brokertest.NewNetwork()
-	sites, peers, lock, unlock := reading(t, network)
+	sites, peers, lock, unlock := reading(t, network, 1000)
 	lock()
 	for range 3 {
 		sites[0].srv.To("room a").Emit("e", "text")
@@ -181,11 +181,39 @@ func TestWhatComesWhileAHistoryIsReadIsTheirs(t *testing.T) {
 	}
 }
 
+// What has come while a history was read is not missing, though it is not kept any more.
+func TestWhatComesWhileAHistoryIsReadIsNotMissing(t *testing.T) {
+	sites, peers, lock, unlock := reading(t, brokertest.NewNetwork(), 3)
+	lock()
+	for range 10 {
+		sites[0].srv.To("room a").Emit("e", "text")
+	}
+	for _, c := range peers {
+		c.sequence(0, 10)
+	}
+	unlock()
+	eventually(t, "nothing is missing", func() bool {
+		for _, st := range sites {
+			if !st.srv.told.Live(history.Key{Room: "room a"}) {
+				return false
+			}
+		}
+		return true
+	})
+	for _, st := range sites {
+		st.srv.told.Check(t.Context()) // after those under way
+	}
+	sites[0].srv.To("room a").Emit("e", "text")
+	for _, c := range peers {
+		c.sequence(10, 1)
+	}
+}
+
 // Of what has come although something before it has not, an engine that has lost both knows
 // at least that it was there: clients are told, and no offset comes twice.
 func TestNoOffsetOfWhatHasComeComesTwice(t *testing.T) {
 	network := brokertest.NewNetwork()
-	sites, peers, lock, unlock := reading(t, network)
+	sites, peers, lock, unlock := reading(t, network, 1000)
 	lock()
 	network.Lose(1)
 	for _, text := range []string{"lost", "held"} {

@@ -160,26 +160,35 @@ func (rs *Rooms[S]) repair(ctx context.Context, key history.Key, opts *Options[S
 	defer func() { <-rs.repairs.slots }()
 	for more := true; more; {
 		watch := rs.shared.Watched(key)
-		list, top, gone, err := rs.read(ctx, key, opts)
+		p, err := rs.read(ctx, key, opts)
 		if watch == 0 || err != nil {
 			rs.abandon(key, opts)
 			return
 		}
-		more = rs.apply(key, opts, watch, list, top, gone)
+		more = rs.apply(key, opts, watch, p)
 	}
 }
 
-// read reads what a ring lacks; gone: it cannot be told, and all that is kept is read.
-func (rs *Rooms[S]) read(ctx context.Context, key history.Key, opts *Options[S]) (list []Arrival, top history.Position, gone bool, err error) {
+// page is what was read for a ring that was at a position.
+type page struct {
+	at   history.Position // zero: it was none of the shared history
+	list []Arrival
+	top  history.Position
+	gone bool // what came after at cannot be told: list is all that is kept
+}
+
+// read reads what a ring lacks.
+func (rs *Rooms[S]) read(ctx context.Context, key history.Key, opts *Options[S]) (p page, err error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	at := rs.common(key, opts)
-	list, top, err = rs.shared.Since(ctx, key, at, opts.Limits.Messages)
-	if at != (history.Position{}) && errors.Is(err, ErrGone) {
-		at = history.Position{}
-		list, top, err = rs.shared.Since(ctx, key, at, opts.Limits.Messages)
+	p.at = rs.common(key, opts)
+	p.list, p.top, err = rs.shared.Since(ctx, key, p.at, opts.Limits.Messages)
+	p.gone = p.at == (history.Position{})
+	if !p.gone && errors.Is(err, ErrGone) {
+		p.gone = true
+		p.list, p.top, err = rs.shared.Since(ctx, key, history.Position{}, opts.Limits.Messages)
 	}
-	return list, top, at == (history.Position{}), err
+	return p, err
 }
 
 // common is the position of a ring in the shared history; zero: it has none.
@@ -194,24 +203,27 @@ func (rs *Rooms[S]) common(key history.Key, opts *Options[S]) (at history.Positi
 
 // apply adds what was read, and then what has come meanwhile. more: something is missing
 // still.
-func (rs *Rooms[S]) apply(key history.Key, opts *Options[S], watch uint64, list []Arrival, top history.Position, gone bool) (more bool) {
-	flush, more := rs.applyLocked(key, opts, watch, list, top, gone)
+func (rs *Rooms[S]) apply(key history.Key, opts *Options[S], watch uint64, p page) (more bool) {
+	flush, more := rs.applyLocked(key, opts, watch, p)
 	for _, f := range flush {
 		f.Flush()
 	}
 	return more
 }
 
-func (rs *Rooms[S]) applyLocked(key history.Key, opts *Options[S], watch uint64, list []Arrival, top history.Position, gone bool) (flush []loop.Flusher, more bool) {
+func (rs *Rooms[S]) applyLocked(key history.Key, opts *Options[S], watch uint64, p page) (flush []loop.Flusher, more bool) {
 	r := rs.lock(key, opts)
 	defer r.Unlock()
-	if gone {
-		flush = rs.restart(r, key, list, top)
-	} else {
-		flush, more = rs.placeAll(r, key, pointers(list))
-		more = more || r.Position().Offset < top.Offset
+	switch {
+	case p.gone && r.Common && r.Position() != p.at:
+		return nil, true // what came next has come meanwhile
+	case p.gone:
+		flush = rs.restart(r, key, p.list, p.top)
+	default:
+		flush, more = rs.placeAll(r, key, pointers(p.list))
+		more = more || r.Position().Offset < p.top.Offset
 	}
-	if more && len(list) > 0 {
+	if more && len(p.list) > 0 {
 		return flush, true
 	}
 	held, full := rs.repairs.take(key)
