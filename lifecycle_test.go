@@ -64,7 +64,7 @@ func serve(t *testing.T, app *App) (addr string, stop func() error) {
 	result := make(chan error, 1)
 	go func() { result <- app.Serve(ln) }()
 	return ln.Addr().String(), func() error {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 		defer cancel()
 		return errors.Join(app.Shutdown(ctx), <-result)
 	}

@@ -185,7 +185,9 @@ func TestTwoBrowsersTalkAndComeBackAfterARestart(t *testing.T) {
 	run(t, ann, "ann comes back", chromedp.Evaluate(`document.getElementById("now").click()`, nil), sees("#said", "Connected again"), sees("#said", "the server has restarted"),
 		sees("#said", "Are you there?"), sees("#count", "2 people"))
 	run(t, bob, "bob comes back, and answers", sees("#status", "connected"), sees("#said", "Are you there?"), chromedp.SendKeys("#say input", "Still here\r"))
-	run(t, ann, "ann reads again", sees("#said", "Still here"))
+	for _, tab := range []context.Context{ann, bob} {
+		run(t, tab, "they read again", sees("#said", "Still here"))
+	}
 	keepScreenshot(t, bob, "chat-again")
 	for name, tab := range map[string]context.Context{"ann": ann, "bob": bob} {
 		var texts, notes []string

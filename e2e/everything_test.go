@@ -103,7 +103,7 @@ func TestNoAnswerReachesTheWrongRequest(t *testing.T) {
 	}
 	all.Wait()
 
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if err := app.Shutdown(ctx); err != nil {
 		t.Error(err)

@@ -65,7 +65,9 @@ type gamer struct {
 
 	mu   sync.Mutex // guards what follows
 	seen map[int]string
-	last int // tick
+	last int           // tick
+	came time.Time     // when
+	rest time.Duration // the longest between two
 }
 
 // shownIn describes all of a snapshot, as describe below does on the page.
@@ -99,6 +101,7 @@ func newGamer(t *testing.T, addr, name string, watch bool) *gamer {
 		}
 		g.mu.Lock()
 		defer g.mu.Unlock()
+		g.rest, g.came = max(g.rest, time.Since(g.came)), time.Now()
 		g.last = int(binary.LittleEndian.Uint32(m.Bytes()))
 		g.seen[g.last] = shownIn(m.Bytes())
 	})
@@ -112,6 +115,14 @@ func (g *gamer) tick() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.last
+}
+
+// pauses returns how long nothing has come since it was called last, at the longest.
+func (g *gamer) pauses() (longest time.Duration) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	longest, g.rest, g.came = max(g.rest, time.Since(g.came)), 0, time.Now()
+	return longest
 }
 
 // play steers here and there, 30 times a second.
@@ -206,13 +217,15 @@ func TestEightPlayersOverAPoorNetwork(t *testing.T) {
 	for name, tab := range tabs {
 		run(t, tab, name, sees("#scores", "bot 5"), chromedp.Sleep(3*time.Second), chromedp.Evaluate(measure, nil, await))
 	}
+	truth.pauses()
 	run(t, ann, "they play", chromedp.Sleep(8*time.Second))
+	pause := truth.pauses() // of the server, or of the way, which is this process
 	for name, tab := range tabs {
 		keepScreenshot(t, tab, "game-"+name)
 		var s smoothness
 		run(t, tab, name, chromedp.Evaluate(report, &s, await))
-		t.Logf("%s: %+v", name, s)
-		if fast := s.Frames > 40*8; fast && (s.Over10 > 0.01 || s.Still > 0.02 || s.P99 > 5) {
+		t.Logf("%s: %+v, pause %v", name, s, pause)
+		if fast := s.Frames > 40*8 && pause < 150*time.Millisecond; fast && (s.Over10 > 0.01 || s.Still > 0.02 || s.P99 > 5) {
 			t.Errorf("%s sees the others move by fits and starts", name)
 		}
 	}

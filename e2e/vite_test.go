@@ -29,7 +29,7 @@ func frontEnd(t *testing.T, of string) (dir string) {
 			t.Fatal(err)
 		}
 	}
-	shell(t, dir, "rm -rf node_modules dist && npm install --no-audit --no-fund --prefer-offline")
+	shell(t, dir, "rm -rf node_modules dist && for n in 1 2 3; do npm install --no-audit --no-fund --prefer-offline && exit; sleep $n; done; exit 1")
 	return dir
 }
 

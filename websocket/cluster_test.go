@@ -30,7 +30,9 @@ func TestTheClusterActsOnTheSocketsOfAllNodes(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	ctx, all := context.Background(), servers[1].Cluster()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	all := servers[1].Cluster()
 	if n, err := all.Count(ctx, "room"); n.Sockets != 12 || n.Users != 6 || err != nil {
 		t.Errorf("%+v, %v", n, err)
 	}
@@ -97,7 +99,9 @@ func TestRequestsAreAnsweredFromAllNodes(t *testing.T) {
 		s.UseEvents(func(e *Event, next func() error) error { return next() }) // has replies read
 	}
 	got := make(map[string]int)
-	for r := range servers[0].Cluster().Ask(context.Background(), Everyone, "ready?", 1) {
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for r := range servers[0].Cluster().Ask(ctx, Everyone, "ready?", 1) {
 		var n int
 		var failed *EventError
 		switch {

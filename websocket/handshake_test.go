@@ -286,14 +286,20 @@ func TestHeadersMadeToBeSlow(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			run(t, func(t *testing.T, n network) {
 				st := n.serve(t, alone, echo)
-				start := time.Now()
-				switch got := st.request(t, greeting(lines...)).answer.StatusCode; got {
-				case 101, 400, 403, 426, 431:
-				default:
-					t.Errorf("answer is %d", got)
+				took := time.Hour
+				for range 3 { // a machine may be busy once
+					start := time.Now()
+					switch got := st.request(t, greeting(lines...)).answer.StatusCode; got {
+					case 101, 400, 403, 426, 431:
+					default:
+						t.Errorf("answer is %d", got)
+					}
+					if took = min(took, time.Since(start)); took < time.Second {
+						break
+					}
 				}
-				if d := time.Since(start); d > 2*time.Second {
-					t.Errorf("took %v", d)
+				if took > 2*time.Second {
+					t.Errorf("took %v", took)
 				}
 				st.raw(t).alive()
 			})

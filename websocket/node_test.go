@@ -234,7 +234,7 @@ func TestLossesBetweenNodesAreCounted(t *testing.T) {
 	say := func(text string) { sites[0].srv.To("room").Send(text) }
 	say("1")
 	peer.expect(wire.OpText, "1")
-	network.Lose(3)
+	network.LoseInRooms(3)
 	for i := range 3 {
 		say(fmt.Sprint("lost ", i))
 	}
@@ -245,7 +245,7 @@ func TestLossesBetweenNodesAreCounted(t *testing.T) {
 		t.Errorf("%+v", g)
 	}
 	lost := sites[1].srv.node.Counts().Lost.Load()
-	network.Lose(1)
+	network.LoseInRooms(1)
 	say("the last one")
 	eventually(t, "the last one is missed", func() bool { return sites[1].srv.node.Counts().Lost.Load() > lost })
 }

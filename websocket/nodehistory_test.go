@@ -170,7 +170,7 @@ func TestALostLastEventIsFound(t *testing.T) {
 	sites := inRooms(t, network, 2)
 	c := sites[1].raw(t, speaking)
 	c.told("joined")
-	network.Lose(1)
+	network.LoseInRooms(1)
 	sites[0].srv.To("room a").Emit("chat", "last")
 	eventually(t, "it is published", func() bool { return sites[0].srv.node.Counts().Published.Load() > 0 })
 	local{sites[1].srv}.Lost(t.Context(), nil)
@@ -330,7 +330,7 @@ func TestWhatComesDuringALongReadIsNotMissed(t *testing.T) {
 	writer := inRooms(t, network, 1)[0]
 	gate := make(chan struct{})
 	reading.gate.Store(&gate)
-	network.Lose(1)
+	network.LoseInRooms(1)
 	for i := range n {
 		if err := writer.srv.To("room a").Emit("chat", fmt.Sprint(i)); err != nil {
 			t.Fatal(err)

@@ -44,7 +44,7 @@ func TestWhatCouldNotBeReadIsReadAgain(t *testing.T) {
 			emit(1)
 			c.sequence(0, 1)
 			times.Store(3)
-			network.Lose(1)
+			network.LoseInRooms(1)
 			emit(2) // one is lost, the other tells of it
 			eventually(t, "it could not be read", func() bool { return times.Load() < 3 })
 			emit(more)
@@ -72,7 +72,7 @@ func TestWhoIsAheadOfANodeMissesNothing(t *testing.T) {
 	a.sequence(0, 5)
 	b.sequence(0, 5)
 	times.Store(1 << 40)
-	network.Lose(1)
+	network.LoseInRooms(1)
 	emit(3)
 	a.sequence(5, 3)
 	b.say(fmt.Sprintf(`{"type":"sync","rooms":{"room a":[%q,8]}}`, epoch))
@@ -219,7 +219,7 @@ func TestNoOffsetOfWhatHasComeComesTwice(t *testing.T) {
 	network := brokertest.NewNetwork()
 	sites, peers, lock, unlock := reading(t, network, 1000)
 	lock()
-	network.Lose(1)
+	network.LoseInRooms(1)
 	for _, text := range []string{"lost", "held"} {
 		if err := sites[0].srv.To("room a").EmitContext(t.Context(), "e", text); err != nil {
 			t.Fatal(err)

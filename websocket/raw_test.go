@@ -25,8 +25,8 @@ import (
 const patience = time.Minute
 
 // soon is when what must not wait for something else has happened at the latest:
-// far longer than it takes on a busy machine.
-const soon = 5 * time.Second
+// far longer than it takes on a busy machine, and before the engine's own time-outs.
+const soon = 9 * time.Second
 
 // network is one of the transports that the suites run on.
 type network struct {

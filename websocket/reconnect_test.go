@@ -274,7 +274,7 @@ func TestAClientIsHandedOver(t *testing.T) {
 			return s.Join("tea")
 		}
 	}
-	_, stop := g.app(t, websocket.Options{Rooms: keeping, Resume: websocket.Resume{For: time.Minute}}, serve("first"))
+	_, stop := g.app(t, websocket.Options{Rooms: keeping, Resume: websocket.Resume{For: time.Minute}, DrainWindow: 10 * time.Second}, serve("first"))
 	c := websocket.NewClient(g.url(), &websocket.ClientOptions{Backoff: impatient})
 	now := phases(c)
 	gaps := make(chan websocket.Gap, 10)

@@ -6,7 +6,6 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/nextrush/nextrush/websocket/internal/wire"
 )
@@ -37,7 +36,7 @@ func dial(t *testing.T, url string, opts *DialOptions) *Socket {
 
 func receive(t *testing.T, s *Socket) Message {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	m, err := s.Receive(ctx)
 	if err != nil {

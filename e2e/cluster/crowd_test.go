@@ -18,13 +18,12 @@ import (
 // talk publishes to a room, from one node at a time. What it sends is numbered.
 type talk struct {
 	room    string
-	pad     string        // of each message
-	burst   int           // messages at once; 0: 1
-	mu      sync.Mutex    // guards the fields below
-	n       int           // of the last
-	nodes   []*node       // that publish it, and may drop what is not kept in time
-	refused []int         // ErrBrokerDown: of a kept room nobody has got it, of another those of the node
-	longest time.Duration // that Emit took
+	pad     string     // of each message
+	burst   int        // messages at once; 0: 1
+	mu      sync.Mutex // guards the fields below
+	n       int        // of the last
+	nodes   []*node    // that publish it, and may drop what is not kept in time
+	refused []int      // ErrBrokerDown: of a kept room nobody has got it, of another those of the node
 }
 
 // say sends the next message.
@@ -41,8 +40,6 @@ func (k *talk) sayLocked(t *testing.T, n *node) {
 	if !slices.Contains(k.nodes, n) {
 		k.nodes = append(k.nodes, n)
 	}
-	began := time.Now()
-	defer func() { k.longest = max(k.longest, time.Since(began)) }()
 	switch err := n.srv.To(k.room).Emit("e", k.room, k.n, time.Now().UnixNano(), k.pad); {
 	case errors.Is(err, websocket.ErrBrokerDown):
 		k.refused = append(k.refused, k.n)

@@ -222,7 +222,12 @@ func TestRedisIsSlow(t *testing.T) {
 	c.heard()
 	pause(t, time.Second)
 	redis.Signal(syscall.SIGSTOP)
+	before, _ := rooms[0].said()
 	pause(t, 3*time.Second)
+	eventually(t, "Emit does not wait for Redis", func() bool {
+		n, _ := rooms[0].said()
+		return n > before+10
+	})
 	redis.Signal(syscall.SIGCONT)
 	pause(t, 2*time.Second)
 	p.delay.Store(int64(200 * time.Millisecond))
@@ -231,11 +236,6 @@ func TestRedisIsSlow(t *testing.T) {
 	stop()
 	c.whole(true)
 	c.counted(list)
-	for _, k := range rooms {
-		if k.longest > time.Second {
-			t.Errorf("Emit has blocked for %v", k.longest)
-		}
-	}
 }
 
 // A node does nothing for a while.

@@ -157,12 +157,20 @@ func nodes(t *testing.T, url string, n int) (list []*node) {
 		list = append(list, start(t, url))
 	}
 	eventually(t, "they know each other", func() bool { return mutual(list) })
-	for _, node := range list { // a server that has just started is asked to wait for nodes of an earlier run
-		if _, err := node.srv.Position(t.Context(), "kept"); err != nil {
-			t.Fatal(err)
-		}
+	for _, node := range list {
+		node.keeps(t)
 	}
 	return list
+}
+
+// keeps waits until rooms are kept: a server that has just started is asked to wait for nodes
+// of an earlier run.
+func (n *node) keeps(t *testing.T) {
+	t.Helper()
+	eventually(t, "rooms are kept", func() bool {
+		_, err := n.srv.Position(t.Context(), "kept")
+		return err == nil
+	})
 }
 
 // mutual reports whether each knows all, of whom there may be more.

@@ -305,9 +305,9 @@ func (p *party) rolled(list []*node, url func(i int) string) {
 	p.agree("all nodes were restarted")
 	p.once("all nodes were restarted", watchers, came, left)
 	for i, n := range list {
-		users, err := n.srv.Presence(p.t.Context(), hall)
-		if err != nil || len(users) != len(p.guests[0].sees()) {
-			p.t.Errorf("node %d knows of %d users, %v", i, len(users), err)
-		}
+		eventually(p.t, fmt.Sprintf("node %d knows who is there", i), func() bool {
+			users, err := n.srv.Presence(p.t.Context(), hall)
+			return err == nil && len(users) == len(p.guests[0].sees())
+		})
 	}
 }

@@ -170,7 +170,12 @@ func (r *raw) take(text []byte) {
 	case "synced":
 		if !bytes.Contains(text, []byte(`"recovered":true`)) {
 			r.all.told.Add(1)
+			was, target := r.offset, int(r.all.target.Load())
 			r.epoch, r.offset = string(field(text, `"epoch":"`, '"')), number(text, `"offset":`)
+			if was < target && r.offset >= target {
+				r.at = time.Now()
+				r.all.behind.Add(-1)
+			}
 		}
 	case "event":
 		r.event(number(text, `"offset":`), number(text, `"data":["`+r.room+`",`))

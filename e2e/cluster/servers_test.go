@@ -119,7 +119,7 @@ func sharded(t *testing.T) (servers []*server, url string) {
 	t.Helper()
 	var addrs []string
 	for range 3 {
-		s := newRedis(t, "--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--cluster-port", strconv.Itoa(freeport.Get(t)))
+		s := newRedis(t, "--cluster-enabled", "yes", "--cluster-node-timeout", "15000", "--cluster-port", strconv.Itoa(freeport.Get(t)))
 		servers, addrs = append(servers, s), append(addrs, s.Addr())
 	}
 	run(t, "redis-cli", append(append([]string{"--cluster", "create"}, addrs...), "--cluster-yes")...)
@@ -153,22 +153,18 @@ func TestSlotsMove(t *testing.T) {
 // moveRoom moves the slot of a room to another server.
 func moveRoom(t *testing.T, servers []*server, room string) {
 	t.Helper()
-	channel := ""
-	from := slices.IndexFunc(servers, func(s *server) bool {
-		client := s.client()
-		defer client.Close()
-		channels, err := client.PubSubShardChannels(t.Context(), "*}r:*"+room).Result()
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, channel = range channels {
-			return true
-		}
-		return false
+	channel, from := "", -1
+	eventually(t, "somebody has subscribed to "+room, func() bool {
+		from = slices.IndexFunc(servers, func(s *server) bool {
+			client := s.client()
+			defer client.Close()
+			for _, channel = range client.PubSubShardChannels(t.Context(), "*}r:*"+room).Val() {
+				return true
+			}
+			return false
+		})
+		return from >= 0
 	})
-	if from < 0 {
-		t.Fatalf("nobody has subscribed to %s", room)
-	}
 	a, b := servers[from], servers[(from+1)%len(servers)]
 	client := a.client()
 	defer client.Close()

@@ -98,6 +98,7 @@ func TestAllClientsComeBackAtOnce(t *testing.T) {
 	far := start(t, url) // it has no sockets
 	pair := []*child{startChild(t, url), startChild(t, url)}
 	acquainted(t, []*node{far}, 3)
+	far.keeps(t)
 	rooms := talks(roomsN, 0)
 	for _, k := range rooms {
 		k.burst = 10
@@ -111,6 +112,7 @@ func TestAllClientsComeBackAtOnce(t *testing.T) {
 	all.connect(where, 100)
 	t.Cleanup(all.cut)
 	eventually(t, "all are in their rooms", all.joined)
+	all.told.Store(0)
 	say := func() {
 		for _, k := range rooms {
 			k.say(t, far)
@@ -161,8 +163,11 @@ func (rs *raws) judge(t *testing.T, back time.Time, reads, most int, used []*use
 	for _, p := range rs.problems {
 		t.Error(p)
 	}
-	if rs.told.Load() > 0 || rs.twice.Load() > 0 {
+	if full() && rs.told.Load() > 0 || rs.twice.Load() > 0 { // where tests run beside it, a join may wait in vain
 		t.Errorf("%d were told that something is missing, %d got something twice", rs.told.Load(), rs.twice.Load())
+	}
+	if !full() {
+		most *= 2 // nodes look by themselves, too, each half a minute
 	}
 	if reads > most {
 		t.Errorf("histories were read %d times, want %d at most", reads, most)

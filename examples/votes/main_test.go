@@ -11,6 +11,11 @@ import (
 func TestVotesAreCounted(t *testing.T) {
 	c := nextrushtest.New(t, newApp())
 	ann, bob, other := c.Dial("/votes/tea"), c.Dial("/votes/tea"), c.Dial("/votes/other")
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if _, err := asking.Request(ctx, bob.Socket, none{}); err != nil { // he is in the room
+		t.Fatal(err)
+	}
 	for _, choice := range []string{"coffee", "tea"} {
 		voting.Emit(ann, vote{choice})
 		var got results
@@ -20,8 +25,6 @@ func TestVotesAreCounted(t *testing.T) {
 			t.Errorf("%v after %s", got, choice)
 		}
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
 	if got, err := asking.Request(ctx, bob.Socket, none{}); err != nil || got.Votes["tea"] != 1 {
 		t.Error(got, err)
 	}

@@ -317,7 +317,7 @@ func overfill(s *Server, w http.ResponseWriter) {
 // A handler's deadline for writing counts no more when it has panicked.
 func TestADeadlineEndsWithItsHandler(t *testing.T) {
 	var s *Server
-	s, addr := tightFor(t, time.Second, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	s, addr := tightFor(t, 8*time.Second, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		overfill(s, w)
 		http.NewResponseController(w).SetWriteDeadline(time.Now().Add(time.Hour))
 		panic(http.ErrAbortHandler)

@@ -118,11 +118,16 @@ func (n *Network) restore(name string, at broker.Position, tail []broker.Deliver
 }
 
 // Lose has the next deliveries get lost, without a word, of every node.
-func (n *Network) Lose(deliveries int) {
+func (n *Network) Lose(deliveries int) { n.setLose(deliveries, false) }
+
+// LoseInRooms is Lose for what is sent to rooms, and not for what nodes say to each other.
+func (n *Network) LoseInRooms(deliveries int) { n.setLose(deliveries, true) }
+
+func (n *Network) setLose(deliveries int, rooms bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, b := range n.nodes {
-		b.lose = deliveries
+		b.lose, b.rooms = deliveries, rooms
 	}
 }
 
@@ -202,6 +207,7 @@ type node struct {
 	wake    *sync.Cond
 	cut     bool
 	lose    int
+	rooms   bool // of those to rooms alone
 	closed  bool
 	done    chan struct{} // closed when no call will come; nil: not started
 }
@@ -323,7 +329,7 @@ func (b *node) deliverLocked(d broker.Delivery) {
 	switch {
 	case b.cut || d.Room != "" && !b.watched[d.Room]:
 	case d.Room == "" && d.To != (broker.NodeID{}) && d.To != b.self:
-	case b.lose > 0:
+	case b.lose > 0 && (d.Room != "" || !b.rooms):
 		b.lose--
 	default:
 		b.callLocked(func() { b.in.Deliver([]broker.Delivery{d}) })

@@ -1,7 +1,9 @@
 package embedded_test
 
 import (
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/nextrush/nextrush"
 	"github.com/nextrush/nextrush/internal/freeport"
@@ -30,15 +32,25 @@ func chat(o websocket.Options) *nextrush.App {
 	return app
 }
 
+func alone(app *nextrush.App) bool { return len(app.WebSockets().Cluster().Nodes()) < 2 }
+
 func TestAProgramOnTwoNodesIsOne(t *testing.T) {
 	listen := freeport.Address(t)
 	var sockets []*nextrushtest.Socket
+	var apps []*nextrush.App
 	for _, o := range []embedded.Options{
 		{Listen: listen, Secret: "secret"},
 		{Listen: "127.0.0.1:0", Secret: "secret", Peers: []string{listen}},
 	} {
-		c := nextrushtest.New(t, chat(websocket.Options{Broker: open(t, o)}))
+		app := chat(websocket.Options{Broker: open(t, o)})
+		c := nextrushtest.New(t, app)
+		apps = append(apps, app)
 		sockets = append(sockets, c.Dial("/ws"), c.Dial("/ws"))
+	}
+	for over := time.Now().Add(patience); slices.ContainsFunc(apps, alone); <-time.After(10 * time.Millisecond) {
+		if time.Now().After(over) {
+			t.Fatal("they do not know each other")
+		}
 	}
 	for _, text := range []string{"hello", "again"} {
 		for i, from := range sockets {
