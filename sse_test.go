@@ -83,7 +83,7 @@ func TestSSEOutlivesTheWriteTimeoutOfAServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const timeout = 50 * time.Millisecond
+	const timeout = time.Second
 	server := &http.Server{Handler: app, WriteTimeout: timeout}
 	go server.Serve(l)
 	defer server.Close()

@@ -91,7 +91,7 @@ func storm(t *testing.T, portable bool) {
 	finished := make(chan error, 1)
 	go func() {
 		talking.Wait()
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 		defer cancel()
 		err := app.Shutdown(ctx)
 		close(over)
@@ -103,7 +103,7 @@ func storm(t *testing.T, portable bool) {
 		if err != nil {
 			t.Errorf("Shutdown: %v", err)
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("the storm does not end")
 	}
 	if got := app.WebSocketStats(); got.Connections != 0 || got.Rooms != 0 || got.QueuedBytes != 0 || got.BytesSent < 0 {

@@ -230,7 +230,7 @@ func TestAbandonDecidesOnce(t *testing.T) {
 func TestAbandonLeavesStreamsAndSockets(t *testing.T) {
 	app := nextrush.New()
 	app.EnableWebSocket(websocket.Options{})
-	app.Use(abandoning(50 * time.Millisecond))
+	app.Use(abandoning(2 * time.Second))
 	app.WS("/socket", func(s *websocket.Socket, c *nextrush.Context) error {
 		s.OnMessage(func(m websocket.Message) { s.Send(m.Text()) })
 		return nil

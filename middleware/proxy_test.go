@@ -316,7 +316,7 @@ func TestReverseProxyEndsUpgradesAtTheDeadline(t *testing.T) {
 	})
 	app := nextrush.New(nextrush.Options{Logger: slog.New(slog.DiscardHandler)})
 	deadlines := make(chan context.Context, 2)
-	app.Get("/*path", middleware.Timeout(300*time.Millisecond), func(c *nextrush.Context) error {
+	app.Get("/*path", middleware.Timeout(2*time.Second), func(c *nextrush.Context) error {
 		deadlines <- c.Context()
 		return c.Next()
 	}, middleware.ReverseProxy(upstream(t, back.ServeHTTP)))

@@ -84,7 +84,7 @@ func serve(t testing.TB, app *nextrush.App, listener net.Listener, dial func(con
 	go func() { served <- app.Serve(listener) }()
 	t.Cleanup(func() {
 		transport.CloseIdleConnections()
-		ctx, cancel := context.WithTimeout(context.Background(), timeout)
+		ctx, cancel := context.WithTimeout(context.Background(), 3*timeout)
 		defer cancel()
 		err := app.Shutdown(ctx)
 		if late := <-served; !errors.Is(late, http.ErrServerClosed) { // of a test that ends before it is served

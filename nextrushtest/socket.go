@@ -2,6 +2,7 @@ package nextrushtest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -57,6 +58,7 @@ func (c *Client) handshake(path string, opts []*websocket.DialOptions) (*Socket,
 		o = *opts[0]
 	}
 	o.Header = c.handshakeHeader(path, o.Header)
+	o.Options.HandshakeTimeout = cmp.Or(o.Options.HandshakeTimeout, timeout)
 	out := &Socket{t: c.t}
 	o.NetDial = func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := c.dial(ctx, network, address)

@@ -81,7 +81,7 @@ func TestRunsCountByWhereTheyWere(t *testing.T) {
 		peer.expect(wire.OpText, text)
 	}
 	route := func() RouteStats { return st.srv.Stats().Routes[otherRoute] }
-	for deadline := time.Now().Add(10 * time.Second); route().HandedOver == 0; {
+	for deadline := time.Now().Add(patience); route().HandedOver == 0; {
 		for before := route().Inline.Count; route().Inline.Count == before && time.Now().Before(deadline); {
 			exchange("quick", func() {})
 		}

@@ -142,7 +142,7 @@ func TestThePageIsToldWhatIsCounted(t *testing.T) {
 		for _, n := range now.Handlers[15:] {
 			long += int(n)
 		}
-		if now.Events[i].P50 < 0.03 || long != 1 {
+		if now.Events[i].P50 < 0.03 || long < 1 {
 			t.Errorf("%+v, %v", now.Events[i], now.Handlers)
 		}
 		if want := []roomRow{{"play/red", 2}, {"live", 1}}; !slices.Equal(now.Rooms, want) || len(now.Sockets) != 3 {
