@@ -23,7 +23,7 @@ type Stream struct {
 	out      *http.ResponseController
 	panicked func(v any) error
 	undo     []func() bool // what ends it with others
-	keeps    bool          // a write deadline that passes while nothing is written does nothing
+	keeps    bool          // a write deadline that passes while nothing is sent does nothing
 
 	mu    sync.Mutex // guards the writer and what follows
 	end   bool
@@ -37,7 +37,7 @@ type Stream struct {
 // but not with a deadline of that, and with closing. panicked makes an error of the value
 // of a panic in a writer, in the deferred function that has recovered it.
 func Open(r *http.Request, closing context.Context, w http.ResponseWriter, panicked func(v any) error) (*Stream, error) {
-	s := &Stream{w: w, out: http.NewResponseController(w), panicked: panicked, keeps: r.ProtoMajor == 1}
+	s := &Stream{w: w, out: http.NewResponseController(w), panicked: panicked, keeps: r.ProtoMajor == 1 && r.TLS == nil}
 	ctx := r.Context()
 	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	s.undo = append(s.undo, context.AfterFunc(closing, s.cancel), context.AfterFunc(ctx, func() {
@@ -123,7 +123,7 @@ func (s *Stream) Write(b []byte) error {
 		return err
 	}
 	s.last = time.Now()
-	if !s.keeps { // HTTP/2 ends even a stream at rest
+	if !s.keeps { // HTTP/2 ends even a stream at rest, and TLS may write by itself
 		defer s.out.SetWriteDeadline(time.Time{})
 	}
 	if !s.keeps || s.last.Sub(s.since) > renewal {

@@ -20,16 +20,17 @@ import (
 //	a := websocket.NewServer(websocket.Options{Broker: network.Broker()})
 //	b := websocket.NewServer(websocket.Options{Broker: network.Broker()})
 type Network struct {
-	mu    sync.Mutex // guards the fields below, and the same of each node
-	nodes map[broker.NodeID]*node
-	rooms map[string]*room // that are kept
-	epoch int
-	busy  bool // with a Crash
+	mu     sync.Mutex // guards the fields below, and the same of each node
+	nodes  map[broker.NodeID]*node
+	rooms  map[string]*room           // that are kept
+	claims map[string]broker.Position // offsets that nodes have seen, and have no events up to
+	epoch  int
+	busy   bool // with a Crash
 }
 
 // NewNetwork makes a network without brokers.
 func NewNetwork() *Network {
-	return &Network{nodes: make(map[broker.NodeID]*node), rooms: make(map[string]*room)}
+	return &Network{nodes: make(map[broker.NodeID]*node), rooms: make(map[string]*room), claims: make(map[string]broker.Position)}
 }
 
 // Broker makes a broker for one more node.
@@ -84,6 +85,12 @@ func (n *Network) Crash() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.busy = false
+	for name, at := range n.claims {
+		if r := n.rooms[name]; r == nil || r.epoch == at.Epoch && r.top < at.Offset {
+			n.rooms[name] = &room{epoch: at.Epoch, top: at.Offset, seqs: make(map[broker.NodeID]uint64), used: time.Now()}
+		}
+	}
+	clear(n.claims)
 }
 
 // shut drops all rooms, has nothing be published, and lists the nodes that are to be asked.
@@ -104,6 +111,12 @@ func (n *Network) shut() (witnesses []*node) {
 func (n *Network) restore(name string, at broker.Position, tail []broker.Delivery) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if len(tail) == 0 { // others may have what was before
+		if was, ok := n.claims[name]; !ok || was.Epoch == at.Epoch && was.Offset < at.Offset {
+			n.claims[name] = at
+		}
+		return true
+	}
 	r := n.rooms[name]
 	if base := at.Offset - int64(len(tail)); r == nil || r.epoch == at.Epoch && r.top < base {
 		r = &room{epoch: at.Epoch, top: base, seqs: make(map[broker.NodeID]uint64), used: time.Now()}

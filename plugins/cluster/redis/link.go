@@ -19,7 +19,7 @@ const (
 	silence    = 5 * time.Second // after which a link is probed
 	patience   = 2 * time.Second // for the probe to come
 	echoWait   = 300 * time.Millisecond
-	partLooks  = 50 // each after gateLook, so that a node that is not run does not count them
+	partLooks  = 15 // each after gateLook, so that a node that is not run does not count them
 	firstWait  = 100 * time.Millisecond
 	longWait   = 5 * time.Second
 	shortWait  = 500 * time.Millisecond // the longest at first: most outages are short
@@ -169,7 +169,7 @@ func (l *link) settle(ctx context.Context) error {
 	if !open || l.echo(ctx) {
 		return ctx.Err()
 	}
-	l.part(ctx)
+	l.part(ctx, number)
 	for looks := 0; ; looks++ { // a server that does not answer, and has sent nothing
 		now, open := l.current()
 		if now > number || !open {
@@ -188,14 +188,20 @@ func (l *link) settle(ctx context.Context) error {
 
 // part ends the connection to a server that may be there still, when all has been read that
 // it has sent.
-func (l *link) part(ctx context.Context) {
-	l.mu.Lock()
-	sub := l.sub
-	l.cause = errAnother
-	l.mu.Unlock()
-	if sub != nil {
+func (l *link) part(ctx context.Context, number int) {
+	if sub := l.parting(number); sub != nil {
 		l.unsubscribe(ctx, sub, nil) // from all
 	}
+}
+
+func (l *link) parting(number int) *redis.PubSub {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.conn != number || l.sub == nil {
+		return nil // it has ended, and this is another
+	}
+	l.cause = errAnother
+	return l.sub
 }
 
 // current is the number of the last connection; open is false if it has ended.
@@ -316,14 +322,14 @@ func (l *link) confirmed(s *redis.Subscription) {
 // taken reports whether Redis does not send any more what is published to a channel: its
 // slot is another server's now, or we part.
 func (l *link) taken(s *redis.Subscription) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	switch {
 	case s.Kind == "unsubscribe":
-		return s.Count == 0
+		return s.Count == 0 && l.cause != nil
 	case s.Kind != "sunsubscribe":
 		return false
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	_, room := l.rooms[s.Channel]
 	return room || slices.Contains(l.base, s.Channel)
 }

@@ -27,6 +27,11 @@ local had = redis.call('HMGET', state, 'run', 'epoch', 'top', 'bytes', node, 'vo
 local epoch, top, bytes, last = had[2], tonumber(had[3] or 0), tonumber(had[4] or 0), had[5]
 if had[1] ~= run and had[6] == run and goesOn then
 	redis.call('HSET', state, 'run', run)
+	local ahead = tonumber(redis.call('HGET', state, 'ahead') or 0)
+	if ahead > top then -- some of it has come to a node, and what was before it to none
+		redis.call('DEL', stream)
+		top, bytes = ahead, 0
+	end
 elseif had[1] ~= run then
 	epoch, top, bytes, last = generation .. '.' .. ARGV[6], 0, 0, false
 	redis.call('DEL', stream, state)
@@ -77,6 +82,12 @@ local epoch, after, limit = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local had = redis.call('HMGET', state, 'run', 'epoch', 'top', 'vouched')
 if had[1] ~= run and had[4] == run and goesOn then
 	redis.call('HSET', state, 'run', run)
+	local ahead = tonumber(redis.call('HGET', state, 'ahead') or 0)
+	if ahead > tonumber(had[3] or 0) then -- some of it has come to a node, and what was before it to none
+		redis.call('DEL', stream)
+		redis.call('HSET', state, 'top', ahead, 'bytes', 0)
+		had[3] = ahead
+	end
 elseif had[1] ~= run then
 	redis.call('DEL', stream, state)
 	local fresh = generation .. '.' .. ARGV[4]

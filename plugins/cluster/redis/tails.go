@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -49,11 +48,35 @@ for i = 7, #ARGV, 3 do
 	end
 end
 redis.call('HSET', state, 'vouched', token, 'epoch', epoch, 'top', top, 'bytes', bytes)
-if age ~= '0' then
-	redis.call('PEXPIRE', stream, age)
-end
+redis.call('PEXPIRE', stream, age)
 redis.call('PEXPIRE', state, stateAge)
 return top
+`
+
+// claimScript notes, before the gate is open, an offset that a room has had of which this node
+// has no events. Others may have what is before it: it counts when the gate is open.
+const claimScript = `
+local stream, state, pending, token = KEYS[1], KEYS[2], ARGV[1], ARGV[2]
+local epoch, offset, stateAge = ARGV[3], tonumber(ARGV[4]), ARGV[5]
+if redis.call('GET', KEYS[3]) ~= pending then
+	return -1
+end
+local had = redis.call('HMGET', state, 'vouched', 'epoch', 'ahead')
+local function generation(name)
+	return tonumber(string.match(name or '', '^%d+') or 0)
+end
+local ahead = tonumber(had[3] or 0)
+if had[2] ~= epoch then
+	if had[1] == token and generation(had[2]) >= generation(epoch) then
+		return -1
+	end
+	redis.call('DEL', stream, state)
+	redis.call('HSET', state, 'epoch', epoch, 'top', 0, 'bytes', 0)
+	ahead = 0
+end
+redis.call('HSET', state, 'vouched', token, 'ahead', math.max(ahead, offset))
+redis.call('PEXPIRE', state, stateAge)
+return -1
 `
 
 // tail is what this node has of a room.
@@ -74,11 +97,11 @@ func (g *gate) testify(ctx context.Context, server redis.Cmdable, run, token str
 		if err := g.l.settle(ctx); err != nil {
 			return err
 		}
-		name, err := server.ScriptLoad(ctx, tailScript).Result()
+		t := testimony{g: g, server: server, pending: run + " " + token, token: token}
+		err := t.load(ctx)
 		if err != nil {
 			return err
 		}
-		t := testimony{g: g, server: server, script: name, pending: run + " " + token, token: token}
 		w.Tails(func(room string, at broker.Position, list []broker.Delivery) bool {
 			if g.b.linkOf(partitionOf(room)) == g.l.number && generationOf(at.Epoch) >= g.known.least {
 				err = t.add(ctx, tail{room, at, list})
@@ -110,9 +133,17 @@ func generationOf(epoch string) (n int) {
 type testimony struct {
 	g              *gate
 	server         redis.Cmdable
-	script         string
+	tail, claim    string // scripts
 	pending, token string
 	tails          []tail
+}
+
+func (t *testimony) load(ctx context.Context) (err error) {
+	if t.tail, err = t.server.ScriptLoad(ctx, tailScript).Result(); err != nil {
+		return err
+	}
+	t.claim, err = t.server.ScriptLoad(ctx, claimScript).Result()
+	return err
 }
 
 func (t *testimony) add(ctx context.Context, x tail) error {
@@ -170,16 +201,17 @@ type evaluator interface {
 // offer tells the server a part of a tail.
 func (t *testimony) offer(ctx context.Context, p evaluator, x *tail, from, to int) *redis.Cmd {
 	b := t.g.b
-	var age time.Duration
-	if n := len(x.list); n > 0 {
-		age = x.list[n-1].Keep.Age
+	keys := []string{b.streamKey(x.room), b.stateKey(x.room), t.g.pendingKey()}
+	if len(x.list) == 0 {
+		return p.EvalSha(ctx, t.claim, keys, t.pending, t.token, x.at.Epoch, x.at.Offset, stateAge.Milliseconds())
 	}
-	args := []any{t.pending, t.token, x.at.Epoch, x.base() + int64(from), age.Milliseconds(), (stateAge + age).Milliseconds()}
+	age := x.list[len(x.list)-1].Keep.Age
+	args := []any{t.pending, t.token, x.at.Epoch, x.base() + int64(from), max(age.Milliseconds(), 1), (stateAge + age).Milliseconds()}
 	for i := range x.list[from:to] {
 		e := &x.list[from+i].Envelope
 		args = append(args, b.codec.Append(nil, e), e.From.String(), sequence(e.Seq))
 	}
-	return p.EvalSha(ctx, t.script, []string{b.streamKey(x.room), b.stateKey(x.room), t.g.pendingKey()}, args...)
+	return p.EvalSha(ctx, t.tail, keys, args...)
 }
 
 // sequence is a number as the scripts compare it.

@@ -40,6 +40,9 @@ func (rs *Rooms[S]) Join(by Reader[S], key history.Key, enter func() (fresh bool
 	if err != nil {
 		return false, err
 	}
+	if fresh {
+		r.Before = nil // what the others have got, he has not
+	}
 	m := rs.missed(r, opts, by)
 	if rs.sockets.Speaks(by.Socket) && (fresh || m.recovered && !m.since.Asked) {
 		rs.tell(by.Socket, protocol.Joined(key.Room, m.start(r, opts.Keeps()), m.unasked))

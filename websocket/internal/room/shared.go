@@ -81,7 +81,9 @@ func (rs *Rooms[S]) Arrive(key history.Key, a *Arrival) (flush []loop.Flusher) {
 	flush, next := rs.place(r, key, a) // also while what may be missing is read
 	watch := rs.shared.Watched(key)
 	if !next {
-		r.Ahead = a.At
+		if r.Ahead.Epoch != r.Position().Epoch || r.Ahead.Epoch == a.At.Epoch {
+			r.Ahead = a.At
+		}
 		if rs.repairs.hold(key, a) {
 			return nil
 		}
@@ -113,7 +115,7 @@ func (rs *Rooms[S]) place(r *locked, key history.Key, a *Arrival) (flush []loop.
 // has sent it again to an engine that had lost it.
 func (rs *Rooms[S]) add(r *locked, key history.Key, a *Arrival, members []S) (flush []loop.Flusher) {
 	node, number := a.Source.Origin()
-	if last, ok := r.Before[node]; ok && number <= last {
+	if last := r.Before[node]; number != 0 && number <= last {
 		members = nil
 	}
 	k := rs.emitting(key, a)
@@ -177,6 +179,11 @@ type page struct {
 	gone bool // what came after at cannot be told: list is all that is kept
 }
 
+// follows reports whether nothing is missing between a position and what was read.
+func (p *page) follows(at history.Position) bool {
+	return at.Epoch == p.top.Epoch && (p.top.Offset <= at.Offset || len(p.list) > 0 && p.list[0].At.Offset <= at.Offset+1)
+}
+
 // read reads what a ring lacks.
 func (rs *Rooms[S]) read(ctx context.Context, key history.Key, opts *Options[S]) (p page, err error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
@@ -214,11 +221,11 @@ func (rs *Rooms[S]) apply(key history.Key, opts *Options[S], watch uint64, p pag
 func (rs *Rooms[S]) applyLocked(key history.Key, opts *Options[S], watch uint64, p page) (flush []loop.Flusher, more bool) {
 	r := rs.lock(key, opts)
 	defer r.Unlock()
-	switch {
-	case p.gone && r.Common && r.Position() != p.at:
-		return nil, true // what came next has come meanwhile
-	case p.gone:
+	switch at := r.Position(); {
+	case p.gone && (!r.Common || at == p.at):
 		flush = rs.restart(r, key, p.list, p.top)
+	case p.gone && !p.follows(at):
+		return nil, true // what came next has come meanwhile, and more is missing now
 	default:
 		flush, more = rs.placeAll(r, key, pointers(p.list))
 		more = more || r.Position().Offset < p.top.Offset
