@@ -29,7 +29,7 @@ type SSEEvent struct {
 
 // SSE answers with a stream of events for as long as f runs. f should return when the
 // stream's Context ends. The stream outlives a deadline of the request's context and
-// http.Server.WriteTimeout; a write that takes 10 seconds ends it. A HEAD gets the
+// http.Server.WriteTimeout; a write that takes 9 to 10 seconds ends it. A HEAD gets the
 // header, and f does not run.
 //
 // If middleware has put a writer around the server's that has neither Flush nor Unwrap,
