@@ -1,10 +1,15 @@
 package websocket
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
+	"net/http"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -245,4 +250,108 @@ func TestSendBesideTheEnd(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A server that closes at once resets the connection of a client that is sending. Its
+// messages and its code have come before that.
+func TestAClientThatSendsReadsWhyItIsClosed(t *testing.T) {
+	const messages = 100
+	for _, n := range []network{overTCP, portable} {
+		t.Run(n.name, func(t *testing.T) {
+			for range 20 {
+				l, dial := n.listen(t)
+				go closesAtOnce(l, messages)
+				s, err := Dial(t.Context(), "ws://server.example/", &DialOptions{
+					NetDial: func(context.Context, string, string) (net.Conn, error) { return dial() },
+					Options: Options{DisablePolling: n.portable, SlowConsumer: DropNewest, CloseTimeout: soon},
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				var sending sync.WaitGroup
+				sending.Go(func() {
+					for err := error(nil); err == nil || errors.Is(err, ErrDropped); {
+						err = s.Send("more")
+					}
+				})
+				for i := range messages {
+					if m, err := s.Receive(t.Context()); err != nil || m.Text() != fmt.Sprint(i) {
+						t.Fatalf("message %d: %q, %v", i, m.Text(), err)
+					}
+				}
+				var end *CloseError
+				if _, err := s.Receive(t.Context()); !errors.As(err, &end) || end.Code != StatusPolicyViolation {
+					t.Fatalf("the end is %v", err)
+				}
+				sending.Wait()
+				l.Close()
+			}
+		})
+	}
+}
+
+// closesAtOnce is a server that sends messages, closes with 1008, and reads nothing.
+func closesAtOnce(l net.Listener, messages int) {
+	conn, err := l.Accept()
+	if err != nil {
+		return
+	}
+	defer conn.Close()
+	r, err := http.ReadRequest(bufio.NewReader(conn))
+	if err != nil {
+		return
+	}
+	io.WriteString(conn, switching(r))
+	var all []byte
+	for i := range messages {
+		all = wire.AppendFrame(all, wire.OpText, false, []byte(fmt.Sprint(i)))
+	}
+	time.Sleep(time.Millisecond) // the client has begun to send
+	conn.Write(wire.AppendFrame(all, wire.OpClose, false, wire.AppendClose(nil, 1008, "")))
+}
+
+// wholeOnly is a listener whose connections cannot end one direction alone, as is that of
+// golang.org/x/net/netutil.LimitListener.
+type wholeOnly struct{ net.Listener }
+
+func (l wholeOnly) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	return struct{ net.Conn }{conn}, err
+}
+
+// Who floods is told so, and not reset, even if the connection cannot be ended in one
+// direction. On a machine that stands still the time to linger may pass.
+func TestABreachIsToldOverAnyConnection(t *testing.T) {
+	whole := network{"tcp, ends as a whole", false, func(t testing.TB) (net.Listener, func() (net.Conn, error)) {
+		l, dial := listenTCP(t)
+		return wholeOnly{l}, dial
+	}}
+	for range 10 {
+		if whole.takesAFlood(t) {
+			return
+		}
+	}
+	t.Error("connections are reset")
+}
+
+// takesAFlood reports whether the connection stays until the peer has sent all.
+func (n network) takesAFlood(t *testing.T) bool {
+	st := n.serve(t, Options{Logger: quiet, RateLimit: RateLimit{Messages: 1, Burst: 10}}, func(s *Socket) error {
+		s.OnMessage(func(Message) {})
+		return nil
+	})
+	defer st.close()
+	peer := st.connect(t)
+	peer.shake()
+	for range 5000 {
+		if !peer.write(client("1 000 0001", "again")) {
+			return false
+		}
+	}
+	f, err := readFrame(peer.reader)
+	if err != nil || f.Op != wire.OpClose || string(f.payload[:2]) != closePayload(1008, "") {
+		t.Fatalf("got %v, %v", f, err)
+	}
+	peer.hangUp(f.payload)
+	return true
 }

@@ -1,11 +1,13 @@
 // Package memnet has a listener in memory, for nextrushtest and for tests. Its
-// connections are those of net.Pipe, so it works in a synctest bubble.
+// connections are made of those of net.Pipe, so it works in a synctest bubble.
 package memnet
 
 import (
 	"context"
+	"errors"
 	"net"
 	"sync"
+	"time"
 )
 
 // Listener accepts the connections that its Dial makes. All methods may be
@@ -28,7 +30,7 @@ func (l *Listener) Dial() (net.Conn, error) {
 
 // DialContext is Dial with a context; network and address are ignored.
 func (l *Listener) DialContext(ctx context.Context, _, _ string) (net.Conn, error) {
-	client, server := net.Pipe()
+	client, server := pair()
 	select {
 	case l.conns <- server:
 		return client, nil
@@ -62,3 +64,28 @@ type address struct{}
 
 func (address) Network() string { return "memory" }
 func (address) String() string  { return "memory" }
+
+// conn is one end of a connection whose directions end apart, as those of TCP do.
+type conn struct {
+	net.Conn          // to be read
+	to       net.Conn // to be written
+}
+
+func pair() (a, b net.Conn) {
+	aIn, bOut := net.Pipe()
+	bIn, aOut := net.Pipe()
+	return &conn{aIn, aOut}, &conn{bIn, bOut}
+}
+
+func (c *conn) Write(b []byte) (int, error) { return c.to.Write(b) }
+
+// CloseWrite tells the peer that no more comes.
+func (c *conn) CloseWrite() error { return c.to.Close() }
+
+func (c *conn) Close() error { return errors.Join(c.Conn.Close(), c.to.Close()) }
+
+func (c *conn) SetDeadline(t time.Time) error {
+	return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t))
+}
+
+func (c *conn) SetWriteDeadline(t time.Time) error { return c.to.SetWriteDeadline(t) }

@@ -33,9 +33,8 @@ type Conn interface {
 	// Farewell writes b as far as it leaves at once, or soon. No write is under way, and
 	// Close follows.
 	Farewell(b []byte)
-	// CloseWrite tells the peer that no more bytes come, and reports false if the
-	// connection cannot say so.
-	CloseWrite() bool
+	// CloseWrite tells the peer that no more bytes come, if the connection can.
+	CloseWrite()
 	// Close closes the connection. writing tells that a write is under way.
 	Close(writing bool)
 }

@@ -98,7 +98,7 @@ func (p *Polled) push(op *Op) (int, error) {
 	}
 }
 
-func (p *Polled) CloseWrite() bool { return p.conn.CloseWrite() == nil }
+func (p *Polled) CloseWrite() { p.conn.CloseWrite() }
 
 func (p *Polled) Close(bool) {
 	p.conn.Close()

@@ -108,9 +108,10 @@ func (s *Stream) Farewell(b []byte) {
 	s.conn.Write(b)
 }
 
-func (s *Stream) CloseWrite() bool {
-	c, ok := s.conn.(interface{ CloseWrite() error })
-	return ok && c.CloseWrite() == nil
+func (s *Stream) CloseWrite() {
+	if c, ok := s.conn.(interface{ CloseWrite() error }); ok {
+		c.CloseWrite()
+	}
 }
 
 func (s *Stream) Close(bool) {

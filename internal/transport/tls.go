@@ -213,9 +213,9 @@ func (p *polledTLS) settle(err error) int {
 }
 
 // CloseWrite sends close_notify (RFC 8446 §6.1).
-func (p *polledTLS) CloseWrite() bool {
+func (p *polledTLS) CloseWrite() {
 	p.notify()
-	return p.Polled.CloseWrite()
+	p.Polled.CloseWrite()
 }
 
 func (p *polledTLS) notify() {

@@ -112,7 +112,11 @@ func (c *Conn) dropLocked(err error) {
 	if c.parkLocked(End{Code: abnormalClosure, Err: err}, nil) {
 		return
 	}
-	e, eof := c.ending, errors.Is(err, io.EOF)
+	e := c.ending
+	if e.broken != nil {
+		err = e.broken
+	}
+	eof := errors.Is(err, io.EOF)
 	if e.received && c.out.box != nil && !c.cfg.Client && eof {
 		return // the peer has only finished sending: it still gets what is queued
 	}
@@ -121,6 +125,36 @@ func (c *Conn) dropLocked(err error) {
 		c.reportLocked(err)
 	}
 	c.endLocked(err)
+}
+
+// brokenLocked is for a failure to write. While somebody reads, what the peer has sent
+// before is still taken, as it may tell why it has closed.
+func (c *Conn) brokenLocked(err error) {
+	e := c.endingLocked()
+	if c.phase != Open || e.sealed && e.broken == nil || !c.readsOnLocked() {
+		c.dropLocked(err)
+		return
+	}
+	if c.out.state == outIdle {
+		c.discardLocked()
+	}
+	if e.broken == nil {
+		e.sealed, e.broken = true, err
+		c.awaitPeerLocked()
+	}
+}
+
+// readsOnLocked reports whether what has arrived will be read: a client's is as soon as
+// it is asked for.
+func (c *Conn) readsOnLocked() bool {
+	return c.runs.reading == inReading || c.cfg.Client && c.runs.reading == inPaused
+}
+
+// awaitPeerLocked begins the time for what the peer is still to send.
+func (c *Conn) awaitPeerLocked() {
+	if e := c.ending; e.await(c.cfg.Loop.Now(), c.cfg.CloseTimeout) {
+		c.cfg.Wheel.Schedule(c, e.deadline)
+	}
 }
 
 // closeLocked queues our close frame, or has Open do so. With linger, the peer has
@@ -137,8 +171,15 @@ func (c *Conn) closeLocked(code uint16, reason string, linger bool) {
 	}
 	e := c.endingLocked()
 	e.linger = e.linger || linger
-	if e.sent {
+	switch {
+	case e.sent:
 		c.closeSentLocked()
+		return
+	case e.broken != nil && e.received:
+		c.endLocked(nil)
+		return
+	case e.broken != nil:
+		c.dropLocked(nil)
 		return
 	}
 	if c.phase <= Open {
@@ -175,9 +216,7 @@ func (c *Conn) closeSentLocked() {
 		c.endLocked(nil) // the server closes first (RFC 6455 §7.1.1)
 		return
 	}
-	if e.await(c.cfg.Loop.Now(), c.cfg.CloseTimeout) {
-		c.cfg.Wheel.Schedule(c, e.deadline)
-	}
+	c.awaitPeerLocked()
 	if e.linger && !e.half {
 		e.half = true
 		c.cfg.Loop.Go(halfClose{c})
@@ -188,9 +227,8 @@ func (c *Conn) closeSentLocked() {
 type halfClose struct{ c *Conn }
 
 func (h halfClose) Run(*loop.Worker) {
-	if link, _ := h.c.transport(); !link.CloseWrite() {
-		h.c.Drop(nil)
-	}
+	link, _ := h.c.transport()
+	link.CloseWrite()
 }
 
 // endLocked ends the connection.

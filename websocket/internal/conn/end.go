@@ -37,6 +37,7 @@ type End struct {
 type ending struct {
 	End
 	sealed   bool  // nothing may be queued any more, though the phase does not say so
+	broken   error // why nothing can be sent any more; what has come is still read
 	sent     bool  // our close frame is queued
 	received bool  // the peer's has come
 	linger   bool  // drop what still comes, until the peer has closed

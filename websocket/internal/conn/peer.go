@@ -59,7 +59,7 @@ func (p peer) failed(turn uint32) {
 	p.c.mu.Lock()
 	defer p.c.mu.Unlock()
 	if p.c.runs.reading != inReading && p.c.phase != Connecting && p.c.turnLocked() == turn {
-		p.c.dropLocked(io.ErrUnexpectedEOF)
+		p.c.brokenLocked(io.ErrUnexpectedEOF)
 	}
 }
 

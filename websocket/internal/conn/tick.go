@@ -62,6 +62,8 @@ func (c *Conn) tickLocked(now int64) (next int64, failure error) {
 		messageAt = c.heart.StallsAt(now, c.runs.reading == inPaused || c.runs.state != atRest)
 	}
 	switch {
+	case now >= closeAt && c.ending.broken != nil:
+		return never, c.ending.broken
 	case now >= closeAt:
 		c.endLocked(nil)
 		return never, nil

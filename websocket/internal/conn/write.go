@@ -70,7 +70,7 @@ func (o output) watchWriteLocked() {
 }
 
 // tookLocked accounts for n written bytes, and reports whether there is more to
-// write. An error ends the connection.
+// write.
 func (o output) tookLocked(n int, err error) (more bool) {
 	if l := o.c.ledgerLocked(); l != nil {
 		if l.wait != nil || err != nil && o.c.phase == Open && !o.c.sealedLocked() {
@@ -90,7 +90,7 @@ func (o output) tookLocked(n int, err error) (more bool) {
 	case o.c.phase == Closed:
 		o.c.discardLocked()
 	case err != nil:
-		o.c.dropLocked(err)
+		o.c.brokenLocked(err)
 	case o.c.out.box.Empty():
 		o.c.out.release()
 		o.emptiedLocked()
