@@ -304,7 +304,7 @@ func closesAtOnce(l net.Listener, messages int) {
 	io.WriteString(conn, switching(r))
 	var all []byte
 	for i := range messages {
-		all = wire.AppendFrame(all, wire.OpText, false, []byte(fmt.Sprint(i)))
+		all = wire.AppendFrame(all, wire.OpText, false, fmt.Append(nil, i))
 	}
 	time.Sleep(time.Millisecond) // the client has begun to send
 	conn.Write(wire.AppendFrame(all, wire.OpClose, false, wire.AppendClose(nil, 1008, "")))
