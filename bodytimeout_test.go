@@ -43,6 +43,7 @@ func inPipes(t *testing.T, app *App, f func(*pipes)) {
 		f(p)
 		s.Close()
 		<-done
+		time.Sleep(time.Second) // net/http waits behind the end of what it sends
 	})
 }
 

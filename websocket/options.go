@@ -27,7 +27,7 @@ type Options struct {
 	PongTimeout      time.Duration // time for anything to arrive after a ping; 0: 10 s
 	HandshakeTimeout time.Duration // time for the 101 to be written, and for Dial; 0: 5 s
 	WriteTimeout     time.Duration // time a peer may take no bytes while some wait; 0: 10 s
-	CloseTimeout     time.Duration // wait for the peer's half of the close handshake, and for what it said before a write failed; 0: 5 s
+	CloseTimeout     time.Duration // wait for the peer's half of the close handshake, and a client's for what came before a write failed; 0: 5 s
 	// DrainWindow is the time over which Shutdown spreads its closes.
 	// 0: 10 ms for each socket, at most 10 s.
 	DrainWindow time.Duration

@@ -127,11 +127,13 @@ func (c *Conn) dropLocked(err error) {
 	c.endLocked(err)
 }
 
-// brokenLocked is for a failure to write. While somebody reads, what the peer has sent
-// before is still taken, as it may tell why it has closed.
+// brokenLocked is for a failure to write. What a server has sent before is still read for
+// some time, as it may tell why it has closed; a server is to let go of what it has for a
+// client that is gone.
 func (c *Conn) brokenLocked(err error) {
 	e := c.endingLocked()
-	if c.phase != Open || e.sealed && e.broken == nil || !c.readsOnLocked() {
+	ends := c.phase != Open || e.sealed && e.broken == nil
+	if ends || !c.cfg.Client || c.cfg.CloseTimeout <= 0 || c.runs.reading == inNotBegun {
 		c.dropLocked(err)
 		return
 	}
@@ -142,12 +144,6 @@ func (c *Conn) brokenLocked(err error) {
 		e.sealed, e.broken = true, err
 		c.awaitPeerLocked()
 	}
-}
-
-// readsOnLocked reports whether what has arrived will be read: a client's is as soon as
-// it is asked for.
-func (c *Conn) readsOnLocked() bool {
-	return c.runs.reading == inReading || c.cfg.Client && c.runs.reading == inPaused
 }
 
 // awaitPeerLocked begins the time for what the peer is still to send.

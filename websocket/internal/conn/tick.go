@@ -117,7 +117,7 @@ func (c *Conn) forgetRareLocked() {
 // beatLocked sends the ping of the heartbeat and judges whether the peer lives.
 func (c *Conn) beatLocked(now int64) (next int64, failure error) {
 	every := c.cfg.pingEvery(c.jitter)
-	if every <= 0 || c.phase != Open {
+	if every <= 0 || c.phase != Open || c.ending.broken != nil {
 		return never, nil
 	}
 	next, todo := c.heart.Beat(now, c.activity.Load(), every, int64(c.cfg.PongTimeout), c.runs.deaf())
